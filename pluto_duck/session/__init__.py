@@ -1,0 +1,349 @@
+"""The one door to data: everything above asks a Session, none opens DuckDB."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pluto_duck.errors import PlutoError, UnknownName, UsageError
+from pluto_duck.settings import Settings
+from pluto_duck.workspace import Column, ControlStore, Reply, Request, Result, Role, TableRef, Workspace, find
+from pluto_duck.workspace.literals import encode
+from pluto_duck.workspace.node import join
+
+
+@dataclass(frozen=True)
+class WriteColumn:
+    """One column of a table that `Session.write` makes or fills."""
+
+    name: str
+    type: str
+    """DuckDB type text."""
+    expression: str
+    """SQL over the incoming columns; made by our own code, never by a user."""
+
+
+@dataclass(frozen=True)
+class TableInfo:
+    ref: TableRef
+    kind: Literal["table", "view"]
+    columns: tuple[ColumnInfo, ...]
+    row_estimate: int | None
+    """DuckDB's own estimate, exact for tables without deleted rows; None for a view."""
+    version: int
+    """Moves with every committed write; 0 before the first one through a Session."""
+    primary_key: tuple[str, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    name: str
+    type: str
+    nullable: bool = True
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    columns: tuple[str, ...]
+    table: TableRef
+    referenced: tuple[str, ...]
+
+
+class Stream:
+    """Rows as they come. Close it (or use `with`) when leaving early, so that the statement stops."""
+
+    def __init__(self, reply: Reply, columns: tuple[Column, ...]) -> None:
+        self._reply = reply
+        self.columns = columns
+        self.schema = reply.schema
+        self.statement = str(reply.header.get("statement", ""))
+        self.affected_rows: int | None = reply.header.get("affected")
+
+    def __iter__(self) -> Iterator[Any]:
+        """pyarrow.RecordBatch, in order."""
+        return self._reply.batches
+
+    @property
+    def truncated(self) -> bool:
+        """Known once the last batch has been taken."""
+        return bool(self._reply.trailer.get("truncated"))
+
+    def close(self) -> None:
+        self._reply.close()
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Session:
+    """One actor's door to a workspace. Not for use by two threads at once, save `interrupt` and `progress`."""
+
+    def __init__(self, workspace: Workspace, settings: Settings, *, role: Role = "shell", label: str = "") -> None:
+        from pluto_duck.session.handler import SessionHandler
+
+        self.workspace = workspace
+        self.settings = settings
+        self.role: Role = role
+        self._link = join(workspace, settings, SessionHandler, role, label)
+        self._in_transaction = False
+
+    @classmethod
+    def open(cls, path: Path | str | None = None, *, role: Role = "shell", label: str = "", **settings: Any) -> Session:
+        """The session of the workspace at `path` (or above it; None: from the current folder, else the
+        personal one). Settings by keyword, `workspace__host="server"`."""
+        workspace = find(path)
+        from pluto_duck.governance.trust import is_trusted
+
+        return cls(workspace, Settings.load(workspace.toml, trusted=is_trusted(workspace), **settings),
+                   role=role, label=label)
+
+    @property
+    def hosting(self) -> str:
+        """"host" when this process has the file open, "guest" when another one has."""
+        return self._link.role
+
+    @cached_property
+    def control(self) -> ControlStore:
+        return ControlStore(self.workspace.control)
+
+    # -- reading and writing ----------------------------------------------------------------------
+
+    def query(
+        self, sql: str, params: Mapping[str, Any] | Sequence[Any] | None = None, *,
+        namespace: Mapping[str, Any] | None = None, max_rows: int | None = None,
+        timeout_s: float | None = None, read_only: bool = False,
+    ) -> Result:
+        """Runs SQL; with several statements the result is the last one's.
+
+        `params` are bound by name ($name) or position ($1, ?). Tables that the workspace does not
+        have are looked up in `namespace`: DataFrames (pandas, polars), Arrow tables, Results.
+        `max_rows` cuts and says so; `timeout_s` stops the statement with TimedOut; `read_only`
+        passes the Gate and sees the agent's catalog.
+        """
+        started = time.perf_counter()
+        with self.stream(sql, params, namespace=namespace, max_rows=max_rows, timeout_s=timeout_s,
+                         read_only=read_only) as stream:
+            table = None
+            if stream.schema is not None:
+                import pyarrow
+
+                table = pyarrow.Table.from_batches(list(stream), schema=stream.schema)
+            return Result(
+                columns=stream.columns, table=table, sql=sql, statement=stream.statement,
+                elapsed_s=time.perf_counter() - started, truncated=stream.truncated,
+                affected_rows=stream.affected_rows, workspace=str(self.workspace.root),
+                notices=tuple(self._link.take_notices()))
+
+    def stream(
+        self, sql: str, params: Mapping[str, Any] | Sequence[Any] | None = None, *,
+        namespace: Mapping[str, Any] | None = None, max_rows: int | None = None,
+        timeout_s: float | None = None, read_only: bool = False,
+    ) -> Stream:
+        """As `query`, but the rows come batch by batch while the statement runs."""
+        args: dict[str, Any] = {"sql": sql, "params": _encoded(params), "max_rows": max_rows,
+                                "timeout_s": timeout_s, "read_only": read_only, "token": uuid.uuid4().hex}
+        request = Request("query", args, retry="read" if read_only else "token")
+        lent: set[str] = set()
+        while True:
+            try:
+                reply = self._link.call(request)
+                break
+            except UnknownName as error:
+                name = str(error.facts.get("name", ""))
+                frame = (namespace or {}).get(name)
+                if error.facts.get("kind") != "table" or read_only or name in lent or not _is_frame(frame):
+                    self._take_back(lent)
+                    raise
+                self._link.call(Request("frame", {"name": name}, rows=_arrow(frame, self.hosting)))
+                lent.add(name)
+            except BaseException:
+                self._take_back(lent)
+                raise
+        columns = tuple(Column(name, kind) for name, kind in reply.header.get("columns", ()))
+        if lent:
+            return _Lent(reply, columns, self)
+        return Stream(reply, columns)
+
+    def _take_back(self, lent: set[str]) -> None:
+        if lent:
+            try:
+                self._link.call(Request("unframe", retry="read"))
+            except PlutoError:
+                pass
+
+    def write(
+        self, table: TableRef, rows: Any, columns: Iterable[WriteColumn], *,
+        mode: Literal["create", "replace", "append"] = "create", primary_key: Sequence[str] = (),
+    ) -> int:
+        """Fills a table from an Arrow stream (`pyarrow.RecordBatchReader`); the number of rows.
+
+        All or nothing: in a transaction of its own, or in the one that is open. An error raised by
+        the stream itself comes out unchanged.
+        """
+        watched = _Watched(rows)
+        request = Request("write", {
+            "schema": table.schema, "name": table.name, "mode": mode, "primary_key": list(primary_key),
+            "columns": [[c.name, c.type, c.expression] for c in columns], "token": uuid.uuid4().hex,
+        }, rows=watched.reader())
+        try:
+            return int(self._link.call(request).header["rows"])
+        except PlutoError:
+            if watched.error is not None:
+                raise watched.error from None
+            raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """BEGIN ... COMMIT; ROLLBACK when the block raises (Ctrl-C included)."""
+        self.query("BEGIN TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            try:
+                self.query("ROLLBACK")
+            except PlutoError:
+                pass
+            raise
+        self.query("COMMIT")
+
+    def record_load(self, *, load_id: str, table: TableRef, source: str, mode: str, rows: int, started_at: str) -> None:
+        """Writes into the load history, in the open transaction; `source` must hold no password."""
+        self._link.call(Request("query", {
+            "sql": "INSERT INTO _pluto.loads VALUES ($load_id, $table_key, $source, $mode, $rows, $started_at, now())",
+            "params": _encoded({"load_id": load_id, "table_key": table.key, "source": source, "mode": mode,
+                                "rows": rows, "started_at": started_at}),
+            "internal": True}))
+
+    # -- what is there ----------------------------------------------------------------------------
+
+    def tables(self) -> list[TableInfo]:
+        """Tables and views by schema and name; ours in `_pluto` are left out."""
+        return _tables(self._link.call(Request("tables", retry="read")).header)
+
+    def versions(self) -> dict[str, int]:
+        """TableRef.key -> version of what was written through a Session; `*` counts for every table."""
+        return dict(self._link.call(Request("versions", retry="read")).header["versions"])
+
+    # -- control ----------------------------------------------------------------------------------
+
+    def interrupt(self) -> None:
+        """Stops the running statement, from another thread; it fails with Cancelled."""
+        self._link.interrupt()
+
+    def progress(self) -> float:
+        """Percent of the running statement, -1 when not known; from another thread."""
+        return self._link.progress()
+
+    def close(self) -> None:
+        """Rolls back what is open and leaves the workspace; the last session of the process lets go of
+        the file. May be called twice."""
+        if self._link is not None:
+            self._link.close()
+        if "control" in self.__dict__:
+            self.control.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Lent(Stream):
+    """A stream over frames of the namespace: they are taken back when it ends."""
+
+    def __init__(self, reply: Reply, columns: tuple[Column, ...], session: Session) -> None:
+        super().__init__(reply, columns)
+        self._session = session
+
+    def close(self) -> None:
+        super().close()
+        self._session._take_back({"*"})
+
+
+class _Watched:
+    """An Arrow stream that keeps what it raised: DuckDB would hand back only the text."""
+
+    def __init__(self, rows: Any) -> None:
+        self._rows = rows
+        self.error: BaseException | None = None
+
+    def reader(self) -> Any:
+        import pyarrow
+
+        return pyarrow.RecordBatchReader.from_batches(self._rows.schema, self._batches())
+
+    def _batches(self) -> Iterator[Any]:
+        try:
+            yield from self._rows
+        except BaseException as error:
+            self.error = error
+            raise
+
+
+def _encoded(params: Mapping[str, Any] | Sequence[Any] | None) -> dict[str, Any]:
+    if params is None:
+        return {}
+    if isinstance(params, Mapping):
+        return {str(name): encode(value, name=str(name)) for name, value in params.items()}
+    if isinstance(params, str | bytes):
+        raise UsageError("params must be a mapping or a list of values.")
+    return {str(i): encode(value, name=str(i)) for i, value in enumerate(params, 1)}
+
+
+def _is_frame(value: Any) -> bool:
+    return hasattr(value, "__arrow_c_stream__") or type(value).__module__.split(".")[0] in ("pandas", "polars", "pyarrow")
+
+
+def _arrow(frame: Any, hosting: str) -> Any:
+    if isinstance(frame, Result):
+        return frame.arrow()
+    if type(frame).__module__.startswith("pandas"):
+        if hosting == "host":
+            return frame  # DuckDB reads pandas without a copy
+        import pyarrow
+
+        return pyarrow.Table.from_pandas(frame, preserve_index=False)
+    import pyarrow
+
+    return frame if isinstance(frame, pyarrow.Table) else pyarrow.table(frame)
+
+
+def _tables(header: Mapping[str, Any]) -> list[TableInfo]:
+    columns: dict[tuple[str, str], list[ColumnInfo]] = {}
+    for schema, table, name, kind, nullable, comment in header["columns"]:
+        columns.setdefault((schema, table), []).append(ColumnInfo(name, kind, bool(nullable), comment or ""))
+    primary: dict[tuple[str, str], tuple[str, ...]] = {}
+    unique: dict[tuple[str, str], list[tuple[str, ...]]] = {}
+    foreign: dict[tuple[str, str], list[ForeignKey]] = {}
+    for schema, table, kind, names, other, referenced in header["keys"]:
+        if kind == "PRIMARY KEY":
+            primary[schema, table] = tuple(names)
+        elif kind == "UNIQUE":
+            unique.setdefault((schema, table), []).append(tuple(names))
+        else:
+            foreign.setdefault((schema, table), []).append(
+                ForeignKey(tuple(names), TableRef(other, schema), tuple(referenced or ())))
+    found = []
+    for schema, name, kind, estimate, comment in header["tables"]:
+        ref, at = TableRef(name, schema), (schema, name)
+        found.append(TableInfo(
+            ref, kind, tuple(columns.get(at, ())), estimate, header["versions"].get(ref.key, 0),
+            primary.get(at, ()), tuple(unique.get(at, ())), tuple(foreign.get(at, ())), comment or ""))
+    return found
+
+
+__all__ = ["ColumnInfo", "ForeignKey", "Result", "Session", "Stream", "TableInfo", "TableRef", "WriteColumn"]

@@ -1,0 +1,471 @@
+"""The host's side of a Session: where the rules are applied, whoever asks and from wherever."""
+
+from __future__ import annotations
+
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+from pluto_duck.errors import Cancelled, HostLost, PlutoError, Refused, StatementError, TimedOut, UsageError
+from pluto_duck.governance import Gate, RoleCatalog
+from pluto_duck.session.ledger import Ledger
+from pluto_duck.session.targets import SCHEMA, WRITES, target
+from pluto_duck.workspace.database import Cursor, Database, Rows
+from pluto_duck.workspace.literals import to_sql
+from pluto_duck.workspace.parser import Statement
+from pluto_duck.workspace.protocol import Hello, Json, Reply, Request
+from pluto_duck.workspace.tableref import TableRef, quote
+
+CONFLICT_TRIES = 6
+"""Autocommit statements are run again when another session wrote the same row first."""
+
+Reason = Literal["cancel", "timeout", "moved", "gone"]
+
+
+class SessionHandler:
+    """One for each open database; makes a HostSession for each session, local or guest."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.ledger = Ledger(database)
+        self.gate = Gate(database.parser)
+        self.agent = RoleCatalog(database, "agent")
+
+    def open(self, hello: Hello) -> HostSession:
+        return HostSession(self, hello)
+
+    def close(self) -> None:
+        pass
+
+
+class HostSession:
+    """One session in the host: a cursor, its transaction, its temp tables."""
+
+    def __init__(self, handler: SessionHandler, hello: Hello) -> None:
+        self._handler = handler
+        self._database = handler.database
+        self._hello = hello
+        self._cursor = self._database.cursor()
+        self._running: Cursor | None = None
+        self._call = 0
+        self._reason: Reason | None = None
+        self._lock = threading.RLock()
+        self._open_reply: Reply | None = None
+        self._transaction: set[str] | None = None
+        """Table keys written in the open transaction; None outside one."""
+        self._transaction_affected = 0
+        self._temp_tables: set[str] = set()
+        self._frames: set[str] = set()
+        self._ops: dict[str, Callable[[Request], Reply]] = {
+            "query": self._query, "write": self._write, "frame": self._frame, "unframe": self._unframe,
+            "tables": self._tables, "versions": self._versions, "outcome": self._outcome,
+        }
+
+    # -- the HandlerSession protocol --------------------------------------------------------------
+
+    def handle(self, request: Request) -> Reply:
+        with self._lock:
+            if self._open_reply is not None:
+                self._open_reply.close()
+                self._open_reply = None
+            op = self._ops.get(request.op)
+            if op is None:
+                raise UsageError(f"There is no operation {request.op!r}.")
+            self._call += 1
+            self._reason = None
+            self._running = self._cursor
+            timeout_s = request.args.get("timeout_s")
+            if timeout_s:
+                self._database.watchdog.after(float(timeout_s), self._stopper(self._call, "timeout"))
+            try:
+                reply = op(request)
+            except PlutoError as error:
+                self._running = None
+                raise self._explained(error) from error.__cause__
+            if reply.schema is None:
+                self._running = None
+            else:
+                self._open_reply = reply
+            return reply
+
+    def interrupt(self, reason: Reason) -> None:
+        if self._running is not None:
+            self._database.watchdog.after(0, self._stopper(self._call, reason))
+
+    def _stopper(self, call: int, reason: Reason) -> Callable[[], bool]:
+        def stop() -> bool:
+            running = self._running
+            if call != self._call or running is None:
+                return False
+            self._reason = self._reason or reason
+            running.interrupt()
+            return True  # again in 50 ms: one early interrupt can be lost
+
+        return stop
+
+    def progress(self) -> float:
+        running = self._running
+        return running.progress() if running is not None else -1.0
+
+    def in_transaction(self) -> bool:
+        return self._transaction is not None
+
+    def holdings(self) -> list[str]:
+        held = ["the open transaction (rolled back)"] if self._transaction is not None else []
+        held += [f"temp table {name}" for name in sorted(self._temp_tables)]
+        return held
+
+    def close(self) -> None:
+        # Not under the lock: closing must not wait for a statement that ignores interrupts.
+        if self._open_reply is not None:
+            try:
+                self._open_reply.close()
+            except Exception:
+                pass
+        if self._transaction is not None:
+            try:
+                self._cursor.execute("ROLLBACK")
+            except Exception:
+                pass
+            self._transaction = None
+        self._cursor.close()
+
+    def _explained(self, error: PlutoError) -> PlutoError:
+        if not isinstance(error, Cancelled):
+            return error
+        if self._reason == "timeout":
+            return TimedOut("The statement ran longer than it may.", hint="Ask for less, or raise timeout_s.")
+        if self._reason == "moved":
+            return HostLost("The database moved to another process while the statement ran; it did not finish.",
+                            hint="Run it again.", outcome="rolled_back")
+        return error
+
+    # -- query ------------------------------------------------------------------------------------
+
+    def _query(self, request: Request) -> Reply:
+        args = request.args
+        sql = str(args["sql"])
+        if args.get("read_only"):
+            return self._read_only(sql, args)
+        parameters: dict[str, Json] = args.get("params") or {}
+        statements = self._handler.gate.statements(sql)
+        if not statements:
+            return Reply({"statement": "", "sql": sql, "affected": None})
+        missing = set().union(*(s.parameters for s in statements)) - set(parameters)
+        if missing:
+            name = sorted(missing)[0]
+            raise UsageError(f"The statement uses ${name}, but no such parameter was given.",
+                             hint=f"Define {name} in the notebook, or pass params={{'{name}': ...}}.", name=name)
+        for statement in statements[:-1]:
+            self._run(statement, parameters, args).close()
+        return self._run(statements[-1], parameters, args)
+
+    def _read_only(self, sql: str, args: dict[str, Json]) -> Reply:
+        handler = self._handler
+        handler.agent.refresh(handler.ledger.version(SCHEMA))
+        approved = handler.gate.read_only(sql, handler.agent.names)
+        cursor = handler.agent.cursor()
+        self._running = cursor
+        try:
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            rows = cursor.execute(approved, select=True)
+            return self._streamed(rows, "SELECT", sql, args, finish=cursor.close)
+        except BaseException:
+            cursor.close()
+            raise
+
+    def _run(self, statement: Statement, parameters: dict[str, Json], args: dict[str, Json]) -> Reply:
+        if statement.type == "TRANSACTION":
+            return self._transaction_statement(statement, args)
+        if statement.type in WRITES:
+            return self._written(statement, parameters, args)
+        rows = self._execute(statement, parameters)
+        if statement.type in ("ATTACH", "DETACH", "LOAD", "EXPORT", "COPY_DATABASE", "CALL"):
+            self._database.relock()
+        return self._streamed(rows, statement.type, statement.sql, args)
+
+    def _execute(self, statement: Statement, parameters: dict[str, Json]) -> Rows:
+        if not statement.parameters:
+            return self._cursor.execute(statement.sql, select=statement.type == "SELECT")
+        used = {name: parameters[name] for name in statement.parameters}
+        if statement.type in ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE_INTO", "COPY"):
+            # PREPARE and EXECUTE with literals of our own: see workspace/literals.py.
+            # One name for all: PREPARE replaces the one before.
+            self._cursor.execute(f"PREPARE pluto_statement AS {statement.sql}")
+            if all(key.isdigit() for key in used):
+                values = ", ".join(to_sql(used[key]) for key in sorted(used, key=int))
+            else:
+                values = ", ".join(f"{quote(key)} := {to_sql(value)}" for key, value in used.items())
+            return self._cursor.execute(f"EXECUTE pluto_statement({values})")
+        return self._with_variables(statement, used)
+
+    def _with_variables(self, statement: Statement, used: dict[str, Json]) -> Rows:
+        """For what can't be prepared (CREATE TABLE ... AS): the values become session variables.
+        The text changes only at the tokens of DuckDB's own lexer, and never receives a value."""
+        names = {key: f"pluto_{uuid.uuid4().hex}" for key in used}
+        data, out, last = statement.sql.encode(), b"", 0
+        tokens = self._database.parser.tokens(statement.sql)
+        for mark, name in zip(tokens, tokens[1:], strict=False):
+            plain = name.text.strip('"')
+            if mark.text == "$" and name.start == mark.start + 1 and plain in names:
+                out += data[last:mark.start] + f"getvariable('{names[plain]}')".encode()
+                last = name.start + len(name.text.encode())
+        sql = (out + data[last:]).decode()
+        for key, value in used.items():
+            self._cursor.execute(f"SET VARIABLE {names[key]} = {to_sql(value)}")
+        try:
+            return self._cursor.execute(sql).keep()
+        finally:
+            for variable in names.values():
+                self._cursor.execute(f"RESET VARIABLE {variable}")
+
+    # -- writes -----------------------------------------------------------------------------------
+
+    def _written(self, statement: Statement, parameters: dict[str, Json], args: dict[str, Json]) -> Reply:
+        written = target(statement, self._database.parser)
+        temporary = written.temporary or written.table.strip('"').lower() in self._temp_tables
+        if written.temporary and statement.type == "CREATE":
+            self._temp_tables.add(written.table.strip('"').lower())
+        protected = [key for key in written.keys if key.startswith("_pluto.")]
+        if protected and not args.get("internal"):
+            raise Refused("The schema _pluto keeps this workspace's own records; it can be read, not written.")
+
+        def work() -> tuple[Rows, int | None, list[tuple[Any, ...]] | None]:
+            rows = self._execute(statement, parameters)
+            if [c.name for c in rows.columns] == ["Count"]:
+                return rows, int(rows.fetchall()[0][0]), None
+            if rows.columns and statement.type in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO", "MULTI"):
+                return rows, None, [rows.reader().read_all()]  # RETURNING, or PIVOT on 2.0
+            return rows, None, None
+
+        if temporary or not written.keys:
+            rows, affected, kept = work()
+        elif self._transaction is not None:
+            rows, affected, kept = work()
+            self._transaction |= written.keys
+            self._transaction_affected += affected or 0
+        else:
+            rows, affected, kept = self._autocommit(work, written.keys, str(args.get("token") or ""))
+        if statement.type == "COPY":
+            self._database.relock()
+        if kept:
+            return self._kept(rows, kept[0], statement, args)  # type: ignore[arg-type]
+        return Reply({"statement": statement.type, "sql": statement.sql, "affected": affected})
+
+    def _autocommit(self, work: Callable[[], Any], keys: frozenset[str], token: str) -> Any:
+        for attempt in range(CONFLICT_TRIES):
+            self._cursor.execute("BEGIN TRANSACTION")
+            try:
+                done = work()
+                self._handler.ledger.commit(self._cursor, keys, token=token, affected=done[1])
+                return done
+            except BaseException as error:
+                try:
+                    self._cursor.execute("ROLLBACK")
+                except PlutoError:
+                    pass  # a failed COMMIT has already ended it
+                conflict = isinstance(error, StatementError) and "onflict" in error.message \
+                    and error.facts.get("engine") == "Transaction"
+                if not conflict or attempt == CONFLICT_TRIES - 1:
+                    raise
+                time.sleep(0.002 * 2 ** attempt)
+
+    def _kept(self, rows: Rows, table: Any, statement: Statement, args: dict[str, Json]) -> Reply:
+        return Reply({"statement": statement.type, "sql": statement.sql, "affected": None,
+                      "columns": [[c.name, c.type] for c in rows.columns]},
+                     schema=table.schema, batches=iter(table.to_batches()),
+                     trailer={"truncated": False}, on_close=self._ended(lambda: None))
+
+    def _transaction_statement(self, statement: Statement, args: dict[str, Json]) -> Reply:
+        word = self._database.parser.tokens(statement.sql)[0].text.lower()
+        if word in ("commit", "end"):
+            if self._transaction is None:
+                raise UsageError("There is no open transaction to commit.")
+            keys, affected = frozenset(self._transaction), self._transaction_affected
+            self._transaction = None
+            try:
+                if keys:
+                    self._handler.ledger.commit(self._cursor, keys, token=str(args.get("token") or ""),
+                                                affected=affected)
+                else:
+                    self._cursor.execute(statement.sql)
+            except BaseException:
+                try:
+                    self._cursor.execute("ROLLBACK")
+                except PlutoError:
+                    pass
+                raise
+        elif word in ("rollback", "abort"):
+            self._transaction = None
+            self._cursor.execute(statement.sql)
+        else:
+            self._cursor.execute(statement.sql)
+            self._transaction, self._transaction_affected = set(), 0
+        return Reply({"statement": "TRANSACTION", "sql": statement.sql, "affected": None})
+
+    # -- rows out ---------------------------------------------------------------------------------
+
+    def _ended(self, finish: Callable[[], None]) -> Callable[[], None]:
+        call = self._call
+
+        def end() -> None:
+            if call == self._call:
+                self._running = None
+            finish()
+
+        return end
+
+    def _streamed(self, rows: Rows, kind: str, sql: str, args: dict[str, Json],
+                  finish: Callable[[], None] = lambda: None) -> Reply:
+        if not rows.columns:
+            finish()
+            return Reply({"statement": kind, "sql": sql, "affected": None})
+        max_rows = args.get("max_rows")
+        reader = rows.reader(min(int(max_rows) + 1, 65_536) if max_rows is not None else 65_536)
+        reply = Reply({"statement": kind, "sql": sql, "affected": None,
+                       "columns": [[c.name, c.type] for c in rows.columns]}, schema=reader.schema)
+        end = self._ended(finish)
+
+        def batches() -> Iterator[Any]:
+            left, truncated = (int(max_rows) if max_rows is not None else None), False
+            try:
+                while True:
+                    try:
+                        with self._lock:
+                            batch = reader.read_next_batch()
+                    except StopIteration:
+                        break
+                    except Exception as error:
+                        raise self._explained(_reader_error(error, sql)) from error
+                    if left is not None:
+                        if batch.num_rows > left:
+                            truncated, batch = True, batch.slice(0, left)
+                        left -= batch.num_rows
+                    if batch.num_rows:
+                        yield batch
+                    if truncated:
+                        break
+                reply.trailer["truncated"] = truncated
+            finally:
+                reply.close()
+
+        reply.batches = batches()
+        reply.on_close = end
+        return reply
+
+    # -- rows in ----------------------------------------------------------------------------------
+
+    def _frame(self, request: Request) -> Reply:
+        name = str(request.args["name"])
+        rows = request.rows
+        if hasattr(rows, "read_all"):
+            rows = rows.read_all()
+        self._cursor.register(name, rows)
+        self._frames.add(name)
+        return Reply({})
+
+    def _unframe(self, request: Request) -> Reply:
+        for name in list(self._frames):
+            self._cursor.unregister(name)
+        self._frames.clear()
+        return Reply({})
+
+    def _write(self, request: Request) -> Reply:
+        """Rows into a table: {schema, name, mode: create|replace|append, columns: [[name, type, expression]],
+        primary_key: [...]}; an expression reads the incoming columns, a type is what it is cast to."""
+        args = request.args
+        table = TableRef(str(args["name"]), str(args["schema"]))
+        if table.key.startswith("_pluto."):
+            raise Refused("The schema _pluto keeps this workspace's own records.")
+        incoming = f"pluto_in_{uuid.uuid4().hex}"
+        keys = frozenset({table.key} | ({SCHEMA} if args["mode"] != "append" else set()))
+
+        def work() -> tuple[None, int]:
+            self._cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.schema)}")
+            # A stream can be read once; a second try after a conflict would find it empty.
+            self._cursor.register(incoming, request.rows)
+            try:
+                return None, self._store(table, incoming, args)
+            finally:
+                self._cursor.unregister(incoming)
+
+        if self._transaction is not None:
+            _none, count = work()
+            self._transaction |= keys
+            self._transaction_affected += count
+        else:
+            self._cursor.execute("BEGIN TRANSACTION")
+            try:
+                _none, count = work()
+                self._handler.ledger.commit(self._cursor, keys, token=str(args.get("token") or ""), affected=count)
+            except BaseException:
+                try:
+                    self._cursor.execute("ROLLBACK")
+                except PlutoError:
+                    pass
+                raise
+        return Reply({"rows": count})
+
+    def _store(self, table: TableRef, incoming: str, args: dict[str, Json]) -> int:
+        columns: list[list[str]] = args["columns"]
+        picks = ", ".join(f"CAST({expression} AS {kind}) AS {quote(name)}" for name, kind, expression in columns)
+        if args["mode"] == "append":
+            names = ", ".join(quote(name) for name, _kind, _expression in columns)
+            rows = self._cursor.execute(f"INSERT INTO {table.sql} ({names}) SELECT {picks} FROM {incoming}")
+            return int(rows.fetchall()[0][0])
+        verb = "CREATE OR REPLACE TABLE" if args["mode"] == "replace" else "CREATE TABLE"
+        rows = self._cursor.execute(f"{verb} {table.sql} AS SELECT {picks} FROM {incoming}")
+        count = int(rows.fetchall()[0][0])
+        if args.get("primary_key"):
+            # After the rows: inserting into a keyed table costs half as much again.
+            names = ", ".join(quote(str(name)) for name in args["primary_key"])
+            self._cursor.execute(f"ALTER TABLE {table.sql} ADD PRIMARY KEY ({names})")
+        return count
+
+    # -- small questions --------------------------------------------------------------------------
+
+    def _tables(self, request: Request) -> Reply:
+        cursor = self._cursor
+        tables = cursor.fetchall(
+            "SELECT schema_name, table_name, 'table', estimated_size, comment FROM duckdb_tables() "
+            "WHERE database_name = current_database() AND NOT internal AND schema_name <> '_pluto' UNION ALL "
+            "SELECT schema_name, view_name, 'view', NULL, comment FROM duckdb_views() "
+            "WHERE database_name = current_database() AND NOT internal AND schema_name <> '_pluto' "
+            "ORDER BY 1, 2")
+        columns = cursor.fetchall(
+            "SELECT schema_name, table_name, column_name, data_type, is_nullable, comment FROM duckdb_columns() "
+            "WHERE database_name = current_database() AND NOT internal AND schema_name <> '_pluto' "
+            "ORDER BY schema_name, table_name, column_index")
+        keys = cursor.fetchall(
+            "SELECT schema_name, table_name, constraint_type, constraint_column_names, referenced_table, "
+            "referenced_column_names FROM duckdb_constraints() WHERE database_name = current_database() "
+            "AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY', 'UNIQUE')")
+        version = self._handler.ledger.version
+        return Reply({"tables": [list(row) for row in tables], "columns": [list(row) for row in columns],
+                      "keys": [list(row) for row in keys],
+                      "versions": {TableRef(r[1], r[0]).key: version(TableRef(r[1], r[0]).key) for r in tables},
+                      "schema_version": version(SCHEMA)})
+
+    def _versions(self, request: Request) -> Reply:
+        return Reply({"versions": dict(self._handler.ledger.versions)})
+
+    def _outcome(self, request: Request) -> Reply:
+        found = self._handler.ledger.find(self._cursor, str(request.args["token"]))
+        return Reply({"committed": found is not None, "affected": found.affected if found else None})
+
+
+def _reader_error(error: Exception, sql: str) -> PlutoError:
+    if isinstance(error, PlutoError):
+        return error
+    text = str(error)
+    if "INTERRUPT" in text.upper():
+        return Cancelled("The statement was cancelled.")
+    from pluto_duck.workspace.engine_errors import translate
+
+    return translate(error, sql)
+
+
+__all__ = ["HostSession", "SessionHandler"]

@@ -1,0 +1,98 @@
+"""The bookkeeping row that commits with every write: token, affected rows, versions of the tables.
+
+`_pluto.commits` answers two questions. Did this token commit (a guest lost its host in the middle of a
+write)? And what is the version of this table (anything cached hangs on it)?
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from pluto_duck.session.targets import EVERYTHING
+from pluto_duck.workspace.database import Cursor, Database
+from pluto_duck.workspace.literals import to_sql
+
+_SETUP = (
+    "CREATE SCHEMA IF NOT EXISTS _pluto",
+    "CREATE TABLE IF NOT EXISTS _pluto.commits "
+    "(seq BIGINT NOT NULL, token VARCHAR, affected BIGINT, tables VARCHAR[], at_ms BIGINT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS _pluto.loads "
+    "(load_id VARCHAR NOT NULL, table_key VARCHAR NOT NULL, source VARCHAR NOT NULL, mode VARCHAR NOT NULL, "
+    "rows BIGINT NOT NULL, started_at TIMESTAMPTZ NOT NULL, finished_at TIMESTAMPTZ NOT NULL)",
+)
+
+KEEP_MS = 3_600_000
+"""Tokens are kept an hour: no guest retries a write that long."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    seq: int
+    affected: int | None
+
+
+class Ledger:
+    """One for each open database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        cursor = database.cursor()
+        try:
+            for statement in _SETUP:
+                cursor.execute(statement)
+            self.versions: dict[str, int] = {
+                row[0]: row[1] for row in cursor.fetchall(
+                    "SELECT key, max(seq) FROM (SELECT unnest(tables) AS key, seq FROM _pluto.commits) GROUP BY key")}
+            self._seq = int(cursor.fetchall("SELECT coalesce(max(seq), 0) FROM _pluto.commits")[0][0])
+            self._trim(cursor)
+        finally:
+            cursor.close()
+        # Opening a file does not checkpoint it: repeated kills would add up their logs.
+        database.checkpoint()
+        self._wal_size = database.wal_size()
+        self._since_trim = 0
+
+    def _trim(self, cursor: Cursor) -> None:
+        # The newest row of each table stays: it is that table's version.
+        old = int(time.time() * 1000) - KEEP_MS
+        cursor.execute(
+            f"DELETE FROM _pluto.commits WHERE at_ms < {old} AND seq NOT IN (SELECT max(seq) FROM "
+            "(SELECT unnest(tables) AS key, seq FROM _pluto.commits) GROUP BY key)")
+
+    def find(self, cursor: Cursor, token: str) -> Commit | None:
+        """What the token committed, or None when it did not."""
+        rows = cursor.fetchall(
+            f"SELECT seq, affected FROM _pluto.commits WHERE token = {to_sql({'t': 'str', 'v': token})}")
+        return Commit(rows[0][0], rows[0][1]) if rows else None
+
+    def commit(self, cursor: Cursor, keys: frozenset[str], *, token: str = "", affected: int | None = None) -> int:
+        """Writes the row and commits the cursor's open transaction; the new sequence number.
+
+        One commit at a time: the order of `seq` is the order of commits.
+        """
+        with self._database.commit_lock:
+            foreign = self._database.wal_size() != self._wal_size
+            if foreign:
+                # Someone wrote on a native connection since our last commit: we can't tell what.
+                keys = keys | {EVERYTHING}
+            seq = self._seq + 1
+            tables = to_sql({"t": "list", "v": [{"t": "str", "v": key} for key in sorted(keys)]})
+            cursor.execute(
+                f"INSERT INTO _pluto.commits VALUES ({seq}, {to_sql({'t': 'str', 'v': token}) if token else 'NULL'}, "
+                f"{'NULL' if affected is None else int(affected)}, {tables}::VARCHAR[], {int(time.time() * 1000)})")
+            cursor.execute("COMMIT")
+            self._seq = seq
+            for key in keys:
+                self.versions[key] = seq
+            self._wal_size = self._database.wal_size()
+            self._since_trim += 1
+            if self._since_trim >= 5_000:
+                self._since_trim = 0
+                self._trim(cursor)
+                self._wal_size = self._database.wal_size()
+        return seq
+
+    def version(self, key: str) -> int:
+        """The version of a table; 0 before its first write through us."""
+        return max(self.versions.get(key, 0), self.versions.get(EVERYTHING, 0))

@@ -1,0 +1,91 @@
+"""Which tables a statement writes: for table versions, which caches and ETags hang on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pluto_duck.workspace.parser import Parser, Statement, Token
+from pluto_duck.workspace.tableref import TableRef
+
+EVERYTHING = "*"
+SCHEMA = "#schema"
+"""The key whose version moves with every CREATE, ALTER and DROP."""
+
+WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE_INTO", "CREATE", "DROP", "ALTER", "COPY", "MULTI"})
+"""Statement types that commit something of the user's and can run inside a transaction."""
+
+_BEFORE = {"INSERT": "into", "DELETE": "from", "MERGE_INTO": "into", "UPDATE": "update"}
+_SKIP = {"if", "not", "exists", "or", "replace", "ignore", "temp", "temporary", "only", "persistent"}
+
+
+@dataclass(frozen=True)
+class Target:
+    keys: frozenset[str]
+    """`schema.table` as TableRef.key, `*` for "can't be told", SCHEMA for a change of shape."""
+    temporary: bool = False
+    table: str = ""
+    """The name as written, "" when it can't be told."""
+
+
+def target(statement: Statement, parser: Parser) -> Target:
+    """The tables one writing statement names as its target. Over-approximates, never misses."""
+    tokens = parser.tokens(statement.sql)
+    words = [t.text.lower() for t in tokens]
+    shape = {SCHEMA} if statement.type in ("CREATE", "DROP", "ALTER", "MULTI") else set()
+    temporary = statement.type == "CREATE" and bool({"temp", "temporary"} & set(words[:4]))
+    start = _start(statement, words, tokens)
+    name = _name(tokens, start) if start is not None else None
+    if name is None:
+        if statement.type == "COPY" and not _copies_in(words):
+            return Target(frozenset())
+        return Target(frozenset({EVERYTHING} | shape), temporary)
+    try:
+        parts = name.split(".")
+        ref = TableRef.parse(".".join(parts[-2:]))
+    except Exception:
+        return Target(frozenset({EVERYTHING} | shape), temporary)
+    return Target(frozenset({ref.key} | shape), temporary, name)
+
+
+def _copies_in(words: list[str]) -> bool:
+    depth = 0
+    for word in words:
+        depth += word.count("(") - word.count(")")
+        if depth == 0 and word in ("from", "to"):
+            return word == "from"
+    return True
+
+
+def _start(statement: Statement, words: list[str], tokens: list[Token]) -> int | None:
+    kind = statement.type
+    if kind == "COPY":
+        return 1 if _copies_in(words) else None
+    if kind in ("CREATE", "DROP", "ALTER"):
+        for i, word in enumerate(words[:6]):
+            if word in ("table", "view"):
+                return i + 1
+        return None
+    if words[:1] == ["truncate"]:
+        return 2 if words[1:2] == ["table"] else 1
+    mark = _BEFORE.get(kind)
+    depth = 0
+    for i, word in enumerate(words):
+        if tokens[i].kind == "operator":
+            depth += word.count("(") - word.count(")")
+        if depth == 0 and word == mark:
+            return i + 1
+    return None
+
+
+def _name(tokens: list[Token], start: int) -> str | None:
+    i = start
+    while i < len(tokens) and tokens[i].text.lower() in _SKIP:
+        i += 1
+    parts: list[str] = []
+    while i < len(tokens) and tokens[i].kind in ("identifier", "keyword"):
+        parts.append(tokens[i].text)
+        if i + 1 < len(tokens) and tokens[i + 1].text == ".":
+            i += 2
+            continue
+        break
+    return ".".join(parts) if 1 <= len(parts) <= 3 else None

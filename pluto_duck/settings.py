@@ -1,0 +1,154 @@
+"""What can be set, and where each value came from: default < pluto.toml < environment < argument."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pluto_duck.errors import SettingError, nearest
+
+Kind = Literal["str", "int", "float", "bool"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    name: str
+    """Dotted: `workspace.host` is [workspace] host = ... in pluto.toml and PLUTODUCK_WORKSPACE__HOST."""
+    kind: Kind
+    default: Any
+    help: str
+    choices: tuple[str, ...] = ()
+    needs_trust: bool = False
+    """True for what sends data out, loads code or names hosts: from a pluto.toml it is ignored
+    until `pluto-duck trust`, because a cloned folder must not be able to exfiltrate."""
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("workspace.host", "str", "auto",
+            "Who may host the database: auto (a kernel before a server before a shell) or server.",
+            choices=("auto", "server")),
+    Setting("workspace.wait_s", "float", 10.0,
+            "Seconds to wait for a workspace that another program holds, or for a host that does not answer."),
+    Setting("workspace.allow_network_filesystem", "bool", False,
+            "Open a workspace on a network file system although its locks can't be trusted.",
+            needs_trust=True),
+    Setting("duckdb.memory_limit", "str", "", "DuckDB's memory_limit, for example 4GB; empty: DuckDB's own."),
+    Setting("duckdb.threads", "int", 0, "DuckDB's threads; 0: DuckDB's own."),
+    Setting("duckdb.extension_directory", "str", "",
+            "Where DuckDB extensions are loaded from; empty: a private folder of the user.",
+            needs_trust=True),
+    Setting("query.max_rows", "int", 1_000_000, "Rows that an API query keeps at most."),
+    Setting("query.timeout_s", "float", 300.0, "Seconds an API query may run."),
+    Setting("display.max_rows", "int", 50, "Rows of a table that a notebook cell or the shell shows."),
+    Setting("agent.planner", "str", "builtin", "The planner that answers questions.", needs_trust=True),
+    Setting("agent.timeout_s", "float", 30.0, "Seconds that SQL written for a question may run."),
+    Setting("agent.max_rows", "int", 10_000, "Rows that an answer keeps at most."),
+    Setting("runs.keep_days", "int", 7, "Days that finished runs and their results are kept."),
+)
+
+_BY_NAME = {one.name: one for one in SETTINGS}
+
+
+@dataclass(frozen=True)
+class Value:
+    setting: Setting
+    value: Any
+    source: str
+    """default, environment, argument, or the path of the pluto.toml it stands in."""
+    ignored: Any = None
+    """What an untrusted pluto.toml asked for instead; None when nothing was ignored."""
+
+
+def env_name(name: str) -> str:
+    return "PLUTODUCK_" + name.upper().replace(".", "__")
+
+
+def _convert(setting: Setting, raw: Any, source: str) -> Any:
+    try:
+        if setting.kind == "bool":
+            if isinstance(raw, bool):
+                value: Any = raw
+            else:
+                value = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[
+                    str(raw).strip().lower()]
+        elif setting.kind == "int":
+            value = int(raw)
+        elif setting.kind == "float":
+            value = float(raw)
+        else:
+            value = str(raw)
+    except (ValueError, KeyError):
+        raise SettingError(f"{setting.name} = {raw!r} (from {source}) is not of type {setting.kind}.",
+                           hint=setting.help) from None
+    if setting.choices and value not in setting.choices:
+        raise SettingError(f"{setting.name} = {value!r} (from {source}) is not one of "
+                           f"{', '.join(setting.choices)}.", hint=setting.help)
+    return value
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The settings in a pluto.toml by dotted name. Raises SettingError for bad TOML or unknown names."""
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path} is not valid TOML: {error}.", hint="Mend or remove that line.") from error
+    found: dict[str, Any] = {}
+    for section, body in tree.items():
+        if not isinstance(body, dict):
+            raise SettingError(f"{path}: {section} stands outside any [section].",
+                               hint=f"Sections are: {', '.join(sorted({s.name.split('.')[0] for s in SETTINGS}))}.")
+        for key, raw in body.items():
+            name = f"{section}.{key}"
+            if name not in _BY_NAME:
+                close = nearest(name, _BY_NAME)
+                raise SettingError(f"{path} sets {name}, which is no setting.",
+                                   hint=f"Did you mean {close[0]}?" if close else "`pluto-duck doctor` lists them.")
+            found[name] = raw
+    return found
+
+
+def wants_trust(path: Path) -> dict[str, Any]:
+    """The settings of a pluto.toml that stay ignored until its folder is trusted."""
+    return {name: raw for name, raw in read_toml(path).items() if _BY_NAME[name].needs_trust}
+
+
+class Settings:
+    """All settings of one workspace, resolved once. `settings["workspace.host"]` is the value."""
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        self.values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name].value
+
+    @classmethod
+    def load(cls, toml: Path | None = None, *, trusted: bool = False,
+             environ: Mapping[str, str] | None = None, **arguments: Any) -> Settings:
+        """Arguments are given by name with `__` for the dot: `load(workspace__host="server")`."""
+        environ = os.environ if environ is None else environ
+        in_file = read_toml(toml) if toml is not None else {}
+        values: dict[str, Value] = {}
+        for setting in SETTINGS:
+            value, source, ignored = setting.default, "default", None
+            if setting.name in in_file:
+                raw = _convert(setting, in_file[setting.name], str(toml))
+                if setting.needs_trust and not trusted:
+                    ignored = raw
+                else:
+                    value, source = raw, str(toml)
+            if env_name(setting.name) in environ:
+                value = _convert(setting, environ[env_name(setting.name)], env_name(setting.name))
+                source = "environment"
+            argument = arguments.pop(setting.name.replace(".", "__"), None)
+            if argument is not None:
+                value, source = _convert(setting, argument, "argument"), "argument"
+            values[setting.name] = Value(setting, value, source, ignored)
+        if arguments:
+            raise SettingError(f"There is no setting {', '.join(arguments)}.")
+        return cls(values)

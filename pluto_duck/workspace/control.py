@@ -1,0 +1,116 @@
+"""control.sqlite: what need not commit with the user's data, shared by many processes at once.
+
+Each room that keeps something here declares its migrations beside its own code:
+
+    MIGRATIONS = ("CREATE TABLE runs (...)", "ALTER TABLE runs ADD COLUMN ...")
+    with store.connection("runs", MIGRATIONS) as db: ...
+
+A migration is never edited once released: the store counts how many of a room's list have run.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pluto_duck.errors import WorkspaceUnusable
+
+
+class ControlStore:
+    """One SQLite file in WAL mode; a connection per thread, closed with the store."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+        self._migrated: set[str] = set()
+        self._all: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            if not self.path.exists():
+                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+            db.execute("PRAGMA busy_timeout = 30000")
+            if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                self._set_wal(db)
+            db.execute("PRAGMA synchronous = NORMAL")
+        except (sqlite3.Error, OSError) as error:
+            raise WorkspaceUnusable(f"{self.path} can't be opened: {error}.",
+                                    hint="Check the folder's permissions and free space.") from error
+        db.row_factory = sqlite3.Row
+        return db
+
+    @staticmethod
+    def _set_wal(db: sqlite3.Connection) -> None:
+        # Changing the mode needs the file alone; busy_timeout does not cover it, so many first
+        # openers at once must try again.
+        import time
+
+        for _ in range(200):
+            try:
+                db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError:
+                time.sleep(0.02)
+        db.execute("PRAGMA journal_mode = WAL")
+
+    def _mine(self) -> sqlite3.Connection:
+        if os.getpid() != self._pid:  # a forked child must not use its parent's connections
+            self._pid, self._local, self._all = os.getpid(), threading.local(), []
+        db: sqlite3.Connection | None = getattr(self._local, "db", None)
+        if db is None:
+            db = self._local.db = self._open()
+            with self._lock:
+                self._all.append(db)
+        return db
+
+    @contextmanager
+    def connection(self, room: str, migrations: Sequence[str]) -> Iterator[sqlite3.Connection]:
+        """A connection in a write transaction that commits at the end of the block."""
+        db = self._mine()
+        if room not in self._migrated:
+            self._migrate(db, room, migrations)
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield db
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    def read(self, room: str, migrations: Sequence[str]) -> sqlite3.Connection:
+        """A connection for single reads, outside any transaction."""
+        db = self._mine()
+        if room not in self._migrated:
+            self._migrate(db, room, migrations)
+        return db
+
+    def _migrate(self, db: sqlite3.Connection, room: str, migrations: Sequence[str]) -> None:
+        db.execute("CREATE TABLE IF NOT EXISTS migrations (room TEXT PRIMARY KEY, applied INTEGER NOT NULL)")
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            row = db.execute("SELECT applied FROM migrations WHERE room = ?", (room,)).fetchone()
+            applied = row[0] if row else 0
+            for statement in migrations[applied:]:
+                db.execute(statement)
+            if applied < len(migrations):
+                db.execute("INSERT INTO migrations VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET applied = excluded.applied",
+                           (room, len(migrations)))
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+        self._migrated.add(room)
+
+    def close(self) -> None:
+        with self._lock:
+            for db in self._all:
+                db.close()
+            self._all.clear()
+        self._local = threading.local()

@@ -1,0 +1,362 @@
+"""The open DuckDB file: cursors, the guard on its lock, one watchdog, bounded WAL, and the fork hook.
+
+Only this module and parser.py touch the duckdb package.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import sys
+import threading
+import time
+import warnings
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pluto_duck.errors import DatabaseBusy, StatementError, WorkspaceUnusable
+from pluto_duck.settings import Settings
+from pluto_duck.workspace.engine_errors import translate, translated
+from pluto_duck.workspace.folder import Workspace, personal_root
+from pluto_duck.workspace.parser import Parser
+from pluto_duck.workspace.result import Column
+
+STORAGE_VERSION = "v1.5.0"
+"""Readable by DuckDB 1.5 and 2.0; what 2.0 writes by default 1.5 can't open."""
+
+BATCH_ROWS = 65_536
+
+# Replaying the WAL is the whole cost of a fail-over: 12,000 small commits (2.7 MB, far below
+# DuckDB's default of 16 MB) take 1.7 s; 256 KB keeps it near 0.15 s. research: hosting, section 2.
+CHECKPOINT_THRESHOLD = "256KB"
+
+
+class Rows:
+    """An executed statement whose rows have not been fetched yet. Belongs to its cursor: the next
+    `execute` there ends it."""
+
+    def __init__(self, connection: Any, sql: str, relation: Any = None) -> None:
+        self._connection = connection
+        self._relation = relation
+        self._sql = sql
+        self._kept: Any = None
+        if relation is not None:
+            self.columns = tuple(Column(n, str(t)) for n, t in zip(relation.columns, relation.types, strict=True))
+        else:
+            described = connection.description or []
+            self.columns = tuple(Column(str(d[0]), str(d[1])) for d in described)
+
+    def keep(self) -> Rows:
+        """Fetches the rows now, so that the cursor may run something else."""
+        table = self.reader().read_all()
+        self._kept = table
+        return self
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        if self._kept is not None:
+            return [tuple(row.values()) for row in self._kept.to_pylist()]
+        with translated(self._sql):
+            return (self._relation or self._connection).fetchall()  # type: ignore[no-any-return]
+
+    def reader(self, batch_rows: int = BATCH_ROWS) -> Any:
+        """A pyarrow.RecordBatchReader."""
+        if self._kept is not None:
+            return self._kept.to_reader(batch_rows)
+        with translated(self._sql), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            return (self._relation or self._connection).to_arrow_reader(batch_rows)
+
+
+class Cursor:
+    """One DuckDB cursor; never used by two threads at once, except for `interrupt` and `progress`."""
+
+    def __init__(self, connection: Any, owner: Database) -> None:
+        self._connection = connection
+        self._owner = owner
+        # A typo in SQL must not read a variable of whichever Python frame is on the stack: names
+        # that SQL does not know are looked up by us, in the namespace the caller gave. Per cursor.
+        connection.execute("SET python_enable_replacements = false")
+
+    def execute(self, sql: str, *, select: bool = False) -> Rows:
+        """Runs one statement. `select=True` lets 2.0 stream what it would otherwise copy."""
+        self._owner.check_process()
+        with translated(sql):
+            if select and self._owner.is_two:
+                relation = self._connection.sql(sql)
+                if relation is not None:
+                    return Rows(self._connection, sql, relation)
+            self._connection.execute(sql)
+            return Rows(self._connection, sql)
+
+    def fetchall(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.execute(sql).fetchall()
+
+    def register(self, name: str, rows: Any) -> None:
+        """Makes an Arrow stream, table or DataFrame readable as `name` on this cursor."""
+        with translated():
+            self._connection.register(name, rows)
+
+    def unregister(self, name: str) -> None:
+        with translated():
+            self._connection.unregister(name)
+
+    def table_names(self, sql: str) -> set[str]:
+        """The base tables behind a statement, qualified as catalog.schema.table."""
+        with translated(sql):
+            return set(self._connection.get_table_names(sql, qualified=True))
+
+    def native(self) -> Any:
+        """The DuckDB cursor itself, for jupysql and for the caller's own risk."""
+        return self._connection
+
+    def interrupt(self) -> None:
+        self._connection.interrupt()
+
+    def progress(self) -> float:
+        try:
+            percent = float(self._connection.query_progress())
+        except Exception:
+            return -1.0
+        return percent if 0 <= percent <= 100 else -1.0
+
+    def close(self) -> None:
+        try:
+            self._connection.close()
+        except Exception:  # closing is best effort: the connection may be in any state
+            pass
+
+
+class Watchdog:
+    """One thread for all deadlines: a Timer for each statement costs 4-13 ms."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Callable[[], bool]]] = []
+        self._counter = itertools.count()
+        self._condition = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def after(self, seconds: float, action: Callable[[], bool]) -> None:
+        """Calls `action` then; while it answers True, again every 50 ms (one interrupt can be lost)."""
+        with self._condition:
+            heapq.heappush(self._heap, (time.monotonic() + seconds, next(self._counter), action))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._loop, name="pluto-duck-watchdog", daemon=True)
+                self._thread.start()
+            self._condition.notify()
+
+    def _loop(self) -> None:
+        while True:
+            with self._condition:
+                while not self._closed and (not self._heap or self._heap[0][0] > time.monotonic()):
+                    self._condition.wait(self._heap[0][0] - time.monotonic() if self._heap else None)
+                if self._closed:
+                    return
+                _at, _n, action = heapq.heappop(self._heap)
+            if action():
+                self.after(0.05, action)
+
+    def close(self) -> None:
+        with self._condition:
+            self._closed = True
+            self._condition.notify()
+
+
+_open: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+class Database:
+    """The workspace's file, open for writing in this process."""
+
+    def __init__(self, workspace: Workspace, settings: Settings) -> None:
+        import duckdb
+
+        self.workspace = workspace
+        self.path = workspace.database
+        self.parser = Parser()
+        self.watchdog = Watchdog()
+        self.commit_lock = threading.Lock()
+        """Held from the bookkeeping row to the end of COMMIT: sequence order is commit order."""
+        self.is_two = int(duckdb.__version__.split(".")[0]) >= 2
+        self._pid = os.getpid()
+        self._closed = False
+        config = {
+            "storage_compatibility_version": STORAGE_VERSION,
+            "checkpoint_threshold": CHECKPOINT_THRESHOLD,
+            "autoinstall_known_extensions": "false",
+            "allow_community_extensions": "false",
+            "temp_directory": str(workspace.folder / "tmp"),
+            "extension_directory": settings["duckdb.extension_directory"] or str(personal_root() / "extensions"),
+        }
+        if settings["duckdb.memory_limit"]:
+            config["memory_limit"] = settings["duckdb.memory_limit"]
+        if settings["duckdb.threads"]:
+            config["threads"] = str(settings["duckdb.threads"])
+        fresh = not self.path.exists()
+        try:
+            self._root = duckdb.connect(str(self.path), config=config)
+        except duckdb.Error as error:
+            raise _open_error(error, self.path) from error
+        if fresh and sys.platform != "win32":
+            os.chmod(self.path, 0o600)  # the folder is 0700 already; DuckDB offers no mode
+        self._guard = self._open_guard()
+        self._cursor_lock = threading.Lock()
+        _open.add(self)
+
+    # -- DuckDB's own lock ----------------------------------------------------------------------
+    # It is a POSIX record lock: any close of any descriptor on the file by this process (a hash, a
+    # copy, read_blob) drops it, and an outsider could then write unseen. One more descriptor, closed
+    # after DuckDB, takes the lock again each second and after each statement that names the path.
+
+    def _open_guard(self) -> int | None:
+        if sys.platform == "win32":
+            return None
+        return os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+
+    def relock(self) -> None:
+        if sys.platform == "win32" or self._guard is None or self._closed:
+            return
+        import fcntl
+
+        try:
+            fcntl.lockf(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DatabaseBusy(
+                f"Another program opened {self.path} while its lock was gone.",
+                hint="Close that program; do not open the database file from inside the process that hosts it.",
+            ) from error
+
+    def check_process(self) -> None:
+        if os.getpid() != self._pid:
+            from pluto_duck.errors import Forked
+
+            raise Forked("This process was forked from the one that has the database open.",
+                         hint="Open a session of its own here: pluto_duck.open()")
+
+    def cursor(self) -> Cursor:
+        self.check_process()
+        with self._cursor_lock, translated():
+            return Cursor(self._root.cursor(), self)
+
+    def wal_size(self) -> int:
+        """Bytes of the write-ahead log, 0 when there is none; by stat only (see relock)."""
+        try:
+            return os.stat(f"{self.path}.wal").st_size
+        except FileNotFoundError:
+            return 0
+
+    def checkpoint(self) -> None:
+        """Writes the WAL into the file; skipped when a transaction is in the way."""
+        cursor = self.cursor()
+        try:
+            cursor.execute("CHECKPOINT")
+        except StatementError:
+            pass
+        finally:
+            cursor.close()
+
+    def close(self) -> None:
+        if self._closed or os.getpid() != self._pid:
+            return
+        self._closed = True
+        self.watchdog.close()
+        try:
+            self._root.close()
+        finally:
+            if self._guard is not None:
+                os.close(self._guard)
+                self._guard = None
+            _open.discard(self)
+
+    # -- fork -----------------------------------------------------------------------------------
+
+    def after_fork_in_child(self) -> None:
+        """Makes the inherited handle immortal and read-only.
+
+        The last handle of a copied instance checkpoints and removes the WAL that the parent still
+        writes to: a forked child that merely exits destroyed acknowledged commits (measured).
+        """
+        _immortal.append(self._root)
+        targets = {os.path.realpath(self.path), os.path.realpath(f"{self.path}.wal")}
+        for descriptor, target in _descriptors():
+            if target in targets or target.removesuffix(" (deleted)") in targets:
+                try:
+                    read_only = os.open(target if os.path.exists(target) else os.devnull, os.O_RDONLY)
+                    os.dup2(read_only, descriptor)
+                    if read_only != descriptor:
+                        os.close(read_only)
+                except OSError:
+                    pass
+        self._closed = True
+
+
+_immortal: list[Any] = []
+
+
+def _descriptors() -> Iterator[tuple[int, str]]:
+    if sys.platform.startswith("linux"):
+        for name in os.listdir("/proc/self/fd"):
+            try:
+                yield int(name), os.readlink(f"/proc/self/fd/{name}")
+            except OSError:
+                continue
+    elif sys.platform == "darwin":
+        import fcntl
+
+        for descriptor in range(3, 1024):
+            try:
+                raw = fcntl.fcntl(descriptor, fcntl.F_GETPATH, b"\0" * 1024)  # type: ignore[attr-defined,unused-ignore]
+            except OSError:
+                continue
+            yield descriptor, raw.rstrip(b"\0").decode(errors="replace")
+
+
+def _after_fork() -> None:
+    for database in list(_open):
+        # One extra reference that nobody drops: the child must never run DuckDB's destructor.
+        import ctypes
+
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(database._root))
+        database.after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _open_error(error: Exception, path: Path) -> Exception:
+    text = str(error)
+    if "Could not set lock" in text or "Conflicting lock" in text or "being used by another process" in text:
+        import re
+
+        holder = re.search(r"held in (.*?) \(PID (\d+)\)", text)
+        who = f" by {holder[1]} (pid {holder[2]})" if holder and holder[2] != "0" else ""
+        return DatabaseBusy(f"The database {path} is held by another program{who}.",
+                            hint="Close it there, or let it borrow the file: pluto-duck lend -- COMMAND",
+                            holder=who.strip())
+    if "read only versions between" in text or "version number" in text:
+        return WorkspaceUnusable(f"The database {path} was written by a newer DuckDB than the one installed.",
+                                 hint="pip install -U 'duckdb>=2'  (a file made by DuckDB 2.0's own defaults "
+                                      "can't be opened by 1.5)")
+    if "Permission denied" in text or "Read-only file system" in text:
+        return WorkspaceUnusable(f"The database {path} can't be written.",
+                                 hint="Give yourself write access, or choose another folder: pluto-duck init FOLDER")
+    if "not a valid DuckDB" in text:
+        return WorkspaceUnusable(f"{path} is not a DuckDB database.",
+                                 hint="Restore it from a backup or move it away; a new one is made then.")
+    return translate(error)
+
+
+def open_memory(statements: Sequence[str] = ()) -> Any:
+    """A private in-memory instance, for connectors that read files on the caller's side."""
+    import duckdb
+
+    with translated():
+        connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false"})
+        connection.execute("SET python_enable_replacements = false")
+        for statement in statements:
+            connection.execute(statement)
+    return connection

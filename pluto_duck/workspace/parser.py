@@ -1,0 +1,107 @@
+"""DuckDB's own parser on a private in-memory instance: statement types, trees, tokens."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from pluto_duck.errors import UsageError
+from pluto_duck.workspace.engine_errors import translated
+
+TokenKind = Literal["identifier", "number", "string", "operator", "keyword", "comment"]
+_KINDS: tuple[TokenKind, ...] = ("identifier", "number", "string", "operator", "keyword", "comment")
+
+
+@dataclass(frozen=True)
+class Statement:
+    type: str
+    """DuckDB's word: SELECT, INSERT, CREATE, COPY, MULTI, ..."""
+    sql: str
+    parameters: frozenset[str]
+    """Names without `$`; positional ones are "1", "2", ..."""
+
+
+@dataclass(frozen=True)
+class Token:
+    kind: TokenKind
+    text: str
+    """As written, for an identifier or string with its quotes."""
+    start: int
+
+
+class Parser:
+    """Safe to use from many threads. Holds no user data and never opens a file."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    @cached_property
+    def _connection(self) -> Any:
+        import duckdb
+
+        return duckdb.connect(":memory:", config={"autoinstall_known_extensions": "false",
+                                                  "autoload_known_extensions": "false",
+                                                  "threads": "1"})
+
+    def statements(self, sql: str) -> list[Statement]:
+        """Raises StatementError where the text does not parse."""
+        if "\0" in sql:
+            raise UsageError("SQL text must not contain a NUL character.")
+        with self._lock, translated(sql):
+            return [Statement(one.type.name, one.query, frozenset(one.named_parameters))
+                    for one in self._connection.extract_statements(sql)]
+
+    def tree(self, sql: str) -> dict[str, Any]:
+        """json_serialize_sql's answer, as it is: {"error": bool, "statements": [...]}; SELECT only."""
+        # Inlined, not bound: a bound parameter imports pandas on 1.5.
+        text = sql.replace("'", "''")
+        with self._lock, translated(sql):
+            row = self._connection.execute(f"SELECT json_serialize_sql('{text}')").fetchone()
+        tree: dict[str, Any] = json.loads(row[0])
+        return tree
+
+    def tokens(self, sql: str) -> list[Token]:
+        """By DuckDB's own lexer, without comments and white space."""
+        import duckdb
+
+        data = sql.encode()
+        with self._lock:
+            found = [(offset, kind) for offset, kind in duckdb.tokenize(sql)]
+        # 1.5 numbers the kinds, 2.0 names them; offsets count bytes in both.
+        tokens: list[Token] = []
+        for i, (offset, kind) in enumerate(found):
+            end = found[i + 1][0] if i + 1 < len(found) else len(data)
+            name = str(kind).rsplit(".", 1)[-1].split(":")[0].rstrip(">").strip()
+            plain: TokenKind = {"numeric_const": "number", "string_const": "string"}.get(name, name)  # type: ignore[assignment]
+            if plain not in _KINDS or plain == "comment":
+                continue
+            text = data[offset:end].decode(errors="replace")
+            tokens.append(Token(plain, _trim(text, plain), offset))
+        return tokens
+
+    def version(self) -> str:
+        import duckdb
+
+        return str(duckdb.__version__)
+
+
+def _trim(text: str, kind: TokenKind) -> str:
+    """The token alone: on 1.5 the gap to the next token may hold white space and comments."""
+    if kind == "operator":
+        return text[:1] if text[:1] in "()[]{},;.$?" else text.split()[0] if text.split() else text
+    if text[:1] in "\"'" and kind in ("identifier", "string", "keyword"):
+        mark, i = text[0], 1
+        while i < len(text):
+            if text[i] == mark:
+                if text[i + 1:i + 2] != mark:
+                    return text[:i + 1]
+                i += 1
+            i += 1
+        return text
+    for i, char in enumerate(text):
+        if char.isspace() or (char in "-/" and text[i:i + 2] in ("--", "/*")):
+            return text[:i]
+    return text
