@@ -1,0 +1,46 @@
+"""Fixtures for everybody: a home of its own, a fresh workspace, an open session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pluto_duck.session import Session
+from pluto_duck.workspace import Workspace, create
+
+pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+REQUIRE_ALL = os.environ.get("PLUTODUCK_REQUIRE_ALL") == "1"
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test may touch the personal workspace or the settings of whoever runs it."""
+    for name in list(os.environ):
+        if name.startswith("PLUTODUCK_") and name != "PLUTODUCK_REQUIRE_ALL":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PLUTODUCK_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return create(tmp_path / "workspace")
+
+
+@pytest.fixture
+def session(workspace: Workspace) -> Iterator[Session]:
+    with Session.open(workspace.root) as opened:
+        yield opened
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """With PLUTODUCK_REQUIRE_ALL=1 (CI) a skipped test is a failed one: the reason is in its report."""
+    report = yield
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although PLUTODUCK_REQUIRE_ALL=1: {report.longrepr}"
+    return report
