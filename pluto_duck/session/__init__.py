@@ -6,12 +6,12 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from pluto_duck.errors import PlutoError, UnknownName, UsageError
+from pluto_duck.errors import HostLost, PlutoError, UnknownName, UsageError
 from pluto_duck.settings import Settings
 from pluto_duck.workspace import Column, ControlStore, Reply, Request, Result, Role, TableRef, Workspace, find
 from pluto_duck.workspace.literals import encode
@@ -98,7 +98,6 @@ class Session:
         self.settings = settings
         self.role: Role = role
         self._link = join(workspace, settings, SessionHandler, role, label)
-        self._in_transaction = False
 
     @classmethod
     def open(cls, path: Path | str | None = None, *, role: Role = "shell", label: str = "", **settings: Any) -> Session:
@@ -114,6 +113,15 @@ class Session:
     def hosting(self) -> str:
         """"host" when this process has the file open, "guest" when another one has."""
         return self._link.role
+
+    @contextmanager
+    def lend(self, label: str) -> Iterator[Path]:
+        """The database file, closed by everybody while the block lasts, for a program that wants it alone.
+
+        Waits for a moment when nothing runs; raises DatabaseBusy, naming who is busy, when none comes.
+        """
+        with self._link.node.lend(label) as path:
+            yield path
 
     @cached_property
     def control(self) -> ControlStore:
@@ -134,18 +142,26 @@ class Session:
         passes the Gate and sees the agent's catalog.
         """
         started = time.perf_counter()
-        with self.stream(sql, params, namespace=namespace, max_rows=max_rows, timeout_s=timeout_s,
-                         read_only=read_only) as stream:
-            table = None
-            if stream.schema is not None:
-                import pyarrow
+        request = _query_request(sql, params, max_rows, timeout_s, read_only)
+        while True:
+            with self._open(request, namespace) as stream:
+                table = None
+                if stream.schema is not None:
+                    import pyarrow
 
-                table = pyarrow.Table.from_batches(list(stream), schema=stream.schema)
-            return Result(
-                columns=stream.columns, table=table, sql=sql, statement=stream.statement,
-                elapsed_s=time.perf_counter() - started, truncated=stream.truncated,
-                affected_rows=stream.affected_rows, workspace=str(self.workspace.root),
-                notices=tuple(self._link.take_notices()))
+                    try:
+                        table = pyarrow.Table.from_batches(list(stream), schema=stream.schema)
+                    except HostLost as lost:
+                        if lost.facts.get("outcome") != "partial":
+                            raise
+                        # Nobody has seen a row yet, and the token keeps writes from running twice.
+                        request = replace(request, args={**request.args, "again": True})
+                        continue
+                return Result(
+                    columns=stream.columns, table=table, sql=sql, statement=stream.statement,
+                    elapsed_s=time.perf_counter() - started, truncated=stream.truncated,
+                    affected_rows=stream.affected_rows, workspace=str(self.workspace.root),
+                    notices=tuple(self._link.take_notices()))
 
     def stream(
         self, sql: str, params: Mapping[str, Any] | Sequence[Any] | None = None, *,
@@ -153,9 +169,9 @@ class Session:
         timeout_s: float | None = None, read_only: bool = False,
     ) -> Stream:
         """As `query`, but the rows come batch by batch while the statement runs."""
-        args: dict[str, Any] = {"sql": sql, "params": _encoded(params), "max_rows": max_rows,
-                                "timeout_s": timeout_s, "read_only": read_only, "token": uuid.uuid4().hex}
-        request = Request("query", args, retry="read" if read_only else "token")
+        return self._open(_query_request(sql, params, max_rows, timeout_s, read_only), namespace)
+
+    def _open(self, request: Request, namespace: Mapping[str, Any] | None) -> Stream:
         lent: set[str] = set()
         while True:
             try:
@@ -164,7 +180,7 @@ class Session:
             except UnknownName as error:
                 name = str(error.facts.get("name", ""))
                 frame = (namespace or {}).get(name)
-                if error.facts.get("kind") != "table" or read_only or name in lent or not _is_frame(frame):
+                if error.facts.get("kind") != "table" or request.args["read_only"] or name in lent or not _is_frame(frame):
                     self._take_back(lent)
                     raise
                 self._link.call(Request("frame", {"name": name}, rows=_arrow(frame, self.hosting)))
@@ -292,6 +308,13 @@ class _Watched:
         except BaseException as error:
             self.error = error
             raise
+
+
+def _query_request(sql: str, params: Mapping[str, Any] | Sequence[Any] | None, max_rows: int | None,
+                   timeout_s: float | None, read_only: bool) -> Request:
+    args: dict[str, Any] = {"sql": sql, "params": _encoded(params), "max_rows": max_rows,
+                            "timeout_s": timeout_s, "read_only": read_only, "token": uuid.uuid4().hex}
+    return Request("query", args, retry="read" if read_only else "token")
 
 
 def _encoded(params: Mapping[str, Any] | Sequence[Any] | None) -> dict[str, Any]:

@@ -159,9 +159,42 @@ class HostSession:
             name = sorted(missing)[0]
             raise UsageError(f"The statement uses ${name}, but no such parameter was given.",
                              hint=f"Define {name} in the notebook, or pass params={{'{name}': ...}}.", name=name)
-        for statement in statements[:-1]:
-            self._run(statement, parameters, args).close()
-        return self._run(statements[-1], parameters, args)
+        token = str(args.get("token") or "")
+        done = self._done_before(statements, token) if args.get("again") else {}
+        setup: list[tuple[str, str]] = []
+        for i, statement in enumerate(statements):
+            if i in done:
+                reply = Reply({"statement": statement.type, "sql": statement.sql, "affected": done[i],
+                               "notices": ["The host ended during this statement; it had been committed "
+                                           "and was not run again."]})
+            else:
+                reply = self._run(statement, parameters, {**args, "token": f"{token}:{i}" if token else ""})
+            if statement.type == "SET":
+                setup.append((_setup_key(statement.sql), statement.sql))
+            if i < len(statements) - 1:
+                reply.close()
+        reply.header["setup"] = setup
+        return reply
+
+    def _done_before(self, statements: list[Statement], token: str) -> dict[int, int | None]:
+        """For a call that is sent again after its host was lost: the statements that had committed, with
+        their row counts. Raises HostLost where running the others again could do something twice."""
+        commits = self._handler.ledger.find(self._cursor, token)
+        for i, statement in enumerate(statements):
+            certain = i in commits or statement.type in WRITES | {"SELECT", "SET", "EXPLAIN", "TRANSACTION"}
+            if statement.type == "COPY" and not target(statement, self._database.parser).keys:
+                certain = False
+            if not certain or (commits and statement.type == "TRANSACTION" and i not in commits
+                               and not self._only_begin(statement)):
+                raise HostLost(f"The host ended during {statement.type}; whether it ran is not known.",
+                               hint="Look before you run it again.", outcome="unknown")
+        if commits and any(s.type == "TRANSACTION" for s in statements):
+            last = max(commits)  # BEGIN ... COMMIT in one call: all up to the commit that is known ran
+            return {i: commits.get(i) for i in range(last + 1)}
+        return commits
+
+    def _only_begin(self, statement: Statement) -> bool:
+        return self._database.parser.tokens(statement.sql)[0].text.lower() in ("begin", "start")
 
     def _read_only(self, sql: str, args: dict[str, Json]) -> Reply:
         handler = self._handler
@@ -400,7 +433,7 @@ class HostSession:
             self._cursor.execute("BEGIN TRANSACTION")
             try:
                 _none, count = work()
-                self._handler.ledger.commit(self._cursor, keys, token=str(args.get("token") or ""), affected=count)
+                self._handler.ledger.commit(self._cursor, keys, token=f"{args['token']}:0", affected=count)
             except BaseException:
                 try:
                     self._cursor.execute("ROLLBACK")
@@ -454,7 +487,12 @@ class HostSession:
 
     def _outcome(self, request: Request) -> Reply:
         found = self._handler.ledger.find(self._cursor, str(request.args["token"]))
-        return Reply({"committed": found is not None, "affected": found.affected if found else None})
+        return Reply({"committed": bool(found), "affected": found[max(found)] if found else None})
+
+
+def _setup_key(sql: str) -> str:
+    """What a SET or USE statement sets, so that a later one of the same replaces it."""
+    return " ".join(sql.split("=")[0].split()[:4]).lower() if "=" in sql else sql.split()[0].lower()
 
 
 def _reader_error(error: Exception, sql: str) -> PlutoError:

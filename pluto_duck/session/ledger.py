@@ -7,7 +7,6 @@ write)? And what is the version of this table (anything cached hangs on it)?
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from pluto_duck.session.targets import EVERYTHING
 from pluto_duck.workspace.database import Cursor, Database
@@ -24,12 +23,6 @@ _SETUP = (
 
 KEEP_MS = 3_600_000
 """Tokens are kept an hour: no guest retries a write that long."""
-
-
-@dataclass(frozen=True)
-class Commit:
-    seq: int
-    affected: int | None
 
 
 class Ledger:
@@ -60,11 +53,11 @@ class Ledger:
             f"DELETE FROM _pluto.commits WHERE at_ms < {old} AND seq NOT IN (SELECT max(seq) FROM "
             "(SELECT unnest(tables) AS key, seq FROM _pluto.commits) GROUP BY key)")
 
-    def find(self, cursor: Cursor, token: str) -> Commit | None:
-        """What the token committed, or None when it did not."""
-        rows = cursor.fetchall(
-            f"SELECT seq, affected FROM _pluto.commits WHERE token = {to_sql({'t': 'str', 'v': token})}")
-        return Commit(rows[0][0], rows[0][1]) if rows else None
+    def find(self, cursor: Cursor, token: str) -> dict[int, int | None]:
+        """The statements of a call that committed: number in the call -> affected rows."""
+        prefix = to_sql({"t": "str", "v": f"{token}:"})
+        rows = cursor.fetchall(f"SELECT token, affected FROM _pluto.commits WHERE starts_with(token, {prefix})")
+        return {int(found.rpartition(":")[2]): affected for found, affected in rows}
 
     def commit(self, cursor: Cursor, keys: frozenset[str], *, token: str = "", affected: int | None = None) -> int:
         """Writes the row and commits the cursor's open transaction; the new sequence number.

@@ -1,0 +1,126 @@
+"""host.json: a hint where the host listens. Never proof that it lives: the lock is."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from pluto_duck.errors import WorkspaceUnusable
+from pluto_duck.workspace.folder import Workspace
+from pluto_duck.workspace.protocol import Role
+
+State = Literal["waiting", "open", "handover", "lent"]
+
+LONGEST_SOCKET_PATH = 100
+"""Bytes; the system's own limit is 107 on Linux and 103 on macOS."""
+
+
+@dataclass(frozen=True)
+class HostFile:
+    state: State
+    role: Role
+    pid: int
+    address: str
+    """The socket's path, or `tcp:PORT`; "" while nobody listens."""
+    epoch: str
+    """Random, new for each opening of the database."""
+    hostname: str
+    label: str = ""
+    note: str = ""
+    """Why it is not open: who holds the file, who borrowed it."""
+
+    def who(self) -> str:
+        label = f", {self.label}" if self.label else ""
+        return f"{self.role} (pid {self.pid}{label})"
+
+
+def read(workspace: Workspace) -> HostFile | None:
+    """None when it is missing, half-written or of another version."""
+    try:
+        return HostFile(**json.loads(workspace.host_file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write(workspace: Workspace, host: HostFile) -> None:
+    temporary = workspace.folder / f"host.{os.getpid()}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(asdict(host), file)
+    temporary.replace(workspace.host_file)
+
+
+def clean(workspace: Workspace) -> None:
+    """Removes what dead hosts left. Only the holder of the host lock may call it."""
+    old = read(workspace)
+    if old is not None and old.address and not old.address.startswith("tcp:"):
+        leftover = Path(old.address)
+        # The name was chosen by us, below; a hostile host.json must not make us delete anything else.
+        if leftover.name.startswith("host-") and leftover.suffix == ".sock":
+            leftover.unlink(missing_ok=True)
+            if leftover.parent.name.startswith("pluto-duck-"):
+                try:
+                    leftover.parent.rmdir()
+                except OSError:
+                    pass
+    for leftover in (*workspace.folder.glob("host-*.sock"), *workspace.folder.glob("host.*.tmp")):
+        leftover.unlink(missing_ok=True)
+    workspace.host_file.unlink(missing_ok=True)
+
+
+def new_address(workspace: Workspace) -> str:
+    """A fresh socket path; in a private temporary folder when the workspace's own path is too long."""
+    if sys.platform == "win32":
+        return "tcp:0"
+    name = f"host-{secrets.token_hex(6)}.sock"
+    path = workspace.folder / name
+    if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
+        return str(path)
+    return str(Path(tempfile.mkdtemp(prefix="pluto-duck-")) / name)
+
+
+def key(workspace: Workspace) -> bytes:
+    """The workspace's secret, made by whoever comes first; 0600."""
+    path = workspace.key_file
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        pass
+    except PermissionError as error:
+        raise _foreign(path) from error
+    temporary = path.with_name(f"host.key.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secrets.token_hex(32).encode())
+    try:
+        os.link(temporary, path)  # atomic, and never over another's
+    except FileExistsError:
+        pass
+    except OSError:  # no hard links here
+        if not path.exists():
+            temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path.read_bytes()
+
+
+def _foreign(path: Path) -> WorkspaceUnusable:
+    try:
+        import pwd
+
+        owner = pwd.getpwuid(path.stat().st_uid).pw_name
+    except (ImportError, KeyError, OSError):
+        owner = "another user"
+    return WorkspaceUnusable(f"This workspace belongs to {owner}: its key {path} can't be read by you.",
+                             hint="Make one of your own: pluto-duck init FOLDER")
+
+
+def hostname() -> str:
+    return socket.gethostname()
