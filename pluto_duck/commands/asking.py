@@ -1,0 +1,163 @@
+"""`tables`, `describe`, `query`, `ask`, `history`: looking at what is there."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from pluto_duck.commands import Door, Formatted, Rows
+from pluto_duck.commands.group import SECTIONS, verb
+from pluto_duck.errors import PlutoError, UnknownName, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from pluto_duck.agent import Answer
+    from pluto_duck.session import Session, TableInfo
+    from pluto_duck.workspace import Result
+
+Format = Literal["table", "csv", "json"]
+
+_LOOK = 10_000
+"""Rows that are fetched for a table on screen, which shows far fewer; `--format csv|json` has no limit."""
+
+_format = click.option("--format", "format_", type=click.Choice(["table", "csv", "json"]), default="table",
+                       show_default=True, help="How the rows are written.")
+
+
+def formatted(value: object, format_: Format, max_rows: int | None = None) -> object:
+    return value if format_ == "table" and max_rows is None else Formatted(value, format_, max_rows)
+
+
+def parameters(texts: tuple[str, ...]) -> dict[str, Any]:
+    """`--param name=value`: a number, true, false, null or "quoted text" as JSON writes it, else text."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, equals, raw = text.partition("=")
+        if not (name and equals):
+            raise UsageError(f"--param {text} is not name=value.", hint="For example: --param month=7")
+        try:
+            value = json.loads(raw)
+        except ValueError:
+            value = raw
+        found[name.removeprefix("$")] = raw if isinstance(value, dict) else value
+    return found
+
+
+def _text(given: str | None, file: str | None, what: str) -> str:
+    if (given is None) == (file is None):
+        raise UsageError(f"Give the {what} as one argument in quotes, as - to read it from standard input, "
+                         "or with --file.")
+    if file is not None:
+        try:
+            return Path(file).expanduser().read_text(encoding="utf-8")
+        except OSError as error:
+            raise UnknownName(f"{file} can't be read: {error.strerror}.", kind="file", name=file) from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"{file} is not UTF-8 text.") from error
+    if given == "-":
+        return click.get_text_stream("stdin", encoding="utf-8").read()
+    return str(given)
+
+
+def recorded(session: Session, kind: str, text: str, work: Callable[[], Any]) -> Any:
+    """Does the work and writes it into the history of the workspace, failed or not."""
+    from pluto_duck.runs import Runs
+
+    runs = Runs(session, session.workspace)
+    started = time.perf_counter()
+    try:
+        value = work()
+    except PlutoError as error:
+        status = {"cancelled": "cancelled", "timed_out": "timed_out"}.get(error.code, "failed")
+        runs.record(kind, text, status, time.perf_counter() - started, None, error)
+        raise
+    rows = getattr(getattr(value, "result", value), "row_count", None)
+    runs.record(kind, text, "succeeded", time.perf_counter() - started, rows)
+    return value
+
+
+@verb(SECTIONS[2], "tables")
+@_format
+def tables(door: Door, format_: Format) -> object:
+    """The tables and views of the workspace."""
+    return formatted(door.open_session().tables(), format_)
+
+
+def find_table(session: Session, name: str) -> TableInfo:
+    """The table of that name. Raises UnknownName with the nearest names."""
+    from pluto_duck.workspace import TableRef
+
+    wanted = TableRef.parse(name)
+    there = session.tables()
+    for one in there:
+        if one.ref.key == wanted.key:
+            return one
+    raise unknown_name("table", name, [str(one.ref) for one in there])
+
+
+@verb(SECTIONS[2], "describe flights")
+@click.argument("table")
+@_format
+def describe(door: Door, table: str, format_: Format) -> object:
+    """The columns of one table, their types and keys."""
+    return formatted(find_table(door.open_session(), table), format_)
+
+
+@verb(SECTIONS[2], 'query "select carrier, count(*) from flights group by all"',
+      "query --file report.sql --format csv > report.csv",
+      "query 'select * from flights where month = $m limit 5' --param m=7")
+@click.argument("sql", required=False)
+@click.option("--file", metavar="PATH", help="Read the SQL from a file.")
+@click.option("--param", "params", multiple=True, metavar="NAME=VALUE",
+              help="A value for $NAME: 7, true, null, text; \"7\" in double quotes is text. May be repeated.")
+@_format
+@click.option("--max-rows", type=click.IntRange(1), help="Rows to show or write at most.")
+def query(door: Door, sql: str | None, file: str | None, params: tuple[str, ...], format_: Format,
+          max_rows: int | None) -> object:
+    """Run SQL; of several statements the last one's rows are shown.
+
+    Values belong into --param, never pasted into the SQL. The SQL may be - for standard input.
+    """
+    text = _text(sql, file, "SQL")
+    values: Mapping[str, Any] = parameters(params)
+    session = door.open_session()
+    keep = max_rows if format_ != "table" else max(max_rows or 0, _LOOK)
+    result: Result = recorded(session, "query", text, lambda: session.query(
+        text, values or None, namespace=door.namespace, max_rows=keep))
+    return formatted(result, format_, max_rows)
+
+
+@verb(SECTIONS[2], 'ask "how many flights per month?"',
+      'ask "which 10 destinations had the worst average arrival delay in July?" --format csv')
+@click.argument("question", nargs=-1, required=True)
+@click.option("--planner", metavar="NAME", help="Who answers; else the setting agent.planner.")
+@_format
+def ask(door: Door, question: tuple[str, ...], planner: str | None, format_: Format) -> object:
+    """Ask in plain words; the answer shows the SQL it came from.
+
+    The builtin planner works offline, knows the words of your tables, and says so when it does not
+    understand (exit code 7).
+    """
+    from pluto_duck.agent import ask as answer
+
+    session, text = door.open_session(), " ".join(question)
+    found: Answer = recorded(session, "ask", text, lambda: answer(session, text, planner=planner))
+    return formatted(found, format_)
+
+
+@verb(SECTIONS[2], "history", "history --limit 100")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many.")
+@_format
+def history(door: Door, limit: int, format_: Format) -> object:
+    """What was run in this workspace, from any door, newest first."""
+    from pluto_duck.runs import Runs
+
+    session = door.open_session()
+    rows = tuple((run.started_at, run.kind, run.status, run.rows, run.elapsed_s, " ".join(run.text.split()))
+                 for run in Runs(session, session.workspace).list(limit))
+    columns = ("when", "what", "status", "rows", "seconds", "text")
+    return formatted(Rows(columns, rows, "Nothing was run yet."), format_)

