@@ -269,7 +269,8 @@ class HostSession:
         def work() -> tuple[Rows, int | None, list[tuple[Any, ...]] | None]:
             rows = self._execute(statement, parameters)
             if [c.name for c in rows.columns] == ["Count"]:
-                return rows, int(rows.fetchall()[0][0]), None
+                counted = rows.fetchall()  # CREATE TABLE without rows names a count and has none
+                return rows, int(counted[0][0]) if counted else None, None
             if rows.columns and statement.type in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO", "MULTI"):
                 return rows, None, [rows.reader().read_all()]  # RETURNING, or PIVOT on 2.0
             return rows, None, None

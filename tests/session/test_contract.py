@@ -1,0 +1,319 @@
+"""What a Session promises, run once in the process that hosts and once as its guest."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+
+import pandas
+import polars
+import pyarrow
+import pytest
+
+from pluto_duck.errors import Cancelled, Refused, SourceError, StatementError, TimedOut, UnknownName, UsageError
+from pluto_duck.session import Session, TableRef, WriteColumn
+from pluto_duck.workspace import Workspace
+from tests.workspace.worker import Worker
+
+ENDLESS = "SELECT count(*) FROM range(100000000000) a, range(1000) b WHERE a.range + b.range = 7"
+
+
+@pytest.fixture(params=["host", "guest"])
+def session(request: pytest.FixtureRequest, workspace: Workspace) -> Iterator[Session]:
+    if request.param == "host":
+        with Session.open(workspace.root) as opened:
+            assert opened.hosting == "host"
+            yield opened
+        return
+    with Worker(workspace.root), Session.open(workspace.root) as opened:
+        assert opened.hosting == "guest"
+        yield opened
+
+
+def test_a_query_returns_rows_types_and_names_in_order(session: Session) -> None:
+    result = session.query("SELECT 1 AS a, 'x' AS b, 1.50::DECIMAL(5,2) AS c UNION ALL SELECT 2, NULL, NULL ORDER BY a")
+    assert [(c.name, c.type) for c in result.columns] == [("a", "INTEGER"), ("b", "VARCHAR"), ("c", "DECIMAL(5,2)")]
+    assert result.rows() == [(1, "x", Decimal("1.50")), (2, None, None)]
+    assert (result.row_count, result.truncated, result.statement) == (2, False, "SELECT")
+    assert result.workspace == str(session.workspace.root)
+
+
+def test_python_values_keep_their_types(session: Session) -> None:
+    (row,) = session.query(
+        "SELECT 170141183460469231731687303715884105727::HUGEINT, DATE '2024-02-29', "
+        "TIMESTAMPTZ '2024-01-01 12:00:00+00', uuid '00000000-0000-0000-0000-000000000001', [1, 2], "
+        "{'k': 'v'}, 'a'::ENUM('a', 'b'), '\\x00ff'::BLOB, TIME '01:02:03'").rows()
+    assert row[0] == 2**127 - 1
+    assert row[1] == dt.date(2024, 2, 29)
+    assert row[2] == dt.datetime(2024, 1, 1, 12, tzinfo=dt.UTC)
+    assert row[3] == uuid.UUID(int=1)
+    assert row[4:] == ([1, 2], {"k": "v"}, "a", b"\x00ff", dt.time(1, 2, 3))
+
+
+def test_of_several_statements_the_last_one_answers(session: Session) -> None:
+    result = session.query("CREATE TABLE t (i INTEGER); INSERT INTO t VALUES (1), (2); SELECT sum(i) FROM t")
+    assert result.scalar() == 3
+
+
+def test_a_write_tells_how_many_rows(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT range AS i FROM range(10)")
+    assert session.query("UPDATE t SET i = -i WHERE i > 5").affected_rows == 4
+    assert session.query("DELETE FROM t").affected_rows == 10
+
+
+def test_returning_gives_rows(session: Session) -> None:
+    session.query("CREATE TABLE t (i INTEGER)")
+    assert session.query("INSERT INTO t VALUES (1), (2) RETURNING i * 10 AS ten").rows() == [(10,), (20,)]
+
+
+@pytest.mark.parametrize("value", [
+    None, True, 7, -(2**62), 2.5, float("inf"), Decimal("12345678901234567890.123"), "O'Brien; DROP TABLE t --",
+    "nul\0inside", "ünïcode 🦆", b"\x00\xff", dt.date(1999, 12, 31), dt.datetime(2024, 1, 2, 3, 4, 5, 6),
+    dt.time(23, 59), uuid.UUID(int=5), [1, 2, 3], ["a", "b'c"], {"a": 1}])
+def test_a_parameter_arrives_as_it_was(session: Session, value: object) -> None:
+    assert session.query("SELECT $v AS v", {"v": value}).scalar() == value
+
+
+def test_an_aware_timestamp_is_the_same_moment(session: Session) -> None:
+    moment = dt.datetime(2024, 7, 1, 12, tzinfo=dt.timezone(dt.timedelta(hours=2)))
+    assert session.query("SELECT $v AS v", {"v": moment}).scalar() == moment
+
+
+def test_parameters_bind_by_position_too(session: Session) -> None:
+    assert session.query("SELECT ? || ? AS v", ["a", "b"]).scalar() == "ab"
+
+
+def test_parameters_work_where_nothing_can_be_prepared(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT $word AS word, '$word' AS literal -- $word", {"word": "it's"})
+    assert session.query("FROM t").rows() == [("it's", "$word")]
+
+
+def test_parameters_work_in_writes(session: Session) -> None:
+    session.query("CREATE TABLE t (i INTEGER, s VARCHAR)")
+    session.query("INSERT INTO t VALUES ($i, $s)", {"i": 1, "s": "x"})
+    assert session.query("UPDATE t SET s = $s WHERE i = $i", {"i": 1, "s": "y"}).affected_rows == 1
+    assert session.query("FROM t").rows() == [(1, "y")]
+
+
+def test_a_missing_parameter_is_named(session: Session) -> None:
+    with pytest.raises(UsageError, match=r"\$threshold") as caught:
+        session.query("SELECT $threshold")
+    assert caught.value.facts["name"] == "threshold"
+
+
+def test_an_unknown_table_offers_the_nearest(session: Session) -> None:
+    session.query("CREATE TABLE flights (i INTEGER)")
+    with pytest.raises(UnknownName) as caught:
+        session.query("SELECT * FROM fligths")
+    assert "flights" in caught.value.hint
+
+
+def test_an_unknown_column_offers_the_nearest(session: Session) -> None:
+    session.query("CREATE TABLE flights (carrier VARCHAR)")
+    with pytest.raises(UnknownName) as caught:
+        session.query("SELECT carier FROM flights")
+    assert "carrier" in caught.value.hint
+
+
+def test_bad_sql_says_where(session: Session) -> None:
+    with pytest.raises(StatementError, match="syntax error") as caught:
+        session.query("SELEC 1")
+    assert "SELEC 1" in caught.value.facts["position"]
+
+
+def test_frames_of_the_namespace_are_tables(session: Session) -> None:
+    names = {
+        "frame": pandas.DataFrame({"k": [1, 2, 3], "v": ["a", "b", None]}),
+        "polar": polars.DataFrame({"k": [2, 3], "w": [20, 30]}),
+        "arrow": pyarrow.table({"k": [3], "x": [True]}),
+        "other": 5,
+    }
+    found = session.query("SELECT k, v, w, x FROM frame JOIN polar USING (k) LEFT JOIN arrow USING (k) ORDER BY k",
+                          namespace=names)
+    assert found.rows() == [(2, "b", 20, None), (3, None, 30, True)]
+    assert session.query("SELECT count(*) FROM found", namespace={"found": found}).scalar() == 2
+
+
+def test_a_frame_is_read_as_it_is_now(session: Session) -> None:
+    assert session.query("SELECT sum(k) FROM f", namespace={"f": pyarrow.table({"k": [1]})}).scalar() == 1
+    assert session.query("SELECT sum(k) FROM f", namespace={"f": pyarrow.table({"k": [5]})}).scalar() == 5
+    with pytest.raises(UnknownName):
+        session.query("SELECT * FROM f")
+
+
+def test_a_table_of_the_workspace_comes_before_a_frame(session: Session) -> None:
+    session.query("CREATE TABLE f AS SELECT 1 AS k")
+    assert session.query("SELECT k FROM f", namespace={"f": pyarrow.table({"k": [9]})}).scalar() == 1
+
+
+def test_variables_of_python_are_never_read_by_accident(session: Session) -> None:
+    secret = pyarrow.table({"k": [1]})
+    assert secret.num_rows == 1
+    with pytest.raises(UnknownName):
+        session.query("SELECT * FROM secret")
+
+
+def test_max_rows_cuts_and_says_so(session: Session) -> None:
+    cut = session.query("SELECT range AS i FROM range(1000000) ORDER BY i", max_rows=3)
+    assert (cut.rows(), cut.truncated) == ([(0,), (1,), (2,)], True)
+    assert session.query("SELECT * FROM range(3)", max_rows=3).truncated is False
+    assert session.query("SELECT 1").scalar() == 1
+
+
+def test_large_results_come_whole(session: Session) -> None:
+    result = session.query("SELECT range AS i, 'row ' || range AS s FROM range(300000)")
+    assert result.row_count == 300_000
+    assert result.df()["i"].sum() == sum(range(300_000))
+
+
+def test_a_stream_may_be_left_early(session: Session) -> None:
+    with session.stream("SELECT * FROM range(100000000)") as stream:
+        assert next(iter(stream)).num_rows > 0
+    assert session.query("SELECT 42").scalar() == 42
+
+
+def test_a_deadline_stops_the_statement(session: Session) -> None:
+    with pytest.raises(TimedOut):
+        session.query(ENDLESS, timeout_s=0.2)
+    assert session.query("SELECT 1").scalar() == 1
+
+
+def test_interrupt_stops_the_statement_and_the_session_lives_on(session: Session) -> None:
+    timer = threading.Timer(0.2, session.interrupt)
+    timer.start()
+    with pytest.raises(Cancelled):
+        session.query(ENDLESS)
+    timer.join()
+    assert session.query("SELECT 1").scalar() == 1
+
+
+def test_a_transaction_is_all_or_nothing(session: Session) -> None:
+    session.query("CREATE TABLE t (i INTEGER)")
+    with session.transaction():
+        session.query("INSERT INTO t VALUES (1)")
+    with pytest.raises(KeyError), session.transaction():
+        session.query("INSERT INTO t VALUES (2)")
+        raise KeyError("no")
+    assert session.query("FROM t").rows() == [(1,)]
+
+
+def test_temp_tables_are_the_sessions_own(session: Session) -> None:
+    session.query("CREATE TEMP TABLE mine AS SELECT 1 AS i")
+    session.query("INSERT INTO mine VALUES (2)")
+    assert session.query("SELECT sum(i) FROM mine").scalar() == 3
+    with Session.open(session.workspace.root) as other, pytest.raises(UnknownName):
+        other.query("FROM mine")
+
+
+def test_two_sessions_see_each_others_commits_and_nothing_earlier(session: Session) -> None:
+    session.query("CREATE TABLE t (i INTEGER)")
+    with Session.open(session.workspace.root) as other:
+        session.query("BEGIN; INSERT INTO t VALUES (1)")
+        assert other.query("SELECT count(*) FROM t").scalar() == 0
+        session.query("COMMIT")
+        assert other.query("SELECT count(*) FROM t").scalar() == 1
+
+
+def test_rows_can_be_written_from_a_stream(session: Session) -> None:
+    rows = pyarrow.table({"id": ["1", "2"], "amount": ["1.25", "2.50"]})
+    columns = [WriteColumn("id", "INTEGER", "id"), WriteColumn("amount", "DECIMAL(9,2)", "amount")]
+    assert session.write(TableRef("sales", "raw"), rows.to_reader(), columns, primary_key=["id"]) == 2
+    assert session.query("FROM raw.sales").rows() == [(1, Decimal("1.25")), (2, Decimal("2.50"))]
+    (table,) = session.tables()
+    assert (table.ref, table.primary_key) == (TableRef("sales", "raw"), ("id",))
+    with pytest.raises(StatementError, match="already exists"):
+        session.write(TableRef("sales", "raw"), rows.to_reader(), columns)
+    session.write(TableRef("sales", "raw"), rows.slice(0, 1).to_reader(), columns, mode="replace")
+    more = rows.slice(1).to_reader()
+    session.write(TableRef("sales", "raw"), more, columns, mode="append")
+    assert session.query("SELECT count(*) FROM raw.sales").scalar() == 2
+
+
+def test_an_error_of_the_stream_comes_out_unchanged_and_nothing_is_half_written(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT 1 AS i")
+
+    def batches() -> Iterator[pyarrow.RecordBatch]:
+        yield pyarrow.record_batch({"i": [2]})
+        raise SourceError("the source went away")
+
+    schema = pyarrow.schema({"i": pyarrow.int64()})
+    for mode in ("replace", "append"):
+        reader = pyarrow.RecordBatchReader.from_batches(schema, batches())
+        with pytest.raises(SourceError, match="went away"):
+            session.write(TableRef("t"), reader, [WriteColumn("i", "INTEGER", "i")], mode=mode)  # type: ignore[arg-type]
+    assert session.query("FROM t").rows() == [(1,)]
+
+
+def test_ctrl_c_in_the_stream_leaves_the_old_table(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT 1 AS i")
+
+    def batches() -> Iterator[pyarrow.RecordBatch]:
+        yield pyarrow.record_batch({"i": [2]})
+        raise KeyboardInterrupt
+
+    reader = pyarrow.RecordBatchReader.from_batches(pyarrow.schema({"i": pyarrow.int64()}), batches())
+    with pytest.raises(KeyboardInterrupt):
+        session.write(TableRef("t"), reader, [WriteColumn("i", "INTEGER", "i")], mode="replace")
+    assert session.query("FROM t").rows() == [(1,)]
+
+
+def test_odd_names_are_just_names(session: Session) -> None:
+    ref = TableRef('sel"ect 🦆', "Größe")
+    rows = pyarrow.table({"a b": [1], "from": [2]})
+    session.write(ref, rows.to_reader(), [WriteColumn("a b", "INTEGER", '"a b"'), WriteColumn("from", "INTEGER", '"from"')])
+    assert session.query(f"SELECT * FROM {ref.sql}").rows() == [(1, 2)]
+    assert session.tables()[0].ref == ref
+
+
+def test_versions_move_with_commits_and_only_with_commits(session: Session) -> None:
+    session.query("CREATE TABLE a (i INTEGER); CREATE TABLE b (i INTEGER)")
+    before = session.versions()
+    session.query("INSERT INTO a VALUES (1)")
+    session.query("BEGIN; INSERT INTO b VALUES (1); ROLLBACK")
+    session.query("SELECT * FROM b")
+    after = session.versions()
+    assert after["main.a"] > before["main.a"]
+    assert after["main.b"] == before["main.b"]
+
+
+def test_the_records_of_the_workspace_are_read_only(session: Session) -> None:
+    with pytest.raises(Refused):
+        session.query("DELETE FROM _pluto.commits")
+    assert session.query("SELECT count(*) FROM _pluto.commits").scalar() >= 0
+    assert session.tables() == []
+
+
+def test_read_only_sees_the_tables_and_writes_nothing(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT 1 AS i; CREATE SCHEMA raw; CREATE TABLE raw.u AS SELECT 2 AS j")
+    assert session.query("SELECT i + j FROM t, raw.u", read_only=True).scalar() == 3
+    for attack in ("INSERT INTO t VALUES (2)", "DROP TABLE t", "SELECT 1; DROP TABLE t", "SET threads = 1",
+                   "SELECT * FROM read_text('/etc/passwd')", "COPY t TO '/tmp/out.csv'"):
+        with pytest.raises(Refused):
+            session.query(attack, read_only=True)
+    assert session.query("SELECT count(*) FROM t").scalar() == 1
+
+
+def test_read_only_follows_new_tables(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT 1 AS i")
+    assert session.query("SELECT i FROM t", read_only=True).scalar() == 1
+    session.query("CREATE OR REPLACE TABLE t AS SELECT 'now text' AS other")
+    assert session.query("SELECT other FROM t", read_only=True).scalar() == "now text"
+    session.query("DROP TABLE t")
+    with pytest.raises((Refused, UnknownName)):
+        session.query("SELECT * FROM t", read_only=True)
+
+
+def test_logging_is_refused_to_everyone(session: Session) -> None:
+    for attack in ("CALL enable_logging()", "SELECT * FROM enable_logging(storage='file', storage_path='x')"):
+        with pytest.raises(Refused):
+            session.query(attack)
+
+
+def test_a_closed_session_says_so(session: Session) -> None:
+    session.close()
+    session.close()
+    with pytest.raises(Exception, match="closed"):
+        session.query("SELECT 1")
