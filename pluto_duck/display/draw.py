@@ -152,13 +152,20 @@ def _fill(axes: Any, drawn: Plot) -> None:
             else:
                 axes.scatter(xs, ys, color=color, label=name, s=14, alpha=0.7)
         if places:
-            axes.set_xticks(range(len(places)), [_plain(one) for one in drawn.labels])
+            _tick_labels(axes, drawn)
         elif chart.kind == "line":
             _whole_ticks(axes, drawn)
         axes.set_xlabel(_plain(chart.x))
         axes.set_ylabel(_plain(cut(drawn.y_title, 60)))
     if len(drawn.series) > 1:
         axes.legend(frameon=False, title=_plain(chart.color) if chart.color else None)
+
+
+def _tick_labels(axes: Any, drawn: Plot) -> None:
+    """Side by side while they fit, else slanted."""
+    labels = [_plain(one) for one in drawn.labels]
+    slanted = {"rotation": 35, "ha": "right"} if sum(map(len, labels)) > 60 else {}
+    axes.set_xticks(range(len(labels)), labels, **slanted)
 
 
 def _whole_ticks(axes: Any, drawn: Plot) -> None:
@@ -191,7 +198,7 @@ def _bars(axes: Any, drawn: Plot) -> None:
         axes.set_xlabel(_plain(cut(drawn.y_title, 60)))
         axes.grid(axis="x", color=GRID, linewidth=0.8)
     else:
-        axes.set_xticks(range(len(labels)), labels)
+        _tick_labels(axes, drawn)
         axes.set_xlabel(_plain(drawn.chart.x))
         axes.set_ylabel(_plain(cut(drawn.y_title, 60)))
         axes.grid(axis="y", color=GRID, linewidth=0.8)

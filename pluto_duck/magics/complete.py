@@ -1,0 +1,185 @@
+"""Completion in `%pluto` lines and `%%pluto sql` cells: verbs, options, tables, columns, variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pluto_duck.errors import PlutoError
+from pluto_duck.magics.notebook import Notebook
+
+_LINE = re.compile(r"^\s*(?:\w+\s*=\s*)?%{1,2}pluto(?:\s+|$)")
+_SQL_LINE = re.compile(r"^\s*(?:\w+\s*=\s*)?%pluto\s+sql\s")
+_SQL_CELL = re.compile(r"^\s*%%pluto\s+sql\b")
+_FRAGMENT = re.compile(r"[\w$.\"]*$")
+_RELATION = re.compile(
+    r"\b(?:from|join|update|into|table)\s+((?:\"[^\"]+\"|\w+)(?:\.(?:\"[^\"]+\"|\w+))?)(?:\s+(?:as\s+)?(\w+))?", re.I)
+_AFTER_RELATION_WORD = re.compile(r"\b(?:from|join|update|into|table|describe|summarize)\s+[\w.\"]*$", re.I)
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
+KEYWORDS = ("select", "from", "where", "group by", "order by", "having", "limit", "join", "left join", "using", "on",
+            "with", "distinct", "case", "when", "then", "else", "end", "between", "like", "ilike", "is null",
+            "is not null", "count", "sum", "avg", "min", "max", "desc", "asc", "as", "and", "or", "not", "in",
+            "union all", "create table", "insert into", "update", "delete from", "describe", "summarize", "qualify")
+_NOT_ALIASES = {"where", "join", "left", "right", "inner", "full", "cross", "on", "using", "group", "order", "limit",
+                "having", "qualify", "union", "set", "values", "select", "natural", "asof", "positional", "window"}
+_FOUND_TABLES = ("describe",)
+"""Verbs whose argument is a table."""
+
+
+class Completion:
+    def __init__(self, notebook: Notebook) -> None:
+        self._notebook = notebook
+
+    def match(self, context: Any) -> dict[str, Any]:
+        """A matcher of IPython's second kind. Whatever goes wrong, there is just nothing to offer."""
+        from IPython.core.completer import SimpleCompletion
+
+        fragment = ""
+        found: list[tuple[str, str]] = []
+        try:
+            fragment, found = self.complete(context.full_text, context.cursor_line, context.cursor_position)
+        except Exception:  # a plug-in around IPython's own loop: an error here would print in the prompt
+            pass
+        return {"completions": [SimpleCompletion(text=text, type=kind) for text, kind in found],
+                "matched_fragment": fragment, "suppress": bool(found)}
+
+    def complete(self, text: str, line_number: int, column: int) -> tuple[str, list[tuple[str, str]]]:
+        """The fragment before the cursor and what may replace it, with its kind."""
+        lines = text.split("\n")
+        before = lines[line_number][:column]
+        if _SQL_CELL.match(text) and line_number > text[:_start(text)].count("\n"):
+            return self._sql("\n".join([*lines[:line_number], before]), "\n".join(lines[1:]))
+        if _SQL_LINE.match(before):
+            return self._sql(before, lines[line_number])
+        if _LINE.match(before):
+            return self._line(before)
+        return "", []
+
+    # -- %pluto VERB ... ---------------------------------------------------------------------------
+
+    def _line(self, before: str) -> tuple[str, list[tuple[str, str]]]:
+        from pluto_duck.commands.table import pluto
+
+        rest = before[_LINE.match(before).end():]  # type: ignore[union-attr]
+        *words, fragment = re.split(r"\s+", rest)
+        cell = before.lstrip().startswith("%%")
+        if not words:
+            verbs = ["sql", "ask"] if cell else [*pluto.commands, "sql", "traceback"]
+            return fragment, _starting(sorted(verbs), fragment, "verb")
+        if words == ["help"]:
+            return fragment, _starting(sorted([*pluto.commands, "sql", "traceback"]), fragment, "verb")
+        command = pluto.commands.get(words[0])
+        if command is None or cell:
+            return fragment, []
+        if fragment.startswith("-"):
+            return fragment, _starting(_options(command), fragment, "option")
+        choices = _choices(command, words[-1])
+        if choices:
+            return fragment, _starting(choices, fragment, "value")
+        if words[0] in _FOUND_TABLES:
+            return fragment, _starting((_written(str(one.ref)) for one in self._tables()), fragment, "table")
+        return fragment, []
+
+    # -- SQL ---------------------------------------------------------------------------------------
+
+    def _sql(self, before: str, whole: str) -> tuple[str, list[tuple[str, str]]]:
+        fragment = _FRAGMENT.search(before).group()  # type: ignore[union-attr]
+        if fragment.startswith("$"):
+            names = [f"${name}" for name, value in self._variables() if isinstance(value, _SCALARS)]
+            return fragment, _starting(names, fragment, "variable")
+        tables = self._tables()
+        owner, dot, last = fragment.rpartition(".")
+        if dot:
+            found = _starting(self._members(owner, whole, tables), last, "column")
+            return fragment, [(f"{owner}.{name}", kind) for name, kind in found]
+        relations = [(_written(str(one.ref)), "table") for one in tables]
+        relations += [(name, "variable") for name, value in self._variables() if _is_table(value)]
+        if _AFTER_RELATION_WORD.search(before):
+            return fragment, [one for one in relations if _fits(one[0], fragment)]
+        mentioned = set(_mentioned(whole).values())
+        columns = [(_written(column.name), "column") for one in tables
+                   if str(one.ref).lower() in mentioned for column in one.columns]
+        if not fragment:
+            return fragment, list(dict.fromkeys(columns))
+        if not columns:
+            columns = [(_written(column.name), "column") for one in tables for column in one.columns]
+        words = [(word, "keyword") for word in KEYWORDS]
+        return fragment, [one for one in dict.fromkeys([*columns, *relations, *words]) if _fits(one[0], fragment)]
+
+    def _members(self, owner: str, whole: str, tables: list[Any]) -> list[str]:
+        """The columns of an alias or table, or the tables of a schema."""
+        name = _mentioned(whole).get(owner.lower().strip('"'), owner.lower().strip('"'))
+        for one in tables:
+            if name in (str(one.ref).lower(), one.ref.name.lower()):
+                return [_written(column.name) for column in one.columns]
+        return [_written(one.ref.name) for one in tables if one.ref.schema.lower() == name]
+
+    def _tables(self) -> list[Any]:
+        try:
+            return self._notebook.tables()
+        except PlutoError:
+            return []
+
+    def _variables(self) -> Iterator[tuple[str, Any]]:
+        for name, value in list(self._notebook.ipython.user_ns.items()):
+            if not name.startswith("_"):
+                yield name, value
+
+
+_SCALARS = (str, int, float, list, tuple, bytes)
+
+
+def _is_table(value: Any) -> bool:
+    return not isinstance(value, type) and hasattr(type(value), "__arrow_c_stream__")
+
+
+def _start(text: str) -> int:
+    """Where the cell's magic line ends, blank lines before it counted."""
+    end = text.find("\n", len(text) - len(text.lstrip()))
+    return len(text) if end < 0 else end
+
+
+def _mentioned(sql: str) -> dict[str, str]:
+    """Alias or table -> table, in lower case, of the tables that the SQL names."""
+    found: dict[str, str] = {}
+    for match in _RELATION.finditer(sql):
+        table = match.group(1).replace('"', "").lower()
+        found[table] = found[table.rpartition(".")[2]] = table
+        alias = (match.group(2) or "").lower()
+        if alias and alias not in _NOT_ALIASES:
+            found[alias] = table
+    return found
+
+
+def _written(name: str) -> str:
+    """As it must stand in SQL."""
+    parts = name.split(".") if all(_PLAIN.match(part.lower()) for part in name.split(".")) else [name]
+    return ".".join(part if _PLAIN.match(part.lower()) else '"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def _fits(candidate: str, fragment: str) -> bool:
+    return candidate.lower().strip('"').startswith(fragment.lower().strip('"'))
+
+
+def _starting(candidates: Iterable[str], fragment: str, kind: str) -> list[tuple[str, str]]:
+    return [(one, kind) for one in candidates if _fits(one, fragment)]
+
+
+def _options(command: Any) -> list[str]:
+    import click
+
+    with click.Context(command) as context:
+        return sorted(name for one in command.get_params(context) for name in one.opts if name.startswith("--"))
+
+
+def _choices(command: Any, option: str) -> list[str]:
+    import click
+
+    if not option.startswith("-"):
+        return []
+    with click.Context(command) as context:
+        for one in command.get_params(context):
+            if option in one.opts:
+                return [str(choice) for choice in getattr(one.type, "choices", ())]
+    return []

@@ -1,0 +1,120 @@
+"""What one IPython shell holds of pluto-duck: its session, its worker, its last error."""
+
+from __future__ import annotations
+
+import queue
+import shutil
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pluto_duck.commands import Door
+from pluto_duck.errors import PlutoError
+from pluto_duck.magics.worker import Worker
+
+if TYPE_CHECKING:
+    from pluto_duck.session import Session, TableInfo
+    from pluto_duck.workspace.parser import Parser
+
+
+class Notebook:
+    """One for each shell. Used from its main thread; verbs themselves run in the worker."""
+
+    def __init__(self, ipython: Any) -> None:
+        self.ipython = ipython
+        self.worker = Worker()
+        self.last_error: PlutoError | None = None
+        self._folder: str | None = None
+        self._session: Session | None = None
+        self._tables: list[TableInfo] | None = None
+        self._messages: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    # -- the session ------------------------------------------------------------------------------
+
+    def session(self) -> Session:
+        """Opened by the first call: the workspace of the current folder, else the personal one."""
+        if self._session is None:
+            from pluto_duck.commands.workbench import open
+
+            self._session = open(self._folder, role="kernel", label=self._label())
+        return self._session
+
+    def choose(self, folder: str) -> None:
+        """From now on the workspace of that folder; the session of the one before is closed."""
+        self._close_session()
+        self._folder = folder
+
+    def _label(self) -> str:
+        name = str(self.ipython.user_ns.get("__vsc_ipynb_file__") or self.ipython.user_ns.get("__session__") or "")
+        return f"notebook {name}" if name else "notebook"
+
+    def close(self) -> None:
+        """Leaves the workspace; also at the end of the process. Never raises."""
+        try:
+            self._close_session()
+        except Exception:  # at exit nobody could act on it, and the kernel must end
+            pass
+        self.worker.close()
+
+    def _close_session(self) -> None:
+        session, self._session, self._tables = self._session, None, None
+        if session is not None:
+            session.close()
+
+    # -- running ----------------------------------------------------------------------------------
+
+    def run(self, work: Callable[[], Any]) -> Any:
+        """Runs work that may use the session; messages and values that it sends on the way are shown
+        as they come. Ctrl-C stops it and leaves the session usable."""
+        self._tables = None
+        try:
+            return self.worker.run(work, interrupt=self._interrupt, tick=self._deliver)
+        except KeyboardInterrupt:
+            # Its statement still runs and can't be stopped: leave that session to it.
+            self._session = None
+            raise
+        finally:
+            self._deliver()
+
+    def _interrupt(self) -> None:
+        if self._session is not None:
+            self._session.interrupt()
+
+    def send(self, show: Callable[[], None]) -> None:
+        """From the worker: something for the main thread to show, whose output belongs to the cell."""
+        self._messages.put(show)
+
+    def _deliver(self) -> None:
+        while not self._messages.empty():
+            self._messages.get()()
+
+    def door(self) -> Door:
+        return Door(open_session=self.session, namespace=self.ipython.user_ns, kind="notebook",
+                    say=lambda text: self.send(lambda: print(text)), choose=self.choose,
+                    workspace=self._folder)
+
+    # -- looking up, for completion ---------------------------------------------------------------
+
+    def tables(self) -> list[TableInfo]:
+        """As they were after the last statement. Opens the session: whoever completes SQL is about to
+        run it."""
+        if self._tables is None:
+            self._tables = self.session().tables()
+        return self._tables
+
+    @cached_property
+    def parser(self) -> Parser:
+        from pluto_duck.workspace.parser import Parser
+
+        return Parser()
+
+    # -- how wide, how long -----------------------------------------------------------------------
+
+    @property
+    def max_rows(self) -> int:
+        return int(self._session.settings["display.max_rows"]) if self._session is not None else 50
+
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal; None in a kernel, whose reader scrolls."""
+        return None if getattr(self.ipython, "kernel", None) is not None else shutil.get_terminal_size().columns

@@ -1,0 +1,168 @@
+"""What `%pluto`, `%%pluto`, `%ask` and `%%ask` do with their words."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from pluto_duck.errors import UsageError
+from pluto_duck.magics.notebook import Notebook
+
+if TYPE_CHECKING:
+    from pluto_duck.workspace import Result
+
+HELP = {
+    "sql": """\
+Usage: %pluto sql SELECT ...
+       %%pluto sql [NAME]      and the SQL below it
+
+  Run SQL on the live workspace. Rows are bound to NAME, as a Result: .df(), .arrow(), .pl(), .rows().
+  $month in the SQL is the notebook's variable `month`, as a value, never as text.
+  DataFrames, Arrow tables and Results of the notebook can be queried by their names.""",
+    "traceback": """\
+Usage: %pluto traceback
+
+  Where the last error came from, in full.""",
+    "ask": """\
+Usage: %ask QUESTION
+       %%ask [NAME]            and the question below it
+       %pluto ask [--planner NAME] QUESTION
+
+  Ask in plain words. The answer shows its SQL; with NAME its rows are bound to it.""",
+}
+NOTEBOOK = """
+In a notebook also:
+  %%pluto sql [NAME]   a cell of SQL; $name is a variable of the notebook
+  %%ask [NAME]         a question in plain words
+  %pluto traceback     where the last error came from"""
+
+
+def pluto(notebook: Notebook, line: str, cell: str | None = None) -> Any:
+    """`%pluto VERB ...`. SQL gives back its Result; every other verb shows what it has and gives None."""
+    verb, _, rest = line.strip().partition(" ")
+    rest = rest.strip()
+    if verb == "sql":
+        if cell is None and not rest:
+            raise UsageError("There is no SQL after `%pluto sql`.", hint=HELP["sql"])
+        return sql(notebook, rest if cell is None else cell, bind="" if cell is None else rest)
+    if cell is not None:
+        if verb == "ask":
+            return ask(notebook, cell, bind=rest)
+        raise UsageError(f"`%%pluto {verb}` takes no cell." if verb else "`%%pluto` needs a verb.",
+                         hint=f"Only `%%pluto sql` and `%%pluto ask` do; write `%pluto {verb or 'VERB'}`.")
+    if verb == "ask" and rest and not rest.startswith("-"):
+        return ask(notebook, rest)
+    if verb == "traceback":
+        print(full_traceback(notebook))
+    elif verb == "help" and rest in HELP:
+        print(HELP[rest])
+    else:
+        command(notebook, words(notebook, line))
+        if verb in ("", "help") and not rest:
+            print(NOTEBOOK)
+    return None
+
+
+def words(notebook: Notebook, line: str) -> list[str]:
+    """The line as arguments, with quotes as in a shell; `{name}` is a variable of the notebook, put in
+    after splitting, so that its spaces and quotes split nothing."""
+    from IPython.utils.process import arg_split
+
+    namespace = notebook.ipython.user_ns
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        return str(namespace[name]) if name in namespace else match.group(0)
+
+    try:
+        return [re.sub(r"\{([A-Za-z_]\w*)\}", value, _unquoted(word)) for word in arg_split(line, strict=True)]
+    except ValueError as error:
+        raise UsageError(f"The line can't be split into words: {error}.", hint="Close the quote.") from None
+
+
+def _unquoted(word: str) -> str:
+    # On Windows, where backslashes are separators, arg_split leaves the quotes on.
+    return word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'" else word
+
+
+def command(notebook: Notebook, arguments: list[str]) -> None:
+    """One verb of the command table; its values are shown as they come."""
+    from pluto_duck.commands import each, invoke
+
+    def work() -> None:
+        for value in each(invoke(arguments, notebook.door())):
+            notebook.send(lambda value=value: show(notebook, value))  # type: ignore[misc]
+
+    notebook.run(work)
+
+
+def show(notebook: Notebook, value: object) -> None:
+    from IPython.display import display
+
+    from pluto_duck.commands import Formatted
+    from pluto_duck.commands.render import to_bundles
+
+    if not isinstance(value, Formatted):
+        value = Formatted(value, "table", notebook.max_rows)
+    for bundle in to_bundles(value):
+        display(bundle, raw=True)
+
+
+def sql(notebook: Notebook, text: str, *, bind: str = "") -> Result:
+    """Runs SQL with the notebook's variables as parameters and its frames as tables."""
+    name = _name(bind, "%%pluto sql")
+    namespace = notebook.ipython.user_ns
+
+    def work() -> Result:
+        from pluto_duck.commands.asking import recorded
+
+        session = notebook.session()
+        return recorded(session, "query", text, lambda: session.query(  # type: ignore[no-any-return]
+            text, parameters(notebook, text), namespace=namespace))
+
+    result: Result = notebook.run(work)
+    for notice in result.notices:
+        print(notice)
+    if name:
+        namespace[name] = result
+    return result
+
+
+def parameters(notebook: Notebook, text: str) -> dict[str, Any] | None:
+    """The notebook's variables that the SQL names as `$name`, by DuckDB's own parser: not those in
+    comments or strings. A missing one is left out, and refused by the Session with its name."""
+    if "$" not in text:
+        return None
+    namespace = notebook.ipython.user_ns
+    wanted = {name for statement in notebook.parser.statements(text) for name in statement.parameters}
+    return {name: namespace[name] for name in wanted if name in namespace} or None
+
+
+def _name(text: str, magic: str) -> str:
+    if text and (not text.isidentifier() or keyword.iskeyword(text)):
+        raise UsageError(f"{text!r} can't be the name of a variable.",
+                         hint=f"`{magic} NAME` binds the rows to NAME; the text goes below that line.")
+    return text
+
+
+def ask(notebook: Notebook, question: str, *, bind: str = "") -> None:
+    """Shows the answer; its Result, when there is one, is bound to the name."""
+    name = _name(bind, "%%ask")
+    question = " ".join(question.split())
+    if not question:
+        raise UsageError("There is no question.", hint=HELP["ask"])
+    from pluto_duck.commands import invoke
+
+    answer = notebook.run(lambda: invoke(["ask", "--", question], notebook.door()))
+    show(notebook, answer)
+    result = getattr(answer, "result", None)
+    if name and result is not None:
+        notebook.ipython.user_ns[name] = result
+
+
+def full_traceback(notebook: Notebook) -> str:
+    if notebook.last_error is None:
+        return "No error yet."
+    return "".join(traceback.format_exception(notebook.last_error))
