@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
 from pluto_duck.commands import Door, Formatted, each, exit_code, invoke
+from pluto_duck.commands.progress import ProgressLine
 from pluto_duck.errors import PlutoError
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ def _show(value: object, max_rows: int) -> None:
     wanted = value.format if isinstance(value, Formatted) else "table"
     into = sys.stderr if wanted == "table" and exit_code(value) == 7 else sys.stdout
     last = "\n"
-    for chunk in to_chunks(value, max_rows=max_rows):
+    width = shutil.get_terminal_size().columns if into.isatty() else None
+    for chunk in to_chunks(value, max_rows=max_rows, width=width):
         if chunk:
             into.write(chunk)
             last = chunk
@@ -70,14 +73,17 @@ def _max_rows(shell: _Shell) -> int:
 def _run(arguments: list[str], shell: _Shell, progress: bool) -> int:
     interactive = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
     door = Door(open_session=shell.open, say=_say, interactive=interactive, choose=shell.choose, ask=_ask)
+    line = ProgressLine()
     if progress:
-        from pluto_duck.commands.progress import Bar
-
-        door.progress = Bar()
+        door.progress = line
     code = 0
-    for value in each(invoke(arguments, door)):
-        _show(value, _max_rows(shell))
-        code = code or exit_code(value)
+    try:
+        for value in each(invoke(arguments, door)):
+            line.clear()
+            _show(value, _max_rows(shell))
+            code = code or exit_code(value)
+    finally:
+        line.clear()
     return code
 
 
@@ -127,9 +133,9 @@ def _takes_traceback(arguments: list[str]) -> bool:
 
 
 def _complain(error: PlutoError) -> None:
-    _say(f"Error: {error.message}")
-    if error.hint:
-        _say(error.hint)
+    from pluto_duck.display import error_text
+
+    _say(error_text(error))
 
 
 def _complete() -> int:

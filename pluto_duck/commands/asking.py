@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from pluto_duck.commands import Door, Formatted, Rows
+from pluto_duck.commands import Door, Formatted, Rows, only_in_a_shell
 from pluto_duck.commands.group import SECTIONS, verb
 from pluto_duck.errors import PlutoError, UnknownName, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from pluto_duck.agent import Answer
+    from pluto_duck.runs import Status
     from pluto_duck.session import Session, TableInfo
     from pluto_duck.workspace import Result
 
 Format = Literal["table", "csv", "json"]
+
+_OUTCOMES: dict[str, Status] = {"cancelled": "cancelled", "timed_out": "timed_out"}
 
 _LOOK = 10_000
 """Rows that are fetched for a table on screen, which shows far fewer; `--format csv|json` has no limit."""
@@ -47,7 +53,7 @@ def parameters(texts: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
-def _text(given: str | None, file: str | None, what: str) -> str:
+def _text(door: Door, given: str | None, file: str | None, what: str) -> str:
     if (given is None) == (file is None):
         raise UsageError(f"Give the {what} as one argument in quotes, as - to read it from standard input, "
                          "or with --file.")
@@ -59,7 +65,8 @@ def _text(given: str | None, file: str | None, what: str) -> str:
         except UnicodeDecodeError as error:
             raise UsageError(f"{file} is not UTF-8 text.") from error
     if given == "-":
-        return click.get_text_stream("stdin", encoding="utf-8").read()
+        only_in_a_shell(door, "query -", "a cell has no standard input. Use %%pluto sql.")
+        return sys.stdin.read()
     return str(given)
 
 
@@ -67,16 +74,16 @@ def recorded(session: Session, kind: str, text: str, work: Callable[[], Any]) ->
     """Does the work and writes it into the history of the workspace, failed or not."""
     from pluto_duck.runs import Runs
 
-    runs = Runs(session, session.workspace)
     started = time.perf_counter()
-    try:
-        value = work()
-    except PlutoError as error:
-        status = {"cancelled": "cancelled", "timed_out": "timed_out"}.get(error.code, "failed")
-        runs.record(kind, text, status, time.perf_counter() - started, None, error)
-        raise
-    rows = getattr(getattr(value, "result", value), "row_count", None)
-    runs.record(kind, text, "succeeded", time.perf_counter() - started, rows)
+    with closing(Runs(session, session.workspace)) as runs:
+        try:
+            value = work()
+        except PlutoError as error:
+            status = _OUTCOMES.get(error.code, "failed")
+            runs.record(kind, text, status, time.perf_counter() - started, error=error)
+            raise
+        rows = getattr(getattr(value, "result", value), "row_count", 0)
+        runs.record(kind, text, "succeeded", time.perf_counter() - started, rows)
     return value
 
 
@@ -122,11 +129,11 @@ def query(door: Door, sql: str | None, file: str | None, params: tuple[str, ...]
 
     Values belong into --param, never pasted into the SQL. The SQL may be - for standard input.
     """
-    text = _text(sql, file, "SQL")
+    text = _text(door, sql, file, "SQL")
     values: Mapping[str, Any] = parameters(params)
     session = door.open_session()
     keep = max_rows if format_ != "table" else max(max_rows or 0, _LOOK)
-    result: Result = recorded(session, "query", text, lambda: session.query(
+    result: Result = recorded(session, "sql", text, lambda: session.query(
         text, values or None, namespace=door.namespace, max_rows=keep))
     return formatted(result, format_, max_rows)
 
@@ -145,8 +152,12 @@ def ask(door: Door, question: tuple[str, ...], planner: str | None, format_: For
     from pluto_duck.agent import ask as answer
 
     session, text = door.open_session(), " ".join(question)
-    found: Answer = recorded(session, "ask", text, lambda: answer(session, text, planner=planner))
+    found: Answer = recorded(session, "question", text, lambda: answer(session, text, planner=planner))
     return formatted(found, format_)
+
+
+def _when(moment: dt.datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 @verb(SECTIONS[2], "history", "history --limit 100")
@@ -157,7 +168,9 @@ def history(door: Door, limit: int, format_: Format) -> object:
     from pluto_duck.runs import Runs
 
     session = door.open_session()
-    rows = tuple((run.started_at, run.kind, run.status, run.rows, run.elapsed_s, " ".join(run.text.split()))
-                 for run in Runs(session, session.workspace).list(limit))
+    with closing(Runs(session, session.workspace)) as runs:
+        found = runs.list(limit)
+    rows = tuple((_when(run.created_at), run.kind, run.status, run.row_count, round(run.elapsed_s, 3),
+                  " ".join(run.text.split())) for run in found)
     columns = ("when", "what", "status", "rows", "seconds", "text")
     return formatted(Rows(columns, rows, "Nothing was run yet."), format_)

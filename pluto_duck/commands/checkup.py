@@ -8,6 +8,7 @@ import os
 import platform
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,8 @@ def status_of(session: Session) -> Facts:
 def _runs(session: Session) -> Pairs:
     from pluto_duck.runs import Runs
 
-    found = Runs(session, session.workspace).list(1000)
+    with closing(Runs(session, session.workspace)) as runs:
+        found = runs.list(1000)
     active = sum(run.status in ("queued", "running") for run in found)
     pairs = [("kept", str(len(found))), ("active", str(active))]
     if found:

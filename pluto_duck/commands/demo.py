@@ -87,7 +87,7 @@ def _from_postgres(door: Door, session: Session, url: str) -> Iterator[object]:
 
     began = time.perf_counter()
     with psycopg.connect(url) as connection:
-        there = {name: int(connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0])  # type: ignore[index]
+        there = {name: int(connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0])
                  for name in TABLES}
     here = _counts(session)
     if here == there:
@@ -178,9 +178,9 @@ def _closing(folder: Path, elapsed_s: float, postgres: bool) -> str:
 def _write_notebook(path: Path) -> None:
     import json
 
-    cells = [{"cell_type": "code", "id": f"cell-{number}", "metadata": {}, "execution_count": None,
-              "outputs": [], "source": source.splitlines(keepends=True)}
-             for number, source in enumerate(_CELLS)]
+    cells: list[dict[str, Any]] = [
+        {"cell_type": "code", "id": f"cell-{number}", "metadata": {}, "execution_count": None, "outputs": [],
+         "source": source.splitlines(keepends=True)} for number, source in enumerate(_CELLS)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     path.write_text(json.dumps({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4,
                                 "nbformat_minor": 5}, indent=1), encoding="utf-8")

@@ -9,7 +9,7 @@ import click
 
 from pluto_duck.commands import Done, Door, Facts, only_in_a_shell
 from pluto_duck.commands.group import SECTIONS, verb
-from pluto_duck.errors import Refused, missing_extra
+from pluto_duck.errors import Refused, UsageError, missing_extra
 
 
 @verb(SECTIONS[0], "init", "init ~/analysis")
@@ -129,8 +129,9 @@ def lend(door: Door, command: tuple[str, ...]) -> Done:
     import subprocess
 
     only_in_a_shell(door, "lend", "the notebook would wait for a program nobody sees.")
-    session = door.open_session()
-    database = str(session.workspace.database)
-    with session.lend():
-        finished = subprocess.run([one.replace("{file}", database) for one in command], check=False)
+    with door.open_session().lend(" ".join(command)[:80]) as database:
+        try:
+            finished = subprocess.run([one.replace("{file}", str(database)) for one in command], check=False)
+        except OSError as error:
+            raise UsageError(f"{command[0]} can't be started: {error.strerror}.") from error
     return Done(finished.returncode)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from pluto_duck.commands import Door
+from pluto_duck.commands.asking import recorded
 from pluto_duck.commands.group import SECTIONS, Verb, verb
 from pluto_duck.errors import UsageError
 
@@ -63,14 +64,14 @@ def casts(texts: tuple[str, ...]) -> dict[str, str]:
       "ingest --from-postgres env:SHOP_URL --table orders --table customers", cls=Ingest)
 @click.argument("uri", required=False)
 @click.option("--table", "tables", multiple=True, metavar="NAME",
-              help="A table of the source; may be repeated. Without it: all of them.")
+              help="A table of the source, or a pattern; may be repeated. Without it: all of them.")
 @click.option("--schema", metavar="NAME", help="The schema of the source to read.")
 @click.option("--into", metavar="NAME",
-              help="The table to fill; for several tables, the schema to put them in.")
+              help="The table to fill; for several tables, SCHEMA.*")
 @click.option("--mode", type=click.Choice(["replace", "append"]), default="replace", show_default=True)
-@click.option("--skip", multiple=True, metavar="COLUMN", help="Leave a column out; may be repeated.")
+@click.option("--skip", multiple=True, metavar="COLUMN", help="Leave out COLUMN or TABLE.COLUMN; may be repeated.")
 @click.option("--cast", "cast", multiple=True, metavar="COLUMN=TYPE",
-              help="Carry a column as another DuckDB type; may be repeated.")
+              help="Carry a column as another type of the source; may be repeated.")
 def ingest(door: Door, uri: str | None, tables: tuple[str, ...], schema: str | None, into: str | None,
            mode: Literal["replace", "append"], skip: tuple[str, ...], cast: tuple[str, ...],
            **aliases: str | None) -> LoadReport:
@@ -83,5 +84,8 @@ def ingest(door: Door, uri: str | None, tables: tuple[str, ...], schema: str | N
 
     place, connector = source(uri, aliases)
     options: dict[str, Any] = {"on_progress": door.progress} if door.progress is not None else {}
-    return load(door.open_session(), place, tables=tables or None, schema=schema, into=into, mode=mode,
-                skip=skip, cast=casts(cast), connector=connector, **options)
+    session = door.open_session()
+    report: LoadReport = recorded(session, "ingest", place, lambda: load(
+        session, place, tables=tables or None, schema=schema, into=into, mode=mode, skip=skip,
+        cast=casts(cast), connector=connector, **options))
+    return report

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pluto_duck.session import Session
 
 if TYPE_CHECKING:
-    from pluto_duck.agent import Answer, Planner
+    from pluto_duck.agent import Answer
+    from pluto_duck.agent.planners import Planner
     from pluto_duck.ingest import LoadReport
     from pluto_duck.runs import Runs
 

@@ -1,0 +1,72 @@
+# Every target makes .venv and installs what it needs; a second call only does its work.
+SHELL := /bin/bash
+VENV ?= .venv
+BIN := $(VENV)/bin
+# The first Python that is new enough.
+PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$one && break; done)
+DEMO ?= demo
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Rows and rounds of the whole: `make soak` and `make bench`.
+QUICK := not soak and not bench
+
+.PHONY: help demo lab test lint bench soak docs clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.demo ## a private PostgreSQL, real flights, three questions, one chart
+	@$(BIN)/pluto-duck demo --postgres --folder $(DEMO)
+
+lab: $(VENV)/.demo ## the same in JupyterLab
+	@$(BIN)/pluto-duck demo --postgres --folder $(DEMO) --lab
+
+test: $(VENV)/.test .duckdb2/.installed lint ## lint, all tests with the coverage gate, the notebooks, DuckDB 2.0
+	$(BIN)/python -m pytest -m "$(QUICK)" --cov --cov-report=term:skip-covered
+	@if ls notebooks/*.ipynb >/dev/null 2>&1; then $(MAKE) --no-print-directory notebooks; fi
+	@folders=; for one in workspace session governance; do [ -d tests/$$one ] && folders="$$folders tests/$$one"; done; \
+		echo "The core again, on DuckDB 2.0:"; \
+		PYTHONPATH=.duckdb2 $(BIN)/python -m pytest -q -m "$(QUICK)" $$folders
+
+.PHONY: notebooks
+notebooks: $(VENV)/.test
+	@home=$$(mktemp -d); trap 'rm -rf $$home' EXIT; \
+		PLUTODUCK_HOME=$$home $(BIN)/python -m pytest -q -p no:cacheprovider --nbval-lax --nbval-current-env notebooks
+
+lint: $(VENV)/.test ## ruff, mypy, the floors
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test ## measures; prints the table
+	$(BIN)/python -m pytest -m bench -s tests/benchmarks
+
+soak: $(VENV)/.test ## fault and scale tests with all their rounds
+	$(BIN)/python -m pytest -m soak -s --timeout=3600
+
+docs: $(VENV)/.test ## writes the generated pages in docs/
+	$(BIN)/python docs/generate.py
+
+clean: ## removes what the targets made
+	rm -rf $(VENV) .duckdb2 $(DEMO) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist build
+
+$(BIN)/python:
+	@[ -n "$(PYTHON)" ] || { echo "pluto-duck needs Python 3.11 or newer, and there is none here."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || $(PYTHON) -m virtualenv --quiet $(VENV) || \
+		{ echo "$(PYTHON) can't make a virtual environment (Debian: apt-get install python3-venv)."; exit 1; }
+
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing pluto-duck and what the demo needs into $(VENV) ..."
+	@$(PIP) --editable '.[demo,extensions]'
+	@touch $@
+
+$(VENV)/.test: $(BIN)/python pyproject.toml constraints.txt
+	@echo "Installing pluto-duck and what its tests need into $(VENV) ..."
+	@$(PIP) --editable '.[test]'
+	@touch $@ $(VENV)/.demo
+
+# DuckDB 2.0 has no extension wheels yet: it lies beside the environment, not in it.
+.duckdb2/.installed: $(BIN)/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target .duckdb2 --no-deps duckdb==2.0.0
+	@touch $@

@@ -1,0 +1,80 @@
+"""Which kind a verb's value is, and its rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeGuard
+
+from pluto_duck.commands import Rows
+
+if TYPE_CHECKING:
+    from pluto_duck.agent import Answer
+    from pluto_duck.ingest import LoadReport
+    from pluto_duck.session import TableInfo
+    from pluto_duck.workspace import Result
+
+# Told by name: importing a floor to look at a help text would cost more than the text.
+
+
+def is_result(value: object) -> TypeGuard[Result]:
+    return type(value).__name__ == "Result"
+
+
+def is_answer(value: object) -> TypeGuard[Answer]:
+    return type(value).__name__ == "Answer"
+
+
+def is_load(value: object) -> TypeGuard[LoadReport]:
+    return type(value).__name__ == "LoadReport"
+
+
+def is_table(value: object) -> TypeGuard[TableInfo]:
+    return type(value).__name__ == "TableInfo"
+
+
+def rows_of(value: object) -> Result | None:
+    """The rows in a value; None when it has none."""
+    if is_result(value):
+        return value
+    if is_answer(value):
+        return value.result
+    if isinstance(value, Rows):
+        return _made(value)
+    if is_table(value):
+        return _made(_columns_of(value))
+    if is_load(value):
+        return _made(_loaded(value))
+    if isinstance(value, list) and all(map(is_table, value)):
+        return _made(Rows(("table", "kind", "rows", "columns"), tuple(
+            (str(one.ref), one.kind, one.row_estimate, len(one.columns)) for one in value)))
+    return None
+
+
+def _columns_of(table: TableInfo) -> Rows:
+    keys = dict.fromkeys(table.primary_key, "primary key")
+    for names in table.unique:
+        keys.update({name: "unique" for name in names if name not in keys})
+    for foreign in table.foreign_keys:
+        for name, other in zip(foreign.columns, foreign.referenced or foreign.columns, strict=False):
+            keys[name] = "; ".join(filter(None, (keys.get(name), f"-> {foreign.table}.{other}")))
+    return Rows(("column", "type", "nullable", "key", "comment"), tuple(
+        (one.name, one.type, one.nullable, keys.get(one.name, ""), one.comment) for one in table.columns))
+
+
+def _loaded(report: LoadReport) -> Rows:
+    return Rows(("table", "from", "rows", "seconds"), tuple(
+        (str(one.ref), str(one.source_name), one.rows, round(one.elapsed_s, 3)) for one in report.tables))
+
+
+def _made(rows: Rows) -> Result:
+    """Rows of our own as a Result, so that one piece of code draws every table."""
+    import pyarrow
+
+    from pluto_duck.workspace import Column, Result
+
+    arrays = [pyarrow.array(list(column)) for column in zip(*rows.rows, strict=True)] if rows.rows \
+        else [pyarrow.array([], pyarrow.string()) for _ in rows.columns]
+    table = pyarrow.Table.from_arrays(arrays, names=list(rows.columns))
+    kinds = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
+    columns = tuple(Column(name, kinds.get(str(array.type), "VARCHAR"))
+                    for name, array in zip(rows.columns, arrays, strict=True))
+    return Result(columns=columns, table=table, sql="", statement="SELECT", elapsed_s=0.0)
