@@ -1,0 +1,113 @@
+"""The address of a PostgreSQL and how connecting fails: in words, with nearest names, without the password."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import Any
+
+from pluto_duck.errors import PlutoError, SourceError, UsageError, missing_extra, unknown_name
+
+CONNECT_S = 10
+_KEYWORD = re.compile(r"\s*(?:host|hostaddr|dbname|service|user|port|password|passfile)\s*=", re.I)
+_SECRETS = ("password", "sslpassword")
+
+
+def accepts(uri: str) -> bool:
+    return uri.startswith(("postgresql://", "postgres://")) or _KEYWORD.match(uri) is not None
+
+
+def psycopg() -> Any:
+    try:
+        import psycopg
+    except ImportError:
+        raise missing_extra("psycopg", "postgres", why="Reading from PostgreSQL") from None
+    return psycopg
+
+
+class Address:
+    """A parsed address. Its repr and `shown` hold no secret, so it may stand in a traceback."""
+
+    def __init__(self, uri: str) -> None:
+        try:
+            from psycopg.conninfo import conninfo_to_dict
+
+            # A copy of the text stands in libpq's own message, password included: it is dropped.
+            self._fields = {key: str(value) for key, value in conninfo_to_dict(uri).items()}
+        except ImportError:
+            psycopg()
+            raise
+        except Exception:
+            raise UsageError(
+                "That is not the address of a PostgreSQL database.",
+                hint="Write postgresql://user:password@host:port/database; percent-encode what is not a "
+                     "letter or digit in the password, or keep it in an environment variable: env:NAME") from None
+
+    def __repr__(self) -> str:
+        return f"Address({self.shown})"
+
+    @property
+    def database(self) -> str:
+        return self._fields.get("dbname", "")
+
+    @property
+    def shown(self) -> str:
+        """The address as a URI, without any secret."""
+        fields = self._fields
+        if "service" in fields and "host" not in fields:
+            return f"postgresql:service={fields['service']}"
+        user = fields["user"] + "@" if "user" in fields else ""
+        host = fields.get("host") or fields.get("hostaddr") or ""
+        port = ":" + fields["port"] if "port" in fields else ""
+        return f"postgresql://{user}{host}{port}/{self.database}"
+
+    def connect(self, *, database: str | None = None) -> Any:
+        """A psycopg connection in autocommit; raises SourceError or UnknownName."""
+        driver = psycopg()
+        fields = {"connect_timeout": str(CONNECT_S), "application_name": "pluto-duck", **self._fields,
+                  "client_encoding": "UTF8"}
+        if database is not None:
+            fields["dbname"] = database
+        try:
+            return driver.connect(**fields, autocommit=True)
+        except driver.Error as error:
+            raise self._failed(str(error)) from None
+
+    def words(self, text: str) -> str:
+        """The server's words in one line, the secrets blotted out."""
+        for name in _SECRETS:
+            if self._fields.get(name):
+                text = text.replace(self._fields[name], "***")
+        return " ".join(text.split())
+
+    def _failed(self, said: str) -> PlutoError:
+        lowered = said.lower()
+        if "password authentication failed" in lowered or "no password supplied" in lowered:
+            return SourceError(f"{self.shown} refused the password.",
+                               hint="Check user and password; a special character in a URI must be "
+                                    "percent-encoded.", reason="password")
+        if re.search(r'database ".*" does not exist', said):
+            return unknown_name("database", self.database, self._databases(), where=self.shown)
+        if re.search(r'role ".*" does not exist', said):
+            return SourceError(f"{self.shown} has no such user.", hint="Check the user name.", reason="user")
+        host = self._fields.get("host") or "the default host"
+        if any(words in lowered for words in ("resolve host", "translate host", "name or service", "getaddrinfo")):
+            return SourceError(f"There is no host {host!r} that this machine can find.",
+                               hint="Check the spelling and the network (VPN?).", reason="host")
+        if "connection refused" in lowered or "no such file" in lowered:
+            port = self._fields.get("port", "5432")
+            return SourceError(f"No PostgreSQL answers at {host}, port {port}.",
+                               hint="Is the server started, and is the port right?", reason="refused")
+        if "timeout" in lowered:
+            seconds = self._fields.get("connect_timeout", CONNECT_S)
+            return SourceError(f"{self.shown} did not answer within {seconds} s.",
+                               hint="Is there a firewall between here and there?", reason="timeout")
+        return SourceError(f"Could not connect to {self.shown}: {self.words(said)}", reason="connect")
+
+    def _databases(self) -> list[str]:
+        """What this user could have meant; empty when even that can't be asked."""
+        for database in ("postgres", "template1"):
+            with suppress(PlutoError), self.connect(database=database) as connection:
+                rows = connection.execute("SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate")
+                return [row[0] for row in rows]
+        return []

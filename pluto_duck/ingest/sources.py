@@ -1,0 +1,40 @@
+"""Which connector an address means. `env:NAME` stands for what the variable holds, and is never replaced
+by it in anything that is shown or kept."""
+
+from __future__ import annotations
+
+import os
+
+from pluto_duck import plugins
+from pluto_duck.errors import UsageError, unknown_name
+from pluto_duck.ingest.connectors import Connector
+
+GROUP = "pluto_duck.connectors"
+
+
+def open_source(uri: str, connector: str | None = None) -> tuple[Connector, str]:
+    """(a connector that has not connected yet, the source as it may be shown)."""
+    address = _from_environment(uri)
+    kind = plugins.load(GROUP, connector) if connector else _kind(address)
+    made: Connector = kind(address)
+    return made, uri if uri.startswith("env:") else made.source
+
+
+def _from_environment(uri: str) -> str:
+    if not uri.startswith("env:"):
+        return uri
+    name = uri.removeprefix("env:")
+    if not os.environ.get(name):
+        raise unknown_name("environment variable", name, [one for one in os.environ if "URL" in one or "DSN" in one])
+    return os.environ[name]
+
+
+def _kind(address: str) -> type[Connector]:
+    for name in plugins.names(GROUP):
+        kind: type[Connector] = plugins.load(GROUP, name)
+        if kind.accepts(address):
+            return kind
+    # The address itself is not repeated: it may hold a password.
+    raise UsageError("No connector knows this kind of address.",
+                     hint=f"Connectors: {', '.join(plugins.names(GROUP))}. Write postgresql://... or the path of a "
+                          "file, or name the connector.")
