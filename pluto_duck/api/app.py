@@ -1,0 +1,106 @@
+"""The extension of Jupyter Server, and `serve`, which starts a server with nothing else in it.
+
+Loaded with every server start: nothing here may import duckdb, pyarrow or the rooms that need them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Float, List, Unicode
+
+from pluto_duck.errors import UsageError
+
+if TYPE_CHECKING:
+    from pluto_duck.api.places import Places
+
+T = TypeVar("T")
+
+THREADS = 8
+"""For short blocking calls. Streams hold none while they wait, so followers can't use them up."""
+
+
+class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
+    """`PlutoDuckApp.workspaces = ["/data/sales"]` in jupyter_server_config.py, or on the command line."""
+
+    name = "pluto_duck"
+    extension_url = "/api/v1/health"
+    load_other_extensions = False
+    open_browser = False
+
+    workspaces = List(
+        Unicode(), config=True,
+        help="Folders of workspaces that requests may name, besides the default one: that of the server's "
+             "root folder, else the personal one.")
+    heartbeat_s = Float(15.0, config=True, help="Seconds of silence before a stream of events sends a comment.")
+    disconnect_grace_s = Float(
+        2.0, config=True,
+        help="Seconds after its last follower went away before a running query is cancelled.")
+
+    def initialize_settings(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._places: Places | None = None
+
+    def initialize_handlers(self) -> None:
+        from pluto_duck.api.routes import ROUTES
+
+        self.handlers.extend(ROUTES)
+
+    @property
+    def places(self) -> Places:
+        if self._places is None:
+            from pluto_duck.api.places import Places
+
+            self._places = Places(Path(self.serverapp.root_dir), [Path(one) for one in self.workspaces])
+        return self._places
+
+    async def in_thread(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """The one way from the event loop to anything that blocks."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="pluto-duck-api")
+        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(function, *args, **kwargs))
+
+    async def stop_extension(self) -> None:
+        """Cancels what this server runs and leaves its workspaces."""
+        if self._places is not None:
+            await self.in_thread(self._places.close)
+            self._places = None
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+            self._pool = None
+
+
+def serve(
+    *, root_dir: Path | str, ip: str = "127.0.0.1", port: int = 8888, token: str | None = None,
+    workspaces: Sequence[Path | str] = (), argv: Sequence[str] = (),
+) -> None:
+    """Runs a Jupyter Server with this extension and no other until it is stopped.
+
+    `token` None lets the server make one and print it. Listens on this machine only, unless `ip` says
+    otherwise. `argv` are options of Jupyter Server's own.
+    """
+    if token == "":
+        raise UsageError("An empty token would let anybody in.", hint="Leave it out: one is made and printed.")
+    from jupyter_server.serverapp import ServerApp
+    from traitlets.config import Config
+
+    config = Config()
+    config.ServerApp.update({
+        "root_dir": str(Path(root_dir).expanduser().absolute()), "ip": ip, "port": port, "open_browser": False,
+        "jpserver_extensions": {"pluto_duck": True}, "default_url": PlutoDuckApp.extension_url,
+    })
+    config.PlutoDuckApp.workspaces = [str(Path(one).expanduser().absolute()) for one in workspaces]
+    if token is not None:
+        config.IdentityProvider.token = token
+    server = ServerApp.instance(config=config)
+    try:
+        server.initialize(list(argv), find_extensions=False)
+        server.start()
+    finally:
+        ServerApp.clear_instance()

@@ -1,0 +1,178 @@
+"""The rows of a run as CSV, Parquet or an Arrow stream, batch by batch while the run goes on."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tornado.iostream import StreamClosedError
+
+from pluto_duck.api.follow import Follower
+from pluto_duck.api.values import csv_batch
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from pluto_duck.api.handler import PlutoHandler
+    from pluto_duck.api.places import Place
+    from pluto_duck.runs import Run
+
+CSV, PARQUET, ARROW = "text/csv", "application/vnd.apache.parquet", "application/vnd.apache.arrow.stream"
+ENDINGS = {CSV: "csv", PARQUET: "parquet", ARROW: "arrows"}
+
+
+class Encoder(Protocol):
+    def start(self, schema: pyarrow.Schema, types: list[str]) -> None: ...
+
+    def batch(self, batch: pyarrow.RecordBatch) -> bytes: ...
+
+    def end(self) -> bytes: ...
+
+
+class Csv:
+    """RFC 4180 with a header line; NULL is empty, an empty text is \"\"."""
+
+    def start(self, schema: pyarrow.Schema, types: list[str]) -> None:
+        import pyarrow
+
+        self._types = types
+        self._header = csv_batch(pyarrow.RecordBatch.from_pylist([], schema=schema), types)
+        self._first = True
+
+    def batch(self, batch: pyarrow.RecordBatch) -> bytes:
+        return self._text(csv_batch(batch, self._types))
+
+    def _text(self, batch: pyarrow.RecordBatch) -> bytes:
+        import pyarrow.csv
+
+        sink = io.BytesIO()
+        pyarrow.csv.write_csv(batch, sink, pyarrow.csv.WriteOptions(include_header=self._first))
+        self._first = False
+        return sink.getvalue()
+
+    def end(self) -> bytes:
+        return self._text(self._header) if self._first else b""
+
+
+class Parquet:
+    def start(self, schema: pyarrow.Schema, types: list[str]) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        self._sink = io.BytesIO()
+        self._sent = 0
+        self._writer = pyarrow.parquet.ParquetWriter(
+            pyarrow.PythonFile(_Tail(self._sink), "w"), schema, compression="zstd")
+
+    def batch(self, batch: pyarrow.RecordBatch) -> bytes:
+        self._writer.write_batch(batch)
+        return self._taken()
+
+    def end(self) -> bytes:
+        self._writer.close()
+        return self._taken()
+
+    def _taken(self) -> bytes:
+        data = self._sink.getvalue()
+        self._sink.seek(0)
+        self._sink.truncate()
+        return data
+
+
+class _Tail(io.RawIOBase):
+    """A sink whose bytes are taken away as they come, and which still knows how many there were."""
+
+    def __init__(self, sink: io.BytesIO) -> None:
+        self._sink, self._written = sink, 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        count = self._sink.write(data)
+        self._written += count
+        return count
+
+    def tell(self) -> int:
+        return self._written
+
+
+def _arrow_bytes(path: str, start: int, end: int) -> Iterator[bytes]:
+    """The file is an Arrow stream already."""
+    with open(path, "rb") as file:
+        file.seek(start)
+        while start < end:
+            data = file.read(min(1 << 20, end - start))
+            start += len(data)
+            yield data
+
+
+async def stream(handler: PlutoHandler, place: Place, run: Run, kind: str) -> None:
+    """Answers with the run's rows once the first are there. A run that failed before answers with its
+    problem; one that fails later breaks the connection off, so that nobody takes a part for the whole."""
+    follower = Follower(handler.app, place, run.run_id)
+    handler.on_gone = follower.leave
+    sender = _Sender(handler, place, kind)
+    try:
+        async with follower:
+            async for state in follower.states():
+                run = state
+                failure = run.failure()
+                if failure is not None:
+                    if not sender.started:
+                        raise failure
+                    handler.request.connection.stream.close()
+                    return
+                if run.columns is not None and (run.batches or run.done):
+                    await sender.send(run)
+        if run.done and run.columns is None:
+            handler.set_status(204)
+    except StreamClosedError:
+        pass
+    finally:
+        sender.close()
+
+
+class _Sender:
+    def __init__(self, handler: PlutoHandler, place: Place, kind: str) -> None:
+        self._handler, self._place, self._kind = handler, place, kind
+        self._encoder: Encoder | None = Csv() if kind == CSV else Parquet() if kind == PARQUET else None
+        self._reader: Any = None
+        self._sent = 0
+        self.started = False
+
+    async def send(self, run: Run) -> None:
+        in_thread = self._handler.in_thread
+        if not self.started:
+            if self._encoder is not None:
+                await in_thread(self._open, run)
+            self.started = True
+            self._handler.set_header("Content-Type", self._kind + ("; charset=utf-8" if self._kind == CSV else ""))
+            self._handler.set_header("Cache-Control", "no-store")
+            self._handler.set_header("Content-Disposition",
+                                     f'attachment; filename="{run.run_id[:8]}.{ENDINGS[self._kind]}"')
+        pieces = self._pieces(run)
+        while (data := await in_thread(next, pieces, None)) is not None:
+            if data:
+                self._handler.write(data)
+                await self._handler.flush()
+
+    def _open(self, run: Run) -> None:
+        self._reader = self._place.runs.open_rows(run)
+        assert self._encoder is not None
+        self._encoder.start(self._reader.schema, [one.type for one in run.columns or ()])
+
+    def _pieces(self, run: Run) -> Iterator[bytes]:
+        if self._encoder is None:
+            start, self._sent = self._sent, run.size
+            yield from _arrow_bytes(str(self._place.workspace.runs / f"{run.run_id}.arrow"), start, run.size)
+            return
+        for batch in self._reader.upto(run.batches):
+            yield self._encoder.batch(batch)
+        if run.done:
+            yield self._encoder.end()
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()

@@ -1,0 +1,229 @@
+"""What every handler of ours shares: problems instead of error pages, threads, JSON in and out."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from http.client import responses
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from urllib.parse import quote
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from tornado.web import HTTPError, RequestHandler, authenticated
+
+from pluto_duck.errors import PlutoError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from pluto_duck.api.app import PlutoDuckApp
+    from pluto_duck.api.places import Place
+
+T = TypeVar("T")
+
+M = TypeVar("M", bound=Callable[..., Awaitable[None]])
+
+MAX_BODY = 1_000_000
+"""Bytes: a question or a statement with its parameters, never data."""
+
+
+def guarded(method: M) -> M:
+    """Jupyter's own login, then its Authorizer, which may rule on the resource `pluto_duck`."""
+    return cast(M, authenticated(authorized(method)))
+
+
+class HTTPProblem(PlutoError):
+    """What is wrong with the request as HTTP, not with what it asks for."""
+
+    code: ClassVar[str] = "http"
+
+    def __init__(self, status: int, message: str, *, hint: str = "", **facts: Any) -> None:
+        super().__init__(message, hint=hint, **facts)
+        self.status = status
+
+
+def problem(error: BaseException | None, status: int, *, instance: str, request_id: str) -> dict[str, Any]:
+    """An error as RFC 9457 members. What was not raised on purpose keeps its words to itself."""
+    found: dict[str, Any] = {"type": "about:blank", "title": responses.get(status, "Error"), "status": status}
+    if isinstance(error, HTTPProblem):
+        found |= {"detail": error.message}
+    elif isinstance(error, PlutoError):
+        found |= {"type": f"urn:pluto-duck:problem:{error.code}", "title": _TITLES.get(error.code, _title(error)),
+                  "detail": error.message, "code": error.code}
+    elif isinstance(error, HTTPError) and status < 500 and error.log_message:
+        found |= {"detail": error.log_message % error.args if error.args else error.log_message}
+    elif status >= 500:
+        found |= {"detail": "The server met an error it did not expect; its log has the details."}
+    if isinstance(error, PlutoError):
+        found |= {"hint": error.hint} if error.hint else {}
+        found |= {"facts": error.facts} if error.facts else {}
+    elif status == 403:
+        found |= {"hint": "Send the server's token: Authorization: token <token> (`jupyter server list` shows it)."}
+    return found | {"instance": instance, "request_id": request_id}
+
+
+_TITLES = {"usage": "Bad request", "statement": "The database rejected the SQL", "unknown_name": "No such name",
+           "refused": "Refused", "run_not_found": "No such run", "queue_full": "Too many runs"}
+
+
+def _title(error: PlutoError) -> str:
+    return error.code.replace("_", " ").capitalize()
+
+
+def status_of(error: BaseException | None, default: int = 500) -> int:
+    if isinstance(error, HTTPProblem):
+        return error.status
+    if isinstance(error, PlutoError):
+        return error.http_status
+    return error.status_code if isinstance(error, HTTPError) else default
+
+
+class PlutoHandler(APIHandler):  # type: ignore[misc]
+    auth_resource = "pluto_duck"
+    on_gone: Callable[[], None] | None = None
+    """Called when the client closes the connection before the answer has ended."""
+
+    def on_connection_close(self) -> None:
+        if self.on_gone is not None:
+            self.on_gone()
+
+    @property
+    def app(self) -> PlutoDuckApp:
+        return self.settings["pluto_duck"]  # type: ignore[no-any-return]
+
+    @property
+    def request_id(self) -> str:
+        if not hasattr(self, "_request_id"):
+            self._request_id = uuid.uuid4().hex
+        return self._request_id
+
+    async def in_thread(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        return await self.app.in_thread(function, *args, **kwargs)
+
+    async def place(self, name: str | None = None) -> Place:
+        """The workspace that the request names, else the default one."""
+        return await self.in_thread(self.app.places.get, name or self.get_query_argument("workspace", None))
+
+    # -- in ---------------------------------------------------------------------------------------
+
+    def json_object(self, known: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
+        """The body, which must be a JSON object with no other members than `known`, each of its types."""
+        if len(self.request.body) > MAX_BODY:
+            raise HTTPProblem(413, f"The body has {len(self.request.body)} bytes; {MAX_BODY} are the most.",
+                              hint="Load data with `pluto-duck ingest`; send statements and questions here.")
+        try:
+            body = json.loads(self.request.body.decode("utf-8"))
+        except (UnicodeDecodeError, ValueError) as error:
+            raise HTTPProblem(400, f"The body is not JSON: {error}.",
+                              hint='For example: {"sql": "select 42"}') from None
+        if not isinstance(body, dict):
+            raise UsageError("The body must be a JSON object.", hint='For example: {"sql": "select 42"}')
+        for name, value in body.items():
+            if name not in known:
+                close = nearest(name, known)
+                raise UsageError(f'"{name}" is no member of this request.',
+                                 hint=f'Did you mean "{close[0]}"?' if close else f"Known: {', '.join(known)}.")
+            if not isinstance(value, known[name]) or (isinstance(value, bool) and bool not in known[name]):
+                wanted = " or ".join(_JSON_NAMES[one] for one in known[name] if one is not type(None))
+                raise UsageError(f'"{name}" must be {wanted}.', name=name)
+        return body
+
+    def integer(self, name: str, default: int | None, *, least: int, most: int) -> int | None:
+        """A whole number of the query string."""
+        text = self.get_query_argument(name, None)
+        if text is None:
+            return default
+        try:
+            value = int(text)
+        except ValueError:
+            raise UsageError(f"{name}={text} is not a whole number.", name=name) from None
+        if not least <= value <= most:
+            raise UsageError(f"{name} must be from {least} to {most}.", name=name)
+        return value
+
+    def accepted(self, offered: tuple[str, ...]) -> str:
+        """The best of the offered types by the Accept header (RFC 9110 12.5.1); the first when it has none."""
+        header = self.request.headers.get("Accept", "").strip()
+        best, best_quality = "", 0.0
+        ranges = [_media_range(one) for one in header.split(",") if one.strip()] or [("*/*", 1.0)]
+        for kind in offered:
+            fits = [(len(pattern) if "*" not in pattern else pattern.count("/") - pattern.count("*"), quality)
+                    for pattern, quality in ranges if _fits(kind, pattern)]
+            quality = max(fits)[1] if fits else 0.0  # the most specific range decides
+            if quality > best_quality:
+                best, best_quality = kind, quality
+        if not best:
+            raise HTTPProblem(406, f"Nothing here can be sent as {header}.", hint=f"Accept: {', '.join(offered)}",
+                              available=list(offered))
+        return best
+
+    # -- out --------------------------------------------------------------------------------------
+
+    def send(self, body: Mapping[str, Any], status: int = 200) -> None:
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(json.dumps(body, ensure_ascii=False, default=str))
+
+    def url(self, *parts: str, **query: object) -> str:
+        """An address of ours, from the server's root on."""
+        path = self.base_url.rstrip("/") + "/api/v1/" + "/".join(quote(one, safe="") for one in parts)
+        asked = "&".join(f"{name}={quote(str(value), safe='')}" for name, value in query.items() if value is not None)
+        return f"{path}?{asked}" if asked else path
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = (kwargs.get("exc_info") or (None, None, None))[1]
+        status = status_of(error, status_code)
+        self.set_status(status)
+        self.set_header("Content-Type", "application/problem+json")
+        self.set_header("Cache-Control", "no-store")
+        if status == 405:
+            self.set_header("Allow", ", ".join(self.allowed()))
+        if isinstance(error, PlutoError) and error.transient:
+            self.set_header("Retry-After", "1")
+        self.finish(json.dumps(problem(error, status, instance=self.request.path, request_id=self.request_id)))
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        if isinstance(value, PlutoError):
+            self.log.info("%s %s: %s", self.request.method, self.request.path, value)
+        else:
+            super().log_exception(typ, value, tb)
+            if not isinstance(value, HTTPError):
+                self.log.error("request_id %s", self.request_id)
+
+    def allowed(self) -> list[str]:
+        methods = ("GET", "POST", "DELETE")
+        missing = RequestHandler.__module__  # tornado's own stand-in for what a handler does not have
+        return [*(one for one in methods if getattr(self, one.lower()).__module__ != missing), "OPTIONS"]
+
+
+_JSON_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false",
+               dict: "an object", list: "a list"}
+
+
+def _media_range(text: str) -> tuple[str, float]:
+    pattern, *parameters = (one.strip().lower() for one in text.split(";"))
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return pattern, float(parameter[2:])
+            except ValueError:
+                return pattern, 0.0
+    return pattern, 1.0
+
+
+def _fits(kind: str, pattern: str) -> bool:
+    if pattern == "*/*":
+        return True
+    return kind.split("/")[0] == pattern[:-2] if pattern.endswith("/*") else kind == pattern
+
+
+class NotFoundHandler(PlutoHandler):
+    """Whatever else is asked for under /api/v1."""
+
+    @guarded
+    async def get(self) -> None:
+        raise HTTPProblem(404, f"There is nothing at {self.request.path}.",
+                          hint="GET /api/v1/health, /api/v1/tables, /api/v1/query, /api/v1/workspaces")
+
+    post = put = patch = delete = get

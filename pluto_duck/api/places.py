@@ -1,0 +1,117 @@
+"""The workspaces this server may serve: opened when first asked for, closed with the server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from pluto_duck.errors import RunNotFound, SessionReset, WorkspaceNotFound, unknown_name
+from pluto_duck.governance.trust import is_trusted
+from pluto_duck.runs import Run, Runs
+from pluto_duck.session import Session
+from pluto_duck.settings import Settings
+from pluto_duck.workspace import ControlStore, Workspace, create, find, personal_root
+
+T = TypeVar("T")
+
+
+class Place:
+    """One workspace: its runs, and a session that keeps it open between them."""
+
+    def __init__(self, name: str, workspace: Workspace) -> None:
+        self.name = name
+        self.workspace = workspace
+        self.settings = Settings.load(workspace.toml, trusted=is_trusted(workspace))
+        self.runs = Runs(ControlStore(workspace.control), workspace, settings=self.settings, role="server")
+        self.following: dict[str, int] = {}
+        """run_id -> streams that follow it now; touched on the event loop only."""
+        self.attached: set[str] = set()
+        """Runs started here without `detach`: they end with their last follower."""
+        self._session: Session | None = None
+        self._lock = threading.Lock()
+
+    def keep_open(self) -> None:
+        """Opening a database file costs more than most statements: it stays open from the first one on."""
+        with self._lock:
+            self._open()
+
+    def _open(self) -> Session:
+        if self._session is None:
+            self._session = Session.open(self.workspace.root, role="server", label="Jupyter Server")
+        return self._session
+
+    def ask(self, question: Callable[[Session], T]) -> T:
+        """A short look through the shared session, one at a time."""
+        with self._lock:
+            try:
+                return question(self._open())
+            except SessionReset:
+                return question(self._open())  # it moved to a new host; nothing of ours was lost
+
+    def close(self) -> None:
+        self.runs.close()
+        with self._lock:
+            session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+
+class Places:
+    def __init__(self, root_dir: Path, others: Sequence[Path]) -> None:
+        self._root_dir = root_dir
+        self._others = others
+        self._open: dict[Path, Place] = {}
+        self._lock = threading.Lock()
+
+    def default(self) -> Workspace:
+        """Found anew each time: `pluto-duck init` in the server's folder counts at once."""
+        try:
+            return find(self._root_dir)
+        except WorkspaceNotFound:
+            return create(personal_root())
+
+    def named(self) -> dict[str, Workspace]:
+        """The default one first. Folders of the same name get -2, -3, ..."""
+        found: dict[str, Workspace] = {}
+        for workspace in (self.default(), *(create(one) for one in self._others)):
+            if any(workspace.root == one.root for one in found.values()):
+                continue
+            name, count = workspace.name, 1
+            while name in found:
+                count += 1
+                name = f"{workspace.name}-{count}"
+            found[name] = workspace
+        return found
+
+    def get(self, name: str | None = None) -> Place:
+        """Raises UnknownName for a workspace that this server may not serve."""
+        named = self.named()
+        if name is None:
+            name = next(iter(named))
+        if name not in named:
+            raise unknown_name("workspace", name, named, where="this server")
+        workspace = named[name]
+        with self._lock:
+            place = self._open.get(workspace.root)
+            if place is None:
+                place = self._open[workspace.root] = Place(name, workspace)
+        return place
+
+    def of_run(self, run_id: str, name: str | None) -> tuple[Place, Run]:
+        """The place that has the run: the named one, or whichever. Raises RunNotFound."""
+        names = [name] if name is not None else list(self.named())
+        for one in names:
+            place = self.get(one)
+            try:
+                return place, place.runs.get(run_id)
+            except RunNotFound as error:
+                missing = error
+        raise missing
+
+    def close(self) -> None:
+        with self._lock:
+            places, self._open = list(self._open.values()), {}
+        for place in places:
+            place.close()

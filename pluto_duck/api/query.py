@@ -1,0 +1,172 @@
+"""POST, GET /api/v1/query and GET, DELETE /api/v1/query/{run_id}"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from pluto_duck.api.handler import PlutoHandler, guarded
+from pluto_duck.errors import UsageError
+
+if TYPE_CHECKING:
+    from pluto_duck.api.places import Place
+    from pluto_duck.runs import Run
+
+PAGE, MAX_PAGE = 1_000, 10_000
+"""Rows of a JSON page."""
+MAX_WAIT_S = 60.0
+
+_BODY: dict[str, tuple[type, ...]] = {
+    "sql": (str,), "question": (str,), "params": (dict, list), "workspace": (str,), "max_rows": (int,),
+    "timeout_s": (int, float), "detach": (bool,),
+}
+
+
+class QueriesHandler(PlutoHandler):
+    @guarded
+    async def post(self) -> None:
+        """Starts a run and answers 202 before it has done anything."""
+        body = self.json_object(_BODY)
+        if ("sql" in body) == ("question" in body):
+            raise UsageError('Give either "sql" or "question".', hint='For example: {"sql": "select 42"}')
+        kind = "sql" if "sql" in body else "question"
+        text = body[kind].strip()
+        if not text:
+            raise UsageError(f'"{kind}" is empty.')
+        if kind == "question" and "params" in body:
+            raise UsageError('"params" belong to "sql".')
+        place = await self.place(body.get("workspace"))
+        run = await self.in_thread(_start, place, kind, text, body)
+        url = self.url("query", run.run_id, workspace=await self._named(place))
+        self.set_header("Location", url)
+        self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}}, 202)
+
+    async def _named(self, place: Place) -> str | None:
+        """The workspace for links; None when it is the default one."""
+        named = await self.in_thread(self.app.places.named)
+        return None if next(iter(named)) == place.name else place.name
+
+    @guarded
+    async def get(self) -> None:
+        """The runs of a workspace, newest first."""
+        place = await self.place()
+        limit = self.integer("limit", 50, least=1, most=500) or 50
+        before = self.integer("cursor", None, least=1, most=2**62)
+        status = self.get_query_argument("status", None)
+        runs = await self.in_thread(lambda: place.runs.list(limit + 1, before=before, status=status))
+        page, named = runs[:limit], self.get_query_argument("workspace", None)
+        links: dict[str, str] = {}
+        if len(runs) > limit:
+            links["next"] = self.url("query", limit=limit, cursor=page[-1].number, status=status, workspace=named)
+            self.set_header("Link", f'<{links["next"]}>; rel="next"')
+        self.send({"workspace": place.name, "links": links,
+                   "runs": [summary(one) | {"links": {"self": self.url("query", one.run_id, workspace=named)}}
+                            for one in page]})
+
+
+class QueryHandler(PlutoHandler):
+    async def _run(self, run_id: str) -> tuple[Place, Run]:
+        return await self.in_thread(self.app.places.of_run, run_id, self.get_query_argument("workspace", None))
+
+    @guarded
+    async def get(self, run_id: str) -> None:
+        """The run in the form that Accept asks for."""
+        from pluto_duck.api import download, sse
+
+        place, run = await self._run(run_id)
+        self.set_header("Vary", "Accept")
+        kind = self.accepted(("application/json", "text/event-stream", download.CSV, download.PARQUET, download.ARROW))
+        if kind == "application/json":
+            await self._json(place, run)
+        elif kind == "text/event-stream":
+            await sse.stream(self, place, run)
+        else:
+            await download.stream(self, place, run, kind)
+
+    async def _json(self, place: Place, run: Run) -> None:
+        from pluto_duck.api.follow import Follower
+
+        offset = self.integer("offset", 0, least=0, most=2**62) or 0
+        limit = self.integer("limit", PAGE, least=0, most=MAX_PAGE)
+        wait_s = self._wait_s()
+        if wait_s and not run.done:
+            follower = Follower(self.app, place, run.run_id, counts=False)
+            self.on_gone = follower.leave
+            async with follower:
+                try:
+                    async with asyncio.timeout(wait_s):
+                        async for state in follower.states():
+                            run = state
+                except TimeoutError:
+                    pass
+        rows = await self.in_thread(_page, place, run, offset, PAGE if limit is None else limit)
+        named = self.get_query_argument("workspace", None)
+        links = {"self": self.url("query", run.run_id, workspace=named)}
+        if rows is not None and offset + len(rows) < run.row_count and rows:
+            links["next"] = self.url("query", run.run_id, offset=offset + len(rows), limit=limit, workspace=named)
+            self.set_header("Link", f'<{links["next"]}>; rel="next"')
+        self.send({**summary(run), "workspace": place.name,
+                   "columns": None if run.columns is None else [{"name": c.name, "type": c.type} for c in run.columns],
+                   "offset": offset, "limit": limit, "rows": rows, "links": links})
+
+    def _wait_s(self) -> float:
+        text = self.get_query_argument("wait", "0")
+        try:
+            wait_s = float(text)
+        except ValueError:
+            wait_s = -1.0
+        if not 0 <= wait_s <= MAX_WAIT_S:
+            raise UsageError(f"wait={text} must be seconds from 0 to {MAX_WAIT_S:g}.", name="wait")
+        return wait_s
+
+    @guarded
+    async def delete(self, run_id: str) -> None:
+        """Cancels: 202 while it is stopping, 200 when it had ended or was only waiting."""
+        place, _run = await self._run(run_id)
+        run = await self.in_thread(place.runs.cancel, run_id)
+        self.send({**summary(run), "workspace": place.name}, 200 if run.done else 202)
+
+
+def summary(run: Run) -> dict[str, Any]:
+    """What JSON says of a run, without its rows."""
+    return {
+        "run_id": run.run_id, "kind": run.kind, "text": run.text, "status": run.status,
+        "created_at": run.created_at.isoformat(),
+        "started_at": run.started_at.isoformat() if run.started_at else None,
+        "finished_at": run.finished_at.isoformat() if run.finished_at else None,
+        "elapsed_s": round(run.elapsed_s, 6), "row_count": run.row_count, "error": run.error, **run.facts,
+    }
+
+
+def _page(place: Place, run: Run, offset: int, limit: int) -> list[Any] | None:
+    from pluto_duck.api.values import json_rows
+
+    table = place.runs.page(run, offset, limit)
+    if table is None:
+        return None
+    types = [one.type for one in run.columns or ()]
+    return [row for batch in table.to_batches() for row in json_rows(batch, types)]
+
+
+def _start(place: Place, kind: str, text: str, body: dict[str, Any]) -> Run:
+    from pluto_duck.api.work import answer_question, run_sql
+
+    max_rows = _capped(place, "query.max_rows", "max_rows", body)
+    timeout_s = _capped(place, "query.timeout_s", "timeout_s", body)
+    if kind == "sql":
+        work = run_sql(place, text, body.get("params"), max_rows=int(max_rows))
+    else:
+        work = answer_question(place, text)
+    run = place.runs.start(kind, text, work, deadline_s=timeout_s)
+    if not body.get("detach", False):
+        place.attached.add(run.run_id)
+    return run
+
+
+def _capped(place: Place, setting: str, name: str, body: dict[str, Any]) -> float:
+    most = place.settings[setting]
+    wanted = body.get(name, most)
+    if not 0 <= wanted <= most or (name == "timeout_s" and wanted == 0):
+        raise UsageError(f'"{name}" must be from 0 to {most:g}.', name=name,
+                         hint=f"The setting {setting} is the limit.")
+    return float(wanted)

@@ -1,0 +1,21 @@
+"""Every address under the server's base URL. A new noun: one file, one line here, one entry in openapi.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pluto_duck.api.handler import NotFoundHandler
+from pluto_duck.api.health import HealthHandler
+from pluto_duck.api.query import QueriesHandler, QueryHandler
+from pluto_duck.api.tables import TableHandler, TablesHandler
+from pluto_duck.api.workspaces import WorkspacesHandler
+
+ROUTES: list[tuple[str, Any]] = [
+    (r"/api/v1/query", QueriesHandler),
+    (r"/api/v1/query/([^/]+)", QueryHandler),
+    (r"/api/v1/tables", TablesHandler),
+    (r"/api/v1/tables/([^/]+)", TableHandler),
+    (r"/api/v1/workspaces", WorkspacesHandler),
+    (r"/api/v1/health", HealthHandler),
+    (r"/api/v1(?:/.*)?", NotFoundHandler),
+]

@@ -1,0 +1,57 @@
+"""GET /api/v1/tables and /api/v1/tables/{name}"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pluto_duck.api.handler import PlutoHandler, guarded
+from pluto_duck.errors import unknown_name
+
+if TYPE_CHECKING:
+    from pluto_duck.session import Session, TableInfo
+
+
+class TablesHandler(PlutoHandler):
+    @guarded
+    async def get(self) -> None:
+        place = await self.place()
+        tables = await self.in_thread(place.ask, _tables)
+        self.send({"workspace": place.name, "tables": [_short(one, self.url("tables", str(one.ref),
+                   workspace=self.get_query_argument("workspace", None))) for one in tables]})
+
+
+class TableHandler(PlutoHandler):
+    @guarded
+    async def get(self, name: str) -> None:
+        from pluto_duck.session import TableRef
+
+        place = await self.place()
+        ref = TableRef.parse(name)
+        tables = await self.in_thread(place.ask, _tables)
+        for one in tables:
+            if one.ref.key == ref.key:
+                self.send({"workspace": place.name, **_whole(one)})
+                return
+        raise unknown_name("table", name, [str(one.ref) for one in tables], where=f"workspace {place.name}")
+
+
+def _tables(session: Session) -> list[TableInfo]:
+    return session.tables()
+
+
+def _short(table: TableInfo, url: str) -> dict[str, Any]:
+    return {"name": table.ref.name, "schema": table.ref.schema, "kind": table.kind,
+            "column_count": len(table.columns), "row_estimate": table.row_estimate, "version": table.version,
+            "comment": table.comment, "links": {"self": url}}
+
+
+def _whole(table: TableInfo) -> dict[str, Any]:
+    return {
+        "name": table.ref.name, "schema": table.ref.schema, "kind": table.kind, "comment": table.comment,
+        "row_estimate": table.row_estimate, "version": table.version,
+        "columns": [{"name": c.name, "type": c.type, "nullable": c.nullable, "comment": c.comment}
+                    for c in table.columns],
+        "primary_key": list(table.primary_key), "unique": [list(one) for one in table.unique],
+        "foreign_keys": [{"columns": list(one.columns), "table": str(one.table), "referenced": list(one.referenced)}
+                         for one in table.foreign_keys],
+    }

@@ -1,0 +1,139 @@
+"""What the work of a run is given: its session, its voice, and the news that it should stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pluto_duck.errors import Cancelled, PlutoError, TimedOut, UsageError
+from pluto_duck.runs.model import EVENT_TYPES, SUBTYPES, Column, EventType, Subtype
+from pluto_duck.runs.rowsfile import RowsWriter, rows_path
+from pluto_duck.runs.store import RunStore
+from pluto_duck.session import Session
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from pluto_duck.session import Result, Stream
+
+StopReason = Literal["cancelled", "timed_out"]
+
+
+class RunContext:
+    """Belongs to the thread of the run; `stop` alone may come from others."""
+
+    def __init__(self, run_id: str, store: RunStore, folder: Path, open_session: Callable[[], Session],
+                 changed: Callable[[], None]) -> None:
+        self.run_id = run_id
+        self._store = store
+        self._folder = folder
+        self._open_session = open_session
+        self._changed = changed
+        self._session: Session | None = None
+        self._session_lock = threading.Lock()
+        self._rows: RowsWriter | None = None
+        self.stop_reason: StopReason | None = None
+
+    @property
+    def session(self) -> Session:
+        """The run's own, opened at first use and closed with the run."""
+        if self._session is None:
+            self.check()
+            opened = self._open_session()
+            with self._session_lock:
+                self._session = opened
+        return self._session
+
+    @property
+    def cancelled(self) -> bool:
+        return self.stop_reason is not None
+
+    def check(self) -> None:
+        """Raises Cancelled or TimedOut once the run should stop: call it in loops of your own."""
+        if self.stop_reason == "timed_out":
+            raise TimedOut("The run took longer than it may.", hint="Ask for less, or raise its timeout.")
+        if self.stop_reason == "cancelled":
+            raise Cancelled("The run was cancelled.")
+
+    def emit(self, type: EventType, subtype: Subtype, **content: Any) -> int:
+        """Adds an event; its sequence number. Raises Cancelled when the run should stop."""
+        if type not in EVENT_TYPES or subtype not in SUBTYPES or type in ("run", "rows"):
+            raise UsageError(f"A run's work can't emit {type}/{subtype}.",
+                             hint=f"Types: {', '.join(EVENT_TYPES)}; run and rows are written by the run itself.")
+        self.check()
+        seq = self._store.append(self.run_id, type, subtype, content)
+        self._changed()
+        return seq
+
+    # -- rows -------------------------------------------------------------------------------------
+
+    def write_batches(self, columns: Sequence[Column], schema: pyarrow.Schema,
+                      batches: Iterable[pyarrow.RecordBatch], *, truncated: Callable[[], bool] = bool) -> int:
+        """Keeps Arrow batches as the run's rows, each readable to followers at once; how many rows.
+
+        Once per run. `truncated` is asked after the last batch.
+        """
+        if self._rows is not None:
+            raise UsageError("A run keeps one set of rows.")
+        self._rows = rows = RowsWriter(rows_path(self._folder, self.run_id), schema)
+        self._store.rows_start(self.run_id, columns)
+        self._changed()
+        for batch in batches:
+            self.check()
+            number, offset = rows.batches, rows.row_count
+            size = rows.write(batch)
+            self._store.rows_chunk(self.run_id, batch=number, offset=offset, count=batch.num_rows, size=size)
+            self._changed()
+        self.check()
+        size = rows.close()
+        self._store.rows_end(self.run_id, size=size, count=rows.row_count, truncated=truncated())
+        return rows.row_count
+
+    def write_stream(self, stream: Stream) -> dict[str, Any]:
+        """Keeps what a statement returns, batch by batch; the facts that the work may return."""
+        facts: dict[str, Any] = {"statement": stream.statement}
+        if stream.affected_rows is not None:
+            facts["affected_rows"] = stream.affected_rows
+        if stream.schema is not None:
+            columns = [Column(one.name, one.type) for one in stream.columns]
+            self.write_batches(columns, stream.schema, stream, truncated=lambda: stream.truncated)
+            facts["truncated"] = stream.truncated
+        return facts
+
+    def write_result(self, result: Result) -> dict[str, Any]:
+        """As `write_stream`, for rows that are in memory already."""
+        facts: dict[str, Any] = {"statement": result.statement}
+        if result.affected_rows is not None:
+            facts["affected_rows"] = result.affected_rows
+        if result.has_rows:
+            table = result.arrow()
+            columns = [Column(one.name, one.type) for one in result.columns]
+            self.write_batches(columns, table.schema, table.to_batches(), truncated=lambda: result.truncated)
+            facts["truncated"] = result.truncated
+        return facts
+
+    # -- for Runs ---------------------------------------------------------------------------------
+
+    def stop(self, reason: StopReason) -> None:
+        """From any thread: remembered, and the running statement is interrupted."""
+        self.stop_reason = self.stop_reason or reason
+        with self._session_lock:
+            if self._session is not None:
+                try:
+                    self._session.interrupt()
+                except PlutoError:
+                    pass  # the host went away: the statement fails by itself
+
+    def progress(self) -> float:
+        with self._session_lock:
+            return self._session.progress() if self._session is not None else -1.0
+
+    def close(self) -> None:
+        if self._rows is not None:
+            self._rows.abandon()
+        with self._session_lock:
+            session, self._session = self._session, None
+        if session is not None:
+            session.close()

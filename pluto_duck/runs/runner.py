@@ -1,0 +1,473 @@
+"""Runs: starts work in threads, follows it from anywhere, stops it, and buries what a crash left."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+import time
+import uuid
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pluto_duck.errors import Cancelled, PlutoError, RunError, RunNotFound, TimedOut
+from pluto_duck.runs.context import RunContext, StopReason
+from pluto_duck.runs.liveness import Presence, is_alive, sweep_locks
+from pluto_duck.runs.model import QueueFull, Run, RunEvent, Status
+from pluto_duck.runs.rowsfile import RowsReader, rows_path
+from pluto_duck.runs.store import RunStore
+from pluto_duck.session import Session
+from pluto_duck.settings import Settings
+from pluto_duck.workspace import ControlStore, Role, Workspace
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from pluto_duck.session import Result
+
+Work = Callable[[RunContext], "dict[str, Any] | None"]
+"""What a run does. The facts it returns (plain JSON values) stand in the run's record."""
+
+TICK_S = 0.05
+"""How often a process with running work looks for cancels of other processes and for deadlines."""
+STOP_GRACE_S = 5.0
+"""Work that was told to stop and has not after this long is given up: its run ends, its thread may not."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Job:
+    run_id: str
+    kind: str
+    work: Work
+    deadline_s: float | None
+    context: RunContext
+    ends_at: float | None = None
+    stopped_at: float | None = None
+
+
+class Runs:
+    """The runs of one workspace, as this process sees them. Any number may exist at once, in any process."""
+
+    def __init__(self, of: Session | ControlStore, workspace: Workspace | None = None, *,
+                 settings: Settings | None = None, role: Role = "shell", max_running: int = 4,
+                 max_waiting: int = 64) -> None:
+        if isinstance(of, Session):
+            workspace, settings, role = of.workspace, settings or of.settings, of.role
+            control = ControlStore(workspace.control)  # its own: it outlives the session's
+        else:
+            control = of
+        if workspace is None:
+            raise TypeError("Runs(control_store) needs a workspace.")
+        self.workspace = workspace
+        self.max_running, self.max_waiting = max_running, max_waiting
+        self._role: Role = role
+        self._settings = settings
+        self._control = control
+        self._store = RunStore(control)
+        self._presence: Presence | None = None
+        self._listeners: set[Callable[[], None]] = set()
+        self._swept_at = float("-inf")
+        self._closed = False
+        self._reset()
+        _all.add(self)
+
+    def _reset(self) -> None:
+        self._lock = threading.Condition()
+        self._waiting: deque[_Job] = deque()
+        self._active: dict[str, _Job] = {}
+        self._workers: list[threading.Thread] = []
+        self._idle = 0
+        self._monitor: threading.Thread | None = None
+        self._generation = 0
+        self._alive_until: dict[str, float] = {}
+
+    def _after_fork(self) -> None:
+        if self._presence is not None:
+            self._presence.forget()
+            self._presence = None
+        self._listeners = set()
+        self._reset()
+
+    # -- starting ---------------------------------------------------------------------------------
+
+    def start(self, kind: str, text: str, work: Work, *, deadline_s: float | None = None,
+              run_id: str | None = None) -> Run:
+        """Queues work for a thread of its own and returns at once. Raises QueueFull.
+
+        `deadline_s` counts from the moment the work begins.
+        """
+        self._tidy()
+        run_id = run_id or str(uuid.uuid4())
+        context = RunContext(run_id, self._store, self.workspace.runs, self._open_session, self._changed)
+        job = _Job(run_id, kind, work, deadline_s, context)
+        with self._lock:
+            if self._closed:
+                raise RunError("This door to the workspace has been closed.", hint="Open it again.")
+            if len(self._waiting) >= self.max_waiting:
+                raise QueueFull(f"{len(self._waiting)} runs are waiting already.",
+                                hint="Try again when some have ended, or cancel some.")
+            if self._presence is None:
+                self._presence = Presence(self.workspace.runs)
+            owner = self._presence.owner
+        self._store.insert(run_id=run_id, kind=kind, text=text, owner=owner, deadline_s=deadline_s)
+        with self._lock:
+            self._waiting.append(job)
+            if len(self._waiting) > self._idle and len(self._workers) < self.max_running:
+                self._workers.append(self._thread(self._worker, f"pluto-duck-run-{len(self._workers) + 1}"))
+            if self._monitor is None:
+                self._monitor = self._thread(self._watch, "pluto-duck-runs")
+            self._lock.notify_all()
+        return self.get(run_id)
+
+    @staticmethod
+    def _thread(target: Callable[[], None], name: str) -> threading.Thread:
+        thread = threading.Thread(target=target, name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def record(self, kind: str, text: str, status: Status, elapsed_s: float, rows: int = 0,
+               error: PlutoError | None = None, **facts: Any) -> Run:
+        """Keeps the history of work that was done without a run: a notebook cell, a shell command."""
+        self._tidy()
+        run_id = str(uuid.uuid4())
+        self._store.record(run_id=run_id, kind=kind, text=text, status=status, elapsed_s=elapsed_s,
+                           row_count=rows, error=error.to_dict() if error else None, facts=facts)
+        return self.get(run_id)
+
+    def _open_session(self) -> Session:
+        return Session.open(self.workspace.root, role=self._role, label="run")
+
+    # -- the threads ------------------------------------------------------------------------------
+
+    def _worker(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+                while not self._waiting and not self._closed:
+                    self._lock.wait()
+                self._idle -= 1
+                if self._closed:
+                    return
+                job = self._waiting.popleft()
+                self._active[job.run_id] = job
+            try:
+                self._do(job)
+            finally:
+                with self._lock:
+                    self._active.pop(job.run_id, None)
+                    self._lock.notify_all()
+
+    def _do(self, job: _Job) -> None:
+        if not self._store.begin(job.run_id):
+            self._store.finish(job.run_id, "cancelled", error=Cancelled("The run was cancelled.").to_dict())
+            self._changed()
+            return
+        self._changed()
+        if job.deadline_s is not None:
+            job.ends_at = time.monotonic() + job.deadline_s
+        try:
+            facts = job.work(job.context)
+            self._store.finish(job.run_id, "succeeded", facts=facts)
+        except BaseException as error:
+            status, explained = _outcome(job, error)
+            self._store.finish(job.run_id, status, error=explained.to_dict())
+        finally:
+            self._changed()
+            job.context.close()
+
+    def _watch(self) -> None:
+        """Every 50 ms while there is work: deadlines, cancels from other processes, repeated interrupts."""
+        mark = -1
+        while True:
+            with self._lock:
+                self._lock.wait(TICK_S)
+                if self._closed or not (self._active or self._waiting):
+                    self._monitor = None
+                    return
+                jobs, presence = list(self._active.values()), self._presence
+            now = time.monotonic()
+            for job in jobs:
+                if job.ends_at is not None and now >= job.ends_at:
+                    self._stop(job, "timed_out")
+                elif job.context.cancelled:
+                    self._stop(job, "cancelled")  # again: an interrupt between two statements is lost
+            seen = self._store.change_mark()
+            if seen != mark and presence is not None:
+                mark = seen
+                for run_id in self._store.cancels(presence.owner):
+                    self._stop_mine(run_id)
+
+    def _stop(self, job: _Job, reason: StopReason) -> None:
+        job.context.stop(reason)
+        job.stopped_at = job.stopped_at or time.monotonic()
+        if time.monotonic() - job.stopped_at > STOP_GRACE_S:
+            status, error = _outcome(job, Cancelled("The run was cancelled."))
+            if self._store.finish(job.run_id, status, error=error.to_dict()):
+                _log.warning("run %s (%s) does not stop; it was given up", job.run_id, job.kind)
+                self._changed()
+
+    def _stop_mine(self, run_id: str) -> bool:
+        with self._lock:
+            job = self._active.get(run_id)
+            waiting = next((one for one in self._waiting if one.run_id == run_id), None)
+            if waiting is not None:
+                self._waiting.remove(waiting)
+        if waiting is not None:
+            self._store.finish(run_id, "cancelled", error=Cancelled("The run was cancelled.").to_dict())
+            self._changed()
+        elif job is not None:
+            self._stop(job, "cancelled")
+        return waiting is not None or job is not None
+
+    # -- news -------------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        with self._lock:
+            self._generation += 1
+            self._lock.notify_all()
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener()
+
+    def on_change(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Calls `listener` (from the thread of a run: be quick) whenever a run of this process moves;
+        returns what takes it off again."""
+        with self._lock:
+            self._listeners.add(listener)
+        return lambda: self._listeners.discard(listener)
+
+    def is_mine(self, run_id: str) -> bool:
+        """True while this object runs it: its news come by `on_change`, others' must be asked for."""
+        with self._lock:
+            return run_id in self._active or any(job.run_id == run_id for job in self._waiting)
+
+    # -- looking ----------------------------------------------------------------------------------
+
+    def get(self, run_id: str) -> Run:
+        """Raises RunNotFound. A run whose process has died is marked failed first."""
+        found = self._store.get(run_id)
+        if found is None:
+            raise RunNotFound(f'There is no run "{run_id}".',
+                              hint=f"Runs are kept for {self._keep_days()} days.", run_id=run_id)
+        run, owner = found
+        if not run.done and not self._lives(owner) and self._bury(run_id):
+            return self.get(run_id)
+        return run
+
+    def list(self, limit: int = 50, *, before: int | None = None, status: Status | None = None) -> list[Run]:
+        """Newest first. `before` is the number of the last run of the page before."""
+        self._tidy()
+        return self._store.list(limit, before, status)
+
+    def read_events(self, run_id: str, after: int = 0, limit: int = 500) -> Sequence[RunEvent]:
+        """What is there now, after the given sequence number; does not wait."""
+        return self._store.events(run_id, after, limit)
+
+    def events(self, run_id: str, after: int = 0, *, follow: bool = True) -> Iterator[RunEvent]:
+        """Replays the events after a sequence number and, with `follow`, waits for more until the last.
+
+        Any number of followers, in any process; each sees every event once, in order.
+        """
+        run = self.get(run_id)
+        while True:
+            generation = self._generation
+            for event in self._pages(run_id, after):
+                yield event
+                after = event.seq
+            if run.done or not follow:
+                return
+            run = self.get(run_id)
+            if run.done:
+                continue  # once more for what came between the two looks
+            self._await_change(run_id, generation, 1.0)
+
+    def _pages(self, run_id: str, after: int) -> Iterator[RunEvent]:
+        while page := self.read_events(run_id, after):
+            yield from page
+            after = page[-1].seq
+
+    def wait(self, run_id: str, timeout_s: float | None = None) -> Run:
+        """The run once it has ended, or as it is when the time is over."""
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        while True:
+            generation = self._generation
+            run = self.get(run_id)
+            left = 1.0 if end is None else end - time.monotonic()
+            if run.done or left <= 0:
+                return run
+            self._await_change(run_id, generation, left)
+
+    def _await_change(self, run_id: str, generation: int, most_s: float) -> None:
+        """Until something moved here since `generation`; runs of other processes are asked each tick."""
+        with self._lock:
+            most_s = min(most_s, 1.0 if run_id in self._active else TICK_S)
+            self._lock.wait_for(lambda: generation != self._generation, most_s)
+
+    def progress(self, run_id: str) -> float:
+        """Percent of the statement that a run of this process is in; -1 when not known."""
+        with self._lock:
+            job = self._active.get(run_id)
+        return job.context.progress() if job is not None else -1.0
+
+    # -- rows -------------------------------------------------------------------------------------
+
+    def open_rows(self, run: Run) -> RowsReader:
+        """A reader of the run's rows; the caller closes it."""
+        return RowsReader(rows_path(self.workspace.runs, run.run_id), growing=not run.done)
+
+    def page(self, run: Run, offset: int, limit: int) -> pyarrow.Table | None:
+        """Rows [offset, offset + limit) of those kept so far; None when there is no row file yet."""
+        import pyarrow
+
+        if run.columns is None or (not run.done and not run.batches):
+            return None
+        wanted, at = [], 0
+        with RowsReader(rows_path(self.workspace.runs, run.run_id), growing=False) as reader:
+            if not run.batches and run.status != "succeeded":
+                return None
+            schema = reader.schema
+            for batch in reader.upto(run.batches):
+                first, last = max(offset - at, 0), min(offset + limit - at, batch.num_rows)
+                if first < last:
+                    wanted.append(batch.slice(first, last - first))
+                at += batch.num_rows
+                if at >= offset + limit:
+                    break
+            return pyarrow.Table.from_batches(wanted, schema=schema)
+
+    def result(self, run_id: str) -> Result:
+        """All rows of a finished run; raises what made it fail."""
+        from pluto_duck.workspace import Column, Result
+
+        run = self.wait(run_id)
+        failure = run.failure()
+        if failure is not None:
+            raise failure
+        table = self.page(run, 0, run.row_count)
+        return Result(
+            columns=tuple(Column(c.name, c.type) for c in run.columns or ()), table=table, sql=run.text,
+            statement=str(run.facts.get("statement", "")), elapsed_s=run.elapsed_s,
+            truncated=bool(run.facts.get("truncated")), affected_rows=run.facts.get("affected_rows"),
+            workspace=str(self.workspace.root))
+
+    # -- stopping ---------------------------------------------------------------------------------
+
+    def cancel(self, run_id: str) -> Run:
+        """Asks a run to stop, whichever process it is in; at once here, within a tick elsewhere.
+
+        A run that has ended stays as it is.
+        """
+        run = self.get(run_id)
+        if run.done:
+            return run
+        if not self._stop_mine(run_id):
+            self._store.request_cancel(run_id)
+        return self.get(run_id)
+
+    def close(self) -> None:
+        """Cancels what this object runs and waits shortly for it. May be called twice."""
+        with self._lock:
+            jobs = [*self._waiting, *self._active.values()]
+        for job in jobs:
+            self._stop_mine(job.run_id)
+        deadline = time.monotonic() + 2.0
+        with self._lock:
+            while self._active and (left := deadline - time.monotonic()) > 0:
+                self._lock.wait(left)
+            unfinished = list(self._active.values())
+            self._closed = True
+            self._lock.notify_all()
+        for job in unfinished:
+            self._store.finish(job.run_id, "cancelled", error=Cancelled("Its process was closed.").to_dict())
+        for worker in self._workers:
+            worker.join(1.0)
+        if self._presence is not None:
+            self._presence.leave()
+            self._presence = None
+        if not unfinished:
+            self._control.close()
+
+    # -- after a crash, and after a week ------------------------------------------------------------
+
+    def _lives(self, owner: str) -> bool:
+        if self._presence is not None and owner == self._presence.owner:
+            return True
+        now = time.monotonic()
+        if self._alive_until.get(owner, 0.0) > now:
+            return True
+        if not is_alive(self.workspace.runs, owner):
+            return False
+        self._alive_until[owner] = now + 0.5  # a look costs two system calls: followers look each tick
+        return True
+
+    def _bury(self, run_id: str) -> bool:
+        error = RunError("The process that ran it ended before the run did.", hint="Start it again.")
+        return self._store.finish(run_id, "failed", error=error.to_dict())
+
+    def reap(self) -> int:
+        """Marks the unfinished runs of dead processes as failed; how many there were."""
+        return sum(self._bury(run_id) for run_id, owner in self._store.unfinished() if not self._lives(owner))
+
+    def sweep(self) -> int:
+        """Removes runs older than the setting runs.keep_days, their events and rows; how many."""
+        gone = self._store.forget_before(time.time() - self._keep_days() * 86_400)
+        for run_id in gone:
+            rows_path(self.workspace.runs, run_id).unlink(missing_ok=True)
+        files = list(self.workspace.runs.glob("*.arrow"))  # before `known`: a run is recorded before its file is made
+        known = self._store.known()
+        for path in files:
+            if path.stem not in known:
+                path.unlink(missing_ok=True)
+        sweep_locks(self.workspace.runs)
+        return len(gone)
+
+    def _keep_days(self) -> int:
+        if self._settings is None:
+            self._settings = Settings.load(self.workspace.toml)
+        return int(self._settings["runs.keep_days"])
+
+    def _tidy(self) -> None:
+        """At most once an hour."""
+        if time.monotonic() - self._swept_at > 3600:
+            self._swept_at = time.monotonic()
+            self.reap()
+            self.sweep()
+
+
+def _outcome(job: _Job, error: BaseException) -> tuple[Status, PlutoError]:
+    """The last state of a run whose work raised."""
+    reason = job.context.stop_reason
+    if reason == "timed_out" or (reason is None and isinstance(error, TimedOut)):
+        return "timed_out", TimedOut(f"The run took longer than {job.deadline_s or 0:g} s."
+                                     if reason else str(error), hint="Ask for less, or raise timeout_s.")
+    if reason == "cancelled" or isinstance(error, Cancelled):
+        return "cancelled", Cancelled("The run was cancelled.")
+    if isinstance(error, PlutoError):
+        return "failed", error
+    _log.error("run %s (%s) failed", job.run_id, job.kind, exc_info=error)
+    return "failed", RunError(f"The {job.kind} stopped with an unexpected {type(error).__name__}.",
+                              hint="The log of the process that ran it has the details.")
+
+
+_all: weakref.WeakSet[Runs] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for one in list(_all):
+        one._after_fork()
+
+
+def _exiting() -> None:
+    for one in list(_all):
+        one.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+atexit.register(_exiting)
