@@ -2,6 +2,7 @@
 
 from pluto_duck.governance.actor import AGENT, OWNER, Actor
 from pluto_duck.governance.gate import Gate
+from pluto_duck.governance.names import Names
 from pluto_duck.governance.roles import RoleCatalog
 
-__all__ = ["AGENT", "OWNER", "Actor", "Gate", "RoleCatalog"]
+__all__ = ["AGENT", "OWNER", "Actor", "Gate", "Names", "RoleCatalog"]

@@ -1,30 +1,110 @@
-"""The Gate: what every statement must pass before it runs. (First slice: classification and one SELECT.)"""
+"""The Gate: what every statement must pass before it runs."""
 
 from __future__ import annotations
 
-from pluto_duck.errors import Refused
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from pluto_duck.errors import PlutoError, Refused
+from pluto_duck.governance.everyone import refuse_for_everyone
+from pluto_duck.governance.functions import allowed
+from pluto_duck.governance.limits import MAX_TEXT
+from pluto_duck.governance.names import Names
+from pluto_duck.governance.show import show_tables
+from pluto_duck.governance.walk import Walk
 from pluto_duck.workspace.parser import Parser, Statement
 
-# Refused to everyone: `enable_logging` ends in a SIGABRT of the process on 1.5, the rest are its kin.
-FORBIDDEN = {"enable_logging", "disable_logging", "set_log_storage", "write_log", "truncate_duckdb_logs"}
+CACHED = 512
+"""Answers that are kept, refusals too; texts longer than CACHED_TEXT are checked again each time."""
+CACHED_TEXT = 8_000
 
 
 class Gate:
     """One for each host. Holds no grants: those come with each check."""
 
-    def __init__(self, parser: Parser) -> None:
+    def __init__(self, parser: Parser, protected_paths: Iterable[str | os.PathLike[str]] = ()) -> None:
+        """`protected_paths`: files that no SQL may open, because closing them again would drop the lock
+        that this process holds on them."""
         self.parser = parser
+        self._protected = tuple(os.path.realpath(one) for one in protected_paths)
+        self._answers: OrderedDict[tuple[str, int], tuple[Names, str | PlutoError]] = OrderedDict()
+        self._lock = threading.Lock()
 
     def statements(self, sql: str) -> list[Statement]:
         """The statements of a text, classified by DuckDB's own parser, after what nobody may do."""
-        for token in self.parser.tokens(sql):
-            if token.kind in ("identifier", "keyword") and token.text.strip('"').lower() in FORBIDDEN:
-                raise Refused(f"{token.text} is refused: it can end the process that holds the database.")
-        return self.parser.statements(sql)
+        statements = self.parser.statements(sql)
+        refuse_for_everyone(self.parser.tokens(sql), sql, self._protected)
+        return statements
 
-    def read_only(self, sql: str, names: frozenset[str]) -> str:
-        """The SQL to run for a read-only actor; raises Refused. `names`: keys `schema.table` of the role."""
+    def read_only(self, sql: str, names: Names) -> str:
+        """The SQL to run for a read-only actor who may name `names`; raises Refused, UnknownName or
+        StatementError."""
+        key = (sql, id(names))
+        with self._lock:
+            known = self._answers.get(key)
+            if known is not None and known[0] is names:
+                self._answers.move_to_end(key)
+                if isinstance(known[1], PlutoError):
+                    raise _again(known[1])
+                return known[1]
+        answer: str | PlutoError
+        try:
+            answer = self._checked(sql, names)
+        except PlutoError as error:
+            answer = error
+        if len(sql) <= CACHED_TEXT:
+            with self._lock:
+                self._answers[key] = (names, answer)
+                while len(self._answers) > CACHED:
+                    self._answers.popitem(last=False)
+        if isinstance(answer, PlutoError):
+            raise _again(answer) from answer.__cause__
+        return answer
+
+    def _checked(self, sql: str, names: Names) -> str:
+        if len(sql) > MAX_TEXT:
+            raise Refused(f"The statement is longer than {MAX_TEXT:,} characters.", hint="Ask for less at once.")
+        sql = self._without_end(sql)
         statements = self.statements(sql)
-        if len(statements) != 1 or statements[0].type != "SELECT" or self.parser.tree(sql).get("error"):
-            raise Refused("Only one SELECT may run here.", hint="Write a single SELECT statement.")
+        if any(one.parameters for one in statements):
+            raise Refused("Parameters ($name, ?) are refused here.", hint="Write the value into the statement.")
+        answered = show_tables(self.parser.tokens(sql), names)
+        if answered is not None:
+            return answered
+        try:
+            tree = self.parser.tree(sql)
+        except RecursionError:
+            raise Refused("The statement is nested too deep.", hint="Split it with WITH.") from None
+        if len(statements) != 1 or tree.get("error") is not False or len(tree["statements"]) != 1:
+            raise self._not_one_select(sql, statements)
+        Walk(names, allowed(self.parser.version())).read(tree["statements"][0])
         return sql
+
+    def _without_end(self, sql: str) -> str:
+        """2.0 streams a SELECT by putting it into brackets, where a last `;` with a comment is an error."""
+        tokens = self.parser.tokens(sql)
+        end = len(tokens)
+        while end and tokens[end - 1].text == ";":
+            end -= 1
+        return sql if end == len(tokens) else sql.encode()[:tokens[end].start].decode()
+
+    def _not_one_select(self, sql: str, statements: list[Statement]) -> Refused:
+        words = {one.text.lower() for one in self.parser.tokens(sql) if one.kind in ("keyword", "identifier")}
+        if "pivot" in words or "pivot_wider" in words:
+            return Refused("PIVOT without IN is refused here: it would first make a type.",
+                           hint="List the values: PIVOT t ON column IN ('a', 'b') USING sum(x).")
+        if "explain" in words:
+            return Refused("EXPLAIN is the owner's: a plan shows more than the role may see.",
+                           hint="Run the SELECT itself.")
+        if len(statements) != 1:
+            return Refused(f"One statement at a time may run here, not {len(statements)}.",
+                           hint="Write a single SELECT statement.")
+        return Refused(f"Only a SELECT may run here, not {statements[0].type.replace('_', ' ')}.",
+                       hint="Write a single SELECT statement.")
+
+
+def _again(error: PlutoError) -> PlutoError:
+    """A fresh one: an error that is raised twice would grow its traceback and keep frames alive."""
+    return type(error)(error.message, hint=error.hint, **error.facts)
