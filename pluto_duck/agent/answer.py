@@ -1,0 +1,61 @@
+"""What comes back from a question, and what is told on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pluto_duck.workspace import Result
+
+Status = Literal["answered", "assumed", "clarify", "declined"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One reading of a question that has several."""
+
+    text: str
+    """The reading in plain English."""
+    sql: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a planner spent; the builtin one spends nothing."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: float = 0.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: Status
+    """answered: without a caveat; assumed: read the assumptions; clarify: pick a choice; declined: no SQL."""
+    question: str
+    planner: str
+    text: str
+    """The question as it was understood, in plain English; what to choose; or why it was declined."""
+    sql: str = ""
+    """What was run. For clarify and declined: empty."""
+    assumptions: tuple[str, ...] = ()
+    confidence: float = 0.0
+    """0 to 1; comparable between answers of one planner only."""
+    evidence: tuple[str, ...] = ()
+    """Which words were taken for which table, column or value."""
+    choices: tuple[Choice, ...] = ()
+    unknown_words: tuple[str, ...] = ()
+    cost: Cost = Cost()
+    elapsed_s: float = 0.0
+    result: Result | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """A step on the way to an Answer, in the vocabulary of a run's events."""
+
+    type: Literal["reasoning", "tool", "message"]
+    subtype: Literal["start", "chunk", "end", "final", "error"]
+    text: str
+    data: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,40 @@
+"""`ask`: the one way a question becomes an Answer, whichever planner works on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from pluto_duck.agent.answer import Answer, Event
+from pluto_duck.agent.planners import Context, Planner
+from pluto_duck.errors import UsageError
+from pluto_duck.plugins import load
+from pluto_duck.session import Session
+
+MAX_QUESTION = 2_000
+"""Characters; a longer text is no question, and every planner pays for its length."""
+
+
+def ask(session: Session, question: str, *, planner: str | Planner | None = None, history: Sequence[Answer] = (),
+        on_event: Callable[[Event], None] | None = None) -> Answer:
+    """Answers in the words of `Answer.status`; a question that can't be answered is no error.
+
+    `planner`: a name from the entry points, or a planner itself; None: the setting agent.planner.
+    Raises UsageError for an empty or endless question, and what the database raises (TimedOut, Cancelled).
+    """
+    text = " ".join(question.split())
+    if not text:
+        raise UsageError("The question is empty.", hint="Ask, for example: how many rows are in ...?")
+    if len(text) > MAX_QUESTION:
+        raise UsageError(f"The question has {len(text)} characters; {MAX_QUESTION} is the most.",
+                         hint="Ask in a sentence or two.")
+    chosen = planner if planner is not None else str(session.settings["agent.planner"])
+    worker: Planner = load("pluto_duck.planners", chosen)() if isinstance(chosen, str) else chosen
+    emit = on_event or (lambda event: None)
+    started = time.perf_counter()
+    emit(Event("reasoning", "start", f"Asking the planner {worker.name}."))
+    answer = worker.plan(text, Context(session, tuple(history), emit))
+    answer = replace(answer, elapsed_s=time.perf_counter() - started)
+    emit(Event("message", "final", answer.text, {"status": answer.status, "sql": answer.sql}))
+    return answer

@@ -1,0 +1,250 @@
+"""A Form as SQL: built as a tree, so that no name or value is ever pasted into text."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+from sqlglot import exp
+
+from pluto_duck.agent.planners.builtin.dates import Day
+from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Having, Measure, Order, Period
+from pluto_duck.catalog import Column, Table
+from pluto_duck.workspace.tableref import DEFAULT_SCHEMA
+
+_PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
+_RESERVED = set(
+    "all analyse analyze and anti any array as asc asof asymmetric both case cast check collate column constraint create "
+    "cross default deferrable desc describe distinct do else end except false fetch for foreign from full glob grant "
+    "group having ilike in initially inner intersect into is isnull join lambda lateral leading left like limit map "
+    "natural not notnull null offset on only or order outer overlaps pivot placing positional primary qualify references "
+    "returning right select semi show similar some struct summarize symmetric table tablesample then to trailing true "
+    "try_cast union unique unpivot using variadic verbose when where window with".split())
+
+
+def sql(form: Form) -> str:
+    """DuckDB SQL, on several lines."""
+    return tree(form).sql(dialect="duckdb", pretty=True)
+
+
+def tree(form: Form) -> exp.Select:
+    names = _Names(form)
+    query = exp.select().from_(names.table(form.root))
+    for join in form.joins:
+        on = exp.EQ(this=names.at(join.child.key, join.child_column), expression=names.at(join.parent.key, join.parent_column))
+        query = query.join(names.table(names.by_key[join.parent.key]), on=on, join_type="inner")
+    conditions = [_condition(one, names) for one in form.conditions]
+    conditions += [part for one in form.periods for part in _period(one, names)]
+    for condition in conditions:
+        query = query.where(condition, copy=False)
+    return _shaped(query, form, names)
+
+
+def _shaped(query: exp.Select, form: Form, names: _Names) -> exp.Select:
+    used: set[str] = set()
+    if form.rows:
+        query = query.select(exp.Column(this=exp.Star(), table=names.alias(form.root)) if form.joins else exp.Star())
+    for field in form.select:
+        query = query.select(_aliased(_field(field, names), _field_name(field, used), field))
+    extra = [one.by for one in form.order if isinstance(one.by, Measure) and one.by not in form.measures]
+    extra += [one.measure for one in form.having if one.measure not in form.measures]
+    for measure in dict.fromkeys([*form.measures, *(extra if form.grouped else [])]):
+        query = query.select(exp.alias_(_measure(measure, names), _measure_name(measure, used), quoted=None))
+    if form.grouped:
+        query = query.group_by(*(_field(one, names) for one in form.select))
+    for having in form.having:
+        query = query.having(_having(having, names))
+    orders = form.order or _natural_order(form)
+    for order in orders:
+        by = _measure(order.by, names) if isinstance(order.by, Measure) else _field(order.by, names)
+        # Explicit, because the two DuckDB defaults and sqlglot's own need not agree.
+        query = query.order_by(exp.Ordered(this=by, desc=order.descending, nulls_first=False))
+    if form.limit is not None:
+        query = query.limit(form.limit)
+    return query.distinct() if form.distinct else query
+
+
+def _natural_order(form: Form) -> tuple[Order, ...]:
+    """Groups come in their own order, so that the same question always shows the same table."""
+    return tuple(Order(field, False) for field in form.select) if form.grouped else ()
+
+
+class _Names:
+    """Aliases of the tables of one query: the table's own name, or with its schema when two are alike."""
+
+    def __init__(self, form: Form) -> None:
+        from pluto_duck.agent.planners.builtin.form import Field as _Field  # noqa: F401
+
+        tables = [form.root]
+        known = {one.table.ref.key: one.table for one in [
+            *form.select, *form.measures, *(c.field for c in form.conditions), *form.periods,
+            *(o.by for o in form.order), *(h.measure for h in form.having)]}
+        self.by_key: dict[str, Table] = {form.root.ref.key: form.root, **known}
+        self._refs = {form.root.ref.key: form.root.ref}
+        for join in form.joins:
+            self._refs[join.parent.key] = join.parent
+        self._several = len(self._refs) > 1
+        del tables
+
+    def table(self, table: Table) -> exp.Table:
+        return self.reference(table.ref.key)
+
+    def reference(self, key: str) -> exp.Table:
+        ref = self._refs[key]
+        schema = None if ref.schema == DEFAULT_SCHEMA else identifier(ref.schema)
+        return exp.Table(this=identifier(ref.name), db=schema)
+
+    def alias(self, table: Table) -> exp.Identifier:
+        return identifier(table.ref.name)
+
+    def at(self, key: str, column: str) -> exp.Column:
+        table = identifier(self._refs[key].name) if self._several else None
+        return exp.Column(this=identifier(column), table=table)
+
+    def column(self, table: Table, column: Column) -> exp.Column:
+        return self.at(table.ref.key, column.name)
+
+
+def identifier(name: str) -> exp.Identifier:
+    return exp.Identifier(this=name, quoted=not _PLAIN.match(name) or name in _RESERVED)
+
+
+def _field(field: Field, names: _Names) -> exp.Expression:
+    column: exp.Expression = names.column(field.table, field.column)
+    if field.grain is None:
+        return column
+    cut = exp.Anonymous(this="date_trunc", expressions=[exp.Literal.string(field.grain), _dated(column, field.column)])
+    return exp.cast(cut, "DATE", dialect="duckdb")
+
+
+def _dated(column: exp.Expression, about: Column) -> exp.Expression:
+    return exp.cast(column, "TIMESTAMP", dialect="duckdb") if about.text_date else column
+
+
+def _measure(measure: Measure, names: _Names) -> exp.Expression:
+    if measure.function == "count":
+        return exp.Count(this=exp.Star())
+    assert measure.column is not None
+    column = names.column(measure.table, measure.column)
+    if measure.function == "count_distinct":
+        return exp.Count(this=exp.Distinct(expressions=[column]))
+    kinds = {"sum": exp.Sum, "avg": exp.Avg, "min": exp.Min, "max": exp.Max}
+    return kinds[measure.function](this=column)
+
+
+def _condition(condition: Condition, names: _Names) -> exp.Expression:
+    column = names.column(condition.field.table, condition.field.column)
+    values = [_literal(value) for value in condition.values]
+    if condition.field.column.type.startswith(("DATE", "TIMESTAMP")) or condition.field.column.text_date:
+        values = [exp.cast(value, "DATE", dialect="duckdb") for value in values]
+        column = _dated(column, condition.field.column)  # type: ignore[assignment]
+    operator = condition.operator
+    if operator in ("in", "not in"):
+        inside = exp.In(this=column, expressions=values)
+        return exp.Not(this=inside) if operator == "not in" else inside
+    if operator == "between":
+        return exp.Between(this=column, low=values[0], high=values[1])
+    if operator in ("contains", "starts", "ends"):
+        text = re.sub(r"([\\%_])", r"\\\1", str(condition.values[0]))
+        pattern = f"{'' if operator == 'starts' else '%'}{text}{'' if operator == 'ends' else '%'}"
+        like = exp.ILike(this=column, expression=exp.Literal.string(pattern))
+        return exp.Escape(this=like, expression=exp.Literal.string("\\")) if "\\" in pattern else like
+    kinds = {"=": exp.EQ, "<>": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE}
+    return kinds[operator](this=column, expression=values[0])
+
+
+def _literal(value: str | int | float) -> exp.Expression:
+    if isinstance(value, str):
+        return exp.Literal.string(value)
+    return exp.Literal.number(int(value) if float(value).is_integer() else value)
+
+
+def _having(having: Having, names: _Names) -> exp.Expression:
+    kinds = {"=": exp.EQ, "<>": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE}
+    return kinds[having.operator](this=_measure(having.measure, names), expression=_literal(having.value))
+
+
+def _period(period: Period, names: _Names) -> list[exp.Expression]:
+    parts = {column.part: names.column(period.table, column) for column in period.columns if column.part}
+    if not parts:
+        column = period.columns[0]
+        return _on_date(period, _dated(names.column(period.table, column), column))
+    if period.side == "in":
+        return _on_parts(period.first, parts)
+    if set(parts) >= {"year", "month", "day"}:
+        whole = exp.Anonymous(this="make_date", expressions=[parts["year"], parts["month"], parts["day"]])
+        if any(day.month or day.quarter for day in (period.first, period.last) if day):
+            return _on_date(period, whole)
+    year = parts["year"]
+    bound = exp.Literal.number(period.first.year)
+    if period.side == "between":
+        assert period.last is not None
+        return [exp.Between(this=year, low=bound, high=exp.Literal.number(period.last.year))]
+    kinds = {"since": exp.GTE, "after": exp.GT, "before": exp.LT, "until": exp.LTE}
+    return [kinds[period.side](this=year, expression=bound)]
+
+
+def _on_parts(day: Day, parts: dict[str, exp.Column]) -> list[exp.Expression]:
+    found: list[exp.Expression] = []
+    for name in ("year", "month", "day"):
+        value = getattr(day, name)
+        if value is not None:
+            found.append(exp.EQ(this=parts[name], expression=exp.Literal.number(value)))
+    if day.quarter is not None:
+        if "quarter" in parts:
+            found.append(exp.EQ(this=parts["quarter"], expression=exp.Literal.number(day.quarter)))
+        else:
+            found.append(exp.Between(this=parts["month"], low=exp.Literal.number(3 * day.quarter - 2),
+                                     high=exp.Literal.number(3 * day.quarter)))
+    return found
+
+
+def _on_date(period: Period, column: exp.Expression) -> list[exp.Expression]:
+    first, last = period.first, period.last
+    if first.year is None:
+        found: list[exp.Expression] = []
+        for name in ("quarter", "month", "day"):
+            value = getattr(first, name)
+            if value is not None:
+                part = exp.Anonymous(this=name, expressions=[column.copy()])
+                found.append(exp.EQ(this=part, expression=exp.Literal.number(value)))
+        return found
+
+    def compare(kind: type[exp.Binary], day: datetime.date) -> exp.Expression:
+        return kind(this=column.copy(), expression=exp.cast(exp.Literal.string(day.isoformat()), "DATE", dialect="duckdb"))
+
+    if period.side == "since":
+        return [compare(exp.GTE, first.first())]
+    if period.side == "after":
+        return [compare(exp.GTE, first.after())]
+    if period.side == "before":
+        return [compare(exp.LT, first.first())]
+    if period.side == "until":
+        return [compare(exp.LT, first.after())]
+    return [compare(exp.GTE, first.first()), compare(exp.LT, (last or first).after())]
+
+
+def _field_name(field: Field, used: set[str]) -> str | None:
+    name = field.grain or field.column.name
+    if name in used:
+        name = f"{field.table.ref.name}_{name}"
+    used.add(name)
+    return name
+
+
+def _aliased(expression: exp.Expression, name: str | None, field: Field) -> exp.Expression:
+    if name is None or (field.grain is None and name == field.column.name):
+        return expression
+    return exp.Alias(this=expression, alias=identifier(name))
+
+
+def _measure_name(measure: Measure, used: set[str]) -> exp.Identifier:
+    if measure.function == "count":
+        name = measure.table.ref.name.lower()
+    else:
+        assert measure.column is not None
+        prefix = {"count_distinct": "distinct", "sum": "total", "avg": "average"}.get(measure.function, measure.function)
+        name = f"{prefix}_{measure.column.name}"
+    name = name if name not in used else f"number_of_{name}"
+    used.add(name)
+    return identifier(name)

@@ -1,0 +1,182 @@
+"""The words by which tables and columns of one catalog can be called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from weakref import WeakKeyDictionary
+
+from pluto_duck.agent.planners.builtin.lexicon import STOP, SYNONYMS
+from pluto_duck.catalog import Catalog, Column, Relation, Table
+from pluto_duck.catalog.words import ID_WORDS, entity, singular, split
+
+Key = tuple[str, ...]
+_TAILS = ID_WORDS | {"name", "type", "title", "description", "desc", "date", "number", "amount", "value"}
+_SMALL = {"of", "the", "in", "for", "to", "and", "a", "per"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What some words may mean: a table (no column), a column, or a value of a column."""
+
+    table: Table
+    column: Column | None
+    strength: float
+    how: str
+    """"" for a plain match; else what to say of it: "by its abbreviation", "part of its name"."""
+    via: Relation | None = None
+    """The foreign key that the words spoke of: "destination name" is the airport's, by way of dest."""
+    value: str = ""
+
+
+class Vocabulary:
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._readings: dict[Key, list[Reading]] = {}
+        for table in catalog.tables:
+            self._add_table(table)
+        for relation in catalog.relations:
+            self._add_relation(relation)
+        self.words = {word for key in self._readings for word in key}
+        self._synonyms: dict[str, set[str]] = {}
+        for group in SYNONYMS:
+            for word in group:
+                self._synonyms.setdefault(word, set()).update(other for other in group if other != word)
+        self._alternatives: dict[str, tuple[tuple[str, float, str], ...]] = {}
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> Vocabulary:
+        """Built once for each catalog."""
+        known = _KNOWN.get(catalog)
+        if known is None:
+            known = _KNOWN[catalog] = cls(catalog)
+        return known
+
+    def _put(self, words: Sequence[str], reading: Reading) -> None:
+        key = tuple(word for word in words if word not in _SMALL)
+        if not key:
+            return
+        have = self._readings.setdefault(key, [])
+        for i, other in enumerate(have):
+            if (other.table, other.column, other.via) == (reading.table, reading.column, reading.via):
+                if reading.strength > other.strength:
+                    have[i] = reading
+                return
+        have.append(reading)
+
+    def _add_table(self, table: Table) -> None:
+        own = entity(table.ref.name)
+        self._put(own, Reading(table, None, 1.0, ""))
+        self._put(split(table.ref.name), Reading(table, None, 1.0, ""))
+        if len(own) > 1:
+            self._put(own[-1:], Reading(table, None, 0.8, "part of its name"))
+            self._put(own[:1], Reading(table, None, 0.6, "part of its name"))
+        for column in table.columns:
+            for words, strength, how in _names(column, own):
+                # A column called like its table is a number or code of it: the rows are meant before it.
+                self._put(words, Reading(table, column, strength - (0.15 if words == own else 0), how))
+
+    def _add_relation(self, relation: Relation) -> None:
+        child, parent = self.catalog.table(relation.child), self.catalog.table(relation.parent)
+        words = split(relation.child_column)
+        bare = words[:-1] if len(words) > 1 and words[-1] in ID_WORDS else words
+        own = entity(parent.ref.name)
+        for column in parent.columns:
+            if column.name != relation.parent_column:
+                for name, strength, how in _names(column, own):
+                    if name != bare:
+                        self._put((*bare, *name), Reading(parent, column, strength - 0.03, how, relation))
+        if relation.child_column != relation.parent_column and bare != own:
+            self._put(bare, Reading(parent, None, 0.85, "by its role", relation))
+        del child
+
+    def alternatives(self, word: str) -> tuple[tuple[str, float, str], ...]:
+        """The words of names that a word of a question may stand for, with strength and reason."""
+        found = self._alternatives.get(word)
+        if found is None:
+            found = self._alternatives[word] = tuple(self._find(word))
+        return found
+
+    def _find(self, word: str) -> Iterator[tuple[str, float, str]]:
+        base = singular(word)
+        if base in self.words:
+            yield base, 1.0, ""
+        for other in sorted(self._synonyms.get(base, set()) | self._synonyms.get(word, set())):
+            if other in self.words:
+                abbreviated = base.startswith(other) or other.startswith(base)
+                yield other, (0.98 if abbreviated else 0.9), ("" if abbreviated else "by a synonym")
+        if len(base) < 5 or base in STOP:
+            return
+        for other in sorted(self.words):
+            if other == base or other.isdigit():
+                continue
+            if len(other) >= 3 and len(base) - len(other) >= 2 and base.startswith(other) and len(other) >= 0.35 * len(base) \
+                    and base not in self.words and not _derived(base, other):
+                yield other, 0.93, "by its abbreviation"
+            elif base not in self.words and _derived(base, other):
+                yield other, 0.9, "by its stem"
+
+    def look_up(self, words: Sequence[str]) -> list[Reading]:
+        """All readings of these words together; small words between them don't count."""
+        content = [word for word in words if word not in _SMALL]
+        if not content or len(content) > 5:
+            return []
+        options = [self.alternatives(word)[:6] for word in content]
+        found: dict[tuple[str, str, str], Reading] = {}
+        for combination in product(*options):
+            strength = 1.0
+            for _word, factor, _how in combination:
+                strength *= factor
+            reasons = [how for _word, _factor, how in combination if how]
+            for one in self._readings.get(tuple(word for word, _f, _h in combination), ()):
+                reading = Reading(one.table, one.column, one.strength * strength, one.how or ", ".join(reasons[:1]), one.via)
+                at = (one.table.ref.key, one.column.name if one.column else "", one.via.child_column if one.via else "")
+                if at not in found or found[at].strength < reading.strength:
+                    found[at] = reading
+        return sorted(found.values(), key=_order)
+
+    def misspelt(self, word: str) -> str | None:
+        """The one word of the vocabulary that a typo must have meant."""
+        from rapidfuzz import fuzz, process
+
+        if len(word) < 5:
+            return None
+        close = process.extract(singular(word), sorted(self.words), scorer=fuzz.ratio, score_cutoff=84, limit=2)
+        if not close or (len(close) > 1 and close[1][1] == close[0][1]):
+            return None
+        return str(close[0][0])
+
+
+def _order(reading: Reading) -> tuple[float, str, str, str]:
+    return (-reading.strength, reading.table.ref.key, reading.column.name if reading.column else "",
+            reading.via.child_column if reading.via else "")
+
+
+def _names(column: Column, own: Key) -> Iterable[tuple[Key, float, str]]:
+    words = split(column.name)
+    yield words, 1.0, ""
+    if len(words) > len(own) and words[:len(own)] == own:
+        yield words[len(own):], 0.97, ""
+    elif len(words) > 1 and words[0] == own[-1]:
+        yield words[1:], 0.96, ""
+    if len(words) > 1 and words[-1] in _TAILS and words[:-1] != own:
+        yield words[:-1], 0.9, ""
+    if len(words) > 1 and words[-1] not in ID_WORDS:
+        yield words[-1:], 0.7, "part of its name"
+    if len(words) > 2 and words[-1] not in ID_WORDS:
+        yield words[-2:], 0.85, "part of its name"
+
+
+_ENDINGS = ("ing", "ed", "er", "or", "ment", "ation", "tion", "ion", "al", "ly", "e", "r", "ance", "ity", "ship")
+
+
+def _derived(word: str, other: str) -> bool:
+    """Two forms of one stem: depart and departure, manage and manager, nation and national."""
+    if len(other) < 4:
+        return False
+    return any(a[:-len(x)] == b or (a[:-len(x)] + "e") == b for a, b in ((word, other), (other, word))
+               for x in _ENDINGS if a.endswith(x) and len(a) - len(x) >= 4)
+
+
+_KNOWN: WeakKeyDictionary[Catalog, Vocabulary] = WeakKeyDictionary()

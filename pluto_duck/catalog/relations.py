@@ -1,0 +1,129 @@
+"""Which column points at which table: what is declared, and what names and data both say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pluto_duck.catalog.model import Column, Relation, Table, is_integer
+from pluto_duck.catalog.words import ID_WORDS, entity, split
+from pluto_duck.session import Session, TableInfo
+from pluto_duck.workspace.tableref import quote
+
+BATCH = 25
+PROBE_VALUES = 5_000
+"""Distinct values of the child that are looked up in the parent."""
+_GENERIC = {("id",), ("name",), ("code",), ("type",), ("year",), ("month",), ("day",), ("title",), ("key",)}
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A pair of columns whose names allow a relation, and how much of the data must agree."""
+
+    child: Table
+    child_column: str
+    parent: Table
+    parent_column: str
+    confidence: float
+    included: float
+    least_values: int = 1
+
+    @property
+    def cache_key(self) -> tuple[str, int, str, str, int, str]:
+        return (self.child.ref.key, self.child.version, self.child_column,
+                self.parent.ref.key, self.parent.version, self.parent_column)
+
+
+Tested = dict[tuple[str, int, str, str, int, str], tuple[int, int]]
+
+
+def declared(infos: Iterable[TableInfo]) -> list[Relation]:
+    return [Relation(info.ref, key.columns[0], key.table, (key.referenced or (key.columns[0],))[0], True, 1.0)
+            for info in infos for key in info.foreign_keys if len(key.columns) == 1]
+
+
+def inferred(session: Session, tables: Sequence[Table], known: Sequence[Relation], tested: Tested) -> list[Relation]:
+    """`tested` remembers what was counted, by the versions of both tables; it is filled here."""
+    taken = {(one.child.key, one.child_column) for one in known}
+    guesses = [guess for guess in _guesses(tables) if (guess.child.ref.key, guess.child_column) not in taken]
+    fresh = [guess for guess in guesses if guess.cache_key not in tested]
+    for start in range(0, len(fresh), BATCH):
+        _count(session, fresh[start:start + BATCH], tested)
+    best: dict[tuple[str, str, str], Relation] = {}
+    strong = {(g.child.ref.key, g.child_column) for g in guesses if g.confidence > 0.8 and _holds(g, tested)}
+    for guess in guesses:
+        if not _holds(guess, tested) or (guess.confidence < 0.8
+                                         and (guess.child.ref.key, guess.child_column) in strong):
+            continue
+        at = (guess.child.ref.key, guess.child_column, guess.parent.ref.key)
+        if at not in best or best[at].confidence < guess.confidence:
+            best[at] = Relation(guess.child.ref, guess.child_column, guess.parent.ref, guess.parent_column,
+                                False, guess.confidence)
+    return list(best.values())
+
+
+def _holds(guess: Guess, tested: Tested) -> bool:
+    values, found = tested[guess.cache_key]
+    return values >= guess.least_values and found >= guess.included * values
+
+
+def _count(session: Session, guesses: Sequence[Guess], tested: Tested) -> None:
+    parts = []
+    for number, guess in enumerate(guesses):
+        child, parent = quote(guess.child_column), quote(guess.parent_column)
+        parts.append(
+            f"SELECT {number} AS number, count(*) AS tried, count(p.v) AS found FROM (SELECT DISTINCT {child} AS v "
+            f"FROM {guess.child.ref.sql} WHERE {child} IS NOT NULL LIMIT {PROBE_VALUES}) AS c "
+            f"LEFT JOIN (SELECT {parent} AS v FROM {guess.parent.ref.sql}) AS p ON c.v = p.v")
+    for number, tried, found in session.query(" UNION ALL ".join(parts), read_only=True).rows():
+        tested[guesses[number].cache_key] = (tried, found)
+
+
+def _guesses(tables: Sequence[Table]) -> Iterable[Guess]:
+    targets = [(table, column) for table in tables for column in table.columns if column.unique]
+    for child in tables:
+        for column in child.columns:
+            for parent, target in targets:
+                if parent is not child and _same_kind(column, target):
+                    guess = _guess(child, column, parent, target)
+                    if guess is not None:
+                        yield guess
+
+
+def _same_kind(child: Column, parent: Column) -> bool:
+    kind = (is_integer(child.type) and is_integer(parent.type)) or child.type == parent.type
+    return kind and child.role not in ("boolean", "date") and child.low is not None
+
+
+def _guess(child: Table, column: Column, parent: Table, target: Column) -> Guess | None:
+    words, aim, own = split(column.name), split(target.name), entity(parent.ref.name)
+    is_key = parent.key == target.name
+    bare = words[:-1] if len(words) > 1 and words[-1] in ID_WORDS else words
+
+    def guess(confidence: float, included: float, least: int = 1) -> Guess:
+        return Guess(child, column.name, parent, target.name, confidence, included, least)
+
+    if words == aim and words not in _GENERIC and (is_key or target.role == "key"):
+        if column.unique and target.unique and entity(child.ref.name)[-1:] == bare[-1:]:
+            return None  # the child is the table that this key is about
+        return guess(0.95, 0.7)
+    if is_key and words in ((*own, *aim), (*own[-1:], *aim)) and aim[-1] in ID_WORDS:
+        return guess(0.95, 0.9)
+    if is_key and words == own and not (column.unique and column.role != "key"):
+        return guess(0.9, 0.9)
+    if is_key and len(words) > len(own) and bare[-len(own):] == own and words != bare:
+        return guess(0.85, 0.98)
+    if target.name == parent.label and words == own:
+        return guess(0.85, 0.9)
+    if column.textual and is_key and not column.unique and _code(target) and _within(column, target):
+        # Equal codes say nothing by their names, but much by their number: most must be found.
+        return guess(0.7, 0.95, least=2)
+    return None
+
+
+def _code(column: Column) -> bool:
+    return all(isinstance(end, str) and len(end) <= 12 and " " not in end for end in (column.low, column.high))
+
+
+def _within(child: Column, parent: Column) -> bool:
+    return bool(parent.low <= child.low and child.high <= parent.high and child.distinct <= 1.1 * parent.distinct)
