@@ -17,7 +17,7 @@ from pluto_duck.workspace.database import Cursor, Database, Rows
 from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.parser import Statement
 from pluto_duck.workspace.protocol import Hello, Json, Reply, Request
-from pluto_duck.workspace.tableref import TableRef, quote
+from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold, quote
 
 CONFLICT_TRIES = 6
 """Autocommit statements are run again when another session wrote the same row first."""
@@ -59,6 +59,8 @@ class HostSession:
         self._transaction_affected = 0
         self._temp_tables: set[str] = set()
         self._frames: set[str] = set()
+        self._schema = DEFAULT_SCHEMA
+        """Where a bare table name stands; moved by USE."""
         self._ops: dict[str, Callable[[Request], Reply]] = {
             "query": self._query, "write": self._write, "frame": self._frame, "unframe": self._unframe,
             "tables": self._tables, "versions": self._versions, "outcome": self._outcome,
@@ -170,6 +172,7 @@ class HostSession:
             else:
                 reply = self._run(statement, parameters, {**args, "token": f"{token}:{i}" if token else ""})
             if statement.type == "SET":
+                self._schema = str(self._cursor.fetchall("SELECT current_schema()")[0][0])
                 setup.append((_setup_key(statement.sql), statement.sql))
             if i < len(statements) - 1:
                 reply.close()
@@ -258,10 +261,12 @@ class HostSession:
     # -- writes -----------------------------------------------------------------------------------
 
     def _written(self, statement: Statement, parameters: dict[str, Json], args: dict[str, Json]) -> Reply:
-        written = target(statement, self._database.parser)
-        temporary = written.temporary or written.table.strip('"').lower() in self._temp_tables
-        if written.temporary and statement.type == "CREATE":
-            self._temp_tables.add(written.table.strip('"').lower())
+        written = target(statement, self._database.parser, schema=self._schema)
+        temporary = written.temporary or fold(written.table) in self._temp_tables
+        if written.temporary:
+            self._temp_tables.add(fold(written.table))
+        elif temporary and statement.type == "DROP":
+            self._temp_tables.discard(fold(written.table))
         protected = [key for key in written.keys if key.startswith("_pluto.")]
         if protected and not args.get("internal"):
             raise Refused("The schema _pluto keeps this workspace's own records; it can be read, not written.")

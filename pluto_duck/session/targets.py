@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pluto_duck.workspace.parser import Parser, Statement, Token
-from pluto_duck.workspace.tableref import TableRef
+from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef
 
 EVERYTHING = "*"
 SCHEMA = "#schema"
@@ -27,24 +27,21 @@ class Target:
     """The name as written, "" when it can't be told."""
 
 
-def target(statement: Statement, parser: Parser) -> Target:
-    """The tables one writing statement names as its target. Over-approximates, never misses."""
+def target(statement: Statement, parser: Parser, *, schema: str = DEFAULT_SCHEMA) -> Target:
+    """The tables one writing statement names as its target; `schema` is where a bare name stands.
+    Over-approximates, never misses."""
     tokens = parser.tokens(statement.sql)
     words = [t.text.lower() for t in tokens]
     shape = {SCHEMA} if statement.type in ("CREATE", "DROP", "ALTER", "MULTI") else set()
     temporary = statement.type == "CREATE" and bool({"temp", "temporary"} & set(words[:4]))
     start = _start(statement, words, tokens)
-    name = _name(tokens, start) if start is not None else None
-    if name is None:
+    parts = _parts(tokens, start) if start is not None else []
+    if not parts:
         if statement.type == "COPY" and not _copies_in(words):
             return Target(frozenset())
         return Target(frozenset({EVERYTHING} | shape), temporary)
-    try:
-        parts = name.split(".")
-        ref = TableRef.parse(".".join(parts[-2:]))
-    except Exception:
-        return Target(frozenset({EVERYTHING} | shape), temporary)
-    return Target(frozenset({ref.key} | shape), temporary, name)
+    ref = TableRef(parts[-1], parts[-2] if len(parts) > 1 else schema)
+    return Target(frozenset({ref.key} | shape), temporary, ref.name if len(parts) == 1 else str(ref))
 
 
 def _copies_in(words: list[str]) -> bool:
@@ -77,15 +74,17 @@ def _start(statement: Statement, words: list[str], tokens: list[Token]) -> int |
     return None
 
 
-def _name(tokens: list[Token], start: int) -> str | None:
+def _parts(tokens: list[Token], start: int) -> list[str]:
+    """The dotted name that starts at a token, unquoted; [] when there is none."""
     i = start
     while i < len(tokens) and tokens[i].text.lower() in _SKIP:
         i += 1
     parts: list[str] = []
     while i < len(tokens) and tokens[i].kind in ("identifier", "keyword"):
-        parts.append(tokens[i].text)
+        text = tokens[i].text
+        parts.append(text[1:-1].replace('""', '"') if text.startswith('"') else text)
         if i + 1 < len(tokens) and tokens[i + 1].text == ".":
             i += 2
             continue
         break
-    return ".".join(parts) if 1 <= len(parts) <= 3 else None
+    return parts if len(parts) <= 3 and all(parts) else []

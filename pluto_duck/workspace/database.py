@@ -344,6 +344,9 @@ def _open_error(error: Exception, path: Path) -> Exception:
     if "Permission denied" in text or "Read-only file system" in text:
         return WorkspaceUnusable(f"The database {path} can't be written.",
                                  hint="Give yourself write access, or choose another folder: pluto-duck init FOLDER")
+    if "Corrupt database file" in text:
+        return WorkspaceUnusable(f"The database {path} is damaged: {text.splitlines()[0]}",
+                                 hint="Move it away and restore a backup; keep the damaged file.")
     if "not a valid DuckDB" in text:
         return WorkspaceUnusable(f"{path} is not a DuckDB database.",
                                  hint="Restore it from a backup or move it away; a new one is made then.")
