@@ -107,7 +107,9 @@ class PostgresConnector:
                 # Asked of the server: only it knows domains, aliases (int, varchar) and enums.
                 kind, is_enum = Catalog(self._connection).type_of(to)
         except driver.ProgrammingError as error:
-            raise UsageError(f"PostgreSQL has no type {to!r}.", hint=str(error.diag.message_hint or "")) from error
+            raise UsageError(f"PostgreSQL has no type {to!r}.",
+                             hint=f"For example --cast {column.name}=text or --cast {column.name}=numeric(38,10)"
+                             ) from error
         assert isinstance(column, PostgresColumn)
         cast = _column(column.name, kind, kind, column.incoming, is_enum=is_enum, nullable=column.nullable,
                        cast=to.strip())

@@ -54,14 +54,13 @@ class RowParser:
 
     def batches(self, block: bytes) -> Iterator[Any]:
         """Raises ColumnRefused for a value that the column's type can't hold."""
-        import io
-
         import pyarrow
         from pyarrow import csv
 
+        source: Any = pyarrow.BufferReader(block)
         options = csv.ReadOptions(column_names=self.schema.names, use_threads=False, block_size=len(block) + 1)
         try:
-            parsed = csv.read_csv(io.BytesIO(block), options, self._parse, self._convert)
+            parsed = csv.read_csv(source, options, self._parse, self._convert)
         except pyarrow.ArrowInvalid as error:
             raise self._refused(str(error)) from error
         yield from parsed.to_batches()
