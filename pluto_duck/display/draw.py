@@ -6,6 +6,7 @@ import datetime as dt
 import html
 import io
 import threading
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.display.chart import Chart
@@ -116,12 +117,14 @@ def _static(drawn: Plot, image: str) -> bytes:
     style |= {"svg.hashsalt": "pluto-duck", "svg.fonttype": "none", "font.size": 10.0, "text.color": INK,
               "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "axes.edgecolor": INK,
               "axes.formatter.useoffset": False}
-    with _rc_lock, matplotlib.rc_context(style):
+    with _rc_lock, matplotlib.rc_context(style), warnings.catch_warnings():
         figure = Figure(figsize=_size(drawn), facecolor=PAPER, layout="constrained")
         _fill(figure.add_subplot(facecolor=PAPER), drawn)
         file = io.BytesIO()
         metadata = {"Date": None, "Creator": None} if image == "svg" else {"Title": visible(drawn.title)}
         dpi = 144 if image == "png" else 72
+        # In an SVG the letters that this machine's font lacks are drawn by the reader's.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(file, format=image, dpi=dpi, facecolor=PAPER, metadata=metadata)
     return file.getvalue()
 

@@ -58,16 +58,31 @@ def python_columns(result: Result, limit: int) -> list[list[Any]]:
 def _python_values(array: Any, column: Column) -> list[Any]:
     import pyarrow
 
-    if pyarrow.types.is_timestamp(array.type) and array.type.unit == "ns":
-        # Through pyarrow these would import pandas.
-        array = array.cast(pyarrow.timestamp("us", array.type.tz), safe=False)
+    kind, zone = array.type, None
+    # pyarrow would import pandas (a second or two) for nanoseconds and for time zones.
+    if pyarrow.types.is_timestamp(kind) and (kind.tz or kind.unit == "ns"):
+        array, zone = array.cast(pyarrow.timestamp("us"), safe=False), kind.tz
+    elif pyarrow.types.is_time64(kind) and kind.unit == "ns":
+        array = array.cast(pyarrow.time64("us"), safe=False)
     try:
         values = array.to_pylist()
+        if zone:
+            values = _in_zone(values, zone)
     except (OverflowError, ValueError):
         values = [_python_value(one) for one in array]
     if column.type == "BIT":
         return [None if one is None else _bits(one) for one in values]
     return values  # type: ignore[no-any-return]
+
+
+def _in_zone(moments: list[Any], name: str) -> list[Any]:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        zone: dt.tzinfo = ZoneInfo(name)
+    except ZoneInfoNotFoundError:  # Windows without the package tzdata
+        zone = dt.UTC
+    return [None if one is None else one.replace(tzinfo=dt.UTC).astimezone(zone) for one in moments]
 
 
 def _python_value(scalar: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -79,7 +80,7 @@ class Completion:
             return fragment, _starting(choices, fragment, "value")
         if words[0] in _FOUND_TABLES:
             return fragment, _starting((_written(str(one.ref)) for one in self._tables()), fragment, "table")
-        return fragment, []
+        return fragment, _paths(fragment) if words[0] == "ingest" else []
 
     # -- SQL ---------------------------------------------------------------------------------------
 
@@ -164,6 +165,14 @@ def _fits(candidate: str, fragment: str) -> bool:
 
 def _starting(candidates: Iterable[str], fragment: str, kind: str) -> list[tuple[str, str]]:
     return [(one, kind) for one in candidates if _fits(one, fragment)]
+
+
+def _paths(fragment: str) -> list[tuple[str, str]]:
+    """Files that a path may go on to; IPython offers them only inside quotes."""
+    folder, name = os.path.split(fragment)
+    with os.scandir(os.path.expanduser(folder) or ".") as entries:
+        found = sorted(entry.name + "/" * entry.is_dir() for entry in entries if entry.name.startswith(name))
+    return [(os.path.join(folder, one), "path") for one in found if not one.startswith(".") or name]
 
 
 def _options(command: Any) -> list[str]:

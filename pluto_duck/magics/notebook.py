@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import shutil
+import time
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from pluto_duck.errors import PlutoError
 from pluto_duck.magics.worker import Worker
 
 if TYPE_CHECKING:
-    from pluto_duck.session import Session, TableInfo
+    from pluto_duck.commands.workbench import Workbench
+    from pluto_duck.session import TableInfo
     from pluto_duck.workspace.parser import Parser
 
 
@@ -25,13 +27,13 @@ class Notebook:
         self.worker = Worker()
         self.last_error: PlutoError | None = None
         self._folder: str | None = None
-        self._session: Session | None = None
+        self._session: Workbench | None = None
         self._tables: list[TableInfo] | None = None
         self._messages: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
 
     # -- the session ------------------------------------------------------------------------------
 
-    def session(self) -> Session:
+    def session(self) -> Workbench:
         """Opened by the first call: the workspace of the current folder, else the personal one."""
         if self._session is None:
             from pluto_duck.commands.workbench import open
@@ -59,22 +61,44 @@ class Notebook:
     def _close_session(self) -> None:
         session, self._session, self._tables = self._session, None, None
         if session is not None:
+            if "runs" in vars(session):
+                session.runs.close()
             session.close()
 
     # -- running ----------------------------------------------------------------------------------
 
-    def run(self, work: Callable[[], Any]) -> Any:
+    def run(self, work: Callable[[], Any], *, tick: Callable[[], None] = lambda: None) -> Any:
         """Runs work that may use the session; messages and values that it sends on the way are shown
         as they come. Ctrl-C stops it and leaves the session usable."""
         self._tables = None
+
+        def look_up() -> None:
+            self._deliver()
+            tick()
+
         try:
-            return self.worker.run(work, interrupt=self._interrupt, tick=self._deliver)
+            return self.worker.run(work, interrupt=self._interrupt, tick=look_up)
         except KeyboardInterrupt:
             # Its statement still runs and can't be stopped: leave that session to it.
             self._session = None
             raise
         finally:
             self._deliver()
+
+    def recorded(self, kind: str, text: str, work: Callable[[], Any]) -> Any:
+        """Does the work and writes it into the history of the workspace, failed or not."""
+        runs, started, error = self.session().runs, time.perf_counter(), None
+        rows, status = 0, "succeeded"
+        try:
+            value = work()
+            rows = getattr(getattr(value, "result", value), "row_count", 0)
+            return value
+        except PlutoError as caught:
+            error = caught
+            status = caught.code if caught.code in ("cancelled", "timed_out") else "failed"
+            raise
+        finally:
+            runs.record(kind, text, status, time.perf_counter() - started, rows, error)  # type: ignore[arg-type]
 
     def _interrupt(self) -> None:
         if self._session is not None:
@@ -88,8 +112,8 @@ class Notebook:
         while not self._messages.empty():
             self._messages.get()()
 
-    def door(self) -> Door:
-        return Door(open_session=self.session, namespace=self.ipython.user_ns, kind="notebook",
+    def door(self, progress: Callable[..., None] | None = None) -> Door:
+        return Door(open_session=self.session, namespace=self.ipython.user_ns, kind="notebook", progress=progress,
                     say=lambda text: self.send(lambda: print(text)), choose=self.choose,
                     workspace=self._folder)
 

@@ -11,6 +11,7 @@ from pluto_duck.errors import PlutoError
 from pluto_duck.magics.notebook import Notebook
 
 _RESULT = "pluto_duck.workspace.result", "Result"
+_ANSWER = "pluto_duck.agent.answer", "Answer"
 MATCHER = "pluto_duck"
 
 
@@ -23,6 +24,7 @@ def register(ipython: Any, notebook: Notebook) -> None:
         ipython.register_magic_function(function, magic_kind="line_cell", magic_name=name)
     # By name: the class itself is imported with the first statement.
     ipython.display_formatter.mimebundle_formatter.for_type_by_name(*_RESULT, _result_bundle(notebook))
+    ipython.display_formatter.ipython_display_formatter.for_type_by_name(*_ANSWER, _show(notebook))
     matcher = Completion(notebook).match
     ipython.Completer.custom_matchers.append(
         context_matcher(identifier=MATCHER, priority=50)(lambda context: matcher(context)))
@@ -33,10 +35,12 @@ def unregister(ipython: Any, notebook: Notebook) -> None:
     for kind in ("line", "cell"):
         for name in ("pluto", "ask"):
             ipython.magics_manager.magics[kind].pop(name, None)
-    formatter = ipython.display_formatter.mimebundle_formatter
-    formatter.deferred_printers.pop(_RESULT, None)
-    for kind in [one for one in formatter.type_printers if (one.__module__, one.__name__) == _RESULT]:
-        formatter.pop(kind)
+    formatters = ipython.display_formatter
+    for formatter, named in ((formatters.mimebundle_formatter, _RESULT),
+                             (formatters.ipython_display_formatter, _ANSWER)):
+        formatter.deferred_printers.pop(named, None)
+        for kind in [one for one in formatter.type_printers if (one.__module__, one.__name__) == named]:
+            formatter.pop(kind)
     matchers = ipython.Completer.custom_matchers
     matchers[:] = [one for one in matchers if getattr(one, "matcher_identifier", "") != MATCHER]
     atexit.unregister(notebook.close)
@@ -80,6 +84,15 @@ def _block(error: PlutoError) -> list[str]:
     from pluto_duck.display import error_text
 
     return error_text(error).split("\n")
+
+
+def _show(notebook: Notebook) -> Callable[[Any], None]:
+    def show(value: Any) -> None:
+        from pluto_duck.magics import verbs
+
+        verbs.show(notebook, value)
+
+    return show
 
 
 def _result_bundle(notebook: Notebook) -> Callable[..., dict[str, Any]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import keyword
 import re
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import UsageError
 from pluto_duck.magics.notebook import Notebook
 
 if TYPE_CHECKING:
+    from pluto_duck.magics.progress import Progress
     from pluto_duck.workspace import Result
 
 HELP = {
@@ -90,15 +92,19 @@ def _unquoted(word: str) -> str:
 def command(notebook: Notebook, arguments: list[str]) -> None:
     """One verb of the command table; its values are shown as they come."""
     from pluto_duck.commands import each, invoke
+    from pluto_duck.magics.progress import Progress
+
+    progress = Progress(terminal=notebook.width is not None)
 
     def work() -> None:
-        for value in each(invoke(arguments, notebook.door())):
-            notebook.send(lambda value=value: show(notebook, value))  # type: ignore[misc]
+        for value in each(invoke(arguments, notebook.door(progress))):
+            notebook.send(partial(show, notebook, value, progress))
 
-    notebook.run(work)
+    notebook.run(work, tick=progress.tick)
 
 
-def show(notebook: Notebook, value: object) -> None:
+def show(notebook: Notebook, value: object, progress: Progress | None = None) -> None:
+    """Displays each part of a value, the first in place of the progress that was shown."""
     from IPython.display import display
 
     from pluto_duck.commands import Formatted
@@ -107,7 +113,10 @@ def show(notebook: Notebook, value: object) -> None:
     if not isinstance(value, Formatted):
         value = Formatted(value, "table", notebook.max_rows)
     for bundle in to_bundles(value):
-        display(bundle, raw=True)
+        if progress is not None:
+            progress.settle(bundle)
+        else:
+            display(bundle, raw=True)
 
 
 def sql(notebook: Notebook, text: str, *, bind: str = "") -> Result:
@@ -116,10 +125,8 @@ def sql(notebook: Notebook, text: str, *, bind: str = "") -> Result:
     namespace = notebook.ipython.user_ns
 
     def work() -> Result:
-        from pluto_duck.commands.asking import recorded
-
         session = notebook.session()
-        return recorded(session, "query", text, lambda: session.query(  # type: ignore[no-any-return]
+        return notebook.recorded("query", text, lambda: session.query(  # type: ignore[no-any-return]
             text, parameters(notebook, text), namespace=namespace))
 
     result: Result = notebook.run(work)
