@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import threading
 import time
 import uuid
@@ -291,7 +290,7 @@ class HostSession:
         if statement.type == "COPY":
             self._database.relock()
         if kept:
-            return self._kept(rows, kept[0], statement, args)  # type: ignore[arg-type]
+            return self._kept(rows, kept[0], statement, args)
         return Reply({"statement": statement.type, "sql": statement.sql, "affected": affected})
 
     def _autocommit(self, work: Callable[[], Any], keys: frozenset[str], token: str) -> Any:

@@ -35,7 +35,7 @@ def connect(host: HostFile, key: bytes, versions: dict[str, Any], purpose: str, 
     stays silent, VersionMismatch.
     """
     try:
-        peer = wire.dial(host.address, timeout_s)
+        peer = wire.dial(host.address, timeout_s, reads_ahead=purpose != "handover")
     except TimeoutError as error:
         raise not_answering(host, timeout_s) from error
     try:

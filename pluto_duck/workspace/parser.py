@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 from pluto_duck.errors import UsageError
 from pluto_duck.workspace.engine_errors import translated
 
 TokenKind = Literal["identifier", "number", "string", "operator", "keyword", "comment"]
+_CACHED_LENGTH = 10_000
+"""Longer texts are not kept."""
+
 _KINDS: tuple[TokenKind, ...] = ("identifier", "number", "string", "operator", "keyword", "comment")
 
 
@@ -37,6 +40,9 @@ class Parser:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        # The same cell or request comes again and again, and parsing costs as much as a point query.
+        self._known_statements = lru_cache(maxsize=512)(self._statements)
+        self._known_tokens = lru_cache(maxsize=512)(self._tokens)
 
     @cached_property
     def _connection(self) -> Any:
@@ -48,11 +54,14 @@ class Parser:
 
     def statements(self, sql: str) -> list[Statement]:
         """Raises StatementError where the text does not parse."""
+        return list((self._known_statements if len(sql) < _CACHED_LENGTH else self._statements)(sql))
+
+    def _statements(self, sql: str) -> tuple[Statement, ...]:
         if "\0" in sql:
             raise UsageError("SQL text must not contain a NUL character.")
         with self._lock, translated(sql):
-            return [Statement(one.type.name, one.query, frozenset(one.named_parameters))
-                    for one in self._connection.extract_statements(sql)]
+            return tuple(Statement(one.type.name, one.query, frozenset(one.named_parameters))
+                         for one in self._connection.extract_statements(sql))
 
     def tree(self, sql: str) -> dict[str, Any]:
         """json_serialize_sql's answer, as it is: {"error": bool, "statements": [...]}; SELECT only."""
@@ -65,6 +74,9 @@ class Parser:
 
     def tokens(self, sql: str) -> list[Token]:
         """By DuckDB's own lexer, without comments and white space."""
+        return list((self._known_tokens if len(sql) < _CACHED_LENGTH else self._tokens)(sql))
+
+    def _tokens(self, sql: str) -> tuple[Token, ...]:
         import duckdb
 
         data = sql.encode()
@@ -80,7 +92,7 @@ class Parser:
                 continue
             text = data[offset:end].decode(errors="replace")
             tokens.append(Token(plain, _trim(text, plain), offset))
-        return tokens
+        return tuple(tokens)
 
     def version(self) -> str:
         import duckdb

@@ -100,7 +100,7 @@ class Result:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Any library that speaks the Arrow PyCapsule protocol can take a Result as it is."""
-        return self.arrow().__arrow_c_stream__(requested_schema)
+        return self.arrow().__arrow_c_stream__(requested_schema)  # type: ignore[no-untyped-call, unused-ignore]
 
     def __repr__(self) -> str:
         if not self.has_rows:

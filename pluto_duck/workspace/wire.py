@@ -26,6 +26,7 @@ HANDSHAKE_S = 5.0
 MAX_FRAME = 1 << 31
 _HEAD = struct.Struct("!cQ")
 _BUFFER = 1 << 20
+_SMALL = 32_768
 
 
 class Peer:
@@ -35,6 +36,9 @@ class Peer:
         self._socket = sock
         self._pending: list[bytes] = []
         self._pending_size = 0
+        self._ahead = bytearray()
+        self.reads_ahead = True
+        """False where a descriptor may follow: bytes read ahead of it would drop it."""
         self.on_stall: Any = None
         """Called when nothing moved for `stall_s`; returns to go on waiting, raises to stop."""
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
@@ -55,7 +59,7 @@ class Peer:
         """Queues a frame; small ones leave together at `flush`."""
         view = memoryview(body).cast("B") if not isinstance(body, bytes) else memoryview(body)
         head = _HEAD.pack(kind.encode(), len(view))
-        if len(view) > 32_768:
+        if len(view) > _SMALL:
             self._pending.append(head)
             self.flush()
             self._send(view)
@@ -88,8 +92,20 @@ class Peer:
         self.on_stall()
 
     def _receive(self, size: int) -> bytearray:
+        """Exactly `size` bytes. Small frames come many at a time, large ones straight into their buffer."""
+        ahead = self._ahead
+        if len(ahead) < size <= _SMALL and self.reads_ahead:
+            while len(ahead) < size:
+                ahead += self._some(_SMALL)
+        if len(ahead) >= size:
+            self._ahead = ahead[size:]
+            del ahead[size:]
+            return ahead
         buffer = bytearray(size)
         view = memoryview(buffer)
+        view[:len(ahead)] = ahead
+        view = view[len(ahead):]
+        self._ahead = bytearray()
         while view:
             try:
                 got = self._socket.recv_into(view)
@@ -101,11 +117,22 @@ class Peer:
             view = view[got:]
         return buffer
 
+    def _some(self, most: int) -> bytes:
+        while True:
+            try:
+                data = self._socket.recv(most)
+            except TimeoutError:
+                self._stalled()
+                continue
+            if not data:
+                raise EOFError("the other side is gone")
+            return data
+
     def get(self) -> tuple[Kind, bytearray]:
         kind, size = _HEAD.unpack(self._receive(_HEAD.size))
         if size > MAX_FRAME:
             raise EOFError("a frame of impossible size: the other side speaks something else")
-        return kind.decode(), self._receive(size)  # type: ignore[return-value]
+        return kind.decode(), self._receive(size)
 
     def get_json(self) -> tuple[Kind, Any]:
         kind, body = self.get()
@@ -196,7 +223,7 @@ def bind(path: str) -> socket.socket:
     return sock
 
 
-def dial(address: str, timeout_s: float) -> Peer:
+def dial(address: str, timeout_s: float, *, reads_ahead: bool = True) -> Peer:
     """Connects to an address that `bind` announced. ConnectionRefusedError and FileNotFoundError are
     normal and mean: look again who hosts."""
     if address.startswith("tcp:"):
@@ -209,4 +236,6 @@ def dial(address: str, timeout_s: float) -> Peer:
         except BaseException:
             sock.close()
             raise
-    return Peer(sock)
+    peer = Peer(sock)
+    peer.reads_ahead = reads_ahead
+    return peer

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,63 @@ class Client:
 @pytest.fixture
 def client(jp_fetch: Callable[..., Awaitable[HTTPResponse]]) -> Client:
     return Client(jp_fetch)
+
+
+class Wire:
+    """A connection by hand: to read a stream as it comes and to hang up in its middle."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self.status = 0
+        self.headers: dict[str, str] = {}
+
+    async def head(self) -> None:
+        line = await self._reader.readline()
+        self.status = int(line.split()[1])
+        while (line := await self._reader.readline()).strip():
+            name, _, value = line.decode().partition(":")
+            self.headers[name.lower()] = value.strip()
+
+    async def chunk(self) -> bytes:
+        """The next piece of the body; empty at its proper end. Raises when the connection breaks before."""
+        size = int((await self._reader.readuntil(b"\r\n")).strip(), 16)
+        data = await self._reader.readexactly(size + 2)
+        return data[:-2]
+
+    async def body(self) -> bytes:
+        found = b""
+        while piece := await self.chunk():
+            found += piece
+        return found
+
+    async def until(self, text: bytes) -> bytes:
+        """The body up to the piece that has the text."""
+        found = b""
+        while text not in found:
+            piece = await self.chunk()
+            assert piece, found
+            found += piece
+        return found
+
+    def hang_up(self) -> None:
+        self._writer.transport.abort()
+
+
+@pytest.fixture
+def wire(jp_serverapp: Any, http_server_port: Any, jp_base_url: str, jp_auth_header: dict[str, str],
+         http_server: Any) -> Iterator[Callable[..., Awaitable[Wire]]]:
+    opened: list[Wire] = []
+
+    async def open(*path: str, headers: dict[str, str] | None = None) -> Wire:
+        reader, writer = await asyncio.open_connection("127.0.0.1", http_server_port[1], limit=1 << 26)
+        lines = [f"GET {jp_base_url}api/v1/{'/'.join(path)} HTTP/1.1", "Host: localhost",
+                 *(f"{k}: {v}" for k, v in {**jp_auth_header, **(headers or {})}.items()), "", ""]
+        writer.write("\r\n".join(lines).encode())
+        connection = Wire(reader, writer)
+        opened.append(connection)
+        await connection.head()
+        return connection
+
+    yield open
+    for one in opened:
+        one.hang_up()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -68,7 +69,8 @@ class Worker:
         self.process.wait(10)
         for pipe in (self.process.stdin, self.process.stdout):
             assert pipe is not None
-            pipe.close()
+            with contextlib.suppress(OSError):  # what was not sent to a killed process stays unsent
+                pipe.close()
 
 
 def _serve() -> None:
