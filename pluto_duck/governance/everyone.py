@@ -13,6 +13,9 @@ from pluto_duck.workspace.tableref import fold
 FORBIDDEN = ("enable_logging", "disable_logging", "set_log_storage", "write_log", "truncate_duckdb_logs")
 """enable_logging(storage = 'file') ends in a SIGABRT of the process on 1.5; the rest are its kin."""
 
+_NAMES_A_TABLE = {"table", "exists", "into"}
+"""CREATE TABLE [IF NOT EXISTS] write_log (...), INSERT INTO write_log (...)."""
+
 _INDIRECT = {"query", "query_table", "json_execute_serialized_sql", "json_serialize_plan"}
 _IN_TEXT = re.compile("|".join(FORBIDDEN), re.IGNORECASE)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{1,3})|(.))", re.S)
@@ -24,7 +27,9 @@ def refuse_for_everyone(tokens: Sequence[Token], sql: str, protected: Sequence[s
     """Raises Refused. `protected`: resolved paths."""
     words = [fold(_unquoted(one)) if one.kind in ("identifier", "keyword") else one.text for one in tokens]
     for i, word in enumerate(words):
-        if word in FORBIDDEN and ("(" in words[i + 1:i + 2] or words[i - 1:i] in (["call"], ["pragma"])):
+        before = words[i - 1] if i else ""
+        called = "(" in words[i + 1:i + 2] and before not in _NAMES_A_TABLE
+        if word in FORBIDDEN and (called or before in ("call", "pragma")):
             raise _forbidden(word)
     # 1.5's lexer gives up at what it can't read and calls the rest an operator.
     if any(one.kind == "operator" and len(one.text) > 3 for one in tokens) and _IN_TEXT.search(sql):
@@ -41,7 +46,8 @@ def refuse_for_everyone(tokens: Sequence[Token], sql: str, protected: Sequence[s
 
 
 def _forbidden(word: str) -> Refused:
-    return Refused(f"{word} is refused to everybody: it can end the process that holds the database.")
+    return Refused(f"{word} is refused to everybody: it can end the process that holds the database.",
+                   hint="Leave it out; `pluto-duck doctor` and EXPLAIN ANALYZE show what a statement does.")
 
 
 def _unquoted(token: Token) -> str:

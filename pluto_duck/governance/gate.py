@@ -14,11 +14,15 @@ from pluto_duck.governance.limits import MAX_TEXT
 from pluto_duck.governance.names import Names
 from pluto_duck.governance.show import show_tables
 from pluto_duck.governance.walk import Walk
-from pluto_duck.workspace.parser import Parser, Statement
+from pluto_duck.workspace.parser import Parser, Statement, Token
 
 CACHED = 512
 """Answers that are kept, refusals too; texts longer than CACHED_TEXT are checked again each time."""
 CACHED_TEXT = 8_000
+
+_READS = frozenset({"select", "from", "with", "values", "table", "describe", "desc", "summarize", "show", "pivot",
+                    "pivot_wider", "unpivot", "pivot_longer", "("})
+"""How a statement that only reads begins."""
 
 
 class Gate:
@@ -34,9 +38,8 @@ class Gate:
 
     def statements(self, sql: str) -> list[Statement]:
         """The statements of a text, classified by DuckDB's own parser, after what nobody may do."""
-        statements = self.parser.statements(sql)
         refuse_for_everyone(self.parser.tokens(sql), sql, self._protected)
-        return statements
+        return list(self.parser.statements(sql))
 
     def read_only(self, sql: str, names: Names) -> str:
         """The SQL to run for a read-only actor who may name `names`; raises Refused, UnknownName or
@@ -66,11 +69,15 @@ class Gate:
     def _checked(self, sql: str, names: Names) -> str:
         if len(sql) > MAX_TEXT:
             raise Refused(f"The statement is longer than {MAX_TEXT:,} characters.", hint="Ask for less at once.")
-        sql = self._without_end(sql)
+        tokens = list(self.parser.tokens(sql))
+        while tokens and tokens[-1].text == ";":
+            # 2.0 streams a SELECT by putting it into brackets, where a last `;` with a comment is an error.
+            sql = sql.encode()[:tokens.pop().start].decode()
+        self._one_read(tokens)
         statements = self.statements(sql)
         if any(one.parameters for one in statements):
             raise Refused("Parameters ($name, ?) are refused here.", hint="Write the value into the statement.")
-        answered = show_tables(self.parser.tokens(sql), names)
+        answered = show_tables(tokens, names)
         if answered is not None:
             return answered
         try:
@@ -78,31 +85,27 @@ class Gate:
         except RecursionError:
             raise Refused("The statement is nested too deep.", hint="Split it with WITH.") from None
         if len(statements) != 1 or tree.get("error") is not False or len(tree["statements"]) != 1:
-            raise self._not_one_select(sql, statements)
+            raise self._not_one_select(tokens)
         Walk(names, allowed(self.parser.version())).read(tree["statements"][0])
         return sql
 
-    def _without_end(self, sql: str) -> str:
-        """2.0 streams a SELECT by putting it into brackets, where a last `;` with a comment is an error."""
-        tokens = self.parser.tokens(sql)
-        end = len(tokens)
-        while end and tokens[end - 1].text == ";":
-            end -= 1
-        return sql if end == len(tokens) else sql.encode()[:tokens[end].start].decode()
+    def _one_read(self, tokens: list[Token]) -> None:
+        """By the words alone, before anything is parsed: parsing IMPORT DATABASE, 1.5 opens its files."""
+        if any(one.text == ";" for one in tokens):
+            raise Refused("Only one statement at a time may run here.", hint="Write a single SELECT statement.")
+        if tokens and tokens[0].text.lower() not in _READS:
+            raise self._not_one_select(tokens)
 
-    def _not_one_select(self, sql: str, statements: list[Statement]) -> Refused:
-        words = {one.text.lower() for one in self.parser.tokens(sql) if one.kind in ("keyword", "identifier")}
+    def _not_one_select(self, tokens: list[Token]) -> Refused:
+        words = [one.text.lower() for one in tokens if one.kind in ("keyword", "identifier")]
         if "pivot" in words or "pivot_wider" in words:
             return Refused("PIVOT without IN is refused here: it would first make a type.",
                            hint="List the values: PIVOT t ON column IN ('a', 'b') USING sum(x).")
-        if "explain" in words:
+        if words[:1] == ["explain"]:
             return Refused("EXPLAIN is the owner's: a plan shows more than the role may see.",
                            hint="Run the SELECT itself.")
-        if len(statements) != 1:
-            return Refused(f"One statement at a time may run here, not {len(statements)}.",
-                           hint="Write a single SELECT statement.")
-        return Refused(f"Only a SELECT may run here, not {statements[0].type.replace('_', ' ')}.",
-                       hint="Write a single SELECT statement.")
+        return Refused(f"Only a SELECT may run here, not {words[0].upper() if words else 'this'}.",
+                       hint="Write a single SELECT statement; the owner of the workspace can run others.")
 
 
 def _again(error: PlutoError) -> PlutoError:

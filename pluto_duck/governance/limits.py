@@ -80,19 +80,20 @@ def macros(catalog: str) -> list[str]:
 
 def _format(node: Mapping[str, Any]) -> None:
     """A width stands in the format string: it must be a constant, and short."""
+    name = str(node.get("function_name"))
     arguments = node.get("children") or [one["expression"] for one in node.get("arguments") or ()]
     first = arguments[0] if arguments else {}
     holder = first.get("value") or first.get("literal") or {}
     text = holder.get("value", holder.get("text"))
     if first.get("class") != "CONSTANT" or not isinstance(text, str):
-        raise Refused(f"{node.get('function_name')}() needs a constant format here.")
+        raise Refused(f"{name}() needs a constant format here.", hint=f"Write {name}('...', ...).")
     digits = 0
     for char in text:
         digits = digits + 1 if char.isdigit() else 0
         if digits > 3 or char == "*":
-            raise Refused(f"{node.get('function_name')}() with a width of more than 999 is refused.")
+            raise Refused(f"{name}() with a width of more than 999 is refused.", hint="Write a smaller width.")
     if "{:{" in text.replace(" ", ""):
-        raise Refused(f"{node.get('function_name')}() needs constant widths here.")
+        raise Refused(f"{name}() needs constant widths here.", hint="Write the width as a number.")
 
 
 def _by_macro(node: Mapping[str, Any]) -> None:

@@ -24,6 +24,8 @@ class _Shape:
         self.plan = 1
 
 
+_FILES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson", ".txt", ".xlsx", ".db", ".duckdb", ".gz")
+
 Scope = Mapping[str, _Shape]
 """The CTEs that can be seen from a place, by folded name."""
 
@@ -62,7 +64,7 @@ class Walk:
             elif part == "statement":
                 self._statement(value, scope)
             elif part == "never":
-                raise Refused(*_unknown(key))
+                raise _unknown(key)
             else:
                 getattr(self, "_" + part)(value, scope)
 
@@ -136,11 +138,11 @@ class Walk:
 
     def _with(self, cte_map: Node, scope: Scope) -> Scope:
         if set(cte_map) - {"map"}:
-            raise Refused(*_unknown("WITH"))
+            raise _unknown("WITH")
         visible = dict(scope)
         for entry in cte_map.get("map") or ():
             if set(entry) - {"key", "value"}:
-                raise Refused(*_unknown("WITH"))
+                raise _unknown("WITH")
             self._ctes += 1
             if self._ctes > MAX_CTES:
                 raise _too_large(f"more than {MAX_CTES} CTEs")
@@ -177,7 +179,7 @@ class Walk:
 
     def _table(self, node: Node, scope: Scope) -> None:
         if node.get("at_clause"):
-            raise Refused("AT (...) is refused: tables are read as they are now.")
+            raise Refused("AT (...) is refused: tables are read as they are now.", hint="Leave AT (...) out.")
         path = _path(node, "catalog_name", "schema_name", "table_name")
         if len(path) == 1 and fold(path[0]) in scope:
             shape = scope[fold(path[0])]
@@ -194,19 +196,23 @@ class Walk:
                           hint=f"Write {'.'.join(path[-2:])}, or only {path[-1]}.")
         schema, name = (DEFAULT_SCHEMA, path[0]) if len(path) == 1 else path
         if not self._names.holds(schema, name):
+            if len(path) == 1 and ("/" in name or "\\" in name or fold(name).endswith(_FILES)):
+                raise Refused(f"{name} is a file, and files are not read here.",
+                              hint="Load it into a table first: pluto-duck ingest FILE")
             raise unknown_name("table", str(TableRef(name, schema)), [str(one) for one in self._names])
 
     def _show(self, node: Node, scope: Scope) -> None:
         path = _path(node, "catalog_name", "schema_name", "table_name")
-        if path and path[0].startswith('"') and path[0].endswith('"'):
-            raise Refused(f"SHOW {path[0].strip(chr(34)).upper()} is refused here.",
+        if path and path[0].startswith(('"', "__show")):
+            what = path[0].strip('"').removeprefix("__show_").upper()
+            raise Refused(f"SHOW {what} is refused here.",
                           hint="SHOW TABLES, as a statement of its own, lists what there is.")
         if not (len(path) == 1 and fold(path[0]) in scope):
             self._granted(path)
 
     def _table_function(self, node: Node, scope: Scope) -> None:
         if node.get("class") != "FUNCTION":
-            raise Refused(*_unknown("FROM"))
+            raise _unknown("FROM")
         path = _path(node, "catalog", "schema", "function_name")
         name = fold(path[-1])
         if name not in TABLE_FUNCTIONS or not _plainly_named(path, name):
@@ -226,27 +232,27 @@ class Walk:
             return
         known = tree.EXPRESSIONS.get(str(kind))
         if known is None or node.get("type") not in known[0]:
-            raise Refused(*_unknown(f"{kind} {node.get('type')}"))
+            raise _unknown(f"{kind} {node.get('type')}")
         self._nodes += 1
         if self._nodes > MAX_NODES:
             raise _too_large("too many parts")
         if kind == "FUNCTION" or kind == "WINDOW":
             self._function(node)
         elif kind == "COLLATE" and not str(node["collation"]).replace("_", "").replace(".", "").isalnum():
-            raise Refused(*_unknown("COLLATE"))
+            raise _unknown("COLLATE")
         self._fields(node, tree.EXPRESSION_FIELDS[str(kind)], scope)
 
     def _function(self, node: Node) -> None:
         path = _path(node, "catalog", "schema", "function_name")
         name = fold(path[-1])
         if not _plainly_named(path, name):
-            raise Refused(f"{'.'.join(path)}(...) is refused.",
-                          hint=f"Write {path[-1]}({path[-2]}) for a column, {path[-1]}(...) for a function.",
-                          function=path[-1])
+            column = len(path) == 2 and fold(path[0]) not in (DEFAULT_SCHEMA, "pg_catalog", "system")
+            raise Refused(f"{'.'.join(path)}(...) is refused: functions are called by their own name alone.",
+                          hint=f"Write {path[-1]}({path[0] if column else '...'}).", function=path[-1])
         if name not in self._functions and name != "unnest":
             if is_denied(name):
                 raise Refused(f"The function {path[-1]} is refused here: it shows or changes more than data.",
-                              function=path[-1])
+                              hint="Leave it out; the owner of the workspace can run it.", function=path[-1])
             near = nearest(name, self._functions)
             raise Refused(f"The function {path[-1]} is not on the list of this DuckDB version.",
                           hint=f"Did you mean {' or '.join(near)}?" if near else "Use DuckDB's built-in functions.",
@@ -261,7 +267,7 @@ class Walk:
                 raise _refused_type(".".join(path))
             if set(node) - {*tree.EXPRESSION_FIELDS["CONSTANT"], "catalog", "schema", "type_name", "children",
                             "qualified_name"}:
-                raise Refused(*_unknown("CAST"))
+                raise _unknown("CAST")
             for child in node.get("children") or ():
                 self._expression(child, scope)
             return
@@ -269,7 +275,7 @@ class Walk:
         if node.get("id") == "VARIANT":
             return  # its inner structure is the engine's own
         if set(node) - {"id", "type_info"}:
-            raise Refused(*_unknown("CAST"))
+            raise _unknown("CAST")
         if node.get("id") == "UNBOUND":
             if not info or info.get("catalog") or info.get("schema") or fold(str(info["name"])) not in tree.TYPE_NAMES:
                 raise _refused_type(str(info and info.get("name")))
@@ -294,7 +300,7 @@ class Walk:
 def _known(kinds: Mapping[str, tree.Fields], kind: object) -> tree.Fields:
     found = kinds.get(str(kind))
     if found is None:
-        raise Refused(*_unknown(str(kind)))
+        raise _unknown(str(kind))
     return found
 
 
@@ -318,8 +324,9 @@ def _no_cap(node: Node) -> None:
     return
 
 
-def _unknown(what: str) -> tuple[str]:
-    return (f"The statement has a part that is not allowed here: {what}.",)
+def _unknown(what: str) -> Refused:
+    return Refused(f"The statement has a part that is not allowed here: {what}.",
+                   hint="Write it with plain SELECT, FROM, JOIN, WHERE, GROUP BY, WITH and ORDER BY.")
 
 
 def _parameter() -> Refused:
