@@ -104,9 +104,10 @@ def _from_sample(door: Door, session: Session) -> Iterator[object]:
     began = time.perf_counter()
     here = _counts(session)
     missing = [name for name in TABLES if name not in here]
-    for name in missing:
-        yield invoke(["ingest", str(SAMPLE / f"{name}.parquet"), "--into", name], door)
     if missing:
+        named = [argument for name in missing for argument in ("--table", name)]
+        yield f"$ {door.program} ingest {SAMPLE}"
+        yield invoke(["ingest", str(SAMPLE), *named], door)
         yield _step(f"{sum(_counts(session).values()):,} rows came from the bundled sample", began)
     else:
         yield _step(f"{sum(here.values()):,} rows are in the workspace already", began)
@@ -171,7 +172,7 @@ def _closing(folder: Path, elapsed_s: float, postgres: bool) -> str:
     if find_spec("jupyterlab") is None:
         lab = f"pip install 'pluto-duck[lab]' && {lab}"
     return (f"\nAll of it took {elapsed_s:.1f} s. The workspace stays here: {folder}\n"
-            f"  in a shell:     cd '{folder}' && pluto-duck ask \"how many flights went to Boston?\"\n"
+            f"  in a shell:     cd '{folder}' && pluto-duck ask \"how many flights went to BOS in July?\"\n"
             f"  in JupyterLab:  {lab}   (opens {NOTEBOOK})")
 
 
