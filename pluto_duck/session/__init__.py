@@ -180,7 +180,8 @@ class Session:
             except UnknownName as error:
                 name = str(error.facts.get("name", ""))
                 frame = (namespace or {}).get(name)
-                if error.facts.get("kind") != "table" or request.args["read_only"] or name in lent or not _is_frame(frame):
+                wanted = error.facts.get("kind") == "table" and not request.args["read_only"]
+                if not wanted or name in lent or not _is_frame(frame):
                     self._take_back(lent)
                     raise
                 self._link.call(Request("frame", {"name": name}, rows=_arrow(frame, self.hosting)))
@@ -328,7 +329,8 @@ def _encoded(params: Mapping[str, Any] | Sequence[Any] | None) -> dict[str, Any]
 
 
 def _is_frame(value: Any) -> bool:
-    return hasattr(value, "__arrow_c_stream__") or type(value).__module__.split(".")[0] in ("pandas", "polars", "pyarrow")
+    library = type(value).__module__.split(".")[0]
+    return hasattr(value, "__arrow_c_stream__") or library in ("pandas", "polars", "pyarrow")
 
 
 def _arrow(frame: Any, hosting: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 import uuid
@@ -243,7 +244,7 @@ class HostSession:
         names = {key: f"pluto_{uuid.uuid4().hex}" for key in used}
         data, out, last = statement.sql.encode(), b"", 0
         tokens = self._database.parser.tokens(statement.sql)
-        for mark, name in zip(tokens, tokens[1:], strict=False):
+        for mark, name in itertools.pairwise(tokens):
             plain = name.text.strip('"')
             if mark.text == "$" and name.start == mark.start + 1 and plain in names:
                 out += data[last:mark.start] + f"getvariable('{names[plain]}')".encode()

@@ -100,8 +100,7 @@ class ControlStore:
             for statement in migrations[applied:]:
                 db.execute(statement)
             if applied < len(migrations):
-                db.execute("INSERT INTO migrations VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET applied = excluded.applied",
-                           (room, len(migrations)))
+                db.execute("INSERT OR REPLACE INTO migrations (room, applied) VALUES (?, ?)", (room, len(migrations)))
         except BaseException:
             db.execute("ROLLBACK")
             raise

@@ -50,7 +50,8 @@ _TAKE_OVER_DELAY_S = {3: 0.0, 2: 0.03, 1: 0.15}
 
 
 class Node:
-    def __init__(self, workspace: Workspace, settings: Settings, factory: HandlerFactory, role: Role, label: str) -> None:
+    def __init__(self, workspace: Workspace, settings: Settings, factory: HandlerFactory, role: Role,
+                 label: str) -> None:
         if not settings["workspace.allow_network_filesystem"]:
             refuse_network(workspace)
         self.workspace = workspace
@@ -146,9 +147,9 @@ class Node:
             time.sleep(0.002 if tries < 200 else 0.02)
 
     def _try_guest(self, found: HostFile, hello: Hello, until: float) -> GuestChannel | None:
-        if self.rank > self._rank_of(found.role) and found.epoch not in self._declined:
-            if self._ask_handover(found):
-                return None  # we host now; the loop sees it
+        outranked = self.rank > self._rank_of(found.role) and found.epoch not in self._declined
+        if outranked and self._ask_handover(found):
+            return None  # we host now; the loop sees it
         left = max(0.1, until - time.monotonic())
         try:
             channel = GuestChannel(found, self._key, self._versions, hello, min(left, self._wait_s))
@@ -338,7 +339,8 @@ class Node:
     def _shut(self, state: hostfile.State, *, keep: Peer | None = None, note: str = "") -> FileLock:
         """Closes the database and the door, but keeps the lock, which is returned."""
         host, lock = self._host, self._host_lock
-        assert host is not None and lock is not None
+        assert host is not None
+        assert lock is not None
         hostfile.write(self.workspace, self._announcement(state, "", self._epoch, note))
         if keep is not None:
             host.spare(keep)
@@ -371,7 +373,8 @@ class Node:
             found = hostfile.read(self.workspace)
             if found is not None and found.state == "open":
                 try:
-                    peer, _hello = connect(found, self._key, self._versions, "lend", timeout_s=self._wait_s, label=label)
+                    peer, _hello = connect(found, self._key, self._versions, "lend", timeout_s=self._wait_s,
+                                           label=label)
                 except (OSError, EOFError):
                     continue
                 break

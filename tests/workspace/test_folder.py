@@ -77,7 +77,7 @@ def test_each_room_runs_its_migrations_once_and_new_ones_later(tmp_path: Path) -
 def test_a_block_that_raises_leaves_the_control_store_as_it_was(tmp_path: Path) -> None:
     store = ControlStore(tmp_path / "control.sqlite")
     tables = ("CREATE TABLE notes (id INTEGER)",)
-    with pytest.raises(KeyError), store.connection("notes", tables) as db:
+    with pytest.raises(KeyError), store.connection("notes", tables) as db:  # noqa: PT012
         db.execute("INSERT INTO notes VALUES (1)")
         raise KeyError
     assert store.read("notes", tables).execute("SELECT count(*) FROM notes").fetchone()[0] == 0
