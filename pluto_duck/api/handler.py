@@ -161,7 +161,6 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
 
     def send(self, body: Mapping[str, Any], status: int = 200) -> None:
         self.set_status(status)
-        self.set_header("Content-Type", "application/json")
         self.set_header("Cache-Control", "no-store")
         self.finish(json.dumps(body, ensure_ascii=False, default=str))
 
@@ -175,13 +174,13 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
         error = (kwargs.get("exc_info") or (None, None, None))[1]
         status = status_of(error, status_code)
         self.set_status(status)
-        self.set_header("Content-Type", "application/problem+json")
         self.set_header("Cache-Control", "no-store")
         if status == 405:
             self.set_header("Allow", ", ".join(self.allowed()))
         if isinstance(error, PlutoError) and error.transient:
             self.set_header("Retry-After", "1")
-        self.finish(json.dumps(problem(error, status, instance=self.request.path, request_id=self.request_id)))
+        body = problem(error, status, instance=self.request.path, request_id=self.request_id)
+        self.finish(json.dumps(body), set_content_type="application/problem+json")
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         if isinstance(value, PlutoError):

@@ -16,6 +16,8 @@ PAGE, MAX_PAGE = 1_000, 10_000
 """Rows of a JSON page."""
 MAX_WAIT_S = 60.0
 
+STATUSES = ("queued", "running", "succeeded", "failed", "cancelled", "timed_out")
+
 _BODY: dict[str, tuple[type, ...]] = {
     "sql": (str,), "question": (str,), "params": (dict, list), "workspace": (str,), "max_rows": (int,),
     "timeout_s": (int, float), "detach": (bool,),
@@ -53,6 +55,8 @@ class QueriesHandler(PlutoHandler):
         limit = self.integer("limit", 50, least=1, most=500) or 50
         before = self.integer("cursor", None, least=1, most=2**62)
         status = self.get_query_argument("status", None)
+        if status is not None and status not in STATUSES:
+            raise UsageError(f"status={status} is no state of a run.", hint=f"Known: {', '.join(STATUSES)}.")
         runs = await self.in_thread(lambda: place.runs.list(limit + 1, before=before, status=status))
         page, named = runs[:limit], self.get_query_argument("workspace", None)
         links: dict[str, str] = {}
@@ -167,6 +171,6 @@ def _capped(place: Place, setting: str, name: str, body: dict[str, Any]) -> floa
     most = place.settings[setting]
     wanted = body.get(name, most)
     if not 0 <= wanted <= most or (name == "timeout_s" and wanted == 0):
-        raise UsageError(f'"{name}" must be from 0 to {most:g}.', name=name,
+        raise UsageError(f'"{name}" must be from 0 to {most:.15g}.', name=name,
                          hint=f"The setting {setting} is the limit.")
     return float(wanted)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pluto_duck.api.handler import NotFoundHandler
 from pluto_duck.api.health import HealthHandler
+from pluto_duck.api.openapi import OpenApiHandler
 from pluto_duck.api.query import QueriesHandler, QueryHandler
 from pluto_duck.api.tables import TableHandler, TablesHandler
 from pluto_duck.api.workspaces import WorkspacesHandler
@@ -17,5 +18,6 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/tables/([^/]+)", TableHandler),
     (r"/api/v1/workspaces", WorkspacesHandler),
     (r"/api/v1/health", HealthHandler),
+    (r"/api/v1/openapi.json", OpenApiHandler),
     (r"/api/v1(?:/.*)?", NotFoundHandler),
 ]

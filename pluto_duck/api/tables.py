@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.api.handler import PlutoHandler, guarded
-from pluto_duck.errors import unknown_name
+from pluto_duck.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from pluto_duck.session import Session, TableInfo
@@ -16,7 +16,7 @@ class TablesHandler(PlutoHandler):
     async def get(self) -> None:
         place = await self.place()
         tables = await self.in_thread(place.ask, _tables)
-        self.send({"workspace": place.name, "tables": [_short(one, self.url("tables", str(one.ref),
+        self.send({"workspace": place.name, "tables": [_short(one, self.url("tables", _address(one),
                    workspace=self.get_query_argument("workspace", None))) for one in tables]})
 
 
@@ -37,6 +37,17 @@ class TableHandler(PlutoHandler):
 
 def _tables(session: Session) -> list[TableInfo]:
     return session.tables()
+
+
+def _address(table: TableInfo) -> str:
+    """The name as the address of a table takes it: quoted only where it would be read as another."""
+    from pluto_duck.session import TableRef
+
+    plain = str(table.ref)
+    try:
+        return plain if TableRef.parse(plain) == table.ref else table.ref.sql
+    except UsageError:
+        return table.ref.sql
 
 
 def _short(table: TableInfo, url: str) -> dict[str, Any]:

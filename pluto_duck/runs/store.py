@@ -30,15 +30,15 @@ _ROOM = "runs"
 _ACTIVE = "status IN ('queued', 'running')"
 
 _URL_PASSWORD = re.compile(r"(\w+://[^\s:/@'\"]*):[^\s@'\"]+@")
-_NAMED_PASSWORD = re.compile(r"(?i)\b(password|passwd|secret|token|session_token|access_key|api_key)(\s*[=:]?\s*)"
-                             r"('(?:[^']|'')*'|[^\s'\",;)]+(?=\s|'|$))")
+_NAMED_PASSWORD = re.compile(
+    r"(?i)\b(password|passwd|secret|token|session_token|access_key|api_key)"
+    r"(?:(\s*[=:]?\s*)'(?:[^']|'')*'|(\s*=\s*)[^\s'\",;)]+)")
 
 
 def blotted(text: str) -> str:
-    """The text without the passwords that stand in its URLs and connection strings."""
+    """The text without the passwords that stand in its URLs, options and connection strings."""
     text = _URL_PASSWORD.sub(r"\1:***@", text)
-    return _NAMED_PASSWORD.sub(lambda m: m[0] if not m[2].strip() and not m[3].startswith("'")
-                               else f"{m[1]}{m[2]}'***'" if m[3].startswith("'") else f"{m[1]}{m[2]}***", text)
+    return _NAMED_PASSWORD.sub(lambda m: f"{m[1]}{m[2]}'***'" if m[3] is None else f"{m[1]}{m[3]}***", text)
 
 
 class RunStore:

@@ -1,0 +1,111 @@
+"""A real server in a process of its own, asked by a real HTTP client."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from pluto_duck.api.app import serve
+from pluto_duck.errors import UsageError
+from pluto_duck.runs import Runs
+from pluto_duck.workspace import ControlStore, Workspace
+
+TOKEN = "a-token-of-the-test"
+ENDLESS = "select count(*) from range(100000000000) a(x), range(1000) b(y) where hash(x * y) = 1"
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+@pytest.fixture
+def served(workspace: Workspace, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+    port = _free_port()
+    code = (f"from pluto_duck.api.app import serve; serve(root_dir={str(workspace.root)!r}, port={port}, "
+            f"token={TOKEN!r}, argv=['--ServerApp.allow_root=True'])")
+    environ = {**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_NO_CONFIG": "1",
+               "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"), "JUPYTER_DATA_DIR": str(tmp_path / "data")}
+    with open(tmp_path / "server.log", "wb") as log:
+        process = subprocess.Popen([sys.executable, "-c", code], env=environ, stderr=log, stdout=log)
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=60,
+                          headers={"Authorization": f"token {TOKEN}"})
+    try:
+        _until_there(process, client, tmp_path / "server.log")
+        yield process, client
+    finally:
+        client.close()
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+def _until_there(process: subprocess.Popen[bytes], client: httpx.Client, log: Path) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            client.get("/health")
+            return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    pytest.fail(log.read_text(encoding="utf-8", errors="replace"))
+
+
+def test_a_served_workspace_answers_and_leaves_tidily(
+        served: tuple[subprocess.Popen[bytes], httpx.Client], workspace: Workspace) -> None:
+    process, client = served
+    assert httpx.get(str(client.base_url) + "health").status_code == 403
+    started = client.post("/query", json={"sql": "select range as i from range(5000)"})
+    assert started.status_code == 202
+    rows, last = 0, {}
+    with client.stream("GET", started.headers["Location"].removeprefix("/api/v1"),
+                       headers={"Accept": "text/event-stream"}) as stream:
+        for line in stream.iter_lines():
+            if line.startswith("data: "):
+                last = json.loads(line[6:])
+                rows += len(last["content"].get("rows", ()))
+    assert (rows, last["content"]["status"]) == (5000, "succeeded")
+    assert client.get("/../../lab").status_code == 404  # without JupyterLab
+    running = client.post("/query", json={"sql": ENDLESS, "detach": True}).json()["run_id"]
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    runs = Runs(ControlStore(workspace.control), workspace)
+    assert runs.get(running).status == "cancelled"
+    runs.close()
+    assert not list(workspace.runs.glob("*.lock"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL on this system")
+def test_a_killed_server_leaves_no_run_running(
+        served: tuple[subprocess.Popen[bytes], httpx.Client], workspace: Workspace) -> None:
+    process, client = served
+    running = client.post("/query", json={"sql": ENDLESS}).json()["run_id"]
+    process.kill()
+    process.wait()
+    runs = Runs(ControlStore(workspace.control), workspace)
+    assert runs.get(running).status == "failed"
+    runs.close()
+
+
+def test_an_empty_token_is_refused(workspace: Workspace) -> None:
+    with pytest.raises(UsageError):
+        serve(root_dir=workspace.root, token="")
+
+
+def test_loading_the_extension_imports_nothing_heavy() -> None:
+    code = ("import sys, pluto_duck; pluto_duck._jupyter_server_extension_points(); import pluto_duck.api.routes; "
+            "print([one for one in ('duckdb', 'pyarrow', 'pandas', 'sqlglot', 'pluto_duck.session', "
+            "'pluto_duck.agent') if one in sys.modules])")
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
