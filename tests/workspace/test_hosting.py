@@ -111,6 +111,10 @@ def test_a_killed_host_loses_nothing_that_was_acknowledged_and_doubles_nothing(w
     rounds_of_kills(workspace, rounds=3, writers=3)
 
 
+def test_a_forked_child_that_outlives_the_killed_host_changes_nothing(workspace: Workspace) -> None:
+    rounds_of_kills(workspace, rounds=2, writers=2, fork=True)
+
+
 def rounds_of_kills(workspace: Workspace, *, rounds: int, writers: int, fork: bool = False) -> list[float]:
     """Kills the host while guests write; returns the seconds until each guest's next acknowledged write."""
     stop = threading.Event()
@@ -155,6 +159,15 @@ def rounds_of_kills(workspace: Workspace, *, rounds: int, writers: int, fork: bo
             names = {f"{name}.{round_number}": worker for name, worker in workers.items()}
             killed_at[0] = 0.0
             stop.clear()
+            if fork:
+                victim.query("SELECT 1")
+                hosts = (hostfile.read(workspace) or pytest.fail("nobody hosts")).pid
+                forking = next(w for w in (*workers.values(), victim) if w.process.pid == hosts)
+                children.append(forking.do("python", code="""
+value = os.fork()
+if value == 0:
+    os.close(0); os.close(1)
+    time.sleep(600); os._exit(0)"""))
             threads = [threading.Thread(target=write, args=item) for item in names.items()]
             for thread in threads:
                 thread.start()
@@ -162,11 +175,6 @@ def rounds_of_kills(workspace: Workspace, *, rounds: int, writers: int, fork: bo
             host_pid = (hostfile.read(workspace) or pytest.fail("nobody hosts")).pid
             hosting = next((w for w in (*workers.values(), victim) if w.process.pid == host_pid), None)
             assert hosting is not None
-            if fork and hosting is victim:
-                children.append(victim.do("python", code="""
-value = os.fork()
-if value == 0:
-    time.sleep(60); os._exit(0)"""))
             killed_at[0] = time.monotonic()
             os.kill(host_pid, signal.SIGKILL)
             hosting.process.wait(10)

@@ -1,0 +1,47 @@
+"""`make bench`: prints the table of numbers and writes RESULTS.md. Fails nothing: it informs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.table import HEAD
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+START, END = "<!-- bench -->", "<!-- /bench -->"
+
+
+def write_section(start: str, end: str, body: str) -> None:
+    """Replaces one marked part of RESULTS.md; `make bench` and `make soak` each own one."""
+    text = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else "# Numbers seen\n"
+    if start in text:
+        head, _, rest = text.partition(start)
+        text = head + f"{start}\n{body}\n{end}" + rest.partition(end)[2]
+    else:
+        text = text.rstrip() + f"\n\n{start}\n{body}\n{end}\n"
+    RESULTS.write_text(text, encoding="utf-8")
+
+
+def machine() -> str:
+    import duckdb
+
+    return (f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+            f"DuckDB {duckdb.__version__}, {time.strftime('%Y-%m-%d')}")
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(1800)
+def test_numbers() -> None:
+    from tests.benchmarks.measures import all_rows
+
+    lines = []
+    for row in all_rows():
+        print(row.line(), flush=True)
+        lines.append(row.line())
+    write_section(START, END, f"## `make bench`\n{machine()}. Medians; ours and the peer in turns in one run.\n\n"
+                  + HEAD + "\n" + "\n".join(lines))
+    assert lines
