@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pluto_duck.errors import HostLost, PlutoError, UnknownName, UsageError
 from pluto_duck.settings import Settings
 from pluto_duck.workspace import Column, ControlStore, Reply, Request, Result, Role, TableRef, Workspace, find
 from pluto_duck.workspace.literals import encode
 from pluto_duck.workspace.node import join
+
+if TYPE_CHECKING:
+    from pluto_duck.session.dbapi import Connection
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,16 @@ class Session:
     def hosting(self) -> str:
         """"host" when this process has the file open, "guest" when another one has."""
         return self._link.role
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._link.in_transaction
+
+    def connection(self) -> Connection:
+        """This session as a DB-API 2.0 connection; it works for host and guest alike."""
+        from pluto_duck.session.dbapi import Connection
+
+        return Connection(self)
 
     @contextmanager
     def lend(self, label: str) -> Iterator[Path]:
