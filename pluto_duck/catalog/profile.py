@@ -122,7 +122,7 @@ def _label(info: TableInfo, columns: tuple[Column, ...]) -> str | None:
     texts = [column for column in columns if column.textual]
     for column in texts:
         words = split(column.name)
-        if words[-1] in _LABELS and words[:-1] in ((), own, own[-1:]):
+        if words == own or (words[-1] in _LABELS and words[:-1] in ((), own, own[-1:])):
             return column.name
     named = [column for column in texts if split(column.name)[-1] in _LABELS]
     if len(named) == 1 and split(named[0].name)[0] not in ("first", "last", "middle", "sur", "nick"):

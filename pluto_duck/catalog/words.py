@@ -17,7 +17,8 @@ _IRREGULAR = {
     "mice": "mouse", "indices": "index", "analyses": "analysis", "crises": "crisis", "lives": "life",
     "wives": "wife", "leaves": "leaf", "movies": "movie", "series": "series", "species": "species",
     "status": "status", "address": "address", "data": "data", "news": "news", "bus": "bus",
-    "gas": "gas", "campus": "campus", "aircraft": "aircraft", "cookies": "cookie", "ties": "tie",
+    "gas": "gas", "ids": "id", "campuses": "campus",
+    "statuses": "status", "buses": "bus", "viruses": "virus", "bonuses": "bonus", "campus": "campus", "aircraft": "aircraft", "cookies": "cookie", "ties": "tie",
 }
 
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pluto_duck.commands import Door, invoke
 from pluto_duck.errors import Refused, missing_extra
@@ -94,9 +95,8 @@ def _from_postgres(door: Door, session: Session, url: str) -> Iterator[object]:
         yield _step(f"{sum(here.values()):,} rows are in the workspace already", began)
         return
     _refuse_foreign(session, here)
-    yield f"\n$ {door.program} ingest --from-postgres env:FLIGHTS_URL"
-    named = [argument for name in TABLES for argument in ("--table", name)]
-    yield invoke(["ingest", "--from-postgres", url, *named], door)
+    yield f"\n$ {door.program} ingest --from-postgres {_without_password(url)}"
+    yield invoke(["ingest", "--from-postgres", url], door)
     yield _step(f"{sum(there.values()):,} rows came from PostgreSQL", began)
 
 
@@ -111,6 +111,11 @@ def _from_sample(door: Door, session: Session) -> Iterator[object]:
         yield _step(f"{sum(_counts(session).values()):,} rows came from the bundled sample", began)
     else:
         yield _step(f"{sum(here.values()):,} rows are in the workspace already", began)
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return url.replace(f":{parts.password}@", ":***@") if parts.password else url
 
 
 def _counts(session: Session) -> dict[str, int]:

@@ -90,6 +90,10 @@ def demo(door: Door, folder: str, postgres: bool, lab: bool) -> Iterator[object]
     return run(door, Path(folder), postgres=postgres, lab=lab)
 
 
+# What Jupyter would load too, where it is installed.
+_NOT_SERVED = ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "notebook", "notebook_shim")
+
+
 @verb(SECTIONS[3], "serve", "serve --port 8899")
 @click.option("--ip", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8888, show_default=True)
@@ -112,10 +116,13 @@ def serve(door: Door, ip: str, port: int, arguments: tuple[str, ...]) -> Done:
     door.say(f"Workspace {workspace.root}\nTry: curl -H 'Authorization: token TOKEN' "
              f"http://{ip}:{port}/api/v1/health")
     os.chdir(workspace.root)  # the server's own workspace is the one of the folder it starts in
-    ServerApp.launch_instance([
-        f"--ServerApp.ip={ip}", f"--ServerApp.port={port}", "--ServerApp.open_browser=False",
-        f"--ServerApp.root_dir={workspace.root}", "--ServerApp.jpserver_extensions=pluto_duck=True",
-        *arguments])
+    options = [f"--ServerApp.ip={ip}", f"--ServerApp.port={port}", f"--ServerApp.root_dir={workspace.root}",
+               "--ServerApp.open_browser=False", "--ServerApp.terminals_enabled=False",
+               "--ServerApp.jpserver_extensions=pluto_duck=True"]
+    options += [f"--ServerApp.jpserver_extensions={name}=False" for name in _NOT_SERVED]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--allow-root")
+    ServerApp.launch_instance([*options, *arguments])
     return Done(0)
 
 

@@ -227,9 +227,6 @@ class Walk:
         kind = node.get("class")
         if kind == "PARAMETER":
             raise _parameter()
-        if kind == "TYPE":
-            self._type(node, scope)
-            return
         known = tree.EXPRESSIONS.get(str(kind))
         if known is None or node.get("type") not in known[0]:
             raise _unknown(f"{kind} {node.get('type')}")
@@ -263,13 +260,16 @@ class Walk:
         """1.5: {"id", "type_info"}; 2.0: a TYPE node whose children are types and constants."""
         if node.get("class") == "TYPE":
             path = _path(node, "catalog", "schema", "type_name")
-            if len(path) != 1 or fold(path[0]) not in tree.TYPE_NAMES:
+            if node.get("type") != "TYPE" or len(path) != 1 or fold(path[0]) not in tree.TYPE_NAMES:
                 raise _refused_type(".".join(path))
             if set(node) - {*tree.EXPRESSION_FIELDS["CONSTANT"], "catalog", "schema", "type_name", "children",
                             "qualified_name"}:
                 raise _unknown("CAST")
             for child in node.get("children") or ():
-                self._expression(child, scope)
+                if child.get("class") == "CONSTANT":
+                    self._expression(child, scope)
+                else:
+                    self._type(child, scope)
             return
         info = node.get("type_info")
         if node.get("id") == "VARIANT":

@@ -11,6 +11,7 @@ from typing import Any
 
 from pluto_duck.errors import UsageError
 from pluto_duck.ingest.connectors import Connector
+from pluto_duck.ingest.ctrl_c import CtrlC
 from pluto_duck.ingest.plan import Mode, TableLoad, choose, plan, targets
 from pluto_duck.ingest.sources import open_source
 from pluto_duck.session import Session
@@ -61,10 +62,10 @@ def ingest(
     opened, shown = open_source(uri, connector)
     with opened as source:
         loads = _planned(session, source, tables, schema, into, mode, tuple(skip), cast or {})
-        loaded = []
-        with session.transaction():
+        loaded, ctrl_c = [], CtrlC(source)
+        with session.transaction(), ctrl_c.watched():
             for load in loads:
-                loaded.append(_load(session, source, load, on_progress))
+                loaded.append(_load(session, source, load, ctrl_c, on_progress))
                 session.record_load(load_id=load_id, table=load.ref, source=shown, mode=mode,
                                     rows=loaded[-1].rows, started_at=started_at)
     return LoadReport(load_id, shown, tuple(loaded), time.perf_counter() - started)
@@ -78,12 +79,12 @@ def _planned(session: Session, source: Connector, tables: Sequence[str] | None, 
             for table, ref in zip(found, targets(found, into), strict=True)]
 
 
-def _load(session: Session, source: Connector, load: TableLoad, on_progress: Progress | None) -> LoadedTable:
+def _load(session: Session, source: Connector, load: TableLoad, ctrl_c: CtrlC,
+          on_progress: Progress | None) -> LoadedTable:
     started = time.perf_counter()
-    rows: Any = source.read(load.table)
-    if on_progress is not None:
-        rows = _counted(rows, load.table.name, on_progress)
-    count = session.write(load.ref, rows, load.columns, mode=load.mode)
+    with ctrl_c.reading():
+        rows = _stream(source.read(load.table), load.table.name, ctrl_c, on_progress)
+        count = session.write(load.ref, rows, load.columns, mode=load.mode)
     # After the rows: filling a table that has its key already takes half as long again.
     for name in load.not_null:
         session.query(f"ALTER TABLE {load.ref.sql} ALTER COLUMN {quote(name)} SET NOT NULL")
@@ -93,14 +94,15 @@ def _load(session: Session, source: Connector, load: TableLoad, on_progress: Pro
     return LoadedTable(load.ref, load.table.name, count, time.perf_counter() - started)
 
 
-def _counted(rows: Any, name: str, on_progress: Progress) -> Any:
+def _stream(rows: Any, name: str, ctrl_c: CtrlC, on_progress: Progress | None) -> Any:
     import pyarrow
 
     def batches() -> Iterator[Any]:
         count = 0
-        for batch in rows:
+        for batch in ctrl_c.batches(rows):
             count += batch.num_rows
-            on_progress(name, count)
+            if on_progress is not None:
+                on_progress(name, count)
             yield batch
 
     return pyarrow.RecordBatchReader.from_batches(rows.schema, batches())

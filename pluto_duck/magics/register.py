@@ -19,6 +19,7 @@ def register(ipython: Any, notebook: Notebook) -> None:
     from IPython.core.completer import context_matcher
 
     from pluto_duck.magics.complete import Completion
+    from pluto_duck.magics.questions import Question
 
     for name, function in _magics(notebook).items():
         ipython.register_magic_function(function, magic_kind="line_cell", magic_name=name)
@@ -28,6 +29,7 @@ def register(ipython: Any, notebook: Notebook) -> None:
     matcher = Completion(notebook).match
     ipython.Completer.custom_matchers.append(
         context_matcher(identifier=MATCHER, priority=50)(lambda context: matcher(context)))
+    ipython.input_transformer_manager.token_transformers.append(Question)
     atexit.register(notebook.close)
 
 
@@ -41,6 +43,8 @@ def unregister(ipython: Any, notebook: Notebook) -> None:
         formatter.deferred_printers.pop(named, None)
         for kind in [one for one in formatter.type_printers if (one.__module__, one.__name__) == named]:
             formatter.pop(kind)
+    transformers = ipython.input_transformer_manager.token_transformers
+    transformers[:] = [one for one in transformers if one.__module__ != "pluto_duck.magics.questions"]
     matchers = ipython.Completer.custom_matchers
     matchers[:] = [one for one in matchers if getattr(one, "matcher_identifier", "") != MATCHER]
     atexit.unregister(notebook.close)

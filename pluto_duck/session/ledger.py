@@ -65,6 +65,7 @@ class Ledger:
         One commit at a time: the order of `seq` is the order of commits.
         """
         with self._database.commit_lock:
+            self._database.refuse_intruder()
             foreign = self._database.wal_size() != self._wal_size
             if foreign:
                 # Someone wrote on a native connection since our last commit: we can't tell what.

@@ -183,6 +183,7 @@ class Database:
         self.is_two = int(duckdb.__version__.split(".")[0]) >= 2
         self._pid = os.getpid()
         self._closed = False
+        self._intruder = False
         config = {
             "storage_compatibility_version": STORAGE_VERSION,
             "checkpoint_threshold": CHECKPOINT_THRESHOLD,
@@ -223,11 +224,16 @@ class Database:
 
         try:
             fcntl.lockf(self._guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            self._intruder = False
+        except OSError:
+            self._intruder = True
+
+    def refuse_intruder(self) -> None:
+        """Raises DatabaseBusy while another program has the file: what both write would be lost."""
+        if self._intruder:
             raise DatabaseBusy(
-                f"Another program opened {self.path} while its lock was gone.",
-                hint="Close that program; do not open the database file from inside the process that hosts it.",
-            ) from error
+                f"Another program opened {self.path} while its lock was gone; nothing is written until it closes.",
+                hint="Close that program; do not open the database file from inside the process that hosts it.")
 
     def check_process(self) -> None:
         if os.getpid() != self._pid:

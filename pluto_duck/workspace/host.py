@@ -138,10 +138,7 @@ class Host:
 
     def _relock(self) -> None:
         while not self._stop.wait(RELOCK_S):
-            try:
-                self.database.relock()
-            except PlutoError:
-                pass  # said by the next statement that needs the file
+            self.database.relock()
 
     def _greet(self, peer: Peer) -> None:
         self._peers.add(peer)

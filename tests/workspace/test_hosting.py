@@ -527,6 +527,44 @@ while not all(s._link._channel._served.running for s in sessions): time.sleep(0.
     assert ended.returncode == 0, ended.stderr
 
 
+def test_while_an_intruder_has_the_file_nothing_is_written(workspace: Workspace) -> None:
+    with Session.open(workspace.root) as session:
+        session.query("CREATE TABLE t AS SELECT 1 AS i; CHECKPOINT")
+        code = (f"import fcntl, os, sys; d = os.open({str(workspace.database)!r}, os.O_RDWR); "
+                "fcntl.lockf(d, fcntl.LOCK_EX); print('got', flush=True); sys.stdin.read()")
+        intruder = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            workspace.database.open("rb").close()
+            assert intruder.stdout is not None
+            assert intruder.stdin is not None
+            intruder.stdout.readline()
+
+            def refused() -> bool:
+                try:
+                    session.query("INSERT INTO t VALUES (2)")
+                except DatabaseBusy as error:
+                    return "nothing is written" in error.message
+                session.query("DELETE FROM t WHERE i = 2")
+                return False
+
+            until(refused)
+            intruder.stdin.close()
+            intruder.wait(10)
+
+            def accepted() -> bool:
+                try:
+                    return session.query("INSERT INTO t VALUES (3)").affected_rows == 1
+                except DatabaseBusy:
+                    return False
+
+            until(accepted)
+        finally:
+            intruder.kill()
+            intruder.wait(10)
+            intruder.stdout.close()  # type: ignore[union-attr]
+        assert session.query("SELECT count(*) FROM t WHERE i = 2").scalar() == 0
+
+
 # -- other refusals -----------------------------------------------------------------------------------
 
 

@@ -85,5 +85,8 @@ class Connector(Protocol):
         The stream may be left early. While one is open no other may be read.
         """
 
+    def interrupt(self) -> None:
+        """From any thread: the stream that is being read ends soon, with an error. Nothing when none is."""
+
     def state(self) -> Mapping[str, Any]:
         """Where this moment stands in the source's own history, as JSON values; {} when it can't tell."""

@@ -86,6 +86,10 @@ class FileConnector:
         paths = self._paths()
         return f"{len(paths)} file{'s' if len(paths) != 1 else ''}, {sum(p.stat().st_size for p in paths):,} bytes"
 
+    def interrupt(self) -> None:
+        if self._connection is not None:
+            self._connection.interrupt()
+
     def state(self) -> Mapping[str, Any]:
         return {str(one.path): list(one.stamp) for one in self._files.values()}
 
@@ -140,7 +144,7 @@ class FileConnector:
                               hint="Was a login page downloaded in its place?")
         self._files[name] = _File(path, format, (status.st_size, status.st_mtime_ns))
         with self._translated(name):
-            rows = self._connection.execute(f"DESCRIBE FROM {self._reader(name)}").fetchall()
+            rows = self._connection.execute(f"DESCRIBE FROM {self._function(name)}").fetchall()
         return SourceTable(name, "", tuple(_column(f"c{i}", row[0], row[1]) for i, row in enumerate(rows)))
 
     def cast(self, table: SourceTable, column: SourceColumn, to: str) -> SourceColumn:
@@ -168,7 +172,7 @@ class FileConnector:
         picked = ", ".join(f"{column.select} AS {column.expression.split('::')[0]}"
                            for column in table.columns if isinstance(column, FileColumn))
         with self._translated(table.name):
-            reader = self._connection.sql(f"SELECT {picked} FROM {self._reader(table.name)}") \
+            reader = self._connection.sql(f"SELECT {picked} FROM {self._function(table.name)}") \
                 .to_arrow_reader(BATCH_ROWS)
         return pyarrow.RecordBatchReader.from_batches(reader.schema, self._batches(table.name, reader))
 
@@ -181,7 +185,7 @@ class FileConnector:
         if (status.st_size, status.st_mtime_ns) != file.stamp:
             raise SourceError(f"{file.path} changed while it was read.", hint="Run it again.")
 
-    def _reader(self, name: str) -> str:
+    def _function(self, name: str) -> str:
         """The table function that reads one file."""
         file = self._files[name]
         path = _literal(re.sub(r"([*?\[])", r"[\1]", str(file.path)))  # no globbing a second time

@@ -45,6 +45,8 @@ class PostgresConnector:
         self._snapshot = ""
         self._relations: dict[tuple[str, str], Relation] = {}
         self._stream: Iterator[Any] | None = None
+        self._reader: Any = None
+        """The connection of the open stream."""
 
     def __repr__(self) -> str:
         return f"PostgresConnector({self.source})"
@@ -145,9 +147,16 @@ class PostgresConnector:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             connection.execute(f"SET TRANSACTION SNAPSHOT '{self._snapshot}'")
             connection.execute(_OUTPUT)
+            self._reader = connection
             yield connection
         finally:
+            self._reader = None
             connection.close()
+
+    def interrupt(self) -> None:
+        reader = self._reader
+        if reader is not None:
+            reader.cancel_safe(timeout=2)
 
     def _end_stream(self) -> None:
         if self._stream is not None:

@@ -38,10 +38,11 @@ class Address:
             psycopg()
             raise
         except Exception:
-            raise UsageError(
-                "That is not the address of a PostgreSQL database.",
-                hint="Write postgresql://user:password@host:port/database; percent-encode what is not a "
-                     "letter or digit in the password, or keep it in an environment variable: env:NAME") from None
+            raise _unreadable() from None
+        # libpq takes the rest of a password with an unescaped @ : / for host, port or database.
+        port = self._fields.get("port", "").replace(",", "")
+        if (port and not port.isdigit()) or any("@" in self._fields.get(k, "") for k in ("host", "dbname")):
+            raise _unreadable()
 
     def __repr__(self) -> str:
         return f"Address({self.shown})"
@@ -111,3 +112,10 @@ class Address:
                 rows = connection.execute("SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate")
                 return [row[0] for row in rows]
         return []
+
+
+def _unreadable() -> UsageError:
+    return UsageError(
+        "That is not the address of a PostgreSQL database.",
+        hint="Write postgresql://user:password@host:port/database; percent-encode what is not a "
+             "letter or digit in the password, or leave it to ~/.pgpass or PGPASSWORD.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from typing import Any
 
 from sqlglot import exp
 
@@ -13,13 +14,14 @@ from pluto_duck.catalog import Column, Table
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA
 
 _PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
-_RESERVED = set(
+_RESERVED_WORDS = (
     "all analyse analyze and anti any array as asc asof asymmetric both case cast check collate column constraint create "
     "cross default deferrable desc describe distinct do else end except false fetch for foreign from full glob grant "
     "group having ilike in initially inner intersect into is isnull join lambda lateral leading left like limit map "
     "natural not notnull null offset on only or order outer overlaps pivot placing positional primary qualify references "
     "returning right select semi show similar some struct summarize symmetric table tablesample then to trailing true "
-    "try_cast union unique unpivot using variadic verbose when where window with".split())
+    "try_cast union unique unpivot using variadic verbose when where window with")
+_RESERVED = frozenset(_RESERVED_WORDS.split())
 
 
 def sql(form: Form) -> str:
@@ -32,7 +34,7 @@ def tree(form: Form) -> exp.Select:
     query = exp.select().from_(names.table(form.root))
     for join in form.joins:
         on = exp.EQ(this=names.at(join.child.key, join.child_column), expression=names.at(join.parent.key, join.parent_column))
-        query = query.join(names.table(names.by_key[join.parent.key]), on=on, join_type="inner")
+        query = query.join(names.reference(join.parent.key), on=on, join_type="inner")
     conditions = [_condition(one, names) for one in form.conditions]
     conditions += [part for one in form.periods for part in _period(one, names)]
     for condition in conditions:
@@ -73,18 +75,10 @@ class _Names:
     """Aliases of the tables of one query: the table's own name, or with its schema when two are alike."""
 
     def __init__(self, form: Form) -> None:
-        from pluto_duck.agent.planners.builtin.form import Field as _Field  # noqa: F401
-
-        tables = [form.root]
-        known = {one.table.ref.key: one.table for one in [
-            *form.select, *form.measures, *(c.field for c in form.conditions), *form.periods,
-            *(o.by for o in form.order), *(h.measure for h in form.having)]}
-        self.by_key: dict[str, Table] = {form.root.ref.key: form.root, **known}
         self._refs = {form.root.ref.key: form.root.ref}
         for join in form.joins:
             self._refs[join.parent.key] = join.parent
         self._several = len(self._refs) > 1
-        del tables
 
     def table(self, table: Table) -> exp.Table:
         return self.reference(table.ref.key)
@@ -109,19 +103,19 @@ def identifier(name: str) -> exp.Identifier:
     return exp.Identifier(this=name, quoted=not _PLAIN.match(name) or name in _RESERVED)
 
 
-def _field(field: Field, names: _Names) -> exp.Expression:
-    column: exp.Expression = names.column(field.table, field.column)
+def _field(field: Field, names: _Names) -> Any:
+    column = names.column(field.table, field.column)
     if field.grain is None:
         return column
     cut = exp.Anonymous(this="date_trunc", expressions=[exp.Literal.string(field.grain), _dated(column, field.column)])
     return exp.cast(cut, "DATE", dialect="duckdb")
 
 
-def _dated(column: exp.Expression, about: Column) -> exp.Expression:
+def _dated(column: exp.Expression, about: Column) -> Any:
     return exp.cast(column, "TIMESTAMP", dialect="duckdb") if about.text_date else column
 
 
-def _measure(measure: Measure, names: _Names) -> exp.Expression:
+def _measure(measure: Measure, names: _Names) -> Any:
     if measure.function == "count":
         return exp.Count(this=exp.Star())
     assert measure.column is not None
@@ -132,12 +126,12 @@ def _measure(measure: Measure, names: _Names) -> exp.Expression:
     return kinds[measure.function](this=column)
 
 
-def _condition(condition: Condition, names: _Names) -> exp.Expression:
+def _condition(condition: Condition, names: _Names) -> Any:
     column = names.column(condition.field.table, condition.field.column)
     values = [_literal(value) for value in condition.values]
     if condition.field.column.type.startswith(("DATE", "TIMESTAMP")) or condition.field.column.text_date:
         values = [exp.cast(value, "DATE", dialect="duckdb") for value in values]
-        column = _dated(column, condition.field.column)  # type: ignore[assignment]
+        column = _dated(column, condition.field.column)
     operator = condition.operator
     if operator in ("in", "not in"):
         inside = exp.In(this=column, expressions=values)
@@ -153,18 +147,18 @@ def _condition(condition: Condition, names: _Names) -> exp.Expression:
     return kinds[operator](this=column, expression=values[0])
 
 
-def _literal(value: str | int | float) -> exp.Expression:
+def _literal(value: str | int | float) -> Any:
     if isinstance(value, str):
         return exp.Literal.string(value)
     return exp.Literal.number(int(value) if float(value).is_integer() else value)
 
 
-def _having(having: Having, names: _Names) -> exp.Expression:
+def _having(having: Having, names: _Names) -> Any:
     kinds = {"=": exp.EQ, "<>": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE}
     return kinds[having.operator](this=_measure(having.measure, names), expression=_literal(having.value))
 
 
-def _period(period: Period, names: _Names) -> list[exp.Expression]:
+def _period(period: Period, names: _Names) -> list[Any]:
     parts = {column.part: names.column(period.table, column) for column in period.columns if column.part}
     if not parts:
         column = period.columns[0]
@@ -184,8 +178,8 @@ def _period(period: Period, names: _Names) -> list[exp.Expression]:
     return [kinds[period.side](this=year, expression=bound)]
 
 
-def _on_parts(day: Day, parts: dict[str, exp.Column]) -> list[exp.Expression]:
-    found: list[exp.Expression] = []
+def _on_parts(day: Day, parts: dict[Any, exp.Column]) -> list[Any]:
+    found: list[Any] = []
     for name in ("year", "month", "day"):
         value = getattr(day, name)
         if value is not None:
@@ -199,10 +193,10 @@ def _on_parts(day: Day, parts: dict[str, exp.Column]) -> list[exp.Expression]:
     return found
 
 
-def _on_date(period: Period, column: exp.Expression) -> list[exp.Expression]:
+def _on_date(period: Period, column: exp.Expression) -> list[Any]:
     first, last = period.first, period.last
     if first.year is None:
-        found: list[exp.Expression] = []
+        found: list[Any] = []
         for name in ("quarter", "month", "day"):
             value = getattr(first, name)
             if value is not None:
@@ -210,7 +204,7 @@ def _on_date(period: Period, column: exp.Expression) -> list[exp.Expression]:
                 found.append(exp.EQ(this=part, expression=exp.Literal.number(value)))
         return found
 
-    def compare(kind: type[exp.Binary], day: datetime.date) -> exp.Expression:
+    def compare(kind: type[exp.Binary], day: datetime.date) -> Any:
         return kind(this=column.copy(), expression=exp.cast(exp.Literal.string(day.isoformat()), "DATE", dialect="duckdb"))
 
     if period.side == "since":
@@ -232,7 +226,7 @@ def _field_name(field: Field, used: set[str]) -> str | None:
     return name
 
 
-def _aliased(expression: exp.Expression, name: str | None, field: Field) -> exp.Expression:
+def _aliased(expression: exp.Expression, name: str | None, field: Field) -> Any:
     if name is None or (field.grain is None and name == field.column.name):
         return expression
     return exp.Alias(this=expression, alias=identifier(name))

@@ -8,6 +8,10 @@ from typing import Any
 PHRASES: dict[str, tuple[str, Any]] = {}
 
 
+def _words(text: str) -> set[str]:
+    return set(text.split())
+
+
 def _put(kind: str, value: Any, *phrases: str) -> None:
     for phrase in phrases:
         PHRASES[phrase] = (kind, value)
@@ -24,8 +28,8 @@ _put("distinct", None, "distinct", "different", "unique")
 _put("top", "desc", "top", "first")
 _put("top", "asc", "bottom")
 _put("group", None, "per", "for each", "for every", "in each", "at each", "of each", "on each", "by each", "each",
-     "every", "for all the different", "grouped by", "group by", "broken down by", "from each", "to each", "with each",
-     "in every", "of every", "across", "split by")
+     "every", "grouped by", "group by", "broken down by", "from each", "to each", "with each",
+     "in every", "of every", "split by")
 _put("by", None, "by")
 _put("order", None, "ordered by", "sorted by", "order by", "sort by", "ranked by", "in order of", "ordered", "sorted",
      "order them by", "sort them by", "arranged by", "listed by")
@@ -52,6 +56,8 @@ _put("like", "starts", "starts with", "start with", "starting with", "begins wit
      "starts with the letter", "start with the letter", "starting with the letter")
 _put("like", "ends", "ends with", "end with", "ending with", "ending in")
 _put("between", None, "between", "ranging from")
+_put("ormore", ">=", "or more", "or greater", "or higher", "or above", "or over", "or larger", "or older", "and above")
+_put("ormore", "<=", "or fewer", "or less", "or lower", "or below", "or under", "or smaller", "or younger", "and below")
 _put("and", None, "and", "&", "as well as", "along with", "and also", "together with", "plus", "and the")
 _put("or", None, "or")
 _put("not", None, "not", "is not", "are not", "other than", "except", "except for", "excluding", "was not",
@@ -95,17 +101,22 @@ GRAINS = {"month": "month", "months": "month", "year": "year", "years": "year", 
 ADVERBS = {"monthly": "month", "yearly": "year", "annually": "year", "annual": "year", "daily": "day",
            "quarterly": "quarter", "weekly": "week"}
 
-STOP = set(
-    "the a an is are was were be been being there do does did me i we you please all any their its his her them they it "
+STOP = _words(
+    "some any the a an is are was were be been being there do does did me i we you please all any their its his her them they it "
     "this these those can could would you'd us our my much also so as then each's will 's s ? ! . : ; shall just "
-    "currently existing available corresponding respective respectively together ever".split())
-LIGHT = set(
-    "make made have had give gave take took get got call called name named belong belongs occur occurred happen happened "
+    "corresponding respective respectively together ever")
+LIGHT = _words(
+    "make made have had give gave take took get got call called named belong belongs occur occurred happen happened "
     "locate located place placed record recorded register registered associate associated list listed stored "
     "value values table database data row rows record records entry entries exist exists found "
+    "correspond corresponds involve involved appear appears appeared related relate "
     "come comes based use used using see seen know known want like total "
-    "information overall run ran go goes went do done done held hold".split())
+    "information overall run ran go goes went do done done held hold")
 """Verbs and nouns that say nothing about which data are meant."""
+
+UNITS = _words("feet foot ft miles mile km kilometers kilometres meters metres m minutes minute min hours hour hrs dollars dollar usd "
+            "euros euro eur $ % percent kg pounds lbs years old seconds degrees")
+"""After a number they repeat what the column is in; we can't check that, so nothing is converted."""
 
 EVENTS = {"departure": "origin", "takeoff": "origin", "arrival": "dest", "landing": "dest"}
 ORIGIN_WORDS = {"origin", "source", "from", "departure", "start", "dep"}
@@ -122,6 +133,7 @@ VERBS = {
     "director": "direct directed", "publisher": "publish published", "birth": "born",
     "departure": "depart departed leave left", "arrival": "arrive arrived", "owner": "own owned owns",
     "founded": "found founded established", "opening": "open opened", "price": "cost costs", "city": "live lives",
+    "salary": "earn earned earns",
     "customer": "buy bought", "hire": "hired", "signup": "signed", "invoice": "invoiced billed",
 }
 """A verb says nothing new beside a table or column that its noun names."""
@@ -146,7 +158,7 @@ SYNONYMS: tuple[tuple[str, ...], ...] = (
 )
 
 UNSUPPORTED: dict[str, str] = {}
-for _words, _what in (
+for _listed, _what in (
     ("percent percentage share proportion ratio fraction rate", "shares and ratios"),
     ("growth trend grew change changed increase increased decrease decreased compared compare comparison versus vs "
      "difference correlation forecast predict prediction", "comparisons, trends and forecasts"),
@@ -164,5 +176,5 @@ for _words, _what in (
     ("only", "restrictions with 'only'"), ("if else", "conditions of this kind"),
     ("more less fewer higher lower greater", "comparisons without a number"),
 ):
-    for _word in _words.split():
+    for _word in _listed.split():
         UNSUPPORTED[_word] = _what

@@ -9,17 +9,26 @@ from typing import Any
 
 from pluto_duck.agent.planners.builtin.dates import read_day
 from pluto_duck.agent.planners.builtin.lexicon import (
-    ADVERBS, EVENTS, GRAINS, LIGHT, PHRASES, STOP, SUPERLATIVES, UNSUPPORTED, VERBS,
+    ADVERBS,
+    EVENTS,
+    GRAINS,
+    LIGHT,
+    PHRASES,
+    STOP,
+    SUPERLATIVES,
+    UNITS,
+    UNSUPPORTED,
+    VERBS,
 )
 from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary
 from pluto_duck.catalog import Value, ValueIndex
 from pluto_duck.catalog.words import singular
 
 _TOKEN = re.compile(
-    r"\"[^\"]+\"|(?<![\w])'[^']+'(?![\w])|“[^”]+”|‘[^’]+’|\d{4}-\d\d(?:-\d\d)?|\d+(?:,\d{3})+(?:\.\d+)?|\d+\.\d+"
+    r"\"[^\"]+\"|(?<![\w])'[^']+'(?![\w])|“[^”]+”|‘[^’]+’|\d{4}-\d\d(?:-\d\d)?|(?<![\w-])-\d+(?:\.\d+)?|\d+(?:,\d{3})+(?:\.\d+)?|\d+\.\d+"
     r"|[^\W_]+(?:[-_.&'’][^\W_]+)*|[<>]=?|[=,&%$]")
-_NUMBERS = {name: number for number, name in enumerate(
-    "zero one two three four five six seven eight nine ten eleven twelve".split())} | {
+_SMALL_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
+_NUMBERS = {name: number for number, name in enumerate(_SMALL_NUMBERS.split())} | {
     "twenty": 20, "fifty": 50, "hundred": 100, "thousand": 1000}
 _SCALE = {"k": 1_000, "m": 1_000_000}
 MAX_SPAN = 6
@@ -79,9 +88,18 @@ class _Reader:
         at = 0
         while at < len(self._tokens):
             found, at = self._next(at)
-            if found is not None:
+            if found is not None and found.kind == "ormore":
+                self._or_more(found)
+            elif found is not None:
                 self._marks.append(found)
         return self._marks
+
+    def _or_more(self, mark: Mark) -> None:
+        """`3 or more` is `at least 3`."""
+        if self._marks and self._marks[-1].kind == "number":
+            self._marks.insert(len(self._marks) - 1, Mark("cmp", mark.text, mark.value))
+        else:
+            self._marks.append(Mark("unknown", mark.text))
 
     def _next(self, at: int) -> tuple[Mark | None, int]:
         token = self._tokens[at]
@@ -99,6 +117,8 @@ class _Reader:
         if (adverb := ADVERBS.get(token.lower)) is not None:
             self._marks.append(Mark("group", token.text))
             return Mark("grain", token.text, adverb, self._vocabulary.look_up([adverb])), at + 1
+        if token.lower in UNITS and self._marks and self._marks[-1].kind == "number":
+            return None, at + 1
         if token.lower in STOP or token.lower in (",",):
             return (Mark("comma", ",") if token.lower == "," else None), at + 1
         return self._unknown(token), at + 1
@@ -161,8 +181,8 @@ class _Reader:
         if single and (word in PHRASES or word in SUPERLATIVES or word in STOP or word in ADVERBS):
             return None
         if not single and (" ".join(words) in PHRASES or (words[0] in PHRASES and PHRASES[words[0]][0] in (
-                "prep", "where", "and", "or", "by", "group", "not", "show")) or words[-1] in PHRASES
-                and PHRASES[words[-1]][0] not in ("agg", "count", "distinct", "top")):
+                "prep", "where", "and", "or", "by", "group", "not", "show")) or (words[-1] in PHRASES
+                and PHRASES[words[-1]][0] not in ("agg", "count", "distinct", "top"))):
             return None
         readings = self._vocabulary.look_up(words)
         if single and word in GRAINS:
@@ -171,7 +191,7 @@ class _Reader:
             return None
         if single and (word in UNSUPPORTED or word in LIGHT) and readings[0].strength < 0.95:
             return None
-        if single and not readings[0].how == "" and self._values.exact(text) and self._tokens_capital(text):
+        if single and readings[0].how and self._values.exact(text) and self._tokens_capital(text):
             return None
         best = readings[0].strength
         plural = singular(words[-1]) != words[-1]
@@ -191,7 +211,7 @@ class _Reader:
 
     def _single(self, at: int, word: str, text: str) -> Mark | None:
         plain = word.replace(",", "")
-        if re.fullmatch(r"\d+(\.\d+)?[km]?", plain):
+        if re.fullmatch(r"-?\d+(\.\d+)?[km]?", plain):
             scale = _SCALE.get(plain[-1], 1)
             number = plain[:-1] if scale > 1 else plain
             return Mark("number", text, float(number) * scale if "." in number else int(number) * scale)

@@ -57,6 +57,8 @@ class Outline:
     verbs: list[Mark] = field(default_factory=list)
     limit: int | None = None
     distinct: bool = False
+    bound: list[tuple[Mark, Mark]] = field(default_factory=list)
+    """A column and the thing it belongs to: "name of the track", "track names"."""
     hints: set[str] = field(default_factory=set)
     """Roles that were spoken of: origin, dest."""
     left_over: list[Mark] = field(default_factory=list)
@@ -79,6 +81,9 @@ class _Parser:
         self._last: str = ""
         self._preposition = ""
         self._negated = False
+        self._unbound: list[Mark] = []
+        self._spoken: Mark | None = None
+        """The last table or column before the superlative: "carriers" in "which carriers flew the most"."""
 
     def _peek(self, ahead: int = 0) -> Mark:
         at = self._at + ahead
@@ -87,6 +92,8 @@ class _Parser:
     def _take(self) -> Mark:
         mark = self._peek()
         self._at += 1
+        if mark.kind in ("mention", "grain") and not self._out.ranked:
+            self._spoken = mark
         return mark
 
     def _skip(self, *kinds: str) -> None:
@@ -154,7 +161,7 @@ class _Parser:
         start = self._at
         mark = self._take()
         if mark.kind == "count":
-            self._skip("distinct", "show", "prep")
+            self._skip("distinct", "show", "prep", "count")
             if self._peek().kind in ("mention", "event"):
                 return MeasureSlot("count", self._counted())
             self._at = start
@@ -255,6 +262,10 @@ class _Parser:
         if self._peek().kind == "number" and self._last == "prep" and self._peek(1).kind == "end":
             out.left_over.append(mark)
             return
+        if not out.ranked:
+            follows = self._peek().kind == "mention" and _strong_thing(self._peek()) and bool(hints)
+            spoken = self._peek() if follows or self._spoken is None else self._spoken
+            out.single = not spoken.plural
         out.ranked = True
         self._skip("prep", "show") if self._peek().kind in ("prep",) and not hints else None
         slot = self._measure()
@@ -272,12 +283,14 @@ class _Parser:
 
     def _super_mention(self, mark: Mark, direction: str, hints: tuple[str, ...]) -> None:
         target = self._take()
+        self._bind(target)
         out = self._out
         measured = _measures(target)
         word = mark.text.lower()
         if measured and not (_things(target) and hints):
-            nothing = not out.projections and not out.orders and not out.groups and out.limit is None
-            if self._head and nothing and not self._entity_follows():
+            alone = not out.orders and out.limit is None
+            by_group = bool(out.groups) or any(one.kind == "group" for one in self._marks[self._at:])
+            if alone and (by_group or (self._head and not out.projections)):
                 out.measures.append(MeasureSlot("max" if direction == "desc" else "min", target)
                                     if direction in ("desc", "asc") else MeasureSlot("max", target))
                 if direction not in ("desc", "asc"):
@@ -296,9 +309,6 @@ class _Parser:
         else:
             out.left_over.append(mark)
         self._last = "order"
-
-    def _entity_follows(self) -> bool:
-        return False
 
     def _on_dir(self, mark: Mark) -> None:
         if self._out.orders and not self._out.ranked:
@@ -401,16 +411,28 @@ class _Parser:
     def _project(self, mark: Mark) -> None:
         self._out.projections.append(mark)
         self._last = "projection"
-        if mark.plural and not self._out.ranked:
-            self._out.single = False
+        if not _strong_thing(mark):
+            self._unbound.append(mark)
+
+    def _bind(self, thing: Mark) -> None:
+        """The columns named so far, after which "of" came, are this thing's."""
+        if self._preposition in ("of", "for") and _things(thing) and self._unbound:
+            self._out.bound += [(column, thing) for column in self._unbound]
+            self._unbound = []
 
     def _on_mention(self, mark: Mark) -> None:
+        if self._peek().kind == "mention" and not self._out.ranked:
+            if _things(mark):
+                self._out.things.append(mark)
+                self._out.bound.append((self._peek(), mark))
+            else:
+                self._out.left_over.append(mark)
+            return
+        self._bind(mark)
         if self._filtered(mark):
             self._last, self._head = "filter", False
             return
-        if self._head:
-            self._project(mark)
-        elif self._last == "projection" and not _things(mark):
+        if self._head or (self._last == "projection" and not _things(mark)):
             self._project(mark)
         elif _things(mark):
             self._out.things.append(mark)
@@ -421,7 +443,6 @@ class _Parser:
     def _filtered(self, mark: Mark) -> bool:
         """Takes the comparison that follows a column, if one does."""
         start = self._at
-        self._skip("where") if self._peek().kind == "where" and self._peek(1).kind in ("cmp", "value", "like") else None
         negated = False
         if self._peek().kind == "not":
             negated = True
@@ -430,7 +451,8 @@ class _Parser:
         if nxt.kind == "prep" and self._peek(1).kind in ("cmp", "between") and nxt.value in ("of", "in"):
             self._take()
             nxt = self._peek()
-        if nxt.kind in ("cmp", "side") and self._peek(1).kind in ("number", "day"):
+        if nxt.kind in ("cmp", "side") and self._peek(1).kind in ("number", "day") and not (
+                _strong_thing(mark) or self._peek(2).kind == "mention"):
             return self._compared(mark, negated, start)
         if nxt.kind == "between" and self._peek(1).kind == "number" and self._peek(2).kind == "and" \
                 and self._peek(3).kind == "number":
@@ -465,10 +487,7 @@ class _Parser:
         if negated:
             self._at = start
             return False
-        if number.kind == "day":
-            self._out.filters.append(FilterSlot(mark, operator, [number]))
-        else:
-            self._out.filters.append(FilterSlot(mark, operator, [number]))
+        self._out.filters.append(FilterSlot(mark, operator, [number]))
         return True
 
     def _binds(self, mark: Mark, value: Mark) -> bool:
@@ -488,14 +507,12 @@ class _Parser:
             while self._peek(ahead).kind in ("comma", "or", "and"):
                 ahead += 1
             nxt = self._peek(ahead)
-            joined = [self._peek(i).kind for i in range(ahead)]
-            if not ahead or nxt.kind not in ("value", "text", "number") or nxt.kind == "number" != (first.kind == "number"):
+            if not ahead or nxt.kind not in ("value", "text", "number") or (nxt.kind == "number") != (first.kind == "number"):
                 return values
             if first.kind == "value" and nxt.kind == "value" and not _columns(first) & _columns(nxt):
                 return values
             if nxt.kind == "number" and self._peek(ahead + 1).kind == "mention":
                 return values
-            del joined
             self._at += ahead
             values.append(self._take())
 
@@ -505,10 +522,6 @@ class _Parser:
         if self._peek().kind == "mention" and self._binds(self._peek(), mark) and not _things(self._peek()):
             target = self._take()  # "the LAX destination": the column follows
         self._out.filters.append(FilterSlot(target, "not in" if self._negated else "in", values, self._preposition))
-        if self._preposition == "from":
-            self._out.hints.add("origin")
-        elif self._preposition == "to":
-            self._out.hints.add("dest")
         self._negated = False
         self._last = "filter"
         if self._out.projections or self._out.measures:
@@ -525,7 +538,6 @@ class _Parser:
         elif self._head and nxt.kind == "mention" and self._out.limit is None and not self._out.projections \
                 and any(one.kind == "super" for one in self._marks[self._at:]):
             self._out.limit = int(mark.value)
-            self._out.single = False
         else:
             self._out.left_over.append(mark)
 

@@ -19,7 +19,7 @@ from pluto_duck.workspace import Result
 MARGIN = 0.1
 """Readings whose costs differ by less are both possible: their results are compared."""
 MAX_COST = 0.8
-SURE_COST = 0.45
+SURE_COST = 0.38
 """Above it an answer carries a caveat, even when no single assumption was made."""
 
 
@@ -77,13 +77,14 @@ class BuiltinPlanner:
 
     def _refusal(self, question: str, marks: Sequence[Mark], out: Outline) -> Answer | None:
         unknown = [one.text for one in marks if one.kind == "unknown"]
-        if unknown:
-            return self._unknown(question, unknown)
         unsupported = [one for one in marks if one.kind == "unsupported"]
+        if unknown and not unsupported:
+            return self._unknown(question, unknown)
         if unsupported:
-            one = unsupported[0]
-            return self._decline(question, f"I do not understand '{one.text}' here: {one.value} are beyond this planner.",
-                                 [mark.text for mark in unsupported])
+            text = " ".join(f"I do not understand '{one.text}' here: {one.value} are beyond this planner."
+                            for one in {one.value: one for one in unsupported}.values())
+            text += f" I don't know {_quoted(unknown)} either." if unknown else ""
+            return self._decline(question, text, [*(one.text for one in unsupported), *unknown])
         if out.left_over:
             words = [one.text for one in out.left_over]
             return self._decline(question, f"I can't tell what {_quoted(words)} does in this question.", words)

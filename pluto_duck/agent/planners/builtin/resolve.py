@@ -10,7 +10,14 @@ from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Havin
 from pluto_duck.agent.planners.builtin.joins import Paths
 from pluto_duck.agent.planners.builtin.lexicon import DEST_WORDS, ORIGIN_WORDS
 from pluto_duck.agent.planners.builtin.marks import Mark
-from pluto_duck.agent.planners.builtin.outline import FilterSlot, MeasureSlot, OrderSlot, Outline, PeriodSlot, less_is_better
+from pluto_duck.agent.planners.builtin.outline import (
+    FilterSlot,
+    MeasureSlot,
+    OrderSlot,
+    Outline,
+    PeriodSlot,
+    less_is_better,
+)
 from pluto_duck.agent.planners.builtin.vocabulary import Reading
 from pluto_duck.catalog import Catalog, Column, Relation, Table
 from pluto_duck.catalog.model import is_date
@@ -18,6 +25,8 @@ from pluto_duck.catalog.words import singular, split
 
 MAX_COMBINATIONS = 500
 JOIN_COST = 0.12
+_GENERIC = {"name", "title", "type", "description", "code", "id", "status", "year", "date", "number", "address", "city"}
+"""Columns that many tables have: which table's is meant must follow from the rest."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,9 @@ class Impossible(Exception):
 def candidates(out: Outline, catalog: Catalog, *, limit: int = 8) -> list[Candidate]:
     marks = _marks(out, catalog)
     widths = [6, 4, 3, 2, 1]
-    options = [_options(one) for one in marks]
+    things = {id(one) for one in [*out.things, *(thing for _column, thing in out.bound)]} \
+        - {id(one) for one in [*out.projections, *out.groups]}
+    options = [_options(one, thing=id(one) in things) for one in marks]
     if any(not one for one in options):
         return []
     for width in widths:
@@ -88,10 +99,11 @@ def _events(catalog: Catalog) -> list[Reading]:
             and any(set(split(c.name)) & {"dest", "destination", "to"} for c in table.columns)]
 
 
-def _options(mark: Mark) -> list[Reading]:
+def _options(mark: Mark, *, thing: bool = False) -> list[Reading]:
     """For a value: one reading for each column that has it, the values joined by a line feed."""
     if mark.kind != "value":
-        return mark.readings
+        tables = [one for one in mark.readings if one.column is None]
+        return tables if thing and tables else mark.readings
     by_column: dict[tuple[str, str], Reading] = {}
     for one in mark.readings:
         assert one.column is not None
@@ -130,6 +142,9 @@ class _Build:
         having = [Having(self._measure(slot, counting=True), operator, value)  # type: ignore[arg-type]
                   for slot, operator, value in out.having]
         conditions = [self._condition(slot) for slot in out.filters]
+        equal = [(one.field.table.ref.key, one.field.column.name) for one in conditions if one.operator in ("=", "in")]
+        if len(set(equal)) < len(equal):
+            raise Impossible  # nothing is two things at once
         orders = [self._order(slot, measures) for slot in out.orders]
         grouping = bool(measures or having or any(isinstance(o.by, Measure) for o in orders))
         select = [field for mark in [*out.groups, *out.projections] if mark.kind == "mention"
@@ -160,6 +175,8 @@ class _Build:
                 raise Impossible
             if column.unique and (column.name == table.key or counting) and reading.via is None:
                 return Measure("count", table)
+            if column.role == "key" and not _says_id(slot.target, column):
+                self._cost += 0.2  # "customers" are the rows of customers, before the ids in some other table
             return Measure("count_distinct", table, column)
         if slot.function in ("sum", "avg") and (not column.numeric or column.role in ("key", "date")):
             raise Impossible
@@ -175,6 +192,8 @@ class _Build:
         if column is not None:
             if grouping and column.role == "measure" and not mark.text.lower().startswith(("name",)):
                 self._cost += 0.25
+            if column.role == "key" and reading.via is None and not _says_id(mark, column):
+                self._cost += 0.2  # "per customer" wants customers by name, not by number
             return [Field(table, column)]
         names = [name for name in (table.key, table.label) if name is not None]
         if grouping:
@@ -294,7 +313,7 @@ class _Build:
     def _hinted(self, slot: OrderSlot, measures: Sequence[Measure]) -> tuple[Measure | Field, Column | None]:
         assert isinstance(slot.by, tuple)
         target, hints = slot.by
-        if not hints and slot.direction in ("asc", "desc") or "#" in hints:
+        if (not hints and slot.direction in ("asc", "desc")) or "#" in hints:
             if len(measures) != 1:
                 if "#" in hints and not measures and len(self._out.things) == 1:
                     return Measure("count", self._reading(self._out.things[0]).table), None
@@ -328,7 +347,7 @@ class _Build:
     def _trees(self, counted: Sequence[Measure], select: Sequence[Field], conditions: Sequence[Condition],
                orders: Sequence[Order], things: Sequence[Table]) -> Iterator[tuple[Table, tuple[Relation, ...], bool]]:
         paths = Paths.of(self._catalog)
-        needed = {one.table.ref.key for one in [*counted, *select, *things]}
+        needed = {one.table.ref.key for one in [*counted, *select]} | {table.ref.key for table in things}
         needed |= {one.field.table.ref.key for one in conditions}
         needed |= {one.by.table.ref.key for one in orders}
         forced = [reading.via for reading in self._chosen.values() if reading.via is not None]
@@ -336,11 +355,13 @@ class _Build:
         if len(sure) > 1:
             return  # two sums over two tables would multiply each other
         own = {one.table.ref.key for one in counted} or {one.table.ref.key for one in select}
+        found = False
         for key in sorted(paths.roots, key=lambda k: (k not in own, k not in needed, k)):
-            if sure and key not in sure:
-                continue
+            if (sure and key not in sure) or (found and key not in own):
+                continue  # a bridge only where the thing itself does not lead everywhere
             for joins in paths.trees(key, sorted(needed), forced):
-                fanned = bool(own) and not own <= ({key} | {j.parent.key for j in joins}) or key not in own
+                fanned = (bool(own) and not own <= ({key} | {j.parent.key for j in joins})) or key not in own
+                found = True
                 yield self._catalog.table(key), joins, fanned
 
     def _finish(self, root: Table, joins: tuple[Relation, ...], fanned: bool, measures: Sequence[Measure],
@@ -350,9 +371,12 @@ class _Build:
         try:
             turn = {one: _rooted(one, root) for one in [
                 *measures, *(h.measure for h in having), *(o.by for o in orders if isinstance(o.by, Measure))]}
+            _check_groups(list(turn.values()), select, root)
         except Impossible:
             return
         grouping = bool(turn)
+        if having and not (out.groups or out.projections):
+            return  # a count of groups: needs a query inside a query
         reached = [root, *(self._catalog.table(one.parent) for one in joins)]
         limit, notes = self._limit(grouping)
         ordering = [Order(turn[o.by] if isinstance(o.by, Measure) else o.by, o.descending) for o in orders]
@@ -374,25 +398,44 @@ class _Build:
         out = self._out
         if out.limit is not None or not out.ranked:
             return out.limit, []
-        if any(mark.plural for mark in [*out.groups, *out.projections]):
+        if not out.single:
             return None, ["no number was given: all are ranked"]
         return 1, []
 
     def _readings_cost(self, root: Table, joins: tuple[Relation, ...]) -> float:
         cost = sum(1 - reading.strength for reading in self._chosen.values())
         cost += sum(JOIN_COST + 0.1 * (1 - join.confidence) for join in joins)
-        hints = {"origin": ORIGIN_WORDS, "dest": DEST_WORDS}
-        named = [set(split(join.child_column)) for join in joins]
-        named += [set(split(r.column.name)) for r in self._chosen.values() if r.column is not None]
         for hint in self._out.hints:
-            other = hints["dest" if hint == "origin" else "origin"]
-            if any(words & other and not words & hints[hint] for words in named):
-                cost += 0.3
-            if any(words & hints[hint] for words in named):
-                cost -= 0.02
+            cost += sum(_towards(hint, split(join.child_column)) for join in joins)
+        for slot in self._out.filters:
+            if slot.preposition in ("from", "to"):
+                reading = self._reading(slot.target or slot.values[0])
+                words = [word for join in joins if join.parent.key == reading.table.ref.key
+                         for word in split(join.child_column)]
+                words += split(reading.column.name) if reading.column is not None else ()
+                cost += _towards("origin" if slot.preposition == "from" else "dest", words)
         used = {root.ref.key} | {join.parent.key for join in joins}
         spoken = {r.table.ref.key for r in self._chosen.values()}
-        return cost + 0.1 * len(used - spoken)
+        for column, thing in self._out.bound:
+            if id(column) in self._chosen and id(thing) in self._chosen:
+                mine, its = self._reading(column), self._reading(thing)
+                if mine.table.ref != its.table.ref and mine.via is None:
+                    cost += 0.6
+        return cost + 0.1 * len(used - spoken) + 0.15 * self._strangers()
+
+    def _strangers(self) -> int:
+        """Columns of a table that nothing else in the question leads to: "name" after "carriers" is theirs."""
+        chosen = list(self._chosen.values())
+        strangers = 0
+        for one in chosen:
+            if one.column is None or one.via is not None or one.value or split(one.column.name)[-1] not in _GENERIC:
+                continue
+            near = {one.table.ref.key} | {r.child.key for r in self._catalog.relations if r.parent.key == one.table.ref.key
+                                          and any(o.column is not None and o.table.ref.key == r.child.key
+                                                  and o.column.name == r.child_column for o in chosen)}
+            others = {o.table.ref.key for o in chosen if o is not one}
+            strangers += bool(others) and not (near & others)
+        return strangers
 
     def _words(self) -> list[str]:
         notes = []
@@ -484,6 +527,30 @@ class _Build:
                         yield (Field(table, column, mark.value),), 0.15 * depth
 
 
+def _check_groups(measures: Sequence[Measure], select: Sequence[Field], root: Table) -> None:
+    """Counting what the rows are grouped by gives 1 in every group: that was not asked."""
+    for measure in measures:
+        if measure.function == "count_distinct" and any(
+                f.column == measure.column and f.table.ref == measure.table.ref for f in select):
+            raise Impossible
+        if measure.function == "count" and any(
+                f.column.name == root.key and f.table.ref == root.ref for f in select):
+            raise Impossible
+
+
+def _says_id(mark: Mark, column: Column) -> bool:
+    words = split(column.name)
+    return len(words) == 1 or singular(mark.text.lower().split()[-1]) in (words[-1], "id", "number", "code")
+
+
+def _towards(hint: str, words: Sequence[str]) -> float:
+    """What it costs that a column speaks of where things come from when the question says where they go."""
+    mine, other = (ORIGIN_WORDS, DEST_WORDS) if hint == "origin" else (DEST_WORDS, ORIGIN_WORDS)
+    if mine & set(words):
+        return -0.02
+    return 0.3 if other & set(words) else 0.0
+
+
 def _in(field: Field, operator: str, values: tuple[str | int | float, ...]) -> Condition:
     if len(values) == 1:
         return Condition(field, "=" if operator == "in" else "<>", values)
@@ -509,7 +576,7 @@ def _repeats(select: Sequence[Field], out: Outline) -> bool:
         return False
     column, table = select[0].column, select[0].table
     return column.role == "dimension" and column.name != table.label and not column.unique \
-        and column.distinct < 0.5 * table.rows
+        and column.distinct < 0.5 * table.rows and not out.things
 
 
 def _fits(column: Column, direction: str, hints: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Having, Measure, Order, Period
+from pluto_duck.catalog import Column
 
 _COMPARE = {"=": "is", "<>": "is not", "<": "is below", "<=": "is at most", ">": "is above", ">=": "is at least",
             "contains": "contains", "starts": "starts with", "ends": "ends with"}
@@ -73,7 +74,7 @@ def _period(period: Period) -> str:
     return f"{name} is {side} {period.first}"
 
 
-def _used(period: Period) -> Sequence[object]:
+def _used(period: Period) -> Sequence[Column]:
     days = [period.first, *([period.last] if period.last else [])]
     return [one for one in period.columns if one.part is None
             or any(getattr(day, one.part) is not None for day in days)] or period.columns

@@ -13,7 +13,12 @@ from pluto_duck.catalog.words import ID_WORDS, entity, singular, split
 
 Key = tuple[str, ...]
 _TAILS = ID_WORDS | {"name", "type", "title", "description", "desc", "date", "number", "amount", "value"}
-_SMALL = {"of", "the", "in", "for", "to", "and", "a", "per"}
+_RUN_TOGETHER = {"fname": ("first", "name"), "lname": ("last", "name"), "firstname": ("first", "name"),
+                 "lastname": ("last", "name"), "surname": ("last", "name"), "zipcode": ("zip", "code"),
+                 "postcode": ("post", "code"), "username": ("user", "name"), "birthdate": ("birth", "date"),
+                 "fullname": ("full", "name"), "dob": ("birth", "date"), "startdate": ("start", "date"),
+                 "enddate": ("end", "date"), "phonenumber": ("phone", "number")}
+_SMALL = {"of", "the", "a"}
 
 
 @dataclass(frozen=True)
@@ -72,22 +77,30 @@ class Vocabulary:
         if len(own) > 1:
             self._put(own[-1:], Reading(table, None, 0.8, "part of its name"))
             self._put(own[:1], Reading(table, None, 0.6, "part of its name"))
+        if table.label is not None and split(table.label)[-1] != "name":
+            label = table.column(table.label)
+            self._put((*own, "name"), Reading(table, label, 0.9, "by a synonym"))
+            self._put(("name",), Reading(table, label, 0.85, "by a synonym"))
         for column in table.columns:
             for words, strength, how in _names(column, own):
                 # A column called like its table is a number or code of it: the rows are meant before it.
                 self._put(words, Reading(table, column, strength - (0.15 if words == own else 0), how))
+                if words[:len(own)] != own and len(words) <= 3:
+                    self._put((*own, *words), Reading(table, column, 0.98 * strength, how))
 
     def _add_relation(self, relation: Relation) -> None:
         child, parent = self.catalog.table(relation.child), self.catalog.table(relation.parent)
         words = split(relation.child_column)
         bare = words[:-1] if len(words) > 1 and words[-1] in ID_WORDS else words
         own = entity(parent.ref.name)
+        if bare == own:
+            return  # the parent's own columns already answer to "customer name"
         for column in parent.columns:
             if column.name != relation.parent_column:
                 for name, strength, how in _names(column, own):
                     if name != bare:
                         self._put((*bare, *name), Reading(parent, column, strength - 0.03, how, relation))
-        if relation.child_column != relation.parent_column and bare != own:
+        if relation.child_column != relation.parent_column:
             self._put(bare, Reading(parent, None, 0.85, "by its role", relation))
         del child
 
@@ -120,7 +133,7 @@ class Vocabulary:
     def look_up(self, words: Sequence[str]) -> list[Reading]:
         """All readings of these words together; small words between them don't count."""
         content = [word for word in words if word not in _SMALL]
-        if not content or len(content) > 5:
+        if not content or len(content) > 5 or "and" in content or "or" in content:
             return []
         options = [self.alternatives(word)[:6] for word in content]
         found: dict[tuple[str, str, str], Reading] = {}
@@ -156,6 +169,11 @@ def _order(reading: Reading) -> tuple[float, str, str, str]:
 def _names(column: Column, own: Key) -> Iterable[tuple[Key, float, str]]:
     words = split(column.name)
     yield words, 1.0, ""
+    spelt = tuple(part for word in words for part in _RUN_TOGETHER.get(word, (word,)))
+    if spelt != words:
+        yield spelt, 1.0, ""
+        for tail in range(1, len(spelt) - 1):
+            yield spelt[tail:], 0.96, ""
     if len(words) > len(own) and words[:len(own)] == own:
         yield words[len(own):], 0.97, ""
     elif len(words) > 1 and words[0] == own[-1]:
