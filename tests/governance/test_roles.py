@@ -158,6 +158,18 @@ def test_a_database_attached_under_a_schemas_name_is_never_read(agent: Agent, at
     cursor.close()
 
 
+@pytest.mark.parametrize("schema", ["temp", "system", "workspace"])
+def test_a_schema_called_like_a_database_leads_nowhere_else(agent: Agent, schema: str) -> None:
+    try:
+        agent.owner(f"CREATE SCHEMA workspace.{schema}; CREATE TABLE workspace.{schema}.t AS SELECT 'granted' AS i")
+    except PlutoError:
+        return  # the engine itself refuses such a schema
+    agent.owner("CREATE TABLE t AS SELECT 'another' AS i")
+    agent.refresh()
+    assert outcome(agent, f"SELECT i FROM {schema}.t") in ("granted", "refused")
+    assert outcome(agent, f"SELECT i FROM {schema}.t JOIN {schema}.t u USING (i)") in ("granted", "refused")
+
+
 def test_the_cross_check_refuses_what_the_gate_did_not_see(agent: Agent) -> None:
     agent.owner("CREATE SCHEMA _pluto; CREATE TABLE _pluto.journal AS SELECT 1 AS secret; "
                 "CREATE TABLE t AS SELECT 1 AS i")
