@@ -189,13 +189,17 @@ class PrivatePostgres:
         if not _is_root() or _runs(installed / "bin" / "postgres", home):
             return installed / "bin"
         # The environment lies where nobody may not read, such as under root's home at 0700.
-        copy = home / "pginstall"
-        if not (copy / "bin" / "postgres").exists():
-            half = home / "pginstall.part"
+        copy = home / "programs"
+        if not copy.exists():
+            half = home / "programs.part"
             shutil.rmtree(half, ignore_errors=True)
-            shutil.copytree(installed, half, symlinks=True)
+            package = installed.parent
+            shutil.copytree(installed, half / package.name / installed.name, symlinks=True)
+            libraries = package.parent / f"{package.name}.libs"  # the programs look for them there
+            if libraries.exists():
+                shutil.copytree(libraries, half / libraries.name, symlinks=True)
             os.replace(half, copy)
-        return copy / "bin"
+        return copy / installed.parent.name / installed.name / "bin"
 
 
 def _installed() -> Path:

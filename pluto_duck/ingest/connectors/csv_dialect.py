@@ -14,7 +14,9 @@ from pluto_duck.errors import PlutoError, SourceError
 DELIMITERS = ",;\t|"
 HEAD_BYTES = 1 << 16
 
-_LINE = re.compile(r"CSV Error on Line: (\d+)\s*\nOriginal Line: ?(.*?)\n(.*?)(?:\n|$)", re.S)
+# A quoted value may hold line breaks, so the reason is known by its beginning only.
+_LINE = re.compile(r"CSV Error on Line: (\d+)\s*\nOriginal Line: ?(.*?)\n"
+                   r"((?:Expected Number|Error when|Value with|Invalid unicode|Maximum line|The CSV)[^\n]*)", re.S)
 _SHOWN = 80
 
 
@@ -76,6 +78,7 @@ def csv_problem(connection: Any, path: Path, said: str) -> SourceError:
         return SourceError(f"{path}, line {line}: the text is not UTF-8.",
                            hint=f"Convert it: iconv -f latin1 -t utf-8 {path.name} > new.csv",
                            file=str(path), line=line, reason=reason)
+    text = " ".join(text.split())
     shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
     column = re.search(r'converting column "(.*?)"', reason)
     hint = f"Mend the line, or load the column as text: --cast {column[1]}=VARCHAR" if column else "Mend the line."

@@ -1,0 +1,135 @@
+"""A load is one transaction: all of its tables, or what was there before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pluto_duck.errors import StatementError, UnknownName, UsageError
+from pluto_duck.ingest import ingest
+from pluto_duck.session import Session
+from pluto_duck.workspace import TableRef
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "files"
+    made.mkdir()
+    (made / "a.csv").write_text("id,name\n1,x\n2,y\n")
+    (made / "b.csv").write_text("id,name\n3,z\n")
+    return made
+
+
+def test_a_report_and_a_load_record_come_for_each_table(folder: Path, session: Session) -> None:
+    report = ingest(session, str(folder))
+    assert [(t.ref, t.source_name, t.rows) for t in report.tables] == [(TableRef("a"), "a", 2), (TableRef("b"), "b", 1)]
+    assert report.rows == 3
+    assert report.source == str(folder)
+    assert session.query("SELECT load_id, table_key, source, mode, rows FROM _pluto.loads ORDER BY 2").rows() == [
+        (report.load_id, "main.a", str(folder), "replace", 2), (report.load_id, "main.b", str(folder), "replace", 1)]
+
+
+def test_loading_again_replaces_and_moves_the_version(folder: Path, session: Session) -> None:
+    ingest(session, str(folder))
+    before = session.versions()["main.a"]
+    (folder / "a.csv").write_text("other\n7\n")
+    ingest(session, str(folder))
+    assert session.query("SELECT * FROM a").rows() == [(7,)]
+    assert session.versions()["main.a"] > before
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, SystemExit])
+def test_whatever_strikes_in_the_stream_leaves_every_table_as_it_was(
+        error: type[BaseException], folder: Path, session: Session) -> None:
+    ingest(session, str(folder))
+    (folder / "a.csv").write_text("id,name\n9,new\n")
+
+    def strike(table: str, rows: int) -> None:
+        if table == "b":
+            raise error("struck")
+
+    with pytest.raises(error):
+        ingest(session, str(folder), on_progress=strike)
+    assert session.query("SELECT * FROM a").rows() == [(1, "x"), (2, "y")]
+    assert session.query("SELECT count(*) FROM _pluto.loads").rows() == [(2,)]
+    ingest(session, str(folder))
+    assert session.query("SELECT * FROM a").rows() == [(9, "new")]
+
+
+def test_progress_tells_the_rows_so_far(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a\n" + "1\n" * 300_000)
+    seen: list[tuple[str, int]] = []
+    ingest(session, str(tmp_path / "t.csv"), on_progress=lambda table, rows: seen.append((table, rows)))
+    counts = [rows for _table, rows in seen]
+    assert counts == sorted(counts)
+    assert len(counts) > 1
+    assert seen[-1] == ("t", 300_000)
+
+
+def test_append_adds_rows_and_makes_the_table_when_there_is_none(folder: Path, session: Session) -> None:
+    ingest(session, str(folder / "a.csv"), into="raw.all", mode="append")
+    ingest(session, str(folder / "b.csv"), into="raw.all", mode="append")
+    assert session.query("SELECT * FROM raw.all ORDER BY id").rows() == [(1, "x"), (2, "y"), (3, "z")]
+
+
+def test_append_by_name_whatever_the_order_and_case(folder: Path, session: Session) -> None:
+    ingest(session, str(folder / "a.csv"))
+    (folder / "c.csv").write_text("NAME,Id\nq,5\n")
+    ingest(session, str(folder / "c.csv"), into="a", mode="append")
+    assert session.query("SELECT id, name FROM a WHERE id = 5").rows() == [(5, "q")]
+
+
+def test_append_with_other_columns_names_them(folder: Path, session: Session) -> None:
+    ingest(session, str(folder / "a.csv"))
+    (folder / "c.csv").write_text("id,nam,extra\n1,x,2\n")
+    with pytest.raises(UsageError, match="no column nam, extra and its column name does not come") as caught:
+        ingest(session, str(folder / "c.csv"), into="a", mode="append")
+    assert "Is nam the same as name?" in caught.value.hint
+    assert caught.value.facts["missing"] == ["name"]
+
+
+def test_append_widens_but_never_narrows(folder: Path, session: Session) -> None:
+    session.query("CREATE TABLE t (id HUGEINT, name VARCHAR)")
+    ingest(session, str(folder / "a.csv"), into="t", mode="append")
+    session.query("CREATE TABLE narrow (id SMALLINT, name VARCHAR)")
+    with pytest.raises(UsageError, match="id comes as BIGINT, but narrow holds it as SMALLINT") as caught:
+        ingest(session, str(folder / "a.csv"), into="narrow", mode="append")
+    assert "--cast id=" in caught.value.hint
+    ingest(session, str(folder / "a.csv"), into="narrow", mode="append", cast={"id": "SMALLINT"})
+    assert session.query("SELECT sum(id) FROM narrow").rows() == [(3,)]
+
+
+def test_append_that_breaks_a_key_keeps_the_old_rows(folder: Path, session: Session) -> None:
+    session.query("CREATE TABLE a (id BIGINT PRIMARY KEY, name VARCHAR)")
+    session.query("INSERT INTO a VALUES (2, 'old')")
+    with pytest.raises(StatementError, match=r"[Dd]uplicate key"):
+        ingest(session, str(folder / "a.csv"), mode="append")
+    assert session.query("SELECT * FROM a").rows() == [(2, "old")]
+
+
+def test_into_names_a_table_or_a_schema(folder: Path, session: Session) -> None:
+    assert ingest(session, str(folder), into="raw.*").tables[0].ref == TableRef("a", "raw")
+    assert ingest(session, str(folder / "a.csv"), into='raw."odd name"').tables[0].ref == TableRef("odd name", "raw")
+    with pytest.raises(UsageError, match="can't all go into") as caught:
+        ingest(session, str(folder), into="x")
+    assert "--into x.*" in caught.value.hint
+
+
+def test_what_can_not_be_asked_is_said(folder: Path, session: Session) -> None:
+    session.query("CREATE VIEW a AS SELECT 1 AS x")
+    with pytest.raises(UsageError, match="a is a view"):
+        ingest(session, str(folder))
+    with pytest.raises(UsageError, match="no mode 'merge'"):
+        ingest(session, str(folder), mode="merge")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="Nothing is left of the table b"):
+        ingest(session, str(folder), tables=["b"], skip=["id", "name"])
+    with pytest.raises(UnknownName, match='no column "nmae"') as caught:
+        ingest(session, str(folder), skip=["nmae"])
+    assert "name" in caught.value.hint
+    with pytest.raises(UsageError, match="No connector knows") as unknown:
+        ingest(session, "mongodb://u:geheim@h/x")
+    assert "geheim" not in str(unknown.value.to_dict())
+    with pytest.raises(UnknownName, match='no connector "fiel"') as caught:
+        ingest(session, str(folder), connector="fiel")
+    assert "file" in caught.value.hint
