@@ -16,8 +16,14 @@ MAX_QUESTION = 2_000
 """Characters; a longer text is no question, and every planner pays for its length."""
 
 
-def ask(session: Session, question: str, *, planner: str | Planner | None = None, history: Sequence[Answer] = (),
-        on_event: Callable[[Event], None] | None = None) -> Answer:
+def ask(
+    session: Session,
+    question: str,
+    *,
+    planner: str | Planner | None = None,
+    history: Sequence[Answer] = (),
+    on_event: Callable[[Event], None] | None = None,
+) -> Answer:
     """Answers in the words of `Answer.status`; a question that can't be answered is no error.
 
     `planner`: a name from the entry points, or a planner itself; None: the setting agent.planner.
@@ -27,8 +33,10 @@ def ask(session: Session, question: str, *, planner: str | Planner | None = None
     if not text:
         raise UsageError("The question is empty.", hint="Ask, for example: how many rows are in ...?")
     if len(text) > MAX_QUESTION:
-        raise UsageError(f"The question has {len(text)} characters; {MAX_QUESTION} is the most.",
-                         hint="Ask in a sentence or two.")
+        raise UsageError(
+            f"The question has {len(text)} characters; {MAX_QUESTION} is the most.",
+            hint="Ask in a sentence or two.",
+        )
     chosen = planner if planner is not None else str(session.settings["agent.planner"])
     worker: Planner = load("pluto_duck.planners", chosen)() if isinstance(chosen, str) else chosen
     emit = on_event or (lambda event: None)

@@ -16,7 +16,9 @@ from pluto_duck.workspace import TableRef
 class Catalog:
     """What one session can see, at one moment. Get it with `Catalog.of`; it does not change afterwards."""
 
-    def __init__(self, tables: tuple[Table, ...], relations: tuple[Relation, ...], versions: dict[str, int]) -> None:
+    def __init__(
+        self, tables: tuple[Table, ...], relations: tuple[Relation, ...], versions: dict[str, int]
+    ) -> None:
         self.tables = tables
         self.relations = relations
         self.versions = versions
@@ -80,7 +82,9 @@ def _table(session: Session, info: TableInfo, newest: int, old: Catalog | None) 
     version = info.version if info.kind == "table" else newest  # a view changes with what it reads
     if old is not None and info.ref.key in old._by_key:
         before = old._by_key[info.ref.key]
-        same = [(c.name, c.type, c.comment) for c in before.columns] == [(c.name, c.type, c.comment) for c in info.columns]
+        same = [(c.name, c.type, c.comment) for c in before.columns] == [
+            (c.name, c.type, c.comment) for c in info.columns
+        ]
         if before.version == version and same:
             return before
     try:

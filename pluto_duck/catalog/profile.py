@@ -14,11 +14,39 @@ SAMPLE_ROWS = 200_000
 """A profile reads at most so many rows: roles and ranges need no more, and a question must not wait."""
 
 _ISO_DATE = re.compile(r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d.*)?$")
-_PARTS: dict[str, Part] = {"year": "year", "yr": "year", "quarter": "quarter", "qtr": "quarter",
-                           "month": "month", "mon": "month", "day": "day"}
+_PARTS: dict[str, Part] = {
+    "year": "year",
+    "yr": "year",
+    "quarter": "quarter",
+    "qtr": "quarter",
+    "month": "month",
+    "mon": "month",
+    "day": "day",
+}
 _RANGES = {"year": (1000, 2999), "quarter": (1, 4), "month": (1, 12), "day": (1, 31)}
-_NOT_MEASURED = {"lat", "latitude", "lon", "long", "longitude", "zip", "postal", "postcode", "phone", "tz", "hour",
-                 "minute", "second", "week", "weekday", "flight", "version", "year", "month", "day", "quarter"}
+_NOT_MEASURED = {
+    "lat",
+    "latitude",
+    "lon",
+    "long",
+    "longitude",
+    "zip",
+    "postal",
+    "postcode",
+    "phone",
+    "tz",
+    "hour",
+    "minute",
+    "second",
+    "week",
+    "weekday",
+    "flight",
+    "version",
+    "year",
+    "month",
+    "day",
+    "quarter",
+}
 _LABELS = ("name", "title", "label", "fullname", "full name", "display name")
 
 
@@ -27,16 +55,24 @@ def profile(session: Session, info: TableInfo, version: int) -> Table:
     plain = [column for column in info.columns if _comparable(column.type)]
     rows, facts = _facts(session, info, plain)
     unique, dates = _exact(session, info, plain, facts, rows)
-    columns = tuple(_column(column, facts.get(column.name), rows, info, column.name in unique, column.name in dates)
-                    for column in info.columns)
-    return Table(info.ref, info.kind, columns, rows, _key(info, columns), _label(info, columns), info.comment, version)
+    columns = tuple(
+        _column(column, facts.get(column.name), rows, info, column.name in unique, column.name in dates)
+        for column in info.columns
+    )
+    return Table(
+        info.ref, info.kind, columns, rows, _key(info, columns), _label(info, columns), info.comment, version
+    )
 
 
 def _comparable(type_text: str) -> bool:
-    return not type_text.endswith("]") and not type_text.startswith(("STRUCT", "MAP", "UNION", "BLOB", "JSON", "BIT"))
+    return not type_text.endswith("]") and not type_text.startswith(
+        ("STRUCT", "MAP", "UNION", "BLOB", "JSON", "BIT")
+    )
 
 
-def _facts(session: Session, info: TableInfo, plain: list[ColumnInfo]) -> tuple[int, dict[str, tuple[int, int, Any, Any]]]:
+def _facts(
+    session: Session, info: TableInfo, plain: list[ColumnInfo]
+) -> tuple[int, dict[str, tuple[int, int, Any, Any]]]:
     picks = ["count(*)"]
     for column in plain:
         name = quote(column.name)
@@ -44,11 +80,16 @@ def _facts(session: Session, info: TableInfo, plain: list[ColumnInfo]) -> tuple[
     counted = session.query(f"SELECT count(*) FROM {info.ref.sql}", read_only=True).scalar()
     source = info.ref.sql if counted <= SAMPLE_ROWS else f"(SELECT * FROM {info.ref.sql} LIMIT {SAMPLE_ROWS})"
     row = session.query(f"SELECT {', '.join(picks)} FROM {source}", read_only=True).rows()[0]
-    return int(counted), {column.name: row[1 + 4 * i:5 + 4 * i] for i, column in enumerate(plain)}
+    return int(counted), {column.name: row[1 + 4 * i : 5 + 4 * i] for i, column in enumerate(plain)}
 
 
-def _exact(session: Session, info: TableInfo, plain: list[ColumnInfo], facts: dict[str, tuple[int, int, Any, Any]],
-           rows: int) -> tuple[set[str], set[str]]:
+def _exact(
+    session: Session,
+    info: TableInfo,
+    plain: list[ColumnInfo],
+    facts: dict[str, tuple[int, int, Any, Any]],
+    rows: int,
+) -> tuple[set[str], set[str]]:
     """The columns that are unique, and the text columns that hold nothing but ISO dates: estimates and
     the two ends of a column are not enough for that."""
     declared = {names[0] for names in (info.primary_key, *info.unique) if len(names) == 1}
@@ -57,25 +98,50 @@ def _exact(session: Session, info: TableInfo, plain: list[ColumnInfo], facts: di
     for column in plain:
         distinct, filled, low, high = facts[column.name]
         name = quote(column.name)
-        if sampled and filled == sampled and distinct >= 0.7 * sampled and column.name not in declared \
-                and (is_integer(column.type) or column.type.startswith(("VARCHAR", "UUID"))):
+        if (
+            sampled
+            and filled == sampled
+            and distinct >= 0.7 * sampled
+            and column.name not in declared
+            and (is_integer(column.type) or column.type.startswith(("VARCHAR", "UUID")))
+        ):
             tests.append(("unique", column.name, f"count(DISTINCT {name}) = count(*)"))
         if column.type == "VARCHAR" and filled and _ISO_DATE.match(low) and _ISO_DATE.match(high):
             tests.append(("date", column.name, f"count(try_cast({name} AS TIMESTAMP)) = count({name})"))
     if not tests:
         return declared, set()
-    row = session.query(f"SELECT {', '.join(test[2] for test in tests)} FROM {info.ref.sql}", read_only=True).rows()[0]
+    row = session.query(
+        f"SELECT {', '.join(test[2] for test in tests)} FROM {info.ref.sql}", read_only=True
+    ).rows()[0]
     held = {test[:2] for test, holds in zip(tests, row, strict=True) if holds}
-    return (declared | {name for kind, name in held if kind == "unique"},
-            {name for kind, name in held if kind == "date"})
+    return (
+        declared | {name for kind, name in held if kind == "unique"},
+        {name for kind, name in held if kind == "date"},
+    )
 
 
-def _column(info: ColumnInfo, facts: tuple[int, int, Any, Any] | None, rows: int, table: TableInfo,
-            unique: bool, text_date: bool) -> Column:
+def _column(
+    info: ColumnInfo,
+    facts: tuple[int, int, Any, Any] | None,
+    rows: int,
+    table: TableInfo,
+    unique: bool,
+    text_date: bool,
+) -> Column:
     distinct, filled, low, high = facts or (0, 0, None, None)
     part = _part(info, low, high)
-    return Column(info.name, info.type, _role(info, table, part, unique, text_date, distinct, filled),
-                  info.comment, distinct, unique, low, high, part, text_date)
+    return Column(
+        info.name,
+        info.type,
+        _role(info, table, part, unique, text_date, distinct, filled),
+        info.comment,
+        distinct,
+        unique,
+        low,
+        high,
+        part,
+        text_date,
+    )
 
 
 def _part(info: ColumnInfo, low: Any, high: Any) -> Part | None:
@@ -87,17 +153,30 @@ def _part(info: ColumnInfo, low: Any, high: Any) -> Part | None:
     return part if least <= low and high <= most else None
 
 
-def _role(info: ColumnInfo, table: TableInfo, part: Part | None, unique: bool, text_date: bool,
-          distinct: int, filled: int) -> ColumnRole:
+def _role(
+    info: ColumnInfo,
+    table: TableInfo,
+    part: Part | None,
+    unique: bool,
+    text_date: bool,
+    distinct: int,
+    filled: int,
+) -> ColumnRole:
     words = split(info.name)
     linked = {name for key in table.foreign_keys for name in key.columns} | set(table.primary_key)
     if info.type == "BOOLEAN":
         return "boolean"
     if is_date(info.type) or text_date or part:
         return "date"
-    if info.name in linked or info.type == "UUID" or words[-1] in ID_WORDS or (
-            info.name.lower().endswith("id") and is_integer(info.type)):
-        return "key" if unique or info.name in linked or words[-1] not in {"code", "no", "num"} else "dimension"
+    if (
+        info.name in linked
+        or info.type == "UUID"
+        or words[-1] in ID_WORDS
+        or (info.name.lower().endswith("id") and is_integer(info.type))
+    ):
+        return (
+            "key" if unique or info.name in linked or words[-1] not in {"code", "no", "num"} else "dimension"
+        )
     if is_numeric(info.type):
         return "dimension" if words[-1] in _NOT_MEASURED else "measure"
     if info.type.startswith(("VARCHAR", "ENUM")):

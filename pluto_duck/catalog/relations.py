@@ -30,35 +30,54 @@ class Guess:
 
     @property
     def cache_key(self) -> tuple[str, int, str, str, int, str]:
-        return (self.child.ref.key, self.child.version, self.child_column,
-                self.parent.ref.key, self.parent.version, self.parent_column)
+        return (
+            self.child.ref.key,
+            self.child.version,
+            self.child_column,
+            self.parent.ref.key,
+            self.parent.version,
+            self.parent_column,
+        )
 
 
 Tested = dict[tuple[str, int, str, str, int, str], tuple[int, int]]
 
 
 def declared(infos: Iterable[TableInfo]) -> list[Relation]:
-    return [Relation(info.ref, key.columns[0], key.table, (key.referenced or (key.columns[0],))[0], True, 1.0)
-            for info in infos for key in info.foreign_keys if len(key.columns) == 1]
+    return [
+        Relation(info.ref, key.columns[0], key.table, (key.referenced or (key.columns[0],))[0], True, 1.0)
+        for info in infos
+        for key in info.foreign_keys
+        if len(key.columns) == 1
+    ]
 
 
-def inferred(session: Session, tables: Sequence[Table], known: Sequence[Relation], tested: Tested) -> list[Relation]:
+def inferred(
+    session: Session, tables: Sequence[Table], known: Sequence[Relation], tested: Tested
+) -> list[Relation]:
     """`tested` remembers what was counted, by the versions of both tables; it is filled here."""
     taken = {(one.child.key, one.child_column) for one in known}
     guesses = [guess for guess in _guesses(tables) if (guess.child.ref.key, guess.child_column) not in taken]
     fresh = [guess for guess in guesses if guess.cache_key not in tested]
     for start in range(0, len(fresh), BATCH):
-        _count(session, fresh[start:start + BATCH], tested)
+        _count(session, fresh[start : start + BATCH], tested)
     best: dict[tuple[str, str, str], Relation] = {}
     strong = {(g.child.ref.key, g.child_column) for g in guesses if g.confidence > 0.8 and _holds(g, tested)}
     for guess in guesses:
-        if not _holds(guess, tested) or (guess.confidence < 0.8
-                                         and (guess.child.ref.key, guess.child_column) in strong):
+        if not _holds(guess, tested) or (
+            guess.confidence < 0.8 and (guess.child.ref.key, guess.child_column) in strong
+        ):
             continue
         at = (guess.child.ref.key, guess.child_column, guess.parent.ref.key)
         if at not in best or best[at].confidence < guess.confidence:
-            best[at] = Relation(guess.child.ref, guess.child_column, guess.parent.ref, guess.parent_column,
-                                False, guess.confidence)
+            best[at] = Relation(
+                guess.child.ref,
+                guess.child_column,
+                guess.parent.ref,
+                guess.parent_column,
+                False,
+                guess.confidence,
+            )
     return list(best.values())
 
 
@@ -74,7 +93,8 @@ def _count(session: Session, guesses: Sequence[Guess], tested: Tested) -> None:
         parts.append(
             f"SELECT {number} AS number, count(*) AS tried, count(p.v) AS found FROM (SELECT DISTINCT {child} AS v "
             f"FROM {guess.child.ref.sql} WHERE {child} IS NOT NULL LIMIT {PROBE_VALUES}) AS c "
-            f"LEFT JOIN (SELECT {parent} AS v FROM {guess.parent.ref.sql}) AS p ON c.v = p.v")
+            f"LEFT JOIN (SELECT {parent} AS v FROM {guess.parent.ref.sql}) AS p ON c.v = p.v"
+        )
     for number, tried, found in session.query(" UNION ALL ".join(parts), read_only=True).rows():
         tested[guesses[number].cache_key] = (tried, found)
 
@@ -111,7 +131,7 @@ def _guess(child: Table, column: Column, parent: Table, target: Column) -> Guess
         return guess(0.95, 0.9)
     if is_key and words == own and not (column.unique and column.role != "key"):
         return guess(0.9, 0.9)
-    if is_key and len(words) > len(own) and bare[-len(own):] == own and words != bare:
+    if is_key and len(words) > len(own) and bare[-len(own) :] == own and words != bare:
         return guess(0.85, 0.98)
     if target.name == parent.label and words == own:
         return guess(0.85, 0.9)
@@ -122,8 +142,12 @@ def _guess(child: Table, column: Column, parent: Table, target: Column) -> Guess
 
 
 def _code(column: Column) -> bool:
-    return all(isinstance(end, str) and len(end) <= 12 and " " not in end for end in (column.low, column.high))
+    return all(
+        isinstance(end, str) and len(end) <= 12 and " " not in end for end in (column.low, column.high)
+    )
 
 
 def _within(child: Column, parent: Column) -> bool:
-    return bool(parent.low <= child.low and child.high <= parent.high and child.distinct <= 1.1 * parent.distinct)
+    return bool(
+        parent.low <= child.low and child.high <= parent.high and child.distinct <= 1.1 * parent.distinct
+    )

@@ -46,8 +46,11 @@ def read_values(session: Session, table: Table) -> TableValues:
     found = TableValues(table.version, [], [c for c in texts if c not in small])
     if not small:
         return found
-    parts = [f"(SELECT DISTINCT {number} AS number, CAST({quote(name)} AS VARCHAR) AS value FROM {table.ref.sql} "
-             f"WHERE {quote(name)} IS NOT NULL LIMIT {MAX_VALUES + 1})" for number, name in enumerate(small)]
+    parts = [
+        f"(SELECT DISTINCT {number} AS number, CAST({quote(name)} AS VARCHAR) AS value FROM {table.ref.sql} "
+        f"WHERE {quote(name)} IS NOT NULL LIMIT {MAX_VALUES + 1})"
+        for number, name in enumerate(small)
+    ]
     by_column: dict[int, list[str]] = {}
     for number, value in session.query(" UNION ALL ".join(parts), read_only=True).rows():
         by_column.setdefault(number, []).append(value)
@@ -55,7 +58,9 @@ def read_values(session: Session, table: Table) -> TableValues:
         if len(values) > MAX_VALUES:
             found.large.append(small[number])
         else:
-            found.values += [Value(table.ref, small[number], v) for v in sorted(values) if len(v) <= MAX_LENGTH]
+            found.values += [
+                Value(table.ref, small[number], v) for v in sorted(values) if len(v) <= MAX_LENGTH
+            ]
     return found
 
 

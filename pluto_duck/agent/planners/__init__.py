@@ -28,8 +28,9 @@ class Context:
         """Read-only, through the Gate, within agent.timeout_s and agent.max_rows. Raises PlutoError."""
         settings = self.session.settings
         self.emit(Event("tool", "start", "run_sql", {"sql": sql}))
-        result = self.session.query(sql, read_only=True, timeout_s=settings["agent.timeout_s"],
-                                    max_rows=settings["agent.max_rows"])
+        result = self.session.query(
+            sql, read_only=True, timeout_s=settings["agent.timeout_s"], max_rows=settings["agent.max_rows"]
+        )
         self.emit(Event("tool", "end", "run_sql", {"rows": result.row_count, "truncated": result.truncated}))
         return result
 

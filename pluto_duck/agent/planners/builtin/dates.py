@@ -7,11 +7,41 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MONTHS = {name: number for number, names in enumerate(
-    ("january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul", "august aug",
-     "september sep sept", "october oct", "november nov", "december dec"), 1) for name in names.split()}
-MONTH_NAMES = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-               "November", "December")
+MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "january jan",
+            "february feb",
+            "march mar",
+            "april apr",
+            "may",
+            "june jun",
+            "july jul",
+            "august aug",
+            "september sep sept",
+            "october oct",
+            "november nov",
+            "december dec",
+        ),
+        1,
+    )
+    for name in names.split()
+}
+MONTH_NAMES = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 _QUARTERS = {"q1": 1, "q2": 2, "q3": 3, "q4": 4}
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
 _ISO = re.compile(r"^(\d{4})-(\d\d)(?:-(\d\d))?$")
@@ -44,7 +74,9 @@ class Day:
         return datetime.date(total // 12, total % 12 + 1, 1)
 
     def __str__(self) -> str:
-        name = MONTH_NAMES[self.month - 1] if self.month else f"quarter {self.quarter}" if self.quarter else ""
+        name = (
+            MONTH_NAMES[self.month - 1] if self.month else f"quarter {self.quarter}" if self.quarter else ""
+        )
         parts = [str(self.day) if self.day else "", name, str(self.year) if self.year else ""]
         return " ".join(part for part in parts if part)
 

@@ -15,12 +15,14 @@ from pluto_duck.workspace.tableref import DEFAULT_SCHEMA
 
 _PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
 _RESERVED_WORDS = (
-    "all analyse analyze and anti any array as asc asof asymmetric both case cast check collate column constraint create "
-    "cross default deferrable desc describe distinct do else end except false fetch for foreign from full glob grant "
-    "group having ilike in initially inner intersect into is isnull join lambda lateral leading left like limit map "
-    "natural not notnull null offset on only or order outer overlaps pivot placing positional primary qualify references "
-    "returning right select semi show similar some struct summarize symmetric table tablesample then to trailing true "
-    "try_cast union unique unpivot using variadic verbose when where window with")
+    "all analyse analyze and anti any array as asc asof asymmetric both case cast check collate column "
+    "constraint create cross default deferrable desc describe distinct do else end except false fetch for "
+    "foreign from full glob grant group having ilike in initially inner intersect into is isnull join "
+    "lambda lateral leading left like limit map natural not notnull null offset on only or order outer "
+    "overlaps pivot placing positional primary qualify references returning right select semi show "
+    "similar some struct summarize symmetric table tablesample then to trailing true try_cast union "
+    "unique unpivot using variadic verbose when where window with "
+)
 _RESERVED = frozenset(_RESERVED_WORDS.split())
 
 
@@ -33,7 +35,10 @@ def tree(form: Form) -> exp.Select:
     names = _Names(form)
     query = exp.select().from_(names.table(form.root))
     for join in form.joins:
-        on = exp.EQ(this=names.at(join.child.key, join.child_column), expression=names.at(join.parent.key, join.parent_column))
+        on = exp.EQ(
+            this=names.at(join.child.key, join.child_column),
+            expression=names.at(join.parent.key, join.parent_column),
+        )
         query = query.join(names.reference(join.parent.key), on=on, join_type="inner")
     conditions = [_condition(one, names) for one in form.conditions]
     conditions += [part for one in form.periods for part in _period(one, names)]
@@ -45,7 +50,9 @@ def tree(form: Form) -> exp.Select:
 def _shaped(query: exp.Select, form: Form, names: _Names) -> exp.Select:
     used: set[str] = set()
     if form.rows:
-        query = query.select(exp.Column(this=exp.Star(), table=names.alias(form.root)) if form.joins else exp.Star())
+        query = query.select(
+            exp.Column(this=exp.Star(), table=names.alias(form.root)) if form.joins else exp.Star()
+        )
     for field in form.select:
         query = query.select(_aliased(_field(field, names), _field_name(field, used), field))
     extra = [one.by for one in form.order if isinstance(one.by, Measure) and one.by not in form.measures]
@@ -107,7 +114,9 @@ def _field(field: Field, names: _Names) -> Any:
     column = names.column(field.table, field.column)
     if field.grain is None:
         return column
-    cut = exp.Anonymous(this="date_trunc", expressions=[exp.Literal.string(field.grain), _dated(column, field.column)])
+    cut = exp.Anonymous(
+        this="date_trunc", expressions=[exp.Literal.string(field.grain), _dated(column, field.column)]
+    )
     return exp.cast(cut, "DATE", dialect="duckdb")
 
 
@@ -188,8 +197,13 @@ def _on_parts(day: Day, parts: dict[Any, exp.Column]) -> list[Any]:
         if "quarter" in parts:
             found.append(exp.EQ(this=parts["quarter"], expression=exp.Literal.number(day.quarter)))
         else:
-            found.append(exp.Between(this=parts["month"], low=exp.Literal.number(3 * day.quarter - 2),
-                                     high=exp.Literal.number(3 * day.quarter)))
+            found.append(
+                exp.Between(
+                    this=parts["month"],
+                    low=exp.Literal.number(3 * day.quarter - 2),
+                    high=exp.Literal.number(3 * day.quarter),
+                )
+            )
     return found
 
 
@@ -205,7 +219,10 @@ def _on_date(period: Period, column: exp.Expression) -> list[Any]:
         return found
 
     def compare(kind: type[exp.Binary], day: datetime.date) -> Any:
-        return kind(this=column.copy(), expression=exp.cast(exp.Literal.string(day.isoformat()), "DATE", dialect="duckdb"))
+        return kind(
+            this=column.copy(),
+            expression=exp.cast(exp.Literal.string(day.isoformat()), "DATE", dialect="duckdb"),
+        )
 
     if period.side == "since":
         return [compare(exp.GTE, first.first())]
@@ -237,7 +254,9 @@ def _measure_name(measure: Measure, used: set[str]) -> exp.Identifier:
         name = measure.table.ref.name.lower()
     else:
         assert measure.column is not None
-        prefix = {"count_distinct": "distinct", "sum": "total", "avg": "average"}.get(measure.function, measure.function)
+        prefix = {"count_distinct": "distinct", "sum": "total", "avg": "average"}.get(
+            measure.function, measure.function
+        )
         name = f"{prefix}_{measure.column.name}"
     name = name if name not in used else f"number_of_{name}"
     used.add(name)

@@ -83,5 +83,6 @@ class Form:
 
     @property
     def grouped(self) -> bool:
-        return bool(self.select) and bool(self.measures or self.having or any(
-            isinstance(one.by, Measure) for one in self.order))
+        return bool(self.select) and bool(
+            self.measures or self.having or any(isinstance(one.by, Measure) for one in self.order)
+        )

@@ -48,7 +48,9 @@ class Paths:
             level = [(key, path) for key, paths in fresh.items() for path in paths]
         return found
 
-    def trees(self, root: str, needed: Sequence[str], forced: Sequence[Relation]) -> Iterator[tuple[Relation, ...]]:
+    def trees(
+        self, root: str, needed: Sequence[str], forced: Sequence[Relation]
+    ) -> Iterator[tuple[Relation, ...]]:
         """The join lists that bring every needed table to `root`, with the forced relations among them."""
         reach = self.start(root)
         if any(key not in reach for key in needed):

@@ -17,8 +17,8 @@ def _put(kind: str, value: Any, *phrases: str) -> None:
         PHRASES[phrase] = (kind, value)
 
 
-_put("count", None, "how many", "number of", "the number of", "total number of", "count", "count of", "count the",
-     "how many different", "amount of times", "number of times")
+_put("count", None, "how many", "number of", "the number of", "total number of", "count", "count of",
+     "count the", "how many different", "amount of times", "number of times")
 _put("sum", None, "how much")
 _put("agg", "avg", "average", "avg", "mean", "average of")
 _put("agg", "sum", "total", "sum", "sum of", "combined", "overall")
@@ -27,49 +27,71 @@ _put("agg", "min", "minimum", "min")
 _put("distinct", None, "distinct", "different", "unique")
 _put("top", "desc", "top", "first")
 _put("top", "asc", "bottom")
-_put("group", None, "per", "for each", "for every", "in each", "at each", "of each", "on each", "by each", "each",
-     "every", "grouped by", "group by", "broken down by", "from each", "to each", "with each",
+_put("group", None, "per", "for each", "for every", "in each", "at each", "of each", "on each", "by each",
+     "each", "every", "grouped by", "group by", "broken down by", "from each", "to each", "with each",
      "in every", "of every", "split by")
 _put("by", None, "by")
-_put("order", None, "ordered by", "sorted by", "order by", "sort by", "ranked by", "in order of", "ordered", "sorted",
-     "order them by", "sort them by", "arranged by", "listed by")
-_put("dir", "asc", "ascending", "in ascending order", "ascending order", "alphabetically", "in alphabetical order",
-     "alphabetical order", "in ascending alphabetical order", "from lowest to highest", "from smallest to largest",
-     "from oldest to newest", "in ascending order of", "alphabetical", "in increasing order", "from low to high",
-     "increasing")
-_put("dir", "desc", "descending", "in descending order", "descending order", "from highest to lowest", "decreasing",
-     "from largest to smallest", "in decreasing order", "in descending order of", "from high to low",
-     "from newest to oldest", "from most to least")
-_put("cmp", ">", "more than", "greater than", "larger than", "higher than", "bigger than", "over", "above", "exceeding",
-     "longer than", "older than", "exceeds", "exceed", "heavier than", "taller than", ">", "bigger", "beyond")
-_put("cmp", ">=", "at least", "no less than", "not less than", "greater than or equal to", ">=", "minimum of",
-     "a minimum of")
+_put("order", None, "ordered by", "sorted by", "order by", "sort by", "ranked by", "in order of", "ordered",
+     "sorted", "order them by", "sort them by", "arranged by", "listed by")
+_put("dir", "asc", "ascending", "in ascending order", "ascending order", "alphabetically",
+     "in alphabetical order", "alphabetical order", "in ascending alphabetical order",
+     "from lowest to highest", "from smallest to largest", "from oldest to newest",
+     "in ascending order of", "alphabetical", "in increasing order", "from low to high", "increasing")
+_put("dir", "desc", "descending", "in descending order", "descending order", "from highest to lowest",
+     "decreasing", "from largest to smallest", "in decreasing order", "in descending order of",
+     "from high to low", "from newest to oldest", "from most to least")
+_put("cmp", ">", "more than", "greater than", "larger than", "higher than", "bigger than", "over", "above",
+     "exceeding", "longer than", "older than", "exceeds", "exceed", "heavier than", "taller than", ">",
+     "bigger", "beyond")
+_put("cmp", ">=", "at least", "no less than", "not less than", "greater than or equal to", ">=",
+     "minimum of", "a minimum of")
 _put("cmp", "<", "less than", "fewer than", "smaller than", "lower than", "below", "under", "shorter than",
      "younger than", "lighter than", "cheaper than", "<")
-_put("cmp", "<=", "at most", "no more than", "not more than", "less than or equal to", "<=", "up to", "maximum of",
-     "a maximum of")
+_put("cmp", "<=", "at most", "no more than", "not more than", "less than or equal to", "<=", "up to",
+     "maximum of", "a maximum of")
 _put("cmp", "=", "equal to", "equals", "equal", "=", "exactly", "is exactly")
 _put("like", "contains", "contains", "contain", "containing", "including the word", "with the substring",
      "has the substring", "include", "includes", "including", "contains the word", "contain the word",
      "containing the word", "with the word")
-_put("like", "starts", "starts with", "start with", "starting with", "begins with", "begin with", "beginning with",
-     "starts with the letter", "start with the letter", "starting with the letter")
+_put("like", "starts", "starts with", "start with", "starting with", "begins with", "begin with",
+     "beginning with", "starts with the letter", "start with the letter", "starting with the letter")
 _put("like", "ends", "ends with", "end with", "ending with", "ending in")
 _put("between", None, "between", "ranging from")
-_put("ormore", ">=", "or more", "or greater", "or higher", "or above", "or over", "or larger", "or older", "and above")
-_put("ormore", "<=", "or fewer", "or less", "or lower", "or below", "or under", "or smaller", "or younger", "and below")
+_put("ormore", ">=", "or more", "or greater", "or higher", "or above", "or over", "or larger", "or older",
+     "and above")
+_put("ormore", "<=", "or fewer", "or less", "or lower", "or below", "or under", "or smaller", "or younger",
+     "and below")
 _put("and", None, "and", "&", "as well as", "along with", "and also", "together with", "plus", "and the")
 _put("or", None, "or")
 _put("not", None, "not", "is not", "are not", "other than", "except", "except for", "excluding", "was not",
      "were not", "isn't", "aren't", "apart from", "does not equal", "is not equal to", "not equal to")
-_put("show", None, "show", "show me", "list", "list all", "list the", "give", "give me", "tell me", "find", "display",
-     "return", "what is", "what are", "what's", "which", "what", "what was", "what were", "get", "show all", "print",
-     "please show", "which are", "which is", "give the", "report", "find out", "present", "fetch", "retrieve",
-     "tell", "provide", "what kind of", "what kinds of", "compute", "calculate", "find all", "return all")
+_put("show", None, "show", "show me", "list", "list all", "list the", "give", "give me", "tell me", "find",
+     "display", "return", "what is", "what are", "what's", "which", "what", "what was", "what were",
+     "get", "show all", "print", "please show", "which are", "which is", "give the", "report",
+     "find out", "present", "fetch", "retrieve", "tell", "provide", "what kind of", "what kinds of",
+     "compute", "calculate", "find all", "return all")
 _put("where", None, "where", "with", "whose", "that", "who", "having", "that have", "which have", "that has",
      "who have", "who has", "when", "for which", "if", "have", "has", "had")
-for _prep in ("of", "in", "for", "on", "at", "during", "within", "among", "from", "to", "into", "through", "departing",
-              "via", "out of", "leaving", "arriving", "towards"):
+for _prep in (
+    "of",
+    "in",
+    "for",
+    "on",
+    "at",
+    "during",
+    "within",
+    "among",
+    "from",
+    "to",
+    "into",
+    "through",
+    "departing",
+    "via",
+    "out of",
+    "leaving",
+    "arriving",
+    "towards",
+):
     _put("prep", _prep, _prep)
 _put("prep", "from", "departing from", "leaving from", "out of")
 _put("prep", "to", "bound for", "arriving at", "heading to", "going to", "arriving in")
@@ -84,38 +106,82 @@ SUPERLATIVES: dict[str, tuple[str, tuple[str, ...]]] = {
     "oldest": ("age", ()), "youngest": ("youth", ()), "newest": ("late", ()), "latest": ("late", ()),
     "earliest": ("early", ()), "most recent": ("late", ()), "least recent": ("early", ()),
     "tallest": ("desc", ("height",)), "heaviest": ("desc", ("weight",)), "lightest": ("asc", ("weight",)),
-    "fastest": ("desc", ("speed",)), "slowest": ("asc", ("speed",)), "cheapest": ("asc", ("price", "cost", "fee")),
-    "most expensive": ("desc", ("price", "cost", "fee")), "least expensive": ("asc", ("price", "cost", "fee")),
-    "richest": ("desc", ("income", "salary", "wealth")), "most populous": ("desc", ("population",)),
-    "deepest": ("desc", ("depth",)), "widest": ("desc", ("width",)), "busiest": ("desc", ("#",)),
-    "most common": ("desc", ("#",)), "most frequent": ("desc", ("#",)), "least common": ("asc", ("#",)),
-    "most popular": ("desc", ("#",)), "most frequently": ("desc", ("#",)), "least frequent": ("asc", ("#",)),
+    "fastest": ("desc", ("speed",)), "slowest": ("asc", ("speed",)), "cheapest": ("asc",
+    ("price", "cost", "fee")), "most expensive": ("desc", ("price", "cost", "fee")),
+    "least expensive": ("asc", ("price", "cost", "fee")), "richest": ("desc",
+    ("income", "salary", "wealth")), "most populous": ("desc", ("population",)), "deepest": ("desc",
+    ("depth",)), "widest": ("desc", ("width",)), "busiest": ("desc", ("#",)), "most common": ("desc",
+    ("#",)), "most frequent": ("desc", ("#",)), "least common": ("asc", ("#",)), "most popular": ("desc",
+    ("#",)), "most frequently": ("desc", ("#",)), "least frequent": ("asc", ("#",)),
     "least popular": ("asc", ("#",)),
 }
-DELAY_LIKE = {"delay", "latency", "error", "defect", "complaint", "cost", "loss", "lateness", "churn", "failure", "wait",
-              "cancellation", "return", "debt", "overdue", "downtime", "bug", "incident", "fault", "risk"}
+DELAY_LIKE = {
+    "delay",
+    "latency",
+    "error",
+    "defect",
+    "complaint",
+    "cost",
+    "loss",
+    "lateness",
+    "churn",
+    "failure",
+    "wait",
+    "cancellation",
+    "return",
+    "debt",
+    "overdue",
+    "downtime",
+    "bug",
+    "incident",
+    "fault",
+    "risk",
+}
 """Measures of which less is better; for all others more is."""
 
-GRAINS = {"month": "month", "months": "month", "year": "year", "years": "year", "quarter": "quarter",
-          "quarters": "quarter", "day": "day", "days": "day", "week": "week", "weeks": "week", "date": "day"}
-ADVERBS = {"monthly": "month", "yearly": "year", "annually": "year", "annual": "year", "daily": "day",
-           "quarterly": "quarter", "weekly": "week"}
+GRAINS = {
+    "month": "month",
+    "months": "month",
+    "year": "year",
+    "years": "year",
+    "quarter": "quarter",
+    "quarters": "quarter",
+    "day": "day",
+    "days": "day",
+    "week": "week",
+    "weeks": "week",
+    "date": "day",
+}
+ADVERBS = {
+    "monthly": "month",
+    "yearly": "year",
+    "annually": "year",
+    "annual": "year",
+    "daily": "day",
+    "quarterly": "quarter",
+    "weekly": "week",
+}
 
 STOP = _words(
-    "some any the a an is are was were be been being there do does did me i we you please all any their its his her them they it "
-    "this these those can could would you'd us our my much also so as then each's will 's s ? ! . : ; shall just "
-    "corresponding respective respectively together ever")
+    "some any the a an is are was were be been being there do does did me i we you please all their its his her "
+    "them they it this these those can could would you'd us our my much also so as then "
+    "each's will 's s ? ! . : ; shall just "
+    "corresponding respective respectively together ever"
+)
 LIGHT = _words(
     "make made have had give gave take took get got call called named belong belongs occur occurred happen happened "
     "locate located place placed record recorded register registered associate associated list listed stored "
     "value values table database data row rows record records entry entries exist exists found "
     "correspond corresponds involve involved appear appears appeared related relate "
     "come comes based use used using see seen know known want like total "
-    "information overall run ran go goes went do done done held hold")
+    "information overall run ran go goes went do done done held hold"
+)
 """Verbs and nouns that say nothing about which data are meant."""
 
-UNITS = _words("feet foot ft miles mile km kilometers kilometres meters metres m minutes minute min hours hour hrs dollars dollar usd "
-            "euros euro eur $ % percent kg pounds lbs years old seconds degrees")
+UNITS = _words(
+    "feet foot ft miles mile km kilometers kilometres meters metres m minutes minute min hours hour hrs dollars dollar "
+    "usd euros euro eur $ % percent kg pounds lbs years old seconds degrees"
+)
 """After a number they repeat what the column is in; we can't check that, so nothing is converted."""
 
 EVENTS = {"departure": "origin", "takeoff": "origin", "arrival": "dest", "landing": "dest"}
@@ -123,18 +189,43 @@ ORIGIN_WORDS = {"origin", "source", "from", "departure", "start", "dep"}
 DEST_WORDS = {"dest", "destination", "to", "arrival", "end", "target", "arr"}
 
 VERBS = {
-    "flight": "fly flew flown flies flying operate operated", "sale": "sell sold sells selling", "order": "ordered ordering",
-    "purchase": "buy bought buys purchased", "payment": "pay paid pays", "shipment": "ship shipped ships",
-    "delivery": "deliver delivered", "employee": "employ employed employs work works worked", "visit": "visited visits",
-    "booking": "book booked", "enrollment": "enroll enrolled", "registration": "register registered",
-    "rental": "rent rented", "return": "returned", "subscription": "subscribe subscribed", "trip": "travel travelled",
-    "loan": "borrow borrowed lend lent", "review": "reviewed", "manufacturer": "manufacture manufactured built build "
-    "produce produced", "producer": "produced produce", "maker": "produce produced", "author": "write wrote written",
-    "director": "direct directed", "publisher": "publish published", "birth": "born",
-    "departure": "depart departed leave left", "arrival": "arrive arrived", "owner": "own owned owns",
-    "founded": "found founded established", "opening": "open opened", "price": "cost costs", "city": "live lives",
+    "flight": "fly flew flown flies flying operate operated",
+    "sale": "sell sold sells selling",
+    "order": "ordered ordering",
+    "purchase": "buy bought buys purchased",
+    "payment": "pay paid pays",
+    "shipment": "ship shipped ships",
+    "delivery": "deliver delivered",
+    "employee": "employ employed employs work works worked",
+    "visit": "visited visits",
+    "booking": "book booked",
+    "enrollment": "enroll enrolled",
+    "registration": "register registered",
+    "rental": "rent rented",
+    "return": "returned",
+    "subscription": "subscribe subscribed",
+    "trip": "travel travelled",
+    "loan": "borrow borrowed lend lent",
+    "review": "reviewed",
+    "manufacturer": "manufacture manufactured built build produce produced",
+    "producer": "produced produce",
+    "maker": "produce produced",
+    "author": "write wrote written",
+    "director": "direct directed",
+    "publisher": "publish published",
+    "birth": "born",
+    "departure": "depart departed leave left",
+    "arrival": "arrive arrived",
+    "owner": "own owned owns",
+    "founded": "found founded established",
+    "opening": "open opened",
+    "price": "cost costs",
+    "city": "live lives",
     "salary": "earn earned earns",
-    "customer": "buy bought", "hire": "hired", "signup": "signed", "invoice": "invoiced billed",
+    "customer": "buy bought",
+    "hire": "hired",
+    "signup": "signed",
+    "invoice": "invoiced billed",
 }
 """A verb says nothing new beside a table or column that its noun names."""
 
@@ -142,38 +233,52 @@ SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("salary", "pay", "wage", "compensation"), ("price", "cost"), ("revenue", "turnover"),
     ("customer", "client", "buyer"), ("employee", "worker", "staff"), ("carrier", "airline"),
     ("plane", "aircraft", "airplane"), ("product", "item", "article"), ("company", "firm", "business"),
-    ("city", "town"), ("country", "nation"), ("manufacturer", "maker", "producer", "brand"), ("quantity", "qty"),
-    ("amount", "amt"), ("number", "num", "nr", "no"), ("average", "avg"), ("department", "dept"),
-    ("destination", "dest"), ("departure", "dep"), ("arrival", "arr"), ("scheduled", "sched"), ("description", "desc"),
-    ("category", "cat"), ("identifier", "id"), ("telephone", "phone"), ("e-mail", "email", "mail"),
-    ("manager", "mgr"), ("organization", "organisation", "org"), ("temperature", "temp"), ("latitude", "lat"),
+    ("city", "town"), ("country", "nation"), ("manufacturer", "maker", "producer", "brand"),
+    ("quantity", "qty"), ("amount", "amt"), ("number", "num", "nr", "no"), ("average", "avg"),
+    ("department", "dept"), ("destination", "dest"), ("departure", "dep"), ("arrival", "arr"),
+    ("scheduled", "sched"), ("description", "desc"), ("category", "cat"), ("identifier", "id"),
+    ("telephone", "phone"), ("e-mail", "email", "mail"), ("manager", "mgr"),
+    ("organization", "organisation", "org"), ("temperature", "temp"), ("latitude", "lat"),
     ("longitude", "lon", "long", "lng"), ("altitude", "alt", "elevation"), ("address", "addr"),
-    ("transaction", "txn", "trx"), ("account", "acct"), ("balance", "bal"), ("discount", "disc"), ("gender", "sex"),
-    ("title", "headline"), ("car", "automobile"), ("movie", "film"), ("doctor", "physician"), ("teacher", "instructor"),
-    ("student", "pupil"), ("state", "province"), ("zip", "zipcode", "postcode"), ("size", "capacity"),
-    ("population", "inhabitants"), ("age", "years old"), ("shop", "store"), ("begin", "start"), ("finish", "end"),
-    ("order", "purchase"), ("rating", "score"), ("date", "dt"), ("signup", "sign-up", "registration"), ("region", "area"),
-    ("plan", "tier"), ("subscription", "sub"), ("payment", "pmt"), ("supplier", "vendor"), ("segment", "seg"),
-    ("speed", "velocity"), ("flight", "flt"), ("airport", "airfield"),
+    ("transaction", "txn", "trx"), ("account", "acct"), ("balance", "bal"), ("discount", "disc"),
+    ("gender", "sex"), ("title", "headline"), ("car", "automobile"), ("movie", "film"),
+    ("doctor", "physician"), ("teacher", "instructor"), ("student", "pupil"), ("state", "province"),
+    ("zip", "zipcode", "postcode"), ("size", "capacity"), ("population", "inhabitants"),
+    ("age", "years old"), ("shop", "store"), ("begin", "start"), ("finish", "end"), ("order", "purchase"),
+    ("rating", "score"), ("date", "dt"), ("signup", "sign-up", "registration"), ("region", "area"),
+    ("plan", "tier"), ("subscription", "sub"), ("payment", "pmt"), ("supplier", "vendor"),
+    ("segment", "seg"), ("speed", "velocity"), ("flight", "flt"), ("airport", "airfield"),
 )
 
 UNSUPPORTED: dict[str, str] = {}
 for _listed, _what in (
     ("percent percentage share proportion ratio fraction rate", "shares and ratios"),
-    ("growth trend grew change changed increase increased decrease decreased compared compare comparison versus vs "
-     "difference correlation forecast predict prediction", "comparisons, trends and forecasts"),
-    ("never without no none neither nor lack don't doesn't didn't haven't hasn't wasn't weren't nobody cannot",
-     "what is missing (never, without, no)"),
+    (
+        "growth trend grew change changed increase increased decrease decreased compared compare comparison versus vs "
+        "difference correlation forecast predict prediction",
+        "comparisons, trends and forecasts",
+    ),
+    (
+        "never without no none neither nor lack don't doesn't didn't haven't hasn't wasn't weren't nobody cannot",
+        "what is missing (never, without, no)",
+    ),
     ("both either also-only", "two conditions on one thing at once"),
-    ("median mode percentile quartile variance deviation stddev running cumulative rolling moving", "that statistic"),
-    ("today yesterday tomorrow now current last previous next recently recent ago past ytd weekday weekend "
-     "weekdays weekends", "dates relative to today"),
+    (
+        "median mode percentile quartile variance deviation stddev running cumulative rolling moving",
+        "that statistic",
+    ),
+    (
+        "today yesterday tomorrow now current last previous next recently recent ago past ytd weekday weekend "
+        "weekdays weekends",
+        "dates relative to today",
+    ),
     ("why how who when whom because explain reason", "questions of this kind"),
     ("than", "comparisons of one thing with another"),
     ("same similar", "comparisons of one thing with another"),
     ("second third fourth fifth 2nd 3rd 4th 5th", "a place in a ranking other than the first"),
     ("update delete insert drop create alter remove", "changing data"),
-    ("only", "restrictions with 'only'"), ("if else", "conditions of this kind"),
+    ("only", "restrictions with 'only'"),
+    ("if else", "conditions of this kind"),
     ("more less fewer higher lower greater", "comparisons without a number"),
 ):
     for _word in _listed.split():

@@ -26,10 +26,15 @@ from pluto_duck.catalog.words import singular
 
 _TOKEN = re.compile(
     r"\"[^\"]+\"|(?<![\w])'[^']+'(?![\w])|“[^”]+”|‘[^’]+’|\d{4}-\d\d(?:-\d\d)?|(?<![\w-])-\d+(?:\.\d+)?|\d+(?:,\d{3})+(?:\.\d+)?|\d+\.\d+"
-    r"|[^\W_]+(?:[-_.&'’][^\W_]+)*|[<>]=?|[=,&%$]")
+    r"|[^\W_]+(?:[-_.&'’][^\W_]+)*|[<>]=?|[=,&%$]"
+)
 _SMALL_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
 _NUMBERS = {name: number for number, name in enumerate(_SMALL_NUMBERS.split())} | {
-    "twenty": 20, "fifty": 50, "hundred": 100, "thousand": 1000}
+    "twenty": 20,
+    "fifty": 50,
+    "hundred": 100,
+    "thousand": 1000,
+}
 _SCALE = {"k": 1_000, "m": 1_000_000}
 MAX_SPAN = 6
 
@@ -109,7 +114,7 @@ class _Reader:
         if day is not None:
             return day
         for size in range(min(MAX_SPAN, len(self._tokens) - at), 0, -1):
-            if any(one.quoted for one in self._tokens[at:at + size]):
+            if any(one.quoted for one in self._tokens[at : at + size]):
                 continue
             found = self._span(at, at + size)
             if found is not None:
@@ -125,7 +130,9 @@ class _Reader:
 
     def _quoted(self, token: Token) -> Mark:
         exact = self._values.exact(token.text)
-        return Mark("value" if exact else "text", token.text, token.text, _of_values(exact, self._vocabulary, 1.0))
+        return Mark(
+            "value" if exact else "text", token.text, token.text, _of_values(exact, self._vocabulary, 1.0)
+        )
 
     def _day(self, at: int) -> tuple[Mark, int] | None:
         found = read_day(self._lower, at)
@@ -133,15 +140,36 @@ class _Reader:
             return None
         day, end = found
         token, before = self._tokens[at], self._lower[at - 1] if at else ""
-        if token.lower == "may" and not token.capital and before not in ("in", "of", "since", "during", "until"):
+        if (
+            token.lower == "may"
+            and not token.capital
+            and before not in ("in", "of", "since", "during", "until")
+        ):
             return None
         if token.lower in ("mar", "jan", "dec", "sep", "sept") and not token.capital:
             return None
         if end == at + 1 and token.text.isdigit():  # a bare year: only where a date may stand
-            said = before in ("in", "of", "during", "since", "until", "from", "before", "after", "between", "and", "year", "to",
-                              "through", "for")
-            if not said or (self._marks and self._marks[-1].kind == "cmp") \
-                    or (before in ("and", "to", "between") and not self._dated_before()):
+            said = before in (
+                "in",
+                "of",
+                "during",
+                "since",
+                "until",
+                "from",
+                "before",
+                "after",
+                "between",
+                "and",
+                "year",
+                "to",
+                "through",
+                "for",
+            )
+            if (
+                not said
+                or (self._marks and self._marks[-1].kind == "cmp")
+                or (before in ("and", "to", "between") and not self._dated_before())
+            ):
                 return None
         return Mark("day", " ".join(t.text for t in self._tokens[at:end]), day), end
 
@@ -180,9 +208,14 @@ class _Reader:
         word = words[0]
         if single and (word in PHRASES or word in SUPERLATIVES or word in STOP or word in ADVERBS):
             return None
-        if not single and (" ".join(words) in PHRASES or (words[0] in PHRASES and PHRASES[words[0]][0] in (
-                "prep", "where", "and", "or", "by", "group", "not", "show")) or (words[-1] in PHRASES
-                and PHRASES[words[-1]][0] not in ("agg", "count", "distinct", "top"))):
+        if not single and (
+            " ".join(words) in PHRASES
+            or (
+                words[0] in PHRASES
+                and PHRASES[words[0]][0] in ("prep", "where", "and", "or", "by", "group", "not", "show")
+            )
+            or (words[-1] in PHRASES and PHRASES[words[-1]][0] not in ("agg", "count", "distinct", "top"))
+        ):
             return None
         readings = self._vocabulary.look_up(words)
         if single and word in GRAINS:
@@ -227,7 +260,11 @@ class _Reader:
         word = token.lower
         if word in UNSUPPORTED:
             return Mark("unsupported", token.text, UNSUPPORTED[word])
-        holding = self._values.containing(token.text) if len(word) > 2 and (token.capital or word not in LIGHT) else []
+        holding = (
+            self._values.containing(token.text)
+            if len(word) > 2 and (token.capital or word not in LIGHT)
+            else []
+        )
         if holding:
             return Mark("value", token.text, token.text, _of_values(holding, self._vocabulary, 0.9))
         if word in LIGHT:
@@ -235,15 +272,27 @@ class _Reader:
         for noun, verbs in VERBS.items():
             if word in verbs.split() and noun in self._vocabulary.words:
                 return Mark("verb", token.text, noun)
+        if word.endswith("ed") and word in self._vocabulary.words:
+            return Mark("verb", token.text, word)  # "hired after 2020" speaks of hired_on
         meant = self._vocabulary.misspelt(word)
-        if meant is not None and not token.text.isupper():
-            return Mark("mention", token.text, None, [
-                Reading(r.table, r.column, 0.9 * r.strength, r.how, r.via)
-                for r in self._vocabulary.look_up([meant])], singular(word) != word, typo=meant)
+        if meant is not None and not token.text.isupper() and self._vocabulary.look_up([meant]):
+            return Mark(
+                "mention",
+                token.text,
+                None,
+                [
+                    Reading(r.table, r.column, 0.9 * r.strength, r.how, r.via)
+                    for r in self._vocabulary.look_up([meant])
+                ],
+                singular(word) != word,
+                typo=meant,
+            )
         alike = self._values.alike(token.text)
         if alike:
             found = [value for value, _score in alike]
-            return Mark("value", token.text, token.text, _of_values(found, self._vocabulary, 0.85), typo=found[0].text)
+            return Mark(
+                "value", token.text, token.text, _of_values(found, self._vocabulary, 0.85), typo=found[0].text
+            )
         return Mark("unknown", token.text)
 
 

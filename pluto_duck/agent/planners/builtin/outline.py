@@ -143,7 +143,9 @@ class _Parser:
 
     def _on_not(self, mark: Mark) -> None:
         nxt = self._peek()
-        if nxt.kind in ("value", "text", "number") or (nxt.kind == "prep" and self._peek(1).kind in ("value", "text")):
+        if nxt.kind in ("value", "text", "number") or (
+            nxt.kind == "prep" and self._peek(1).kind in ("value", "text")
+        ):
             self._negated = True
         else:
             self._out.left_over.append(mark)
@@ -195,7 +197,11 @@ class _Parser:
         self._out.measures.append(slot)
         self._said_measure()
         # "how many flights and passengers": both are counted.
-        if self._peek().kind == "and" and self._peek(1).kind == "mention" and self._peek(2).kind not in ("cmp", "value", "number"):
+        if (
+            self._peek().kind == "and"
+            and self._peek(1).kind == "mention"
+            and self._peek(2).kind not in ("cmp", "value", "number")
+        ):
             self._take()
             self._out.measures.append(MeasureSlot("count", self._take()))
 
@@ -228,8 +234,12 @@ class _Parser:
             self._out.left_over.append(mark)
             return
         targets = [self._counted()]
-        while self._peek().kind in ("and", "comma") and self._peek(1).kind == "mention" and _measures(self._peek(1)) \
-                and self._peek(2).kind not in ("cmp", "value", "number", "between", "like", "mention"):
+        while (
+            self._peek().kind in ("and", "comma")
+            and self._peek(1).kind == "mention"
+            and _measures(self._peek(1))
+            and self._peek(2).kind not in ("cmp", "value", "number", "between", "like", "mention")
+        ):
             self._take()
             targets.append(self._take())
         for target in targets:
@@ -289,10 +299,13 @@ class _Parser:
         word = mark.text.lower()
         if measured and not (_things(target) and hints):
             alone = not out.orders and out.limit is None
-            by_group = bool(out.groups) or any(one.kind == "group" for one in self._marks[self._at:])
+            by_group = bool(out.groups) or any(one.kind == "group" for one in self._marks[self._at :])
             if alone and (by_group or (self._head and not out.projections)):
-                out.measures.append(MeasureSlot("max" if direction == "desc" else "min", target)
-                                    if direction in ("desc", "asc") else MeasureSlot("max", target))
+                out.measures.append(
+                    MeasureSlot("max" if direction == "desc" else "min", target)
+                    if direction in ("desc", "asc")
+                    else MeasureSlot("max", target)
+                )
                 if direction not in ("desc", "asc"):
                     out.left_over.append(mark)
                 self._said_measure()
@@ -304,7 +317,11 @@ class _Parser:
             out.orders.append(OrderSlot((target, hints), direction, mark.text))
             if self._head:
                 self._project(target)
-        elif _dated(target) or measured or any(r.column is not None and r.column.numeric for r in target.readings):
+        elif (
+            _dated(target)
+            or measured
+            or any(r.column is not None and r.column.numeric for r in target.readings)
+        ):
             out.orders.append(OrderSlot(target, direction, mark.text))
         else:
             out.left_over.append(mark)
@@ -323,7 +340,9 @@ class _Parser:
                 self._out.orders.append(OrderSlot(slot, str(mark.value), mark.text))
             elif self._peek().kind == "mention":
                 self._out.orders.append(OrderSlot(self._take(), str(mark.value), mark.text))
-            elif self._out.projections and mark.text.lower().endswith(("alphabetically", "alphabetical order", "alphabetical")):
+            elif self._out.projections and mark.text.lower().endswith(
+                ("alphabetically", "alphabetical order", "alphabetical")
+            ):
                 self._out.orders.append(OrderSlot(self._out.projections[0], "asc", mark.text))
             else:
                 self._out.left_over.append(mark)
@@ -388,8 +407,12 @@ class _Parser:
             while self._peek(ahead).kind in ("and", "comma", "by", "group"):
                 ahead += 1
             again = self._peek(ahead)
-            if not ahead or again.kind not in ("mention", "grain") or _measures(again) \
-                    or self._peek(ahead + 1).kind in ("cmp", "value", "like", "between"):
+            if (
+                not ahead
+                or again.kind not in ("mention", "grain")
+                or _measures(again)
+                or self._peek(ahead + 1).kind in ("cmp", "value", "like", "between")
+            ):
                 break
             self._at += ahead
         self._last = "group"
@@ -451,11 +474,18 @@ class _Parser:
         if nxt.kind == "prep" and self._peek(1).kind in ("cmp", "between") and nxt.value in ("of", "in"):
             self._take()
             nxt = self._peek()
-        if nxt.kind in ("cmp", "side") and self._peek(1).kind in ("number", "day") and not (
-                _strong_thing(mark) or self._peek(2).kind == "mention"):
+        if (
+            nxt.kind in ("cmp", "side")
+            and self._peek(1).kind in ("number", "day")
+            and not (_strong_thing(mark) or self._peek(2).kind == "mention")
+        ):
             return self._compared(mark, negated, start)
-        if nxt.kind == "between" and self._peek(1).kind == "number" and self._peek(2).kind == "and" \
-                and self._peek(3).kind == "number":
+        if (
+            nxt.kind == "between"
+            and self._peek(1).kind == "number"
+            and self._peek(2).kind == "and"
+            and self._peek(3).kind == "number"
+        ):
             self._take()
             low, _and, high = self._take(), self._take(), self._take()
             self._out.filters.append(FilterSlot(mark, "between", [low, high]))
@@ -471,9 +501,14 @@ class _Parser:
             values = self._listed(self._take())
             self._out.filters.append(FilterSlot(mark, "not in" if negated else "in", values))
             return True
-        if nxt.kind == "number" and self._peek(1).kind not in ("mention", "super") and any(
+        if (
+            nxt.kind == "number"
+            and self._peek(1).kind not in ("mention", "super")
+            and any(
                 r.column is not None and (r.column.role in ("key", "dimension", "date") or not self._head)
-                for r in mark.readings):
+                for r in mark.readings
+            )
+        ):
             self._out.filters.append(FilterSlot(mark, "not in" if negated else "in", [self._take()]))
             return True
         self._at = start
@@ -482,8 +517,9 @@ class _Parser:
     def _compared(self, mark: Mark, negated: bool, start: int) -> bool:
         sign = self._take()
         number = self._take()
-        operator = {"after": ">", "since": ">=", "before": "<", "until": "<="}.get(str(sign.value or sign.text).lower(),
-                                                                               str(sign.value))
+        operator = {"after": ">", "since": ">=", "before": "<", "until": "<="}.get(
+            str(sign.value or sign.text).lower(), str(sign.value)
+        )
         if negated:
             self._at = start
             return False
@@ -495,7 +531,8 @@ class _Parser:
         if value.kind == "text":
             return any(r.column is not None and r.column.textual for r in mark.readings)
         return bool(_columns(mark) & _columns(value)) or any(
-            r.column is None and r.table.ref in {v.table.ref for v in value.readings} for r in mark.readings)
+            r.column is None and r.table.ref in {v.table.ref for v in value.readings} for r in mark.readings
+        )
 
     def _on_like(self, mark: Mark) -> None:
         self._out.left_over.append(mark)
@@ -507,7 +544,11 @@ class _Parser:
             while self._peek(ahead).kind in ("comma", "or", "and"):
                 ahead += 1
             nxt = self._peek(ahead)
-            if not ahead or nxt.kind not in ("value", "text", "number") or (nxt.kind == "number") != (first.kind == "number"):
+            if (
+                not ahead
+                or nxt.kind not in ("value", "text", "number")
+                or (nxt.kind == "number") != (first.kind == "number")
+            ):
                 return values
             if first.kind == "value" and nxt.kind == "value" and not _columns(first) & _columns(nxt):
                 return values
@@ -521,7 +562,9 @@ class _Parser:
         target = None
         if self._peek().kind == "mention" and self._binds(self._peek(), mark) and not _things(self._peek()):
             target = self._take()  # "the LAX destination": the column follows
-        self._out.filters.append(FilterSlot(target, "not in" if self._negated else "in", values, self._preposition))
+        self._out.filters.append(
+            FilterSlot(target, "not in" if self._negated else "in", values, self._preposition)
+        )
         self._negated = False
         self._last = "filter"
         if self._out.projections or self._out.measures:
@@ -535,8 +578,13 @@ class _Parser:
         if nxt.kind == "super" and self._out.limit is None:
             self._out.limit = int(mark.value)
             self._on_super(self._take())
-        elif self._head and nxt.kind == "mention" and self._out.limit is None and not self._out.projections \
-                and any(one.kind == "super" for one in self._marks[self._at:]):
+        elif (
+            self._head
+            and nxt.kind == "mention"
+            and self._out.limit is None
+            and not self._out.projections
+            and any(one.kind == "super" for one in self._marks[self._at :])
+        ):
             self._out.limit = int(mark.value)
         else:
             self._out.left_over.append(mark)
@@ -568,8 +616,12 @@ class _Parser:
 
     def _on_day(self, mark: Mark) -> None:
         nxt = self._peek()
-        if self._preposition == "from" and nxt.kind in ("prep", "side") and str(nxt.value) in ("to", "until", "through") \
-                and self._peek(1).kind == "day":
+        if (
+            self._preposition == "from"
+            and nxt.kind in ("prep", "side")
+            and str(nxt.value) in ("to", "until", "through")
+            and self._peek(1).kind == "day"
+        ):
             self._take()
             self._period("between", mark.value, self._take().value)
         elif nxt.kind in ("and", "or", "comma") and self._peek(1).kind == "day":
@@ -592,7 +644,9 @@ class _Parser:
         out = self._out
         if self._negated:
             out.left_over.append(Mark("unsupported", "not", "this use of 'not'"))
-        counting = out.measures or out.having or any(isinstance(order.by, MeasureSlot) for order in out.orders)
+        counting = (
+            out.measures or out.having or any(isinstance(order.by, MeasureSlot) for order in out.orders)
+        )
         if counting:
             out.groups = [*out.projections, *out.groups]
             out.projections = []
@@ -604,7 +658,9 @@ class _Parser:
 
 def _measures(mark: Mark) -> bool:
     """The words may name something that can be added up or averaged."""
-    return any(r.column is not None and r.column.role == "measure" for r in mark.readings) and not _strong_thing(mark)
+    return any(
+        r.column is not None and r.column.role == "measure" for r in mark.readings
+    ) and not _strong_thing(mark)
 
 
 def _things(mark: Mark) -> bool:
@@ -614,7 +670,9 @@ def _things(mark: Mark) -> bool:
 def _strong_thing(mark: Mark) -> bool:
     """The words name a table better than any column."""
     things = [r.strength for r in mark.readings if r.column is None]
-    return bool(things) and max(things) >= max((r.strength for r in mark.readings if r.column is not None), default=0)
+    return bool(things) and max(things) >= max(
+        (r.strength for r in mark.readings if r.column is not None), default=0
+    )
 
 
 def _dated(mark: Mark) -> bool:

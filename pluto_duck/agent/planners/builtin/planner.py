@@ -38,7 +38,9 @@ class BuiltinPlanner:
             return refused
         found = candidates(out, catalog)
         if not found or found[0].cost > MAX_COST:
-            return self._decline(question, "I know the words of this question, but not how they belong together here.")
+            return self._decline(
+                question, "I know the words of this question, but not how they belong together here."
+            )
         lost = _unexplained(out, found[0])
         if lost:
             return self._unknown(question, lost)
@@ -63,15 +65,32 @@ class BuiltinPlanner:
             return self._clarify(question, results[:3])
         best, text, result = results[0]
         sure = not best.assumptions and best.cost <= SURE_COST
-        assumptions = tuple(dict.fromkeys(best.assumptions)) or (() if sure else ("the words fit only in part",))
-        return Answer("answered" if sure else "assumed", question, self.name, restate(best.form), text,
-                      assumptions, round(max(0.0, 1 - best.cost), 3), best.evidence, result=result)
+        assumptions = tuple(dict.fromkeys(best.assumptions)) or (
+            () if sure else ("the words fit only in part",)
+        )
+        return Answer(
+            "answered" if sure else "assumed",
+            question,
+            self.name,
+            restate(best.form),
+            text,
+            assumptions,
+            round(max(0.0, 1 - best.cost), 3),
+            best.evidence,
+            result=result,
+        )
 
     def _clarify(self, question: str, results: Sequence[tuple[Candidate, str, Result]]) -> Answer:
         choices = tuple(Choice(restate(one.form), text) for one, text, _result in results)
-        return Answer("clarify", question, self.name, "This can be read in more than one way. Which do you mean?",
-                      choices=choices, confidence=round(max(0.0, 1 - results[0][0].cost) / len(results), 3),
-                      evidence=results[0][0].evidence)
+        return Answer(
+            "clarify",
+            question,
+            self.name,
+            "This can be read in more than one way. Which do you mean?",
+            choices=choices,
+            confidence=round(max(0.0, 1 - results[0][0].cost) / len(results), 3),
+            evidence=results[0][0].evidence,
+        )
 
     # -- declining --------------------------------------------------------------------------------
 
@@ -81,19 +100,26 @@ class BuiltinPlanner:
         if unknown and not unsupported:
             return self._unknown(question, unknown)
         if unsupported:
-            text = " ".join(f"I do not understand '{one.text}' here: {one.value} are beyond this planner."
-                            for one in {one.value: one for one in unsupported}.values())
+            text = " ".join(
+                f"I do not understand '{one.text}' here: {one.value} are beyond this planner."
+                for one in {one.value: one for one in unsupported}.values()
+            )
             text += f" I don't know {_quoted(unknown)} either." if unknown else ""
             return self._decline(question, text, [*(one.text for one in unsupported), *unknown])
         if out.left_over:
             words = [one.text for one in out.left_over]
-            return self._decline(question, f"I can't tell what {_quoted(words)} does in this question.", words)
+            return self._decline(
+                question, f"I can't tell what {_quoted(words)} does in this question.", words
+            )
         return None
 
     def _unknown(self, question: str, words: Sequence[str]) -> Answer:
         word = "word" if len(words) == 1 else "words"
-        return self._decline(question, f"I don't know the {word} {_quoted(words)}: no table, column or value is called so.",
-                             words)
+        return self._decline(
+            question,
+            f"I don't know the {word} {_quoted(words)}: no table, column or value is called so.",
+            words,
+        )
 
     def _decline(self, question: str, text: str, words: Sequence[str] = ()) -> Answer:
         return Answer("declined", question, self.name, text, unknown_words=tuple(dict.fromkeys(words)))

@@ -25,7 +25,20 @@ from pluto_duck.catalog.words import singular, split
 
 MAX_COMBINATIONS = 500
 JOIN_COST = 0.12
-_GENERIC = {"name", "title", "type", "description", "code", "id", "status", "year", "date", "number", "address", "city"}
+_GENERIC = {
+    "name",
+    "title",
+    "type",
+    "description",
+    "code",
+    "id",
+    "status",
+    "year",
+    "date",
+    "number",
+    "address",
+    "city",
+}
 """Columns that many tables have: which table's is meant must follow from the rest."""
 
 
@@ -45,8 +58,9 @@ class Impossible(Exception):
 def candidates(out: Outline, catalog: Catalog, *, limit: int = 8) -> list[Candidate]:
     marks = _marks(out, catalog)
     widths = [6, 4, 3, 2, 1]
-    things = {id(one) for one in [*out.things, *(thing for _column, thing in out.bound)]} \
-        - {id(one) for one in [*out.projections, *out.groups]}
+    things = {id(one) for one in [*out.things, *(thing for _column, thing in out.bound)]} - {
+        id(one) for one in [*out.projections, *out.groups]
+    }
     options = [_options(one, thing=id(one) in things) for one in marks]
     if any(not one for one in options):
         return []
@@ -94,9 +108,12 @@ def _marks(out: Outline, catalog: Catalog) -> list[Mark]:
 
 def _events(catalog: Catalog) -> list[Reading]:
     """Departures and arrivals are rows of a table that says from where and to where."""
-    return [Reading(table, None, 0.9, "as its rows") for table in catalog.tables
-            if any(set(split(c.name)) & {"origin", "source", "from"} for c in table.columns)
-            and any(set(split(c.name)) & {"dest", "destination", "to"} for c in table.columns)]
+    return [
+        Reading(table, None, 0.9, "as its rows")
+        for table in catalog.tables
+        if any(set(split(c.name)) & {"origin", "source", "from"} for c in table.columns)
+        and any(set(split(c.name)) & {"dest", "destination", "to"} for c in table.columns)
+    ]
 
 
 def _options(mark: Mark, *, thing: bool = False) -> list[Reading]:
@@ -114,12 +131,19 @@ def _options(mark: Mark, *, thing: bool = False) -> list[Reading]:
         else:
             by_column[at] = one
     # A word inside many values of a column says less than one inside a single value.
-    return sorted((replace(one, strength=one.strength - (0.15 if "\n" in one.value else 0)) for one in by_column.values()),
-                  key=lambda one: -one.strength)
+    return sorted(
+        (
+            replace(one, strength=one.strength - (0.15 if "\n" in one.value else 0))
+            for one in by_column.values()
+        ),
+        key=lambda one: -one.strength,
+    )
 
 
 class _Build:
-    def __init__(self, out: Outline, catalog: Catalog, chosen: dict[int, Reading], marks: Sequence[Mark]) -> None:
+    def __init__(
+        self, out: Outline, catalog: Catalog, chosen: dict[int, Reading], marks: Sequence[Mark]
+    ) -> None:
         self._out = out
         self._catalog = catalog
         self._chosen = chosen
@@ -139,21 +163,35 @@ class _Build:
     def _candidates(self) -> Iterator[Candidate]:
         out = self._out
         measures = [self._measure(slot) for slot in out.measures]
-        having = [Having(self._measure(slot, counting=True), operator, value)  # type: ignore[arg-type]
-                  for slot, operator, value in out.having]
+        having = [
+            Having(self._measure(slot, counting=True), operator, value)  # type: ignore[arg-type]
+            for slot, operator, value in out.having
+        ]
         conditions = [self._condition(slot) for slot in out.filters]
-        equal = [(one.field.table.ref.key, one.field.column.name) for one in conditions if one.operator in ("=", "in")]
+        equal = [
+            (one.field.table.ref.key, one.field.column.name)
+            for one in conditions
+            if one.operator in ("=", "in")
+        ]
         if len(set(equal)) < len(equal):
             raise Impossible  # nothing is two things at once
         orders = [self._order(slot, measures) for slot in out.orders]
         grouping = bool(measures or having or any(isinstance(o.by, Measure) for o in orders))
-        select = [field for mark in [*out.groups, *out.projections] if mark.kind == "mention"
-                  for field in self._fields(mark, grouping, orders)]
+        select = [
+            field
+            for mark in [*out.groups, *out.projections]
+            if mark.kind == "mention"
+            for field in self._fields(mark, grouping, orders)
+        ]
         rows = not select and not measures and not out.groups
         things = [self._reading(mark).table for mark in out.things]
         if rows and not things and not orders:
             raise Impossible
-        counted = [*measures, *(h.measure for h in having), *(o.by for o in orders if isinstance(o.by, Measure))]
+        counted = [
+            *measures,
+            *(h.measure for h in having),
+            *(o.by for o in orders if isinstance(o.by, Measure)),
+        ]
         for root, joins, distinct in self._trees(counted, select, conditions, orders, things):
             yield from self._finish(root, joins, distinct, measures, having, conditions, orders, select)
 
@@ -182,7 +220,9 @@ class _Build:
             raise Impossible
         if slot.function in ("sum", "avg") and column.role == "dimension":
             self._cost += 0.2
-        if slot.function in ("min", "max") and not (column.numeric or is_date(column.type) or column.text_date):
+        if slot.function in ("min", "max") and not (
+            column.numeric or is_date(column.type) or column.text_date
+        ):
             raise Impossible
         return Measure(slot.function, table, column)  # type: ignore[arg-type]
 
@@ -202,13 +242,20 @@ class _Build:
             return [Field(table, table.column(name)) for name in dict.fromkeys(names)]
         if len([*self._out.projections]) > 1 and not names:
             raise Impossible
-        if mark.plural and not self._out.ranked and not self._out.filters and len(self._out.projections) == 1 \
-                and not self._out.orders:
+        if (
+            mark.plural
+            and not self._out.ranked
+            and not self._out.filters
+            and len(self._out.projections) == 1
+            and not self._out.orders
+        ):
             return [Field(table, one) for one in table.columns]
         if not names:
             return [Field(table, one) for one in table.columns]
         fields = [Field(table, table.column(name)) for name in dict.fromkeys(names)]
-        return fields + [o.by for o in orders if isinstance(o.by, Field) and o.by not in fields and o.by.table is table]
+        return fields + [
+            o.by for o in orders if isinstance(o.by, Field) and o.by not in fields and o.by.table is table
+        ]
 
     def _condition(self, slot: FilterSlot) -> Condition:
         mark = slot.target or slot.values[0]
@@ -229,7 +276,11 @@ class _Build:
 
     def _column_of_value(self, reading: Reading, slot: FilterSlot) -> tuple[Table, Column]:
         for one in slot.values[0].readings:
-            if one.table.ref == reading.table.ref and one.column is not None and slot.values[0].kind == "value":
+            if (
+                one.table.ref == reading.table.ref
+                and one.column is not None
+                and slot.values[0].kind == "value"
+            ):
                 return one.table, one.column
         raise Impossible
 
@@ -237,7 +288,11 @@ class _Build:
         values = tuple(one.value for one in slot.values)
         if not column.numeric:
             if column.textual and slot.operator in ("in", "not in", "="):
-                return _in(Field(table, column), "in" if slot.operator == "=" else slot.operator, tuple(str(v) for v in values))
+                return _in(
+                    Field(table, column),
+                    "in" if slot.operator == "=" else slot.operator,
+                    tuple(str(v) for v in values),
+                )
             raise Impossible
         if slot.operator in ("in", "not in"):
             return _in(Field(table, column), slot.operator, values)
@@ -257,17 +312,23 @@ class _Build:
     def _value_condition(self, table: Table, column: Column, slot: FilterSlot) -> Condition:
         texts: list[str] = []
         for value in slot.values:
-            found = [one.value for one in value.readings if one.table.ref == table.ref and one.column is not None
-                     and one.column.name == column.name]
+            found = [
+                one.value
+                for one in value.readings
+                if one.table.ref == table.ref and one.column is not None and one.column.name == column.name
+            ]
             if value.kind == "text":
                 found = [value.text]  # quoted: taken as it stands
+                self._assumptions.append(f"no {_said(column)} '{value.text}' is known; it was looked for as it stands")
             if not found or not column.textual:
                 raise Impossible
             if len(found) > 1 and len({f.casefold() for f in found}) > 1:
                 if len(slot.values) > 1 or len(found) > 50:
                     raise Impossible
-                self._assumptions.append(f"'{value.text}' was taken for every {_said(column)} that contains it "
-                                         f"({', '.join(found[:3])}{', ...' if len(found) > 3 else ''})")
+                self._assumptions.append(
+                    f"'{value.text}' was taken for every {_said(column)} that contains it "
+                    f"({', '.join(found[:3])}{', ...' if len(found) > 3 else ''})"
+                )
                 if slot.operator != "in":
                     raise Impossible
                 return Condition(Field(table, column), "in", tuple(found))
@@ -279,7 +340,7 @@ class _Build:
     def _order(self, slot: OrderSlot, measures: Sequence[Measure]) -> Order:
         if isinstance(slot.by, MeasureSlot):
             by: Measure | Field = self._measure(slot.by)
-            column = by.column  # type: ignore[union-attr]
+            column = by.column
         elif isinstance(slot.by, Mark):
             if slot.by.kind == "grain":
                 raise Impossible
@@ -300,13 +361,20 @@ class _Build:
         return Order(by, self._descending(slot, column))
 
     def _same_measure(self, reading: Reading, measures: Sequence[Measure]) -> Measure | None:
-        """"average delay by carrier, highest delay first": the delay that is already averaged."""
-        same = [one for one in measures if one.column == reading.column and one.table.ref == reading.table.ref]
+        """ "average delay by carrier, highest delay first": the delay that is already averaged."""
+        same = [
+            one for one in measures if one.column == reading.column and one.table.ref == reading.table.ref
+        ]
         if same:
             return same[0]
         if measures and reading.column is not None and reading.column.role == "measure":
             raise Impossible
-        if self._out.groups and self._out.ranked and reading.column is not None and reading.column.role == "measure":
+        if (
+            self._out.groups
+            and self._out.ranked
+            and reading.column is not None
+            and reading.column.role == "measure"
+        ):
             raise Impossible
         return None
 
@@ -319,8 +387,11 @@ class _Build:
                     return Measure("count", self._reading(self._out.things[0]).table), None
                 raise Impossible
             return measures[0], measures[0].column
-        spoken = [self._reading(mark) for mark in ([target] if target else [*self._out.projections, *self._out.things])
-                  if mark.kind == "mention"]
+        spoken = [
+            self._reading(mark)
+            for mark in ([target] if target else [*self._out.projections, *self._out.things])
+            if mark.kind == "mention"
+        ]
         tables = list({one.table.ref.key: one.table for one in spoken}.values())[:1]
         for table in tables:
             wanted = [c for c in table.columns if _fits(c, slot.direction, hints)]
@@ -335,7 +406,9 @@ class _Build:
                 raise Impossible
             less = less_is_better(split(column.name))
             descending = (slot.direction == "worst") == less
-            self._assumptions.append(f"'{slot.word}' means the {'highest' if descending else 'lowest'} {_said(column)}")
+            self._assumptions.append(
+                f"'{slot.word}' means the {'highest' if descending else 'lowest'} {_said(column)}"
+            )
             return descending
         if slot.direction in ("age", "youth"):
             by_age = column is not None and "age" in split(column.name)
@@ -344,10 +417,17 @@ class _Build:
 
     # -- tables -----------------------------------------------------------------------------------
 
-    def _trees(self, counted: Sequence[Measure], select: Sequence[Field], conditions: Sequence[Condition],
-               orders: Sequence[Order], things: Sequence[Table]) -> Iterator[tuple[Table, tuple[Relation, ...], bool]]:
+    def _trees(
+        self,
+        counted: Sequence[Measure],
+        select: Sequence[Field],
+        conditions: Sequence[Condition],
+        orders: Sequence[Order],
+        things: Sequence[Table],
+    ) -> Iterator[tuple[Table, tuple[Relation, ...], bool]]:
         paths = Paths.of(self._catalog)
-        needed = {one.table.ref.key for one in [*counted, *select]} | {table.ref.key for table in things}
+        needed = {one.table.ref.key for one in counted} | {one.table.ref.key for one in select}
+        needed |= {table.ref.key for table in things}
         needed |= {one.field.table.ref.key for one in conditions}
         needed |= {one.by.table.ref.key for one in orders}
         forced = [reading.via for reading in self._chosen.values() if reading.via is not None]
@@ -364,13 +444,27 @@ class _Build:
                 found = True
                 yield self._catalog.table(key), joins, fanned
 
-    def _finish(self, root: Table, joins: tuple[Relation, ...], fanned: bool, measures: Sequence[Measure],
-                having: Sequence[Having], conditions: Sequence[Condition], orders: Sequence[Order],
-                select: Sequence[Field]) -> Iterator[Candidate]:
+    def _finish(
+        self,
+        root: Table,
+        joins: tuple[Relation, ...],
+        fanned: bool,
+        measures: Sequence[Measure],
+        having: Sequence[Having],
+        conditions: Sequence[Condition],
+        orders: Sequence[Order],
+        select: Sequence[Field],
+    ) -> Iterator[Candidate]:
         out = self._out
         try:
-            turn = {one: _rooted(one, root) for one in [
-                *measures, *(h.measure for h in having), *(o.by for o in orders if isinstance(o.by, Measure))]}
+            turn = {
+                one: _rooted(one, root)
+                for one in [
+                    *measures,
+                    *(h.measure for h in having),
+                    *(o.by for o in orders if isinstance(o.by, Measure)),
+                ]
+            }
             _check_groups(list(turn.values()), select, root)
         except Impossible:
             return
@@ -385,14 +479,22 @@ class _Build:
                 if (out.groups or out.projections) and not select and not grains:
                     continue
                 form = Form(
-                    root, joins, (*grains, *dict.fromkeys(select)), tuple(dict.fromkeys(turn[m] for m in measures)),
-                    tuple(dict.fromkeys(conditions)), periods,
-                    tuple(replace(h, measure=turn[h.measure]) for h in having), tuple(ordering), limit,
+                    root,
+                    joins,
+                    (*grains, *dict.fromkeys(select)),
+                    tuple(dict.fromkeys(turn[m] for m in measures)),
+                    tuple(dict.fromkeys(conditions)),
+                    periods,
+                    tuple(replace(h, measure=turn[h.measure]) for h in having),
+                    tuple(ordering),
+                    limit,
                     not grouping and (out.distinct or (fanned and bool(select)) or _repeats(select, out)),
-                    not select and not grains and not measures)
+                    not select and not grains and not measures,
+                )
                 cost = self._cost + self._readings_cost(root, joins) + period_cost + grain_cost
-                yield Candidate(form, cost, (*self._assumptions, *self._words(), *notes, *period_notes),
-                                self._evidence())
+                yield Candidate(
+                    form, cost, (*self._assumptions, *self._words(), *notes, *period_notes), self._evidence()
+                )
 
     def _limit(self, grouping: bool) -> tuple[int | None, list[str]]:
         out = self._out
@@ -410,8 +512,12 @@ class _Build:
         for slot in self._out.filters:
             if slot.preposition in ("from", "to"):
                 reading = self._reading(slot.target or slot.values[0])
-                words = [word for join in joins if join.parent.key == reading.table.ref.key
-                         for word in split(join.child_column)]
+                words = [
+                    word
+                    for join in joins
+                    if join.parent.key == reading.table.ref.key
+                    for word in split(join.child_column)
+                ]
                 words += split(reading.column.name) if reading.column is not None else ()
                 cost += _towards("origin" if slot.preposition == "from" else "dest", words)
         used = {root.ref.key} | {join.parent.key for join in joins}
@@ -428,11 +534,24 @@ class _Build:
         chosen = list(self._chosen.values())
         strangers = 0
         for one in chosen:
-            if one.column is None or one.via is not None or one.value or split(one.column.name)[-1] not in _GENERIC:
+            if (
+                one.column is None
+                or one.via is not None
+                or one.value
+                or split(one.column.name)[-1] not in _GENERIC
+            ):
                 continue
-            near = {one.table.ref.key} | {r.child.key for r in self._catalog.relations if r.parent.key == one.table.ref.key
-                                          and any(o.column is not None and o.table.ref.key == r.child.key
-                                                  and o.column.name == r.child_column for o in chosen)}
+            near = {one.table.ref.key} | {
+                r.child.key
+                for r in self._catalog.relations
+                if r.parent.key == one.table.ref.key
+                and any(
+                    o.column is not None
+                    and o.table.ref.key == r.child.key
+                    and o.column.name == r.child_column
+                    for o in chosen
+                )
+            }
             others = {o.table.ref.key for o in chosen if o is not one}
             strangers += bool(others) and not (near & others)
         return strangers
@@ -443,7 +562,10 @@ class _Build:
             reading = self._reading(mark)
             if mark.typo and mark.kind == "mention":
                 notes.append(f"'{mark.text}' was read as '{mark.typo}'")
-            if reading.how in ("part of its name", "by a synonym", "by its stem", "as its rows") and mark.kind != "value":
+            if (
+                reading.how in ("part of its name", "by a synonym", "by its stem", "as its rows")
+                and mark.kind != "value"
+            ):
                 notes.append(f"'{mark.text}' was taken for {_place(reading)}")
         return notes
 
@@ -452,7 +574,9 @@ class _Build:
         for mark in self._marks:
             reading = self._reading(mark)
             value = f" = {reading.value!r}" if reading.value and "\n" not in reading.value else ""
-            found.append(f"'{mark.text}' is {_place(reading)}{value}" + (f" ({reading.how})" if reading.how else ""))
+            found.append(
+                f"'{mark.text}' is {_place(reading)}{value}" + (f" ({reading.how})" if reading.how else "")
+            )
         return tuple(found)
 
     # -- dates ------------------------------------------------------------------------------------
@@ -463,10 +587,15 @@ class _Build:
             return
         per_slot = [list(self._period_options(slot, reached)) for slot in self._out.periods]
         for choice in islice(product(*per_slot), 6):
-            yield (tuple(one[0] for one in choice), sum(one[1] for one in choice),
-                   [note for one in choice for note in one[2]])
+            yield (
+                tuple(one[0] for one in choice),
+                sum(one[1] for one in choice),
+                [note for one in choice for note in one[2]],
+            )
 
-    def _period_options(self, slot: PeriodSlot, reached: Sequence[Table]) -> Iterator[tuple[Period, float, list[str]]]:
+    def _period_options(
+        self, slot: PeriodSlot, reached: Sequence[Table]
+    ) -> Iterator[tuple[Period, float, list[str]]]:
         for depth, table in enumerate(reached):
             for columns, cost in self._date_columns(table):
                 period = Period(table, columns, slot.side, slot.first, slot.last)  # type: ignore[arg-type]
@@ -479,7 +608,9 @@ class _Build:
                 yield period, cost + 0.15 * depth, notes
 
     def _date_columns(self, table: Table) -> Iterator[tuple[tuple[Column, ...], float]]:
-        parts = tuple(column for column in table.columns if column.part and column.part == split(column.name)[-1])
+        parts = tuple(
+            column for column in table.columns if column.part and column.part == split(column.name)[-1]
+        )
         if any(one.part in ("year", "month") for one in parts):
             yield parts, 0.0
         dates = [c for c in table.columns if is_date(c.type) or c.text_date]
@@ -487,8 +618,12 @@ class _Build:
         spoken |= {verb.text.lower().removesuffix("ed") for verb in self._out.verbs}
         for column in dates:
             said = bool(spoken & set(split(column.name)))
-            yield (column,), (0.05 if parts and any(p.part == "year" for p in parts) and len(parts) > 1 else 0.0) \
-                + (0.0 if said or len(dates) == 1 else 0.02) + (0.2 if parts and len(parts) > 1 else 0.0)
+            yield (
+                (column,),
+                (0.05 if parts and any(p.part == "year" for p in parts) and len(parts) > 1 else 0.0)
+                + (0.0 if said or len(dates) == 1 else 0.02)
+                + (0.2 if parts and len(parts) > 1 else 0.0),
+            )
         if not parts and not dates:
             for column in table.columns:
                 if column.part == "year":
@@ -503,7 +638,9 @@ class _Build:
         for choice in islice(product(*options), 6):
             yield tuple(field for one in choice for field in one[0]), sum(one[1] for one in choice)
 
-    def _grain_options(self, mark: Mark, reached: Sequence[Table], grouping: bool) -> Iterator[tuple[tuple[Field, ...], float]]:
+    def _grain_options(
+        self, mark: Mark, reached: Sequence[Table], grouping: bool
+    ) -> Iterator[tuple[tuple[Field, ...], float]]:
         for depth, table in enumerate(reached):
             parts = {c.part: c for c in table.columns if c.part and split(c.name) == (c.part,)}
             if mark.value in parts:
@@ -516,8 +653,14 @@ class _Build:
                     fields.insert(-1, Field(table, parts["month"]))
                 yield tuple(fields), 0.15 * depth
                 continue
-            named = [r for r in mark.readings if r.table.ref == table.ref and r.column is not None and r.strength > 0.95
-                     and not is_date(r.column.type)]
+            named = [
+                r
+                for r in mark.readings
+                if r.table.ref == table.ref
+                and r.column is not None
+                and r.strength > 0.95
+                and not is_date(r.column.type)
+            ]
             if named and named[0].column is not None:
                 yield (Field(table, named[0].column),), 0.15 * depth
                 continue
@@ -531,10 +674,12 @@ def _check_groups(measures: Sequence[Measure], select: Sequence[Field], root: Ta
     """Counting what the rows are grouped by gives 1 in every group: that was not asked."""
     for measure in measures:
         if measure.function == "count_distinct" and any(
-                f.column == measure.column and f.table.ref == measure.table.ref for f in select):
+            f.column == measure.column and f.table.ref == measure.table.ref for f in select
+        ):
             raise Impossible
         if measure.function == "count" and any(
-                f.column.name == root.key and f.table.ref == root.ref for f in select):
+            f.column.name == root.key and f.table.ref == root.ref for f in select
+        ):
             raise Impossible
 
 
@@ -575,8 +720,13 @@ def _repeats(select: Sequence[Field], out: Outline) -> bool:
     if len(select) != 1 or out.orders:
         return False
     column, table = select[0].column, select[0].table
-    return column.role == "dimension" and column.name != table.label and not column.unique \
-        and column.distinct < 0.5 * table.rows and not out.things
+    return (
+        column.role == "dimension"
+        and column.name != table.label
+        and not column.unique
+        and column.distinct < 0.5 * table.rows
+        and not out.things
+    )
 
 
 def _fits(column: Column, direction: str, hints: Sequence[str]) -> bool:
@@ -584,7 +734,9 @@ def _fits(column: Column, direction: str, hints: Sequence[str]) -> bool:
     if direction in ("late", "early"):
         return is_date(column.type) or column.text_date or (column.part == "year" and len(words) == 1)
     if direction in ("age", "youth"):
-        return bool(words & {"age", "birthday", "birthdate", "birth"}) and (column.numeric or is_date(column.type))
+        return bool(words & {"age", "birthday", "birthdate", "birth"}) and (
+            column.numeric or is_date(column.type)
+        )
     return bool(words & set(hints)) and column.numeric
 
 
@@ -597,8 +749,12 @@ def _expressible(period: Period) -> bool:
         return True
     if period.side == "in":
         day = period.first
-        return (day.year is None or "year" in kinds) and (day.month is None or "month" in kinds) \
-            and (day.day is None or "day" in kinds) and (day.quarter is None or bool({"quarter", "month"} & kinds))
+        return (
+            (day.year is None or "year" in kinds)
+            and (day.month is None or "month" in kinds)
+            and (day.day is None or "day" in kinds)
+            and (day.quarter is None or bool({"quarter", "month"} & kinds))
+        )
     plain = all(day.month is None and day.quarter is None for day in days)
     return "year" in kinds and (plain or {"year", "month", "day"} <= kinds)
 

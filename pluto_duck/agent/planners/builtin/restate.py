@@ -7,14 +7,32 @@ from collections.abc import Sequence
 from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Having, Measure, Order, Period
 from pluto_duck.catalog import Column
 
-_COMPARE = {"=": "is", "<>": "is not", "<": "is below", "<=": "is at most", ">": "is above", ">=": "is at least",
-            "contains": "contains", "starts": "starts with", "ends": "ends with"}
-_FUNCTIONS = {"sum": "total", "avg": "average", "min": "lowest", "max": "highest", "count_distinct": "number of different"}
+_COMPARE = {
+    "=": "is",
+    "<>": "is not",
+    "<": "is below",
+    "<=": "is at most",
+    ">": "is above",
+    ">=": "is at least",
+    "contains": "contains",
+    "starts": "starts with",
+    "ends": "ends with",
+}
+_FUNCTIONS = {
+    "sum": "total",
+    "avg": "average",
+    "min": "lowest",
+    "max": "highest",
+    "count_distinct": "number of different",
+}
 
 
 def restate(form: Form) -> str:
     parts = [_subject(form)]
-    conditions = [*(_condition(one, form) for one in form.conditions), *(_period(one) for one in form.periods)]
+    conditions = [
+        *(_condition(one, form) for one in form.conditions),
+        *(_period(one) for one in form.periods),
+    ]
     if conditions:
         parts.append("where " + " and ".join(conditions))
     if form.having:
@@ -70,14 +88,23 @@ def _period(period: Period) -> str:
     name = " and ".join(_said(column.name) for column in _used(period))
     if period.side == "between":
         return f"{name} is from {period.first} to {period.last}"
-    side = {"in": "in", "since": "in or after", "after": "after", "before": "before", "until": "in or before"}[period.side]
+    side = {
+        "in": "in",
+        "since": "in or after",
+        "after": "after",
+        "before": "before",
+        "until": "in or before",
+    }[period.side]
     return f"{name} is {side} {period.first}"
 
 
 def _used(period: Period) -> Sequence[Column]:
     days = [period.first, *([period.last] if period.last else [])]
-    return [one for one in period.columns if one.part is None
-            or any(getattr(day, one.part) is not None for day in days)] or period.columns
+    return [
+        one
+        for one in period.columns
+        if one.part is None or any(getattr(day, one.part) is not None for day in days)
+    ] or period.columns
 
 
 def _having(having: Having) -> str:

@@ -13,11 +13,22 @@ from pluto_duck.catalog.words import ID_WORDS, entity, singular, split
 
 Key = tuple[str, ...]
 _TAILS = ID_WORDS | {"name", "type", "title", "description", "desc", "date", "number", "amount", "value"}
-_RUN_TOGETHER = {"fname": ("first", "name"), "lname": ("last", "name"), "firstname": ("first", "name"),
-                 "lastname": ("last", "name"), "surname": ("last", "name"), "zipcode": ("zip", "code"),
-                 "postcode": ("post", "code"), "username": ("user", "name"), "birthdate": ("birth", "date"),
-                 "fullname": ("full", "name"), "dob": ("birth", "date"), "startdate": ("start", "date"),
-                 "enddate": ("end", "date"), "phonenumber": ("phone", "number")}
+_RUN_TOGETHER = {
+    "fname": ("first", "name"),
+    "lname": ("last", "name"),
+    "firstname": ("first", "name"),
+    "lastname": ("last", "name"),
+    "surname": ("last", "name"),
+    "zipcode": ("zip", "code"),
+    "postcode": ("post", "code"),
+    "username": ("user", "name"),
+    "birthdate": ("birth", "date"),
+    "fullname": ("full", "name"),
+    "dob": ("birth", "date"),
+    "startdate": ("start", "date"),
+    "enddate": ("end", "date"),
+    "phonenumber": ("phone", "number"),
+}
 _SMALL = {"of", "the", "a"}
 
 
@@ -85,7 +96,7 @@ class Vocabulary:
             for words, strength, how in _names(column, own):
                 # A column called like its table is a number or code of it: the rows are meant before it.
                 self._put(words, Reading(table, column, strength - (0.15 if words == own else 0), how))
-                if words[:len(own)] != own and len(words) <= 3:
+                if words[: len(own)] != own and len(words) <= 3:
                     self._put((*own, *words), Reading(table, column, 0.98 * strength, how))
 
     def _add_relation(self, relation: Relation) -> None:
@@ -124,8 +135,14 @@ class Vocabulary:
         for other in sorted(self.words):
             if other == base or other.isdigit():
                 continue
-            if len(other) >= 3 and len(base) - len(other) >= 2 and base.startswith(other) and len(other) >= 0.35 * len(base) \
-                    and base not in self.words and not _derived(base, other):
+            if (
+                len(other) >= 3
+                and len(base) - len(other) >= 2
+                and base.startswith(other)
+                and len(other) >= 0.35 * len(base)
+                and base not in self.words
+                and not _derived(base, other)
+            ):
                 yield other, 0.93, "by its abbreviation"
             elif base not in self.words and _derived(base, other):
                 yield other, 0.9, "by its stem"
@@ -143,8 +160,14 @@ class Vocabulary:
                 strength *= factor
             reasons = [how for _word, _factor, how in combination if how]
             for one in self._readings.get(tuple(word for word, _f, _h in combination), ()):
-                reading = Reading(one.table, one.column, one.strength * strength, one.how or ", ".join(reasons[:1]), one.via)
-                at = (one.table.ref.key, one.column.name if one.column else "", one.via.child_column if one.via else "")
+                reading = Reading(
+                    one.table, one.column, one.strength * strength, one.how or ", ".join(reasons[:1]), one.via
+                )
+                at = (
+                    one.table.ref.key,
+                    one.column.name if one.column else "",
+                    one.via.child_column if one.via else "",
+                )
                 if at not in found or found[at].strength < reading.strength:
                     found[at] = reading
         return sorted(found.values(), key=_order)
@@ -155,15 +178,21 @@ class Vocabulary:
 
         if len(word) < 5:
             return None
-        close = process.extract(singular(word), sorted(self.words), scorer=fuzz.ratio, score_cutoff=84, limit=2)
+        close = process.extract(
+            singular(word), sorted(self.words), scorer=fuzz.ratio, score_cutoff=84, limit=2
+        )
         if not close or (len(close) > 1 and close[1][1] == close[0][1]):
             return None
         return str(close[0][0])
 
 
 def _order(reading: Reading) -> tuple[float, str, str, str]:
-    return (-reading.strength, reading.table.ref.key, reading.column.name if reading.column else "",
-            reading.via.child_column if reading.via else "")
+    return (
+        -reading.strength,
+        reading.table.ref.key,
+        reading.column.name if reading.column else "",
+        reading.via.child_column if reading.via else "",
+    )
 
 
 def _names(column: Column, own: Key) -> Iterable[tuple[Key, float, str]]:
@@ -174,8 +203,8 @@ def _names(column: Column, own: Key) -> Iterable[tuple[Key, float, str]]:
         yield spelt, 1.0, ""
         for tail in range(1, len(spelt) - 1):
             yield spelt[tail:], 0.96, ""
-    if len(words) > len(own) and words[:len(own)] == own:
-        yield words[len(own):], 0.97, ""
+    if len(words) > len(own) and words[: len(own)] == own:
+        yield words[len(own) :], 0.97, ""
     elif len(words) > 1 and words[0] == own[-1]:
         yield words[1:], 0.96, ""
     if len(words) > 1 and words[-1] in _TAILS and words[:-1] != own:
@@ -186,15 +215,35 @@ def _names(column: Column, own: Key) -> Iterable[tuple[Key, float, str]]:
         yield words[-2:], 0.85, "part of its name"
 
 
-_ENDINGS = ("ing", "ed", "er", "or", "ment", "ation", "tion", "ion", "al", "ly", "e", "r", "ance", "ity", "ship")
+_ENDINGS = (
+    "ing",
+    "ed",
+    "er",
+    "or",
+    "ment",
+    "ation",
+    "tion",
+    "ion",
+    "al",
+    "ly",
+    "e",
+    "r",
+    "ance",
+    "ity",
+    "ship",
+)
 
 
 def _derived(word: str, other: str) -> bool:
     """Two forms of one stem: depart and departure, manage and manager, nation and national."""
     if len(other) < 4:
         return False
-    return any(a[:-len(x)] == b or (a[:-len(x)] + "e") == b for a, b in ((word, other), (other, word))
-               for x in _ENDINGS if a.endswith(x) and len(a) - len(x) >= 4)
+    return any(
+        a[: -len(x)] == b or (a[: -len(x)] + "e") == b
+        for a, b in ((word, other), (other, word))
+        for x in _ENDINGS
+        if a.endswith(x) and len(a) - len(x) >= 4
+    )
 
 
 _KNOWN: WeakKeyDictionary[Catalog, Vocabulary] = WeakKeyDictionary()

@@ -1,0 +1,106 @@
+"""What the catalog says of tables, and when it looks again."""
+
+from __future__ import annotations
+
+from pluto_duck.catalog import Catalog
+from pluto_duck.session import Session
+
+
+def _roles(session: Session, table: str) -> dict[str, str]:
+    return {column.name: column.role for column in Catalog.of(session).table(f"main.{table}").columns}
+
+
+def _relations(session: Session) -> set[tuple[str, str, str, str]]:
+    return {(r.child.name, r.child_column, r.parent.name, r.parent_column) for r in Catalog.of(session).relations}
+
+
+def test_columns_get_the_part_they_play(session: Session) -> None:
+    session.query("CREATE TABLE sales AS SELECT i AS sale_id, i % 3 AS shop_id, i * 1.5 AS amount, i % 2 = 0 AS paid, "
+                  "DATE '2024-01-01' + i::INTEGER AS sold_on, 'kind ' || (i % 4) AS kind, "
+                  "'2024-02-0' || (1 + i % 9) AS noted, 2000 + i % 20 AS year FROM range(100) t(i)")
+    assert _roles(session, "sales") == {
+        "sale_id": "key", "shop_id": "key", "amount": "measure", "paid": "boolean", "sold_on": "date",
+        "kind": "dimension", "noted": "date", "year": "date"}
+    table = Catalog.of(session).table("main.sales")
+    assert table.key == "sale_id"
+    assert table.rows == 100
+    assert table.column("noted").text_date
+    assert table.column("year").part == "year"
+
+
+def test_a_word_that_only_ends_like_an_id_is_a_measure(session: Session) -> None:
+    session.query("CREATE TABLE weather AS SELECT i / 2.0 AS humid FROM range(50) t(i)")
+    assert _roles(session, "weather") == {"humid": "measure"}
+
+
+def test_declared_keys_are_relations_and_are_certain(session: Session) -> None:
+    session.query("CREATE TABLE boss (id INTEGER PRIMARY KEY); CREATE TABLE unit (n INTEGER, led_by INTEGER REFERENCES boss(id))")
+    assert [(r.child_column, r.declared, r.confidence) for r in Catalog.of(session).relations] == [("led_by", True, 1.0)]
+
+
+def test_a_key_is_inferred_when_name_and_data_agree(session: Session) -> None:
+    session.query("CREATE TABLE customers AS SELECT i AS id, 'c' || i AS name FROM range(20) t(i)")
+    session.query("CREATE TABLE orders AS SELECT i AS id, i % 20 AS customer_id FROM range(100) t(i)")
+    assert _relations(session) == {("orders", "customer_id", "customers", "id")}
+
+
+def test_no_key_is_inferred_when_the_data_disagree(session: Session) -> None:
+    session.query("CREATE TABLE customers AS SELECT i AS id FROM range(20) t(i)")
+    session.query("CREATE TABLE orders AS SELECT i AS id, i % 20 + 500 AS customer_id FROM range(100) t(i)")
+    assert _relations(session) == set()
+
+
+def test_codes_under_other_names_are_recognised_by_their_values(session: Session) -> None:
+    session.query("CREATE TABLE airports AS SELECT unnest(['JFK', 'LGA', 'EWR', 'LAX', 'SFO']) AS faa")
+    session.query("CREATE TABLE flights AS SELECT ['JFK', 'LGA', 'EWR'][1 + i % 3] AS origin, "
+                  "['LAX', 'SFO'][1 + i % 2] AS dest FROM range(30) t(i)")
+    assert _relations(session) == {("flights", "origin", "airports", "faa"), ("flights", "dest", "airports", "faa")}
+
+
+def test_the_same_catalog_comes_back_until_something_is_written(session: Session) -> None:
+    session.query("CREATE TABLE a AS SELECT 1 AS x")
+    session.query("CREATE TABLE b AS SELECT 'one' AS y")
+    first = Catalog.of(session)
+    assert Catalog.of(session) is first
+    session.query("INSERT INTO b VALUES ('two')")
+    second = Catalog.of(session)
+    assert second is not first
+    assert second.table("main.a") is first.table("main.a")
+    assert (first.table("main.b").rows, second.table("main.b").rows) == (1, 2)
+
+
+def test_a_dropped_table_leaves_the_catalog(session: Session) -> None:
+    session.query("CREATE TABLE a AS SELECT 1 AS x")
+    assert [str(table.ref) for table in Catalog.of(session).tables] == ["a"]
+    session.query("DROP TABLE a")
+    assert Catalog.of(session).tables == ()
+
+
+def test_values_are_found_whole_in_part_and_misspelt(session: Session) -> None:
+    session.query("CREATE TABLE airlines AS SELECT unnest(['JetBlue Airways', 'Delta Air Lines']) AS name")
+    index = Catalog.of(session).values(session)
+    assert [value.text for value in index.exact("DELTA air-lines")] == ["Delta Air Lines"]
+    assert [value.text for value in index.containing("jetblue")] == ["JetBlue Airways"]
+    assert [value.text for value, _score in index.alike("JetBlu Airways")] == ["JetBlue Airways"]
+    assert index.exact("Lufthansa") == []
+
+
+def test_values_follow_the_data(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT 'red' AS colour")
+    assert Catalog.of(session).values(session).exact("blue") == []
+    session.query("INSERT INTO t VALUES ('blue')")
+    assert [value.text for value in Catalog.of(session).values(session).exact("blue")] == ["blue"]
+
+
+def test_a_column_with_too_many_values_stays_out_of_the_index(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT 'v' || i AS code FROM range(20000) t(i)")
+    catalog = Catalog.of(session)
+    assert len(catalog.values(session)) == 0
+    assert catalog.large_columns(catalog.tables[0].ref) == ["code"]
+
+
+def test_odd_names_are_no_trouble(session: Session) -> None:
+    session.query('CREATE SCHEMA "My Schema"; CREATE TABLE "My Schema"."odd ""table" AS SELECT 1 AS "select", \'ü\' AS "a b"')
+    table = Catalog.of(session).tables[0]
+    assert [column.name for column in table.columns] == ["select", "a b"]
+    assert Catalog.of(session).values(session).exact("ü")[0].column == "a b"
