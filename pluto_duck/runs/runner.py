@@ -68,7 +68,6 @@ class Runs:
         self.max_running, self.max_waiting = max_running, max_waiting
         self._role: Role = role
         self._settings = settings
-        self._control = control
         self._store = RunStore(control)
         self._presence: Presence | None = None
         self._listeners: set[Callable[[], None]] = set()
@@ -92,6 +91,7 @@ class Runs:
             self._presence.forget()
             self._presence = None
         self._listeners = set()
+        self._store.after_fork()
         self._reset()
 
     # -- starting ---------------------------------------------------------------------------------
@@ -381,8 +381,13 @@ class Runs:
             while self._active and (left := deadline - time.monotonic()) > 0:
                 self._lock.wait(left)
             unfinished = list(self._active.values())
-            self._closed = True
+            already, self._closed = self._closed, True
+            monitor = self._monitor
             self._lock.notify_all()
+        if already:
+            return
+        if monitor is not None:
+            monitor.join()
         for job in unfinished:
             self._store.finish(job.run_id, "cancelled", error=Cancelled("Its process was closed.").to_dict())
         for worker in self._workers:
@@ -390,8 +395,8 @@ class Runs:
         if self._presence is not None:
             self._presence.leave()
             self._presence = None
-        if not unfinished:
-            self._control.close()
+        if not unfinished:  # work that does not stop may still have something to write
+            self._store.close()
 
     # -- after a crash, and after a week ------------------------------------------------------------
 

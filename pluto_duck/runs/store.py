@@ -6,10 +6,13 @@ import datetime as dt
 import json
 import re
 import sqlite3
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from pluto_duck.errors import RunError
 from pluto_duck.runs.model import Column, Run, RunEvent, Status
 from pluto_duck.workspace import ControlStore
 
@@ -46,15 +49,49 @@ class RunStore:
 
     def __init__(self, control: ControlStore) -> None:
         self._control = control
+        self._idle = threading.Condition()
+        self._users = 0
+        self._closed = False
 
-    def _read(self) -> sqlite3.Connection:
-        return self._control.read(_ROOM, MIGRATIONS)
+    @contextmanager
+    def _using(self) -> Iterator[None]:
+        """Closing a SQLite connection that another thread is in ends the process: `close` waits for these."""
+        with self._idle:
+            if self._closed:
+                raise RunError("This door to the workspace has been closed.", hint="Open it again.")
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._users -= 1
+                self._idle.notify_all()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._using(), self._control.connection(_ROOM, MIGRATIONS) as db:
+            yield db
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._using():
+            yield self._control.read(_ROOM, MIGRATIONS)
+
+    def after_fork(self) -> None:
+        """In a child: whoever was inside stayed in the parent."""
+        self._idle, self._users = threading.Condition(), 0
+
+    def close(self) -> None:
+        with self._idle:
+            self._closed = True
+            self._idle.wait_for(lambda: self._users == 0)
+        self._control.close()
 
     # -- writing ----------------------------------------------------------------------------------
 
     def insert(self, *, run_id: str, kind: str, text: str, owner: str, deadline_s: float | None) -> None:
         now = time.time()
-        with self._control.connection(_ROOM, MIGRATIONS) as db:
+        with self._writing() as db:
             db.execute("INSERT INTO runs (run_id, kind, text, status, owner, created_at, deadline_s) "
                        "VALUES (?, ?, ?, 'queued', ?, ?, ?)", (run_id, kind, blotted(text), owner, now, deadline_s))
             _append(db, run_id, now, "run", "start", {"status": "queued", "kind": kind})
@@ -62,7 +99,7 @@ class RunStore:
     def begin(self, run_id: str) -> bool:
         """queued -> running; False when it was cancelled meanwhile."""
         now = time.time()
-        with self._control.connection(_ROOM, MIGRATIONS) as db:
+        with self._writing() as db:
             changed = db.execute("UPDATE runs SET status = 'running', started_at = ? WHERE run_id = ? "
                                  "AND status = 'queued' AND cancel_requested = 0", (now, run_id)).rowcount
             if changed:
@@ -71,21 +108,21 @@ class RunStore:
 
     def append(self, run_id: str, type: str, subtype: str, content: dict[str, Any]) -> int:
         """The event's sequence number; 0 when the run has ended already."""
-        with self._control.connection(_ROOM, MIGRATIONS) as db:
+        with self._writing() as db:
             if not _is_active(db, run_id):
                 return 0
             return _append(db, run_id, time.time(), type, subtype, content)
 
     def rows_start(self, run_id: str, columns: Sequence[Column]) -> None:
         listed = [{"name": one.name, "type": one.type} for one in columns]
-        with self._control.connection(_ROOM, MIGRATIONS) as db:
+        with self._writing() as db:
             if _is_active(db, run_id):
                 db.execute("UPDATE runs SET columns = ? WHERE run_id = ?", (json.dumps(listed), run_id))
                 _append(db, run_id, time.time(), "rows", "start", {"columns": listed})
 
     def rows_chunk(self, run_id: str, *, batch: int, offset: int, count: int, size: int) -> None:
         """One more batch is complete in the rows file, whose first `size` bytes may be read."""
-        with self._control.connection(_ROOM, MIGRATIONS) as db:
+        with self._writing() as db:
             if _is_active(db, run_id):
                 db.execute("UPDATE runs SET row_count = ?, batches = ?, size = ? WHERE run_id = ?",
                            (offset + count, batch + 1, size, run_id))
@@ -93,7 +130,7 @@ class RunStore:
                         {"batch": batch, "offset": offset, "count": count, "size": size})
 
     def rows_end(self, run_id: str, *, size: int, count: int, truncated: bool) -> None:
-        with self._control.connection(_ROOM, MIGRATIONS) as db:
+        with self._writing() as db:
             if _is_active(db, run_id):
                 db.execute("UPDATE runs SET size = ? WHERE run_id = ?", (size, run_id))
                 _append(db, run_id, time.time(), "rows", "end", {"count": count, "truncated": truncated})
@@ -102,7 +139,7 @@ class RunStore:
                facts: dict[str, Any] | None = None) -> bool:
         """Writes the last state and the last event; False when the run had ended before."""
         now = time.time()
-        with self._control.connection(_ROOM, MIGRATIONS) as db:
+        with self._writing() as db:
             row = db.execute(f"SELECT started_at, row_count FROM runs WHERE run_id = ? AND {_ACTIVE}",
                              (run_id,)).fetchone()
             if row is None:
@@ -122,7 +159,7 @@ class RunStore:
                error: dict[str, Any] | None, facts: dict[str, Any]) -> None:
         """A run that was done elsewhere, whole."""
         now = time.time()
-        with self._control.connection(_ROOM, MIGRATIONS) as db:
+        with self._writing() as db:
             db.execute("INSERT INTO runs (run_id, kind, text, status, owner, created_at, started_at, finished_at, "
                        "error, row_count, facts) VALUES (?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)",
                        (run_id, kind, blotted(text), status, now - elapsed_s, now - elapsed_s, now,
@@ -133,12 +170,12 @@ class RunStore:
                     content | ({"error": error} if error else {}))
 
     def request_cancel(self, run_id: str) -> None:
-        with self._control.connection(_ROOM, MIGRATIONS) as db:
+        with self._writing() as db:
             db.execute(f"UPDATE runs SET cancel_requested = 1 WHERE run_id = ? AND {_ACTIVE}", (run_id,))
 
     def forget_before(self, at: float) -> list[str]:
         """Removes runs that finished before then; their ids."""
-        with self._control.connection(_ROOM, MIGRATIONS) as db:
+        with self._writing() as db:
             gone = [row[0] for row in db.execute("SELECT run_id FROM runs WHERE finished_at < ?", (at,))]
             db.executemany("DELETE FROM run_events WHERE run_id = ?", [(one,) for one in gone])
             db.executemany("DELETE FROM runs WHERE run_id = ?", [(one,) for one in gone])
@@ -148,36 +185,42 @@ class RunStore:
 
     def get(self, run_id: str) -> tuple[Run, str] | None:
         """The run and its owner."""
-        row = self._read().execute("SELECT * FROM runs WHERE run_id = ?", (run_id,)).fetchone()
+        with self._reading() as db:
+            row = db.execute("SELECT * FROM runs WHERE run_id = ?", (run_id,)).fetchone()
         return (_run(row), row["owner"]) if row else None
 
     def list(self, limit: int, before: int | None, status: str | None) -> list[Run]:
-        rows = self._read().execute(
-            "SELECT * FROM runs WHERE (? IS NULL OR number < ?) AND (? IS NULL OR status = ?) "
-            "ORDER BY number DESC LIMIT ?", (before, before, status, status, limit)).fetchall()
+        with self._reading() as db:
+            rows = db.execute("SELECT * FROM runs WHERE (? IS NULL OR number < ?) AND (? IS NULL OR status = ?) "
+                              "ORDER BY number DESC LIMIT ?", (before, before, status, status, limit)).fetchall()
         return [_run(row) for row in rows]
 
     def events(self, run_id: str, after: int, limit: int) -> Sequence[RunEvent]:
-        rows = self._read().execute("SELECT * FROM run_events WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?",
-                                    (run_id, after, limit)).fetchall()
+        with self._reading() as db:
+            rows = db.execute("SELECT * FROM run_events WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+                              (run_id, after, limit)).fetchall()
         return [RunEvent(row["run_id"], row["seq"], _utc(row["at"]), row["type"], row["subtype"],
                          json.loads(row["content"])) for row in rows]
 
     def unfinished(self) -> Sequence[tuple[str, str]]:
         """(run_id, owner)"""
-        return [(row[0], row[1]) for row in self._read().execute(f"SELECT run_id, owner FROM runs WHERE {_ACTIVE}")]
+        with self._reading() as db:
+            return [(row[0], row[1]) for row in db.execute(f"SELECT run_id, owner FROM runs WHERE {_ACTIVE}")]
 
     def cancels(self, owner: str) -> Sequence[str]:
-        return [row[0] for row in self._read().execute(
-            f"SELECT run_id FROM runs WHERE owner = ? AND cancel_requested = 1 AND {_ACTIVE}", (owner,))]
+        with self._reading() as db:
+            return [row[0] for row in db.execute(
+                f"SELECT run_id FROM runs WHERE owner = ? AND cancel_requested = 1 AND {_ACTIVE}", (owner,))]
 
     def change_mark(self) -> int:
         """Differs from the last call of this thread when any other connection, of any process, has
         committed since; costs a few microseconds."""
-        return int(self._read().execute("PRAGMA data_version").fetchone()[0])
+        with self._reading() as db:
+            return int(db.execute("PRAGMA data_version").fetchone()[0])
 
     def known(self) -> set[str]:
-        return {row[0] for row in self._read().execute("SELECT run_id FROM runs")}
+        with self._reading() as db:
+            return {row[0] for row in db.execute("SELECT run_id FROM runs")}
 
 
 def _is_active(db: sqlite3.Connection, run_id: str) -> bool:

@@ -71,11 +71,13 @@ async def test_parquet_round_trips_with_its_types(client: Any) -> None:
 
 async def test_csv_tells_null_from_empty_and_writes_lists_as_json(client: Any) -> None:
     run_id = await client.run(sql="select 1 as a, NULL as n, '' as e, 'a\"b' as q, [1, 2] as l, "
-                                  "TIMESTAMP '2013-07-04 10:00:00' as t, 1.50::DECIMAL(3,2) as d, 2.5::DOUBLE as f")
+                                  "TIMESTAMP '2013-07-04 10:00:00' as t, 1.50::DECIMAL(3,2) as d, 2.5::DOUBLE as f, "
+                                  "DATE '2013-07-04' as y, 'nan'::DOUBLE as z, 1e-13::DECIMAL(30,20) as w")
     answer = await client("query", run_id, accept=CSV)
     assert answer.headers["Content-Type"].startswith(CSV)
-    assert answer.body.decode() == ('"a","n","e","q","l","t","d","f"\n'
-                                    '1,,"","a""b","[1, 2]","2013-07-04T10:00:00","1.50","2.5"\n')
+    assert answer.body.decode() == ('"a","n","e","q","l","t","d","f","y","z","w"\n'
+                                    '1,,"","a""b","[1, 2]","2013-07-04T10:00:00",1.50,2.5,2013-07-04,'
+                                    '"NaN","0.00000000000010000000"\n')
 
 
 async def test_csv_has_one_header_however_many_batches(client: Any) -> None:
