@@ -94,7 +94,8 @@ def _from_postgres(door: Door, session: Session, url: str) -> Iterator[object]:
     if here == there:
         yield _step(f"{sum(here.values()):,} rows are in the workspace already", began)
         return
-    _refuse_foreign(session, here)
+    # What is there whole already is ours, whoever brought it.
+    _refuse_foreign(session, {name: rows for name, rows in here.items() if rows != there[name]}, replacing=True)
     yield f"\n$ {door.program} ingest --from-postgres {_without_password(url)}"
     yield invoke(["ingest", "--from-postgres", url], door)
     yield _step(f"{sum(there.values()):,} rows came from PostgreSQL", began)
@@ -103,6 +104,7 @@ def _from_postgres(door: Door, session: Session, url: str) -> Iterator[object]:
 def _from_sample(door: Door, session: Session) -> Iterator[object]:
     began = time.perf_counter()
     here = _counts(session)
+    _refuse_foreign(session, here, replacing=False)
     missing = [name for name in TABLES if name not in here]
     if missing:
         named = [argument for name in missing for argument in ("--table", name)]
@@ -124,14 +126,15 @@ def _counts(session: Session) -> dict[str, int]:
             for name in TABLES if f"main.{name}" in there}
 
 
-def _refuse_foreign(session: Session, here: dict[str, int]) -> None:
-    """Replacing the sample by the whole data is fine; replacing a table of somebody's own is not."""
+def _refuse_foreign(session: Session, here: dict[str, int], *, replacing: bool) -> None:
+    """A table of somebody's own is neither asked about nor replaced; the sample may be replaced by the whole."""
+    columns = {one.ref.key: [column.name for column in one.columns] for one in session.tables()}
     for name, rows in here.items():
-        loaded = session.query("SELECT count(*) FROM read_parquet($path)",
-                               {"path": str(SAMPLE / f"{name}.parquet")}).scalar()
-        if rows not in (0, loaded):
+        sample = session.query("FROM read_parquet($path)", {"path": str(SAMPLE / f"{name}.parquet")})
+        ours = columns[f"main.{name}"] == [column.name for column in sample.columns]
+        if not ours or (replacing and rows not in (0, sample.row_count)):
             raise Refused(f"{session.workspace.root} has a table {name} that is not the demo's.",
-                          hint="Take another folder: pluto-duck demo --postgres --folder NEW")
+                          hint="Take another folder: pluto-duck demo --folder NEW")
 
 
 # -- questions ----------------------------------------------------------------------------------------
