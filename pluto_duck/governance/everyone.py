@@ -93,7 +93,7 @@ def _unescape(found: re.Match[str]) -> str:
 
 def _refuse_paths(texts: Sequence[str], joined: str, protected: Sequence[str]) -> None:
     looked_up = 0
-    for text in {*texts, joined}:
+    for text in dict.fromkeys((*texts, joined)):
         if not text or len(text) > 4096:
             continue
         lookup = looked_up < _MAX_LOOKED_UP

@@ -12,6 +12,7 @@ from pluto_duck.governance.everyone import refuse_for_everyone
 from pluto_duck.governance.functions import allowed
 from pluto_duck.governance.limits import MAX_TEXT
 from pluto_duck.governance.names import Names
+from pluto_duck.governance.refusals import parameter
 from pluto_duck.governance.show import show_tables
 from pluto_duck.governance.walk import Walk
 from pluto_duck.workspace.parser import Parser, Statement, Token
@@ -76,7 +77,7 @@ class Gate:
         self._one_read(tokens)
         statements = self.statements(sql)
         if any(one.parameters for one in statements):
-            raise Refused("Parameters ($name, ?) are refused here.", hint="Write the value into the statement.")
+            raise parameter()
         answered = show_tables(tokens, names)
         if answered is not None:
             return answered

@@ -7,9 +7,11 @@ from typing import Any
 
 from pluto_duck.errors import Refused, nearest, unknown_name
 from pluto_duck.governance import tree
+from pluto_duck.governance.casts import refuse_types
 from pluto_duck.governance.functions import TABLE_FUNCTIONS, is_denied
 from pluto_duck.governance.limits import CAPPED, MAX_CTES, MAX_NODES, MAX_PLAN, MAX_SET_OPERATIONS, MAX_WIDTH, widths
 from pluto_duck.governance.names import Names
+from pluto_duck.governance.refusals import parameter, path_of, too_large, unknown_part
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold
 
 Node = Mapping[str, Any]
@@ -64,7 +66,7 @@ class Walk:
             elif part == "statement":
                 self._statement(value, scope)
             elif part == "never":
-                raise _unknown(key)
+                raise unknown_part(key)
             else:
                 getattr(self, "_" + part)(value, scope)
 
@@ -106,7 +108,7 @@ class Walk:
 
     def _statement(self, node: Node, scope: Scope) -> None:
         if node.get("named_param_map"):
-            raise _parameter()
+            raise parameter()
         self._fields(node, tree.STATEMENT, scope)
 
     def _query(self, node: Node, scope: Scope) -> None:
@@ -116,7 +118,7 @@ class Walk:
         if kind == "SET_OPERATION_NODE":
             self._set_operations += max(1, len(node.get("children") or ()) - 1)
             if self._set_operations > MAX_SET_OPERATIONS:
-                raise _too_large(f"more than {MAX_SET_OPERATIONS} UNIONs")
+                raise too_large(f"more than {MAX_SET_OPERATIONS} UNIONs")
         outer, self._shape = self._shape, _Shape()
         visible = self._with(node.get("cte_map") or {}, scope)
         for key, value in node.items():
@@ -132,20 +134,20 @@ class Walk:
         if kind == "SELECT_NODE":
             inner.width = widths(node.get("select_list") or (), inner.width)
         if inner.width > MAX_WIDTH or inner.plan > MAX_PLAN:
-            raise _too_large("CTEs that double each other")
+            raise too_large("CTEs that double each other")
         self._last = inner
         self._shape.plan += inner.plan
 
     def _with(self, cte_map: Node, scope: Scope) -> Scope:
         if set(cte_map) - {"map"}:
-            raise _unknown("WITH")
+            raise unknown_part("WITH")
         visible = dict(scope)
         for entry in cte_map.get("map") or ():
             if set(entry) - {"key", "value"}:
-                raise _unknown("WITH")
+                raise unknown_part("WITH")
             self._ctes += 1
             if self._ctes > MAX_CTES:
-                raise _too_large(f"more than {MAX_CTES} CTEs")
+                raise too_large(f"more than {MAX_CTES} CTEs")
             # Its own name is not in scope: WITH t AS (FROM t) reads the table outside.
             self._last = _Shape()
             self._fields(entry["value"], tree.CTE, visible)
@@ -180,7 +182,7 @@ class Walk:
     def _table(self, node: Node, scope: Scope) -> None:
         if node.get("at_clause"):
             raise Refused("AT (...) is refused: tables are read as they are now.", hint="Leave AT (...) out.")
-        path = _path(node, "catalog_name", "schema_name", "table_name")
+        path = path_of(node, "catalog_name", "schema_name", "table_name")
         if len(path) == 1 and fold(path[0]) in scope:
             shape = scope[fold(path[0])]
             self._shape.width += shape.width
@@ -202,7 +204,7 @@ class Walk:
             raise unknown_name("table", str(TableRef(name, schema)), [str(one) for one in self._names])
 
     def _show(self, node: Node, scope: Scope) -> None:
-        path = _path(node, "catalog_name", "schema_name", "table_name")
+        path = path_of(node, "catalog_name", "schema_name", "table_name")
         if path and path[0].startswith(('"', "__show")):
             what = path[0].strip('"').removeprefix("__show_").upper()
             raise Refused(f"SHOW {what} is refused here.",
@@ -212,8 +214,8 @@ class Walk:
 
     def _table_function(self, node: Node, scope: Scope) -> None:
         if node.get("class") != "FUNCTION":
-            raise _unknown("FROM")
-        path = _path(node, "catalog", "schema", "function_name")
+            raise unknown_part("FROM")
+        path = path_of(node, "catalog", "schema", "function_name")
         name = fold(path[-1])
         if name not in TABLE_FUNCTIONS or not _plainly_named(path, name):
             raise Refused(f"{path[-1]}(...) in FROM is refused: it can reach beyond the workspace's tables.",
@@ -226,21 +228,21 @@ class Walk:
     def _expression(self, node: Node, scope: Scope) -> None:
         kind = node.get("class")
         if kind == "PARAMETER":
-            raise _parameter()
+            raise parameter()
         known = tree.EXPRESSIONS.get(str(kind))
         if known is None or node.get("type") not in known[0]:
-            raise _unknown(f"{kind} {node.get('type')}")
+            raise unknown_part(f"{kind} {node.get('type')}")
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            raise _too_large("too many parts")
+            raise too_large("too many parts")
         if kind == "FUNCTION" or kind == "WINDOW":
             self._function(node)
         elif kind == "COLLATE" and not str(node["collation"]).replace("_", "").replace(".", "").isalnum():
-            raise _unknown("COLLATE")
+            raise unknown_part("COLLATE")
         self._fields(node, tree.EXPRESSION_FIELDS[str(kind)], scope)
 
     def _function(self, node: Node) -> None:
-        path = _path(node, "catalog", "schema", "function_name")
+        path = path_of(node, "catalog", "schema", "function_name")
         name = fold(path[-1])
         if not _plainly_named(path, name):
             column = len(path) == 2 and fold(path[0]) not in (DEFAULT_SCHEMA, "pg_catalog", "system")
@@ -257,61 +259,20 @@ class Walk:
         CAPPED.get(name, _no_cap)(node)
 
     def _type(self, node: Node, scope: Scope) -> None:
-        """1.5: {"id", "type_info"}; 2.0: a TYPE node whose children are types and constants."""
-        if node.get("class") == "TYPE":
-            path = _path(node, "catalog", "schema", "type_name")
-            if node.get("type") != "TYPE" or len(path) != 1 or fold(path[0]) not in tree.TYPE_NAMES:
-                raise _refused_type(".".join(path))
-            if set(node) - {*tree.EXPRESSION_FIELDS["CONSTANT"], "catalog", "schema", "type_name", "children",
-                            "qualified_name"}:
-                raise _unknown("CAST")
-            for child in node.get("children") or ():
-                if child.get("class") == "CONSTANT":
-                    self._expression(child, scope)
-                else:
-                    self._type(child, scope)
-            return
-        info = node.get("type_info")
-        if node.get("id") == "VARIANT":
-            return  # its inner structure is the engine's own
-        if set(node) - {"id", "type_info"}:
-            raise _unknown("CAST")
-        if node.get("id") == "UNBOUND":
-            if not info or info.get("catalog") or info.get("schema") or fold(str(info["name"])) not in tree.TYPE_NAMES:
-                raise _refused_type(str(info and info.get("name")))
-        elif fold(str(node.get("id"))) not in tree.TYPE_NAMES:
-            raise _refused_type(str(node.get("id")))
-        if not info:
-            return
-        known = tree.TYPE_INFOS.get(str(info.get("type")))
-        if known is None or any(value for key, value in info.items() if key not in {*known, "type", "alias"}):
-            raise _refused_type(str(info.get("type")))
-        for child in info.get("child_types") or ():
-            self._type(child["second"], scope)
-        if info.get("child_type"):
-            self._type(info["child_type"], scope)
+        for constant in refuse_types(node):
+            self._expression(constant, scope)
 
     def _count(self, node: Node) -> None:
         self._nodes += 1
         if self._nodes > MAX_NODES:
-            raise _too_large("too many parts")
+            raise too_large("too many parts")
 
 
 def _known(kinds: Mapping[str, tree.Fields], kind: object) -> tree.Fields:
     found = kinds.get(str(kind))
     if found is None:
-        raise _unknown(str(kind))
+        raise unknown_part(str(kind))
     return found
-
-
-def _path(node: Node, *keys: str) -> list[str]:
-    """The parts of a name that are there; 2.0 writes them twice, and both must say the same."""
-    path = [str(node[key]) for key in keys if node.get(key)]
-    qualified = node.get("qualified_name")
-    if (qualified and list(qualified.get("path") or ()) != path) or set(qualified or ()) - {"path"}:
-        raise Refused(f"The name {'.'.join(path)} has more parts than may be used here.",
-                      hint="Write table or schema.table.")
-    return path
 
 
 def _plainly_named(path: list[str], name: str) -> bool:
@@ -322,20 +283,3 @@ def _plainly_named(path: list[str], name: str) -> bool:
 
 def _no_cap(node: Node) -> None:
     return
-
-
-def _unknown(what: str) -> Refused:
-    return Refused(f"The statement has a part that is not allowed here: {what}.",
-                   hint="Write it with plain SELECT, FROM, JOIN, WHERE, GROUP BY, WITH and ORDER BY.")
-
-
-def _parameter() -> Refused:
-    return Refused("Parameters ($name, ?) are refused here.", hint="Write the value into the statement.")
-
-
-def _refused_type(name: str) -> Refused:
-    return Refused(f"The type {name} is refused here.", hint="Cast to a built-in type, such as VARCHAR.")
-
-
-def _too_large(what: str) -> Refused:
-    return Refused(f"The statement is too large: {what}.", hint="Ask for less, or in several statements.")
