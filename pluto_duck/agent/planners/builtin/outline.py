@@ -96,6 +96,11 @@ class _Parser:
             self._spoken = mark
         return mark
 
+    def _before(self, mark: Mark) -> str:
+        """The kind of the mark in front of this one."""
+        at = next((i for i, one in enumerate(self._marks) if one is mark), 0)
+        return self._marks[at - 1].kind if at else ""
+
     def _skip(self, *kinds: str) -> None:
         while self._peek().kind in kinds:
             self._take()
@@ -457,6 +462,12 @@ class _Parser:
             return
         if self._head or (self._last == "projection" and not _things(mark)):
             self._project(mark)
+        elif _things(mark) and self._before(mark) == "and":
+            # "names of parties and their regions": the second is asked for, or we don't know what it does.
+            if self._out.projections and not self._out.measures and self._last != "filter":
+                self._project(mark)
+            else:
+                self._out.left_over.append(mark)
         elif _things(mark):
             self._out.things.append(mark)
             self._last = "thing"
