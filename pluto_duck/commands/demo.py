@@ -5,11 +5,13 @@ Everything goes through the verbs that a user would type, so that what is shown 
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -176,11 +178,12 @@ def _closing(folder: Path, elapsed_s: float, postgres: bool) -> str:
     notebook = folder / NOTEBOOK
     if not notebook.exists():
         _write_notebook(notebook)
-    lab = "make lab" if postgres else f"pluto-duck demo --folder '{folder}' --lab"
+    program = "pluto-duck" if which("pluto-duck") else str(Path(sys.executable).with_name("pluto-duck"))
+    lab = "make lab" if postgres else f"{program} demo --folder '{folder}' --lab"
     if find_spec("jupyterlab") is None:
         lab = f"pip install 'pluto-duck[lab]' && {lab}"
     return (f"\nAll of it took {elapsed_s:.1f} s. The workspace stays here: {folder}\n"
-            f"  in a shell:     cd '{folder}' && pluto-duck ask \"how many flights went to BOS in July?\"\n"
+            f"  in a shell:     cd '{folder}' && {program} ask \"how many flights went to BOS in July?\"\n"
             f"  in JupyterLab:  {lab}   (opens {NOTEBOOK})")
 
 
@@ -203,7 +206,6 @@ def _wants_lab(door: Door) -> bool:
 def _open_lab(folder: Path, environment: dict[str, str]) -> None:
     import os
     import subprocess
-    import sys
 
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}",
                f"--LabApp.default_url=/lab/tree/{NOTEBOOK}"]
