@@ -71,6 +71,8 @@ class Relation:
     declared: bool
     confidence: float
     """1 for a declared key; less for one inferred from names and data."""
+    complete: bool = True
+    """Every value of the child was found in the parent; a join loses no row but those without a value."""
 
 
 def is_numeric(type_text: str) -> bool:

@@ -77,6 +77,7 @@ def inferred(
                 guess.parent_column,
                 False,
                 guess.confidence,
+                tested[guess.cache_key][0] == tested[guess.cache_key][1],
             )
     return list(best.values())
 

@@ -104,3 +104,11 @@ def test_odd_names_are_no_trouble(session: Session) -> None:
     table = Catalog.of(session).tables[0]
     assert [column.name for column in table.columns] == ["select", "a b"]
     assert Catalog.of(session).values(session).exact("ü")[0].column == "a b"
+
+
+def test_a_relation_says_whether_every_value_was_found(session: Session) -> None:
+    session.query("CREATE TABLE customers AS SELECT i AS id FROM range(20) t(i)")
+    session.query("CREATE TABLE orders AS SELECT i AS id, i % 21 AS customer_id FROM range(100) t(i)")
+    assert [one.complete for one in Catalog.of(session).relations] == [False]
+    session.query("INSERT INTO customers VALUES (20)")
+    assert [one.complete for one in Catalog.of(session).relations] == [True]

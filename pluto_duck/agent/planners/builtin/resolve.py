@@ -204,6 +204,8 @@ class _Build:
         if reading is None:
             raise Impossible
         table, column = reading.table, reading.column
+        if slot.function == "sum" and column is None and len(self._out.measures) > 1:
+            raise Impossible
         if slot.function in ("count", "sum") and column is None:
             return Measure("count", table)
         if column is None:
@@ -473,6 +475,11 @@ class _Build:
             return  # a count of groups: needs a query inside a query
         reached = [root, *(self._catalog.table(one.parent) for one in joins)]
         limit, notes = self._limit(grouping)
+        notes += [
+            f"rows of {one.child} whose {one.child_column} is not among the {one.parent} are left out"
+            for one in joins
+            if not one.complete
+        ]
         ordering = [Order(turn[o.by] if isinstance(o.by, Measure) else o.by, o.descending) for o in orders]
         for periods, period_cost, period_notes in self._periods(reached):
             for grains, grain_cost in self._grains(reached, grouping):
@@ -602,6 +609,8 @@ class _Build:
                 if not _expressible(period):
                     continue
                 notes = []
+                if any(mark.kind == "value" and mark.text.lower().endswith("ed") for mark in self._marks):
+                    notes.append(f"the date is {_said(columns[0])}")  # "shipped in May" may speak of another date
                 years = _years(table, columns)
                 if slot.first.year is None and (years is None or years[0] != years[1]):
                     notes.append(f"no year was given: {slot.first} of every year counts")
