@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pluto_duck.display.values import is_integer, is_moment, is_number, python_columns
+from pluto_duck.display.values import is_integer, is_moment, is_number
 
 if TYPE_CHECKING:
     from pluto_duck.workspace.result import Column, Result
@@ -50,7 +50,7 @@ def pick_chart(result: Result, *, title: str = "") -> Chart | None:
     names = [column.name for column in result.columns]
     if not 2 <= result.row_count <= POINTS or not 2 <= len(names) <= 5 or len(set(names)) < len(names):
         return None
-    data = dict(zip(names, python_columns(result, POINTS), strict=True))
+    data = dict(zip(names, result.values(POINTS), strict=True))
     roles = _roles(result.columns, data)
     if roles is None or not roles.measures:
         return None

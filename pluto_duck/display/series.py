@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.display.chart import POINTS, Chart, order_of
-from pluto_duck.display.values import NULL, cut, python_columns, text
+from pluto_duck.display.values import NULL, cut, text
 from pluto_duck.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def plot(chart: Chart, result: Result) -> Plot:
     for name in (chart.x, *chart.y, *([chart.color] if chart.color else [])):
         if name not in names:
             raise unknown_name("column", name, names, where="the result")
-    data = dict(zip(names, python_columns(result, POINTS), strict=True))
+    data = dict(zip(names, result.values(POINTS), strict=True))
     xs, labels = _axis(chart, data[chart.x])
     rows = [i for i in range(len(xs)) if xs[i] is not None]
     if chart.kind == "line":

@@ -10,7 +10,6 @@ from pluto_duck.display.values import (
     column_texts,
     cut,
     is_number,
-    python_columns,
     screen_width,
     visible,
 )
@@ -52,7 +51,7 @@ def outcome(result: Result) -> str:
 def _cells(result: Result, max_rows: int) -> list[list[str | None]]:
     """Column by column; None for NULL."""
     texts = []
-    for values, column in zip(python_columns(result, max_rows), result.columns, strict=True):
+    for values, column in zip(result.values(max_rows), result.columns, strict=True):
         cells = column_texts(values, column.type)
         texts.append([None if one is None else cut(one, CELL_WIDTH) for one in cells])
     return texts

@@ -7,10 +7,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pluto_duck.workspace.result import Column, Result
+from typing import Any
 
 NULL = "NULL"
 DECIMALS = 6
@@ -18,8 +15,6 @@ DECIMALS = 6
 _INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
              "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"}
 _FLOATS = {"FLOAT", "DOUBLE"}
-_INFINITE = {2**31 - 1: "infinity", 1 - 2**31: "-infinity", 2**63 - 1: "infinity", 1 - 2**63: "-infinity"}
-"""What DuckDB stores for infinite dates and timestamps."""
 
 
 def is_integer(kind: str) -> bool:
@@ -46,63 +41,6 @@ def _hidden(char: str) -> bool:
     # Format characters hide or reorder text, save the joiners that scripts and emoji need.
     category = unicodedata.category(char)
     return category in ("Cc", "Zl", "Zp", "Cs") or (category == "Cf" and char not in "\u200c\u200d\u00ad")
-
-
-def python_columns(result: Result, limit: int) -> list[list[Any]]:
-    """The first rows, column by column. Never raises: what Python has no type for (a date in the year
-    294247, an infinite timestamp) comes as text."""
-    table = result.arrow().slice(0, limit)
-    return [_python_values(table.column(i), column) for i, column in enumerate(result.columns)]
-
-
-def _python_values(array: Any, column: Column) -> list[Any]:
-    import pyarrow
-
-    kind, zone = array.type, None
-    # pyarrow would import pandas (a second or two) for nanoseconds and for time zones.
-    if pyarrow.types.is_timestamp(kind) and (kind.tz or kind.unit == "ns"):
-        array, zone = array.cast(pyarrow.timestamp("us"), safe=False), kind.tz
-    elif pyarrow.types.is_time64(kind) and kind.unit == "ns":
-        array = array.cast(pyarrow.time64("us"), safe=False)
-    try:
-        values = array.to_pylist()
-        if zone:
-            values = _in_zone(values, zone)
-    except (OverflowError, ValueError):
-        values = [_python_value(one) for one in array]
-    if column.type == "BIT":
-        return [None if one is None else _bits(one) for one in values]
-    return values  # type: ignore[no-any-return]
-
-
-def _in_zone(moments: list[Any], name: str) -> list[Any]:
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        zone: dt.tzinfo = ZoneInfo(name)
-    except ZoneInfoNotFoundError:  # Windows without the package tzdata
-        zone = dt.UTC
-    return [None if one is None else one.replace(tzinfo=dt.UTC).astimezone(zone) for one in moments]
-
-
-def _python_value(scalar: Any) -> Any:
-    try:
-        return scalar.as_py()
-    except (OverflowError, ValueError):
-        pass
-    raw = getattr(scalar, "value", None)
-    if raw in _INFINITE:
-        return _INFINITE[raw]
-    if raw is None and hasattr(scalar, "__iter__"):
-        return [_python_value(one) for one in scalar]
-    import pyarrow
-
-    return scalar.cast(pyarrow.string()).as_py()
-
-
-def _bits(data: bytes) -> str:
-    """DuckDB's BIT: the first byte counts the bits of padding that lead the rest."""
-    return "".join(f"{byte:08b}" for byte in data[1:])[data[0]:]
 
 
 def column_texts(values: Sequence[Any], kind: str) -> list[str | None]:

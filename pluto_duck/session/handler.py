@@ -31,7 +31,7 @@ class SessionHandler:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.ledger = Ledger(database)
-        self.gate = Gate(database.parser)
+        self.gate = Gate(database.parser, [database.path, f"{database.path}.wal"])
         self.agent = RoleCatalog(database, "agent")
 
     def open(self, hello: Hello) -> HostSession:
@@ -206,6 +206,7 @@ class HostSession:
         cursor = handler.agent.cursor()
         self._running = cursor
         try:
+            handler.agent.check_resolved(cursor, approved)
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             rows = cursor.execute(approved, select=True)
             return self._streamed(rows, "SELECT", sql, args, finish=cursor.close)

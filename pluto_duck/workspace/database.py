@@ -49,6 +49,11 @@ class Rows:
             described = connection.description or []
             self.columns = tuple(Column(str(d[0]), str(d[1])) for d in described)
 
+    @property
+    def _source(self) -> Any:
+        # Not `or`: the length of a relation is the number of its rows, and asking runs the query.
+        return self._relation if self._relation is not None else self._connection
+
     def keep(self) -> Rows:
         """Fetches the rows now, so that the cursor may run something else."""
         table = self.reader().read_all()
@@ -59,7 +64,7 @@ class Rows:
         if self._kept is not None:
             return [tuple(row.values()) for row in self._kept.to_pylist()]
         with translated(self._sql):
-            return (self._relation or self._connection).fetchall()  # type: ignore[no-any-return]
+            return self._source.fetchall()  # type: ignore[no-any-return]
 
     def reader(self, batch_rows: int = BATCH_ROWS) -> Any:
         """A pyarrow.RecordBatchReader."""
@@ -67,7 +72,7 @@ class Rows:
             return self._kept.to_reader(batch_rows)
         with translated(self._sql), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            return (self._relation or self._connection).to_arrow_reader(batch_rows)
+            return self._source.to_arrow_reader(batch_rows)
 
 
 class Cursor:

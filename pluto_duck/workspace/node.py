@@ -20,9 +20,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pluto_duck
 from pluto_duck.errors import DatabaseBusy, Forked, HostNotAnswering, PlutoError, WorkspaceError, WorkspaceUnusable
 from pluto_duck.settings import Settings
+from pluto_duck.version import __version__
 from pluto_duck.workspace import hostfile, wire
 from pluto_duck.workspace.database import Database
 from pluto_duck.workspace.folder import Workspace, refuse_network
@@ -77,7 +77,7 @@ class Node:
 
     @cached_property
     def _versions(self) -> dict[str, Any]:
-        return {"protocol": wire.PROTOCOL, "pluto_duck": pluto_duck.__version__}
+        return {"protocol": wire.PROTOCOL, "pluto_duck": __version__}
 
     @property
     def rank(self) -> int:

@@ -36,7 +36,8 @@ class Token:
 
 
 class Parser:
-    """Safe to use from many threads. Holds no user data and never opens a file."""
+    """Safe to use from many threads. Holds no user data; executes nothing of what it parses (but on 1.5
+    parsing IMPORT DATABASE opens the files it names)."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -104,6 +105,12 @@ def _trim(text: str, kind: TokenKind) -> str:
     """The token alone: on 1.5 the gap to the next token may hold white space and comments."""
     if kind == "operator":
         return text[:1] if text[:1] in "()[]{},;.$?" else text.split()[0] if text.split() else text
+    if kind == "string" and text[:1] == "$":
+        mark = text[:text.index("$", 1) + 1] if "$" in text[1:] else text
+        end = text.find(mark, len(mark))
+        return text[:end + len(mark)] if end >= 0 else text
+    if kind == "string" and text[:1] in "eExX" and text[1:2] == "'":
+        return text[0] + _trim(text[1:], kind)
     if text[:1] in "\"'" and kind in ("identifier", "string", "keyword"):
         mark, i = text[0], 1
         while i < len(text):

@@ -70,11 +70,17 @@ class Result:
 
     def rows(self, limit: int | None = None) -> list[tuple[Any, ...]]:
         """Python values: int for every integer type, Decimal, datetime, uuid.UUID; None for NULL."""
+        columns = self.values(limit)
+        return list(zip(*columns, strict=True)) if columns else []
+
+    def values(self, limit: int | None = None) -> list[list[Any]]:
+        """As `rows`, but column by column."""
         if self._table is None:
             return []
+        from pluto_duck.workspace.values import python_values
+
         table = self._table if limit is None else self._table.slice(0, limit)
-        columns = [_python_values(table.column(i), column.type) for i, column in enumerate(self.columns)]
-        return list(zip(*columns, strict=True)) if columns else []
+        return [python_values(table.column(i), column.type) for i, column in enumerate(self.columns)]
 
     def scalar(self) -> Any:
         """The first value of the first row; None when there is no row."""
@@ -107,14 +113,3 @@ class Result:
             count = "" if self.affected_rows is None else f", {self.affected_rows} rows"
             return f"<Result of {self.statement}{count}>"
         return f"<Result {self.row_count} rows x {len(self.columns)} columns>"
-
-
-def _python_values(column: Any, duckdb_type: str) -> list[Any]:
-    values = column.to_pylist()
-    if duckdb_type in ("HUGEINT", "UHUGEINT"):
-        return [None if one is None else int(one) for one in values]
-    if duckdb_type == "UUID":
-        import uuid
-
-        return [None if one is None else uuid.UUID(str(one)) for one in values]
-    return values  # type: ignore[no-any-return]

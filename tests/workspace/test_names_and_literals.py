@@ -65,3 +65,8 @@ def test_tokens_are_those_of_the_engine() -> None:
     assert [(t.kind, t.text) for t in tokens if t.kind in ("string", "identifier")] == [
         ("string", "'it''s $x'"), ("identifier", '"b c"'), ("identifier", "t"), ("identifier", "a"),
         ("identifier", "z"), ("identifier", "ü")]
+
+
+def test_strings_of_every_spelling_are_one_token() -> None:
+    tokens = Parser().tokens("select E'a b\\'c', $$d e$$, $tag$f $$ g$tag$, 'h i' -- j")
+    assert [t.text for t in tokens if t.kind == "string"][1:] == ["$$d e$$", "$tag$f $$ g$tag$", "'h i'"]
