@@ -71,6 +71,8 @@ class Stream:
         self.schema = reply.schema
         self.statement = str(reply.header.get("statement", ""))
         self.affected_rows: int | None = reply.header.get("affected")
+        self.notices: tuple[str, ...] = ()
+        """What the reader should be told once: a session that moved to a new host, temp tables lost."""
 
     def __iter__(self) -> Iterator[Any]:
         """pyarrow.RecordBatch, in order."""
@@ -174,7 +176,7 @@ class Session:
                     columns=stream.columns, table=table, sql=sql, statement=stream.statement,
                     elapsed_s=time.perf_counter() - started, truncated=stream.truncated,
                     affected_rows=stream.affected_rows, workspace=str(self.workspace.root),
-                    notices=tuple(self._link.take_notices()))
+                    notices=(*stream.notices, *self._link.take_notices()))
 
     def stream(
         self, sql: str, params: Mapping[str, Any] | Sequence[Any] | None = None, *,
@@ -203,9 +205,9 @@ class Session:
                 self._take_back(lent)
                 raise
         columns = tuple(Column(name, kind) for name, kind in reply.header.get("columns", ()))
-        if lent:
-            return _Lent(reply, columns, self)
-        return Stream(reply, columns)
+        stream = _Lent(reply, columns, self) if lent else Stream(reply, columns)
+        stream.notices = tuple(self._link.take_notices())
+        return stream
 
     def _take_back(self, lent: set[str]) -> None:
         if lent:

@@ -22,6 +22,9 @@ from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold, quote
 CONFLICT_TRIES = 6
 """Autocommit statements are run again when another session wrote the same row first."""
 
+NOT_IN_ARROW = frozenset({"UHUGEINT", "BIGNUM", "TIME WITH TIME ZONE"})
+"""DuckDB's own Arrow export changes these silently: it wraps, or drops the offset."""
+
 Reason = Literal["cancel", "timeout", "moved", "gone"]
 
 
@@ -59,6 +62,7 @@ class HostSession:
         self._transaction_affected = 0
         self._temp_tables: set[str] = set()
         self._frames: set[str] = set()
+        self._stale: list[str] = []
         self._schema = DEFAULT_SCHEMA
         """Where a bare table name stands; moved by USE."""
         self._ops: dict[str, Callable[[Request], Reply]] = {
@@ -78,6 +82,8 @@ class HostSession:
                 raise UsageError(f"There is no operation {request.op!r}.")
             self._call += 1
             self._reason = None
+            for name in [self._stale.pop() for _ in range(len(self._stale))]:
+                self._forget(name)
             self._running = self._cursor
             timeout_s = request.args.get("timeout_s")
             if timeout_s:
@@ -220,6 +226,8 @@ class HostSession:
         if statement.type in WRITES:
             return self._written(statement, parameters, args)
         rows = self._execute(statement, parameters)
+        if statement.type == "SELECT":
+            rows = self._exact(rows, statement, parameters)
         if statement.type in ("ATTACH", "DETACH", "LOAD", "EXPORT", "COPY_DATABASE", "CALL"):
             self._database.relock()
         return self._streamed(rows, statement.type, statement.sql, args)
@@ -238,6 +246,21 @@ class HostSession:
                 values = ", ".join(f"{quote(key)} := {to_sql(value)}" for key, value in used.items())
             return self._cursor.execute(f"EXECUTE pluto_statement({values})")
         return self._with_variables(statement, used)
+
+    def _exact(self, rows: Rows, statement: Statement, parameters: dict[str, Json]) -> Rows:
+        """The same rows with the types as text that Arrow has no exact place for."""
+        names = [column.name for column in rows.columns]
+        lossy = [column.name for column in rows.columns if column.type in NOT_IN_ARROW]
+        if not lossy or len({fold(name) for name in names}) < len(names):
+            return rows
+        texts = ", ".join(f"CAST({quote(name)} AS VARCHAR) AS {quote(name)}" for name in lossy)
+        sql = f"SELECT * REPLACE ({texts}) FROM ({statement.sql.strip().rstrip(';')}\n)"
+        try:
+            exact = self._execute(Statement("SELECT", sql, statement.parameters), parameters)
+        except StatementError:  # SHOW, DESCRIBE and PRAGMA are SELECTs that can't stand in FROM
+            return self._execute(statement, parameters)
+        exact.columns = rows.columns
+        return exact
 
     def _with_variables(self, statement: Statement, used: dict[str, Json]) -> Rows:
         """For what can't be prepared (CREATE TABLE ... AS): the values become session variables.
@@ -367,7 +390,12 @@ class HostSession:
         reader = rows.reader(min(int(max_rows) + 1, 65_536) if max_rows is not None else 65_536)
         reply = Reply({"statement": kind, "sql": sql, "affected": None,
                        "columns": [[c.name, c.type] for c in rows.columns]}, schema=reader.schema)
-        end = self._ended(finish)
+
+        def let_go() -> None:
+            reader.close()  # 2.0: an open result owns the connection
+            finish()
+
+        end = self._ended(let_go)
 
         def batches() -> Iterator[Any]:
             left, truncated = (int(max_rows) if max_rows is not None else None), False
@@ -407,6 +435,13 @@ class HostSession:
         self._frames.add(name)
         return Reply({})
 
+    def _forget(self, name: str) -> None:
+        """Unregisters now, or with the next call where an aborted transaction forbids it (2.0)."""
+        try:
+            self._cursor.unregister(name)
+        except PlutoError:
+            self._stale.append(name)
+
     def _unframe(self, request: Request) -> Reply:
         for name in list(self._frames):
             self._cursor.unregister(name)
@@ -430,7 +465,7 @@ class HostSession:
             try:
                 return None, self._store(table, incoming, args)
             finally:
-                self._cursor.unregister(incoming)
+                self._forget(incoming)
 
         if self._transaction is not None:
             _none, count = work()

@@ -53,6 +53,13 @@ def test_python_values_keep_their_types(session: Session) -> None:
     assert row[4:] == ([1, 2], {"k": "v"}, "a", b"\x00ff", dt.time(1, 2, 3))
 
 
+def test_types_that_arrow_would_change_come_exact(session: Session) -> None:
+    result = session.query("SELECT 340282366920938463463374607431768211455::UHUGEINT AS u, "
+                           "'10:00:00+02'::TIMETZ AS z, $one AS one ORDER BY u;", {"one": 1})
+    assert result.rows() == [(2**128 - 1, "10:00:00+02", 1)]
+    assert [c.type for c in result.columns] == ["UHUGEINT", "TIME WITH TIME ZONE", "INTEGER"]
+
+
 def test_of_several_statements_the_last_one_answers(session: Session) -> None:
     result = session.query("CREATE TABLE t (i INTEGER); INSERT INTO t VALUES (1), (2); SELECT sum(i) FROM t")
     assert result.scalar() == 3
