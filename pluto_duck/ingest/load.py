@@ -11,7 +11,7 @@ from typing import Any
 
 from pluto_duck.errors import UsageError
 from pluto_duck.ingest.connectors import Connector
-from pluto_duck.ingest.ctrl_c import CtrlC
+from pluto_duck.ingest.interruptible import Interruptible
 from pluto_duck.ingest.plan import Mode, TableLoad, choose, plan, targets
 from pluto_duck.ingest.sources import open_source
 from pluto_duck.session import Session
@@ -62,13 +62,24 @@ def ingest(
     opened, shown = open_source(uri, connector)
     with opened as source:
         loads = _planned(session, source, tables, schema, into, mode, tuple(skip), cast or {})
-        loaded, ctrl_c = [], CtrlC(source)
-        with session.transaction(), ctrl_c.watched():
+
+        def stop() -> None:
+            session.interrupt()
+            source.interrupt()
+
+        running = Interruptible(stop)
+
+        def work() -> tuple[LoadedTable, ...]:
+            loaded = []
             for load in loads:
-                loaded.append(_load(session, source, load, ctrl_c, on_progress))
+                loaded.append(_load(session, source, load, running, on_progress))
                 session.record_load(load_id=load_id, table=load.ref, source=shown, mode=mode,
                                     rows=loaded[-1].rows, started_at=started_at)
-    return LoadReport(load_id, shown, tuple(loaded), time.perf_counter() - started)
+            return tuple(loaded)
+
+        with session.transaction():
+            done = running.run(work)
+    return LoadReport(load_id, shown, done, time.perf_counter() - started)
 
 
 def _planned(session: Session, source: Connector, tables: Sequence[str] | None, schema: str | None,
@@ -79,12 +90,11 @@ def _planned(session: Session, source: Connector, tables: Sequence[str] | None, 
             for table, ref in zip(found, targets(found, into), strict=True)]
 
 
-def _load(session: Session, source: Connector, load: TableLoad, ctrl_c: CtrlC,
+def _load(session: Session, source: Connector, load: TableLoad, running: Interruptible,
           on_progress: Progress | None) -> LoadedTable:
     started = time.perf_counter()
-    with ctrl_c.reading():
-        rows = _stream(source.read(load.table), load.table.name, ctrl_c, on_progress)
-        count = session.write(load.ref, rows, load.columns, mode=load.mode)
+    rows = _stream(source.read(load.table), load.table.name, running, on_progress)
+    count = session.write(load.ref, rows, load.columns, mode=load.mode)
     # After the rows: filling a table that has its key already takes half as long again.
     for name in load.not_null:
         session.query(f"ALTER TABLE {load.ref.sql} ALTER COLUMN {quote(name)} SET NOT NULL")
@@ -94,12 +104,12 @@ def _load(session: Session, source: Connector, load: TableLoad, ctrl_c: CtrlC,
     return LoadedTable(load.ref, load.table.name, count, time.perf_counter() - started)
 
 
-def _stream(rows: Any, name: str, ctrl_c: CtrlC, on_progress: Progress | None) -> Any:
+def _stream(rows: Any, name: str, running: Interruptible, on_progress: Progress | None) -> Any:
     import pyarrow
 
     def batches() -> Iterator[Any]:
         count = 0
-        for batch in ctrl_c.batches(rows):
+        for batch in running.batches(rows):
             count += batch.num_rows
             if on_progress is not None:
                 on_progress(name, count)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,7 +49,7 @@ def test_whatever_strikes_in_the_stream_leaves_every_table_as_it_was(
 
     def strike(table: str, rows: int) -> None:
         if table == "b":
-            raise error("struck")
+            raise error("struck")  # on the thread that reads
 
     with pytest.raises(error):
         ingest(session, str(folder), on_progress=strike)
@@ -55,6 +57,15 @@ def test_whatever_strikes_in_the_stream_leaves_every_table_as_it_was(
     assert session.query("SELECT count(*) FROM _pluto.loads").rows() == [(2,)]
     ingest(session, str(folder))
     assert session.query("SELECT * FROM a").rows() == [(9, "new")]
+
+
+def test_a_guest_loads_into_the_database_of_its_host(folder: Path, session: Session) -> None:
+    script = (f"from pluto_duck.ingest import ingest\nfrom pluto_duck.session import Session\n"
+              f"with Session.open({str(session.workspace.root)!r}) as guest:\n"
+              f"    print(guest.hosting, ingest(guest, {str(folder)!r}).rows)\n")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("guest 3\n", "")
+    assert session.query("SELECT * FROM a ORDER BY id").rows() == [(1, "x"), (2, "y")]
 
 
 def test_progress_tells_the_rows_so_far(session: Session, tmp_path: Path) -> None:

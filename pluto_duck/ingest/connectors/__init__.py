@@ -86,7 +86,8 @@ class Connector(Protocol):
         """
 
     def interrupt(self) -> None:
-        """From any thread: the stream that is being read ends soon, with an error. Nothing when none is."""
+        """From any thread: the stream that is being read ends soon, with an error. Nothing when none
+        is. Never raises."""
 
     def state(self) -> Mapping[str, Any]:
         """Where this moment stands in the source's own history, as JSON values; {} when it can't tell."""

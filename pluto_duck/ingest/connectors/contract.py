@@ -80,9 +80,8 @@ class ConnectorContract:
             assert [table.name for table in connector.discover(["oth*", "things"])] == ["others", "things"]
 
     def test_an_unknown_table_is_answered_with_the_nearest_name(self, source: Source) -> None:
-        with source.connector(source.uri) as connector:
-            with pytest.raises(UnknownName) as caught:
-                connector.discover(["thinks"])
+        with source.connector(source.uri) as connector, pytest.raises(UnknownName) as caught:
+            connector.discover(["thinks"])
         assert "things" in caught.value.facts["nearest"]
 
     def test_every_value_arrives_as_it_is(self, source: Source) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -45,8 +47,8 @@ class PostgresConnector:
         self._snapshot = ""
         self._relations: dict[tuple[str, str], Relation] = {}
         self._stream: Iterator[Any] | None = None
-        self._reader: Any = None
-        """The connection of the open stream."""
+        self._reading_now: tuple[Any, socket.socket] | None = None
+        """The connection of the open stream, and a second handle on its line."""
 
     def __repr__(self) -> str:
         return f"PostgresConnector({self.source})"
@@ -147,16 +149,22 @@ class PostgresConnector:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             connection.execute(f"SET TRANSACTION SNAPSHOT '{self._snapshot}'")
             connection.execute(_OUTPUT)
-            self._reader = connection
-            yield connection
+            with socket.socket(fileno=os.dup(connection.pgconn.socket)) as line:
+                self._reading_now = connection, line
+                yield connection
         finally:
-            self._reader = None
+            self._reading_now = None
             connection.close()
 
     def interrupt(self) -> None:
-        reader = self._reader
-        if reader is not None:
-            reader.cancel_safe(timeout=2)
+        reading = self._reading_now
+        if reading is None:
+            return
+        connection, line = reading
+        with suppress(Exception):  # a server that hangs takes no cancel either
+            connection.cancel_safe(timeout=1)
+        with suppress(OSError):  # whatever the server does, whoever waits for it wakes up
+            line.shutdown(socket.SHUT_RDWR)
 
     def _end_stream(self) -> None:
         if self._stream is not None:

@@ -376,21 +376,31 @@ def test_ctrl_c_in_a_real_process_leaves_the_old_table(database: Database, sessi
         assert again.query("SELECT * FROM t").rows() == [(1, "old")]
 
 
-def test_ctrl_c_reaches_a_source_that_sends_nothing(database: Database, session: Session) -> None:
+@pytest.mark.parametrize("frozen", [False, True])
+def test_ctrl_c_reaches_a_source_that_sends_nothing(frozen: bool, database: Database, session: Session) -> None:
     database.run("CREATE VIEW hung AS SELECT pg_sleep(600)::text AS a")
+    ask = ("SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY%hung%' AND wait_event = 'PgSleep' "
+           "AND datname = current_database()")
+    pids: list[int] = []
 
     def press() -> None:
-        _until(lambda: database.run("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY%hung%' "
-                                    "AND wait_event = 'PgSleep'") == [(1,)])
+        _until(lambda: bool(database.run(ask)))
+        pids.append(database.run(ask)[0][0])
+        if frozen:
+            os.kill(pids[0], signal.SIGSTOP)
         os.kill(os.getpid(), signal.SIGINT)
 
     pressing = threading.Thread(target=press)
     pressing.start()
-    with pytest.raises(KeyboardInterrupt):
-        ingest(session, database.uri, tables=["hung"])
-    pressing.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ingest(session, database.uri, tables=["hung"])
+    finally:
+        pressing.join()
+        if frozen:
+            os.kill(pids[0], signal.SIGCONT)
     assert session.tables() == []
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    _until(lambda: not database.run(ask))
 
 
 def test_without_psycopg_the_extra_is_named(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
