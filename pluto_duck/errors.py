@@ -21,6 +21,7 @@
      │   └─ Forked                  a session used in a forked child
      └─ RunError                    a long job
          ├─ RunNotFound             no such run                                    exit 4   HTTP 404
+         ├─ QueueFull*              too many runs are waiting already              exit 1   HTTP 429
          ├─ Cancelled               someone stopped it                             exit 130 HTTP 409
          └─ TimedOut                its deadline passed                            exit 124 HTTP 504
 
@@ -156,6 +157,12 @@ class RunNotFound(RunError):
     code = "run_not_found"
     exit_code = 4
     http_status = 404
+
+
+class QueueFull(RunError):
+    code = "queue_full"
+    http_status = 429
+    transient = True
 
 
 class Cancelled(RunError):

@@ -6,7 +6,7 @@ Loaded with every server start: nothing here may import duckdb, pyarrow or the r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Float, List, Unicode
-
-from pluto_duck.errors import UsageError
 
 if TYPE_CHECKING:
     from pluto_duck.api.places import Places
@@ -74,33 +72,3 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         if self._pool is not None:
             self._pool.shutdown(wait=False)
             self._pool = None
-
-
-def serve(
-    *, root_dir: Path | str, ip: str = "127.0.0.1", port: int = 8888, token: str | None = None,
-    workspaces: Sequence[Path | str] = (), argv: Sequence[str] = (),
-) -> None:
-    """Runs a Jupyter Server with this extension and no other until it is stopped.
-
-    `token` None lets the server make one and print it. Listens on this machine only, unless `ip` says
-    otherwise. `argv` are options of Jupyter Server's own.
-    """
-    if token == "":
-        raise UsageError("An empty token would let anybody in.", hint="Leave it out: one is made and printed.")
-    from jupyter_server.serverapp import ServerApp
-    from traitlets.config import Config
-
-    config = Config()
-    config.ServerApp.update({
-        "root_dir": str(Path(root_dir).expanduser().absolute()), "ip": ip, "port": port, "open_browser": False,
-        "jpserver_extensions": {"pluto_duck": True}, "default_url": PlutoDuckApp.extension_url,
-    })
-    config.PlutoDuckApp.workspaces = [str(Path(one).expanduser().absolute()) for one in workspaces]
-    if token is not None:
-        config.IdentityProvider.token = token
-    server = ServerApp.instance(config=config)
-    try:
-        server.initialize(list(argv), find_extensions=False)
-        server.start()
-    finally:
-        ServerApp.clear_instance()

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +19,7 @@ from pluto_duck.errors import PlutoError, UnknownName, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from pluto_duck.agent import Answer
-    from pluto_duck.runs import Status
+    from pluto_duck.runs import Runs, Status
     from pluto_duck.session import Session, TableInfo
     from pluto_duck.workspace import Result
 
@@ -70,12 +70,18 @@ def _text(door: Door, given: str | None, file: str | None, what: str) -> str:
     return str(given)
 
 
-def recorded(session: Session, kind: str, text: str, work: Callable[[], Any]) -> Any:
-    """Does the work and writes it into the history of the workspace, failed or not."""
+def _runs(session: Session) -> AbstractContextManager[Runs]:
+    """The history of the workspace; a Workbench keeps its own open, since opening one costs 7 ms."""
+    from pluto_duck.commands.workbench import Workbench
     from pluto_duck.runs import Runs
 
+    return nullcontext(session.runs) if isinstance(session, Workbench) else closing(Runs(session, session.workspace))
+
+
+def recorded(session: Session, kind: str, text: str, work: Callable[[], Any]) -> Any:
+    """Does the work and writes it into the history of the workspace, failed or not."""
     started = time.perf_counter()
-    with closing(Runs(session, session.workspace)) as runs:
+    with _runs(session) as runs:
         try:
             value = work()
         except PlutoError as error:
@@ -165,10 +171,7 @@ def _when(moment: dt.datetime) -> str:
 @_format
 def history(door: Door, limit: int, format_: Format) -> object:
     """What was run in this workspace, from any door, newest first."""
-    from pluto_duck.runs import Runs
-
-    session = door.open_session()
-    with closing(Runs(session, session.workspace)) as runs:
+    with _runs(door.open_session()) as runs:
         found = runs.list(limit)
     rows = tuple((_when(run.created_at), run.kind, run.status, run.row_count, round(run.elapsed_s, 3),
                   " ".join(run.text.split())) for run in found)

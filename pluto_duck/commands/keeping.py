@@ -91,9 +91,6 @@ def demo(door: Door, folder: str, postgres: bool, lab: bool) -> Iterator[object]
 
 
 # What Jupyter would load too, where it is installed.
-_NOT_SERVED = ("jupyterlab", "jupyter_lsp", "jupyter_server_terminals", "notebook", "notebook_shim")
-
-
 @verb(SECTIONS[3], "serve", "serve --port 8899")
 @click.option("--ip", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8888, show_default=True)
@@ -119,10 +116,15 @@ def serve(door: Door, ip: str, port: int, arguments: tuple[str, ...]) -> Done:
     options = [f"--ServerApp.ip={ip}", f"--ServerApp.port={port}", f"--ServerApp.root_dir={workspace.root}",
                "--ServerApp.open_browser=False", "--ServerApp.terminals_enabled=False",
                "--ServerApp.jpserver_extensions=pluto_duck=True"]
-    options += [f"--ServerApp.jpserver_extensions={name}=False" for name in _NOT_SERVED]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")
-    ServerApp.launch_instance([*options, *arguments])
+    server = ServerApp.instance()
+    # Only our own extension: whatever else is installed is not part of what is served.
+    server.initialize([*options, *arguments], find_extensions=False)
+    if not server.identity_provider.auth_enabled:
+        raise Refused("Without a token anybody on this machine could read and write the workspace.",
+                      hint="Leave the token out: one is made and printed. Or set JUPYTER_TOKEN.")
+    server.start()
     return Done(0)
 
 

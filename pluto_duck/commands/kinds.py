@@ -67,14 +67,32 @@ def _loaded(report: LoadReport) -> Rows:
 
 def _made(rows: Rows) -> Result:
     """Rows of our own as a Result, so that one piece of code draws every table."""
+    import io
+    import json
+
     import pyarrow
+    import pyarrow.json
 
     from pluto_duck.workspace import Column, Result
 
-    arrays = [pyarrow.array(list(column)) for column in zip(*rows.rows, strict=True)] if rows.rows \
-        else [pyarrow.array([], pyarrow.string()) for _ in rows.columns]
-    table = pyarrow.Table.from_arrays(arrays, names=list(rows.columns))
-    kinds = {"string": "VARCHAR", "int64": "BIGINT", "double": "DOUBLE", "bool": "BOOLEAN"}
-    columns = tuple(Column(name, kinds.get(str(array.type), "VARCHAR"))
-                    for name, array in zip(rows.columns, arrays, strict=True))
-    return Result(columns=columns, table=table, sql="", statement="SELECT", elapsed_s=0.0)
+    kinds = [_kind(column) for column in zip(*rows.rows, strict=True)] if rows.rows else ["VARCHAR"] * len(rows.columns)
+    arrow: dict[str, pyarrow.DataType] = {"VARCHAR": pyarrow.string(), "BIGINT": pyarrow.int64(), "DOUBLE": pyarrow.float64(),
+             "BOOLEAN": pyarrow.bool_()}
+    numbered = [f"c{i}" for i in range(len(rows.columns))]
+    schema = pyarrow.schema([pyarrow.field(name, arrow[kind]) for name, kind in zip(numbered, kinds, strict=True)])
+    # By way of JSON text: pyarrow.array(list) would import pandas, a second or two.
+    lines = "\n".join(json.dumps(dict(zip(numbered, row, strict=True))) for row in rows.rows)
+    table = pyarrow.json.read_json(
+        io.BytesIO(lines.encode()), parse_options=pyarrow.json.ParseOptions(explicit_schema=schema)) \
+        if rows.rows else schema.empty_table()
+    columns = tuple(Column(name, kind) for name, kind in zip(rows.columns, kinds, strict=True))
+    return Result(columns=columns, table=table.rename_columns(list(rows.columns)), sql="", statement="SELECT",
+                  elapsed_s=0.0)
+
+
+def _kind(values: tuple[object, ...]) -> str:
+    known = {type(one) for one in values if one is not None}
+    for kinds, name in (({bool}, "BOOLEAN"), ({int}, "BIGINT"), ({int, float}, "DOUBLE")):
+        if known and known <= kinds:
+            return name
+    return "VARCHAR"

@@ -49,6 +49,11 @@ class Workbench(Session):
 
         return Runs(self, self.workspace)
 
+    def close(self) -> None:
+        if "runs" in self.__dict__:
+            self.runs.close()
+        super().close()
+
 
 def open(path: Path | str | None = None, **settings: Any) -> Workbench:
     """The workspace of a folder (None: the current one, else the personal one), as a context manager.

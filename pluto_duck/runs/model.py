@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import time
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-from pluto_duck.errors import PlutoError, RunError, from_dict
+from pluto_duck.errors import PlutoError, from_dict
 
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled", "timed_out"]
 EventType = Literal["reasoning", "tool", "message", "rows", "progress", "log", "run"]
@@ -16,14 +16,6 @@ Subtype = Literal["start", "chunk", "end", "final", "error"]
 UNFINISHED: tuple[Status, ...] = ("queued", "running")
 EVENT_TYPES = ("reasoning", "tool", "message", "rows", "progress", "log", "run")
 SUBTYPES = ("start", "chunk", "end", "final", "error")
-
-
-class QueueFull(RunError):
-    """Too many runs are waiting already."""
-
-    code: ClassVar[str] = "queue_full"
-    http_status: ClassVar[int] = 429
-    transient: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)

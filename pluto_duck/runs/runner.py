@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pluto_duck.errors import Cancelled, PlutoError, RunError, RunNotFound, TimedOut
+from pluto_duck.errors import Cancelled, PlutoError, QueueFull, RunError, RunNotFound, TimedOut
 from pluto_duck.runs.context import RunContext, StopReason
 from pluto_duck.runs.liveness import Presence, is_alive, sweep_locks
-from pluto_duck.runs.model import QueueFull, Run, RunEvent, Status
+from pluto_duck.runs.model import Run, RunEvent, Status
 from pluto_duck.runs.rowsfile import RowsReader, rows_path
 from pluto_duck.runs.store import RunStore
 from pluto_duck.session import Session

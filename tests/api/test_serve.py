@@ -15,12 +15,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pluto_duck.api.app import serve
-from pluto_duck.errors import UsageError
 from pluto_duck.runs import Runs
 from pluto_duck.workspace import ControlStore, Workspace
 
 TOKEN = "a-token-of-the-test"
+PLUTO_DUCK = Path(sys.executable).parent / "pluto-duck"
 ENDLESS = "select count(*) from range(100000000000) a(x), range(1000) b(y) where hash(x * y) = 1"
 
 
@@ -33,12 +32,12 @@ def _free_port() -> int:
 @pytest.fixture
 def served(workspace: Workspace, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
     port = _free_port()
-    code = (f"from pluto_duck.api.app import serve; serve(root_dir={str(workspace.root)!r}, port={port}, "
-            f"token={TOKEN!r}, argv=['--ServerApp.allow_root=True'])")
     environ = {**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_NO_CONFIG": "1",
-               "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"), "JUPYTER_DATA_DIR": str(tmp_path / "data")}
+               "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"), "JUPYTER_DATA_DIR": str(tmp_path / "data"),
+               "JUPYTER_TOKEN": TOKEN}
     with open(tmp_path / "server.log", "wb") as log:
-        process = subprocess.Popen([sys.executable, "-c", code], env=environ, stderr=log, stdout=log)
+        process = subprocess.Popen([PLUTO_DUCK, "serve", f"--port={port}"], cwd=workspace.root, env=environ,
+                                   stderr=log, stdout=log)
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=60,
                           headers={"Authorization": f"token {TOKEN}"})
     try:
@@ -99,8 +98,10 @@ def test_a_killed_server_leaves_no_run_running(
 
 
 def test_an_empty_token_is_refused(workspace: Workspace) -> None:
-    with pytest.raises(UsageError):
-        serve(root_dir=workspace.root, token="")
+    ended = subprocess.run([PLUTO_DUCK, "serve", f"--port={_free_port()}", "--", "--IdentityProvider.token="],
+                           cwd=workspace.root, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 3
+    assert "JUPYTER_TOKEN" in ended.stderr
 
 
 def test_loading_the_extension_imports_nothing_heavy() -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow
 import pytest
 
-from pluto_duck.errors import Cancelled, RunError, RunNotFound, StatementError, TimedOut, UsageError
-from pluto_duck.runs import QueueFull, RunContext, Runs
+from pluto_duck.errors import Cancelled, QueueFull, RunError, RunNotFound, StatementError, TimedOut, UsageError
+from pluto_duck.runs import RunContext, Runs
 from pluto_duck.runs.store import blotted
 from pluto_duck.session import Session
 
