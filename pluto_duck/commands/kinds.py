@@ -76,7 +76,8 @@ def _made(rows: Rows) -> Result:
     from pluto_duck.workspace import Column, Result
 
     kinds = [_kind(column) for column in zip(*rows.rows, strict=True)] if rows.rows else ["VARCHAR"] * len(rows.columns)
-    arrow: dict[str, pyarrow.DataType] = {"VARCHAR": pyarrow.string(), "BIGINT": pyarrow.int64(), "DOUBLE": pyarrow.float64(),
+    arrow: dict[str, pyarrow.DataType] = {
+             "VARCHAR": pyarrow.string(), "BIGINT": pyarrow.int64(), "DOUBLE": pyarrow.float64(),
              "BOOLEAN": pyarrow.bool_()}
     numbered = [f"c{i}" for i in range(len(rows.columns))]
     schema = pyarrow.schema([pyarrow.field(name, arrow[kind]) for name, kind in zip(numbered, kinds, strict=True)])
