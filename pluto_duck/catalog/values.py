@@ -14,6 +14,9 @@ from pluto_duck.workspace.tableref import quote
 MAX_VALUES = 5_000
 """Distinct values kept of one column; a column with more is looked up by exact value only."""
 MAX_LENGTH = 80
+MAX_ALIKE = 10
+NEARLY = 4.0
+"""Likenesses of a hundred that differ by less can't be told apart: Jansen is as near to Jansson as to Hansen."""
 _WORD = re.compile(r"\w+")
 
 
@@ -84,8 +87,11 @@ class ValueIndex:
         return sum(len(values) for values in self._exact.values())
 
     def exact(self, text: str) -> list[Value]:
-        """Values equal but for case and punctuation."""
-        return self._exact.get(folded(text), [])
+        """Values equal but for case and punctuation; of a column that has it so, those equal but for case."""
+        found = self._exact.get(folded(text), [])
+        same = [one for one in found if one.text.casefold() == text.strip().casefold()]
+        told = {(one.table.key, one.column) for one in same}  # C, where a column has C and C++
+        return same + [one for one in found if (one.table.key, one.column) not in told]
 
     def containing(self, text: str) -> list[Value]:
         """Values that hold the words of `text` side by side, and more: JetBlue -> JetBlue Airways."""
@@ -98,16 +104,20 @@ class ValueIndex:
         return [value for one in found for value in self._exact[one]]
 
     def alike(self, text: str, *, least: float = 88.0) -> list[tuple[Value, float]]:
-        """Values, or single words of them, that look like a misspelt `text`; the best likeness only."""
-        from rapidfuzz import fuzz, process
-
+        """Values, or single words of them, that look like a misspelt `text`: the best, and what is hardly worse."""
         key = folded(text)
         if len(key) < 5:
             return []
-        whole = process.extractOne(key, self._exact.keys(), scorer=fuzz.ratio, score_cutoff=least)
-        if whole is not None:
-            return [(value, float(whole[1])) for value in self._exact[whole[0]]]
-        word = process.extractOne(key, self._by_word.keys(), scorer=fuzz.ratio, score_cutoff=least)
-        if word is None:
-            return []
-        return [(value, float(word[1])) for one in self._by_word[word[0]] for value in self._exact[one]]
+        whole = _closest(key, self._exact, least)
+        if whole:
+            return [(value, score) for one, score in whole for value in self._exact[one]]
+        words = _closest(key, self._by_word, least)
+        return [(value, score) for word, score in words for one in self._by_word[word] for value in self._exact[one]]
+
+
+def _closest(key: str, among: Iterable[str], least: float) -> list[tuple[str, float]]:
+    from rapidfuzz import fuzz, process
+
+    found = process.extract(key, list(among), scorer=fuzz.ratio, score_cutoff=least, limit=MAX_ALIKE)
+    near = [(one, float(score)) for one, score, _at in found if score >= found[0][1] - NEARLY]
+    return sorted(near, key=lambda one: (-one[1], one[0]))

@@ -88,13 +88,17 @@ class Cursor:
     def execute(self, sql: str, *, select: bool = False) -> Rows:
         """Runs one statement. `select=True` lets 2.0 stream what it would otherwise copy."""
         self._owner.check_process()
-        with translated(sql):
-            if select and self._owner.is_two:
-                relation = self._connection.sql(sql)
-                if relation is not None:
-                    return Rows(self._connection, sql, relation)
-            self._connection.execute(sql)
-            return Rows(self._connection, sql)
+        try:
+            with translated(sql):
+                if select and self._owner.is_two:
+                    relation = self._connection.sql(sql)
+                    if relation is not None:
+                        return Rows(self._connection, sql, relation)
+                self._connection.execute(sql)
+                return Rows(self._connection, sql)
+        except KeyboardInterrupt:
+            self._connection.interrupt()  # 1.5 would go on with the statement in the background
+            raise
 
     def fetchall(self, sql: str) -> list[tuple[Any, ...]]:
         return self.execute(sql).fetchall()

@@ -93,7 +93,8 @@ class Result:
             import pandas  # noqa: F401
         except ImportError:
             raise missing_extra("pandas", "lab", why="Result.df()") from None
-        return self.arrow().to_pandas()
+        frame: pandas.DataFrame = self.arrow().to_pandas()
+        return frame
 
     def pl(self) -> polars.DataFrame:
         try:

@@ -38,6 +38,12 @@ class Condition:
     operator: Operator
     values: tuple[Literal_, ...]
 
+    def among(self, values: tuple[Literal_, ...]) -> Condition:
+        """The same with other values; only for a condition on one or several equal values."""
+        negated = self.operator in ("<>", "not in")
+        operator: Operator = ("<>" if negated else "=") if len(values) == 1 else ("not in" if negated else "in")
+        return Condition(self.field, operator, values)
+
 
 @dataclass(frozen=True)
 class Period:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pluto_duck.agent.planners.builtin.dates import read_day
+from pluto_duck.agent.planners.builtin.guesses import Likeness
 from pluto_duck.agent.planners.builtin.lexicon import (
     ADVERBS,
     EVENTS,
@@ -60,6 +61,10 @@ class Mark:
     plural: bool = False
     typo: str = ""
     """What the word was taken for, when it was misspelt."""
+    likeness: Likeness | None = None
+    """How a value was guessed from what was said; None: it stands in the data as it was said."""
+    longer: tuple[Value, ...] = ()
+    """Other values that contain the one that was said."""
 
 
 def tokens(question: str) -> list[Token]:
@@ -194,7 +199,11 @@ class _Reader:
             if not single or self._may_be_value(start):
                 exact = self._values.exact(text)
                 if exact and (not single or phrase not in PHRASES):
-                    return Mark("value", text, text, _of_values(exact, self._vocabulary, 1.0))
+                    return self._exact(text, exact)
+            if not single and not any(self._known(at) for at in range(start, end)):
+                holding = self._values.containing(text)
+                if holding:
+                    return self._guessed(text, holding, "part")
         if phrase in SUPERLATIVES:
             return Mark("super", text, phrase)
         if phrase in PHRASES:
@@ -203,6 +212,32 @@ class _Reader:
         if single:
             return self._single(start, words[0], text)
         return None
+
+    def _exact(self, text: str, found: Sequence[Value]) -> Mark:
+        # "San" begins many names; that it is also a code in capitals is chance more often than not.
+        if text.istitle() and all(len(one.text) <= 3 and one.text.isupper() for one in found):
+            return self._guessed(text, found, "code")
+        mark = Mark("value", text, text, _of_values(found, self._vocabulary, 1.0))
+        mark.longer = tuple(self._values.containing(text))
+        return mark
+
+    def _guessed(self, text: str, found: Sequence[Value], likeness: Likeness) -> Mark:
+        strength = 0.85 if likeness == "alike" else 0.9
+        return Mark("value", text, text, _of_values(found, self._vocabulary, strength), likeness=likeness)
+
+    def _known(self, at: int) -> bool:
+        """The word has a meaning of its own, so that it is hardly the middle of a name."""
+        word = self._lower[at]
+        if self._tokens[at].capital and at > 0:
+            return word in PHRASES and not self._tokens[at].text.istitle()
+        return (
+            word in PHRASES
+            or word in SUPERLATIVES
+            or word in STOP
+            or word in LIGHT
+            or word in UNSUPPORTED
+            or bool(self._vocabulary.look_up([word]))
+        )
 
     def _schema(self, words: Sequence[str], text: str, single: bool) -> Mark | None:
         word = words[0]
@@ -266,7 +301,7 @@ class _Reader:
             else []
         )
         if holding:
-            return Mark("value", token.text, token.text, _of_values(holding, self._vocabulary, 0.9))
+            return self._guessed(token.text, holding, "part")
         if word in LIGHT:
             return None
         for noun, verbs in VERBS.items():
@@ -289,10 +324,7 @@ class _Reader:
             )
         alike = self._values.alike(token.text)
         if alike:
-            found = [value for value, _score in alike]
-            return Mark(
-                "value", token.text, token.text, _of_values(found, self._vocabulary, 0.85), typo=found[0].text
-            )
+            return self._guessed(token.text, [value for value, _score in alike], "alike")
         return Mark("unknown", token.text)
 
 

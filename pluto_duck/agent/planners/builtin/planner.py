@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import zip_longest
 
 from pluto_duck.agent.answer import Answer, Choice, Event
 from pluto_duck.agent.planners import Context
 from pluto_duck.agent.planners.builtin.emit import sql
+from pluto_duck.agent.planners.builtin.form import Form
+from pluto_duck.agent.planners.builtin.guesses import Guess, Settled, doubt, loss, settle
 from pluto_duck.agent.planners.builtin.marks import Mark, mark
 from pluto_duck.agent.planners.builtin.outline import Outline, outline
 from pluto_duck.agent.planners.builtin.resolve import Candidate, candidates
@@ -18,6 +22,9 @@ from pluto_duck.workspace import Result
 
 MARGIN = 0.1
 """Readings whose costs differ by less are both possible: their results are compared."""
+WINDOW = 0.25
+"""How far behind a reading may stand whose value has rows, where the best one's has none."""
+MAX_NEAR = 4
 MAX_COST = 0.8
 SURE_COST = 0.38
 """Above it an answer carries a caveat, even when no single assumption was made."""
@@ -49,21 +56,31 @@ class BuiltinPlanner:
     # -- deciding ---------------------------------------------------------------------------------
 
     def _decide(self, question: str, context: Context, found: Sequence[Candidate]) -> Answer:
-        near = [one for one in found if one.cost <= found[0].cost + MARGIN]
+        near, lost = _settled(context, found)
+        if not near and lost is not None:
+            form, guess = lost
+            return self._decline(question, loss(form, guess), [guess.said])
+        crowded = [one for _candidate, one in near if len(one.open) > 1]
+        if crowded:
+            words = [one.said for one in crowded[0].open]
+            return self._decline(question, f"{doubt(crowded[0].open)} Ask with the values as they stand.", words)
+        open_guesses = [guess for _candidate, one in near for guess in one.open]
         results: list[tuple[Candidate, str, Result]] = []
-        for one in near[:4]:
+        for one in _in_turn(near):
             text = sql(one.form)
             try:
                 result = context.run(text)
             except StatementError:
                 continue  # a reading that the data's types forbid
-            if not any(_same(result, other) for _one, _sql, other in results):
+            # Two values of an open guess differ, even where they happen to occur equally often.
+            if open_guesses or not any(_same(result, other) for _one, _sql, other in results):
                 results.append((one, text, result))
         if not results:
             return self._decline(question, "No reading of this question fits the types of the data.")
-        if len(results) > 1:
-            return self._clarify(question, results[:3])
+        if len(results) > 1 or open_guesses:
+            return self._clarify(question, results[:3], doubt(open_guesses))
         best, text, result = results[0]
+        best = replace(best, assumptions=(*best.assumptions, *_elsewhere(context, best, result, found)))
         sure = not best.assumptions and best.cost <= SURE_COST
         assumptions = tuple(dict.fromkeys(best.assumptions)) or (
             () if sure else ("the words fit only in part",)
@@ -80,13 +97,13 @@ class BuiltinPlanner:
             result=result,
         )
 
-    def _clarify(self, question: str, results: Sequence[tuple[Candidate, str, Result]]) -> Answer:
-        choices = tuple(Choice(restate(one.form), text) for one, text, _result in results)
+    def _clarify(self, question: str, results: Sequence[tuple[Candidate, str, Result]], doubt: str) -> Answer:
+        choices = tuple({text: Choice(restate(one.form), text) for one, text, _result in results}.values())
         return Answer(
             "clarify",
             question,
             self.name,
-            "This can be read in more than one way. Which do you mean?",
+            f"{doubt or 'This can be read in more than one way.'} Which do you mean?",
             choices=choices,
             confidence=round(max(0.0, 1 - results[0][0].cost) / len(results), 3),
             evidence=results[0][0].evidence,
@@ -123,6 +140,54 @@ class BuiltinPlanner:
 
     def _decline(self, question: str, text: str, words: Sequence[str] = ()) -> Answer:
         return Answer("declined", question, self.name, text, unknown_words=tuple(dict.fromkeys(words)))
+
+
+def _settled(
+    context: Context, found: Sequence[Candidate]
+) -> tuple[list[tuple[Candidate, Settled]], tuple[Form, Guess] | None]:
+    """The candidates that may all be meant, with their guesses settled; and a guess that came to nothing.
+
+    A value that no row has must not stand against one that rows have, so the next candidate may take over;
+    but not one so far off that it answers another question.
+    """
+    near: list[tuple[Candidate, Settled]] = []
+    lost = None
+    for one in found:
+        if len(near) == MAX_NEAR or one.cost > (near[0][0].cost + MARGIN if near else found[0].cost + WINDOW):
+            break
+        try:
+            settled = settle(one.form, one.guesses, lambda form: context.run(sql(form)))
+        except StatementError:
+            continue
+        if settled.lost is None:
+            near.append((replace(one, assumptions=(*settled.assumptions, *one.assumptions)), settled))
+        elif lost is None:
+            lost = (one.form, settled.lost)
+    return near, lost
+
+
+def _in_turn(near: Sequence[tuple[Candidate, Settled]]) -> list[Candidate]:
+    """The first choice of each candidate, then the second ones: each reading is to be among the choices shown."""
+    rounds = zip_longest(*([replace(one, form=form) for form in settled.forms] for one, settled in near))
+    return [one for turn in rounds for one in turn if one is not None]
+
+
+def _elsewhere(context: Context, best: Candidate, result: Result, found: Sequence[Candidate]) -> list[str]:
+    """Notes on values that another column has too, where that would give another answer."""
+    notes: list[str] = []
+    near = [one for one in found if one.form != best.form and one.cost <= best.cost + WINDOW]
+    for one in near[:MAX_NEAR]:
+        moved = set(one.places) - set(best.places)
+        if len(moved) != 1 or len(one.places) != len(best.places) or one.guesses != best.guesses:
+            continue
+        try:
+            other = context.run(sql(one.form))
+        except StatementError:
+            continue
+        said, place = next(iter(moved))
+        if not _same(result, other):
+            notes.append(f"'{said}' was taken for {dict(best.places)[said]}; it is a {place} too")
+    return notes
 
 
 def _unexplained(out: Outline, best: Candidate) -> list[str]:

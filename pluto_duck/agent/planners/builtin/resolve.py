@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, product
 
 from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Having, Measure, Order, Period
+from pluto_duck.agent.planners.builtin.guesses import Guess
 from pluto_duck.agent.planners.builtin.joins import Paths
 from pluto_duck.agent.planners.builtin.lexicon import DEST_WORDS, ORIGIN_WORDS
 from pluto_duck.agent.planners.builtin.marks import Mark
@@ -24,6 +25,8 @@ from pluto_duck.catalog.model import is_date
 from pluto_duck.catalog.words import singular, split
 
 MAX_COMBINATIONS = 500
+MAX_GUESSED = 50
+"""Values that a word may be a part of; it says nothing when there are more."""
 JOIN_COST = 0.12
 _GENERIC = {
     "name",
@@ -49,6 +52,10 @@ class Candidate:
     """0 is a question whose every word is a full name; each doubt adds to it."""
     assumptions: tuple[str, ...]
     evidence: tuple[str, ...]
+    guesses: tuple[Guess, ...] = ()
+    """Conditions on values that were not said as they stand; they hold only once they are settled."""
+    places: tuple[tuple[str, str], ...] = ()
+    """Where each value that was said as it stands was found."""
 
 
 class Impossible(Exception):
@@ -130,14 +137,7 @@ def _options(mark: Mark, *, thing: bool = False) -> list[Reading]:
             by_column[at] = replace(before, value=before.value + "\n" + one.value)
         else:
             by_column[at] = one
-    # A word inside many values of a column says less than one inside a single value.
-    return sorted(
-        (
-            replace(one, strength=one.strength - (0.15 if "\n" in one.value else 0))
-            for one in by_column.values()
-        ),
-        key=lambda one: -one.strength,
-    )
+    return sorted(by_column.values(), key=lambda one: -one.strength)
 
 
 class _Build:
@@ -149,6 +149,7 @@ class _Build:
         self._chosen = chosen
         self._marks = marks
         self._assumptions: list[str] = []
+        self._guesses: list[Guess] = []
         self._cost = 0.0
 
     def candidates(self) -> Iterator[Candidate]:
@@ -321,23 +322,31 @@ class _Build:
             ]
             if value.kind == "text":
                 found = [value.text]  # quoted: taken as it stands
-                self._assumptions.append(f"no {_said(column)} '{value.text}' is known; it was looked for as it stands")
+                self._assumptions.append(f"'{value.text}' was looked for in {_said(column)} as it stands")
             if not found or not column.textual:
                 raise Impossible
-            if len(found) > 1 and len({f.casefold() for f in found}) > 1:
-                if len(slot.values) > 1 or len(found) > 50:
+            found = list(dict.fromkeys(found))
+            several = len({one.casefold() for one in found}) > 1
+            if value.likeness is not None or several:
+                if len(found) > MAX_GUESSED or slot.operator not in ("in", "not in"):
                     raise Impossible
-                self._assumptions.append(
-                    f"'{value.text}' was taken for every {_said(column)} that contains it "
-                    f"({', '.join(found[:3])}{', ...' if len(found) > 3 else ''})"
-                )
-                if slot.operator != "in":
-                    raise Impossible
-                return Condition(Field(table, column), "in", tuple(found))
-            if value.typo and found:
-                self._assumptions.append(f"'{value.text}' was read as '{found[0]}'")
+                guess = Guess(value.text, Field(table, column), tuple(found), value.likeness or "part")
+                self._guesses.append(guess)
+            else:
+                self._longer(value, table, column)
             texts += found
-        return _in(Field(table, column), slot.operator, tuple(texts))
+        return _in(Field(table, column), slot.operator, tuple(dict.fromkeys(texts)))
+
+    def _longer(self, value: Mark, table: Table, column: Column) -> None:
+        """AIRBUS was said, and there is AIRBUS INDUSTRIE too: it may have been meant as well."""
+        others = [
+            one.text for one in value.longer if one.table.key == table.ref.key and one.column == column.name
+        ]
+        if others:
+            more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+            self._assumptions.append(
+                f"only the {_said(column)} '{value.text}' itself was meant, not '{others[0]}'{more}"
+            )
 
     def _order(self, slot: OrderSlot, measures: Sequence[Measure]) -> Order:
         if isinstance(slot.by, MeasureSlot):
@@ -500,8 +509,20 @@ class _Build:
                 )
                 cost = self._cost + self._readings_cost(root, joins) + period_cost + grain_cost
                 yield Candidate(
-                    form, cost, (*self._assumptions, *self._words(), *notes, *period_notes), self._evidence()
+                    form,
+                    cost,
+                    (*self._assumptions, *self._words(), *notes, *period_notes),
+                    self._evidence(),
+                    tuple(self._guesses),
+                    self._places(),
                 )
+
+    def _places(self) -> tuple[tuple[str, str], ...]:
+        return tuple(
+            (mark.text, _place(self._reading(mark)))
+            for mark in self._marks
+            if mark.kind == "value" and mark.likeness is None
+        )
 
     def _limit(self, grouping: bool) -> tuple[int | None, list[str]]:
         out = self._out
@@ -570,7 +591,7 @@ class _Build:
             if mark.typo and mark.kind == "mention":
                 notes.append(f"'{mark.text}' was read as '{mark.typo}'")
             if (
-                reading.how in ("part of its name", "by a synonym", "by its stem", "as its rows")
+                reading.how in ("part of its name", "by a synonym", "by its stem", "by its abbreviation", "as its rows")
                 and mark.kind != "value"
             ):
                 notes.append(f"'{mark.text}' was taken for {_place(reading)}")
