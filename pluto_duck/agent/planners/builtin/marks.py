@@ -215,7 +215,7 @@ class _Reader:
 
     def _exact(self, text: str, found: Sequence[Value]) -> Mark:
         # "San" begins many names; that it is also a code in capitals is chance more often than not.
-        if text.istitle() and all(len(one.text) <= 3 and one.text.isupper() for one in found):
+        if len(text) > 1 and text.istitle() and all(len(one.text) <= 3 and one.text.isupper() for one in found):
             return self._guessed(text, found, "code")
         mark = Mark("value", text, text, _of_values(found, self._vocabulary, 1.0))
         mark.longer = tuple(self._values.containing(text))
