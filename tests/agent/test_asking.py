@@ -25,7 +25,7 @@ def test_an_answer_carries_sql_result_restatement_and_evidence(pets: Session) ->
     assert (answer.status, answer.planner) == ("answered", "builtin")
     assert answer.result is not None
     assert answer.result.rows() == [("cat", 45), ("dog", 45)]
-    assert answer.text == "The number of rows of pets for each kind."
+    assert answer.text == "Number of pets, by kind."
     assert "'kind' is pets.kind" in answer.evidence
     assert pets.query(answer.sql).rows() == answer.result.rows()
 
@@ -60,7 +60,7 @@ def test_two_readings_with_different_results_are_offered_as_choices(session: Ses
     answer = ask(session, "what is the average load?")
     assert answer.status == "clarify"
     assert sorted(choice.text for choice in answer.choices) == [
-        "The average early load of shifts.", "The average late load of shifts."]
+        "Average early_load of shifts.", "Average late_load of shifts."]
 
 
 def test_two_readings_with_the_same_result_need_no_question(session: Session) -> None:

@@ -295,6 +295,9 @@ class _Reader:
         word = token.lower
         if word in UNSUPPORTED:
             return Mark("unsupported", token.text, UNSUPPORTED[word])
+        one_of_them = self._values.exact(singular(word)) if singular(word) != word else []
+        if one_of_them:
+            return self._exact(token.text, one_of_them)  # engineers: the rows whose job is engineer
         holding = (
             self._values.containing(token.text)
             if len(word) > 2 and (token.capital or word not in LIGHT)

@@ -186,7 +186,7 @@ def _elsewhere(context: Context, best: Candidate, result: Result, found: Sequenc
             continue
         said, place = next(iter(moved))
         if not _same(result, other):
-            notes.append(f"'{said}' was taken for {dict(best.places)[said]}; it is a {place} too")
+            notes.append(f"'{said}' was taken for {dict(best.places)[said]}; it is in {place} too")
     return notes
 
 

@@ -322,7 +322,7 @@ class _Build:
             ]
             if value.kind == "text":
                 found = [value.text]  # quoted: taken as it stands
-                self._assumptions.append(f"'{value.text}' was looked for in {_said(column)} as it stands")
+                self._assumptions.append(f"'{value.text}' was looked for in {column.name} as it stands")
             if not found or not column.textual:
                 raise Impossible
             found = list(dict.fromkeys(found))
@@ -345,7 +345,7 @@ class _Build:
         if others:
             more = f" and {len(others) - 1} more" if len(others) > 1 else ""
             self._assumptions.append(
-                f"only the {_said(column)} '{value.text}' itself was meant, not '{others[0]}'{more}"
+                f"only the {column.name} '{value.text}' itself counts, not '{others[0]}'{more}"
             )
 
     def _order(self, slot: OrderSlot, measures: Sequence[Measure]) -> Order:
@@ -407,7 +407,7 @@ class _Build:
         for table in tables:
             wanted = [c for c in table.columns if _fits(c, slot.direction, hints)]
             if len(wanted) == 1:
-                self._assumptions.append(f"'{slot.word}' goes by {_said(wanted[0])}")
+                self._assumptions.append(f"'{slot.word}' goes by {wanted[0].name}")
                 return Field(table, wanted[0]), wanted[0]
         raise Impossible
 
@@ -418,7 +418,7 @@ class _Build:
             less = less_is_better(split(column.name))
             descending = (slot.direction == "worst") == less
             self._assumptions.append(
-                f"'{slot.word}' means the {'highest' if descending else 'lowest'} {_said(column)}"
+                f"'{slot.word}' means the {'highest' if descending else 'lowest'} {column.name}"
             )
             return descending
         if slot.direction in ("age", "youth"):
@@ -631,7 +631,7 @@ class _Build:
                     continue
                 notes = []
                 if any(mark.kind == "value" and mark.text.lower().endswith("ed") for mark in self._marks):
-                    notes.append(f"the date is {_said(columns[0])}")  # "shipped in May" may speak of another date
+                    notes.append(f"the date is {columns[0].name}")  # "shipped in May" may speak of another date
                 years = _years(table, columns)
                 if slot.first.year is None and (years is None or years[0] != years[1]):
                     notes.append(f"no year was given: {slot.first} of every year counts")
@@ -799,10 +799,6 @@ def _years(table: Table, columns: Sequence[Column]) -> tuple[int, int] | None:
         if column.part is None:
             return int(str(column.low)[:4]), int(str(column.high)[:4])
     return None
-
-
-def _said(column: Column) -> str:
-    return " ".join(column.name.replace("_", " ").split())
 
 
 def _place(reading: Reading) -> str:

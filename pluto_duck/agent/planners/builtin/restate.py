@@ -1,125 +1,131 @@
-"""A Form in plain English. It reads the Form alone, so it says what will run, not what was typed."""
+"""A Form as one sentence. It reads the Form alone, so it says what will run, not what was typed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Having, Measure, Order, Period
-from pluto_duck.catalog import Column
+from pluto_duck.agent.planners.builtin.form import Form, Having, Measure, Order
+from pluto_duck.agent.planners.builtin.wording import (
+    column_name,
+    condition,
+    field,
+    listed,
+    number,
+    period,
+    rows_of,
+)
+from pluto_duck.catalog.model import is_date
 
-_COMPARE = {
-    "=": "is",
-    "<>": "is not",
-    "<": "is below",
-    "<=": "is at most",
-    ">": "is above",
-    ">=": "is at least",
-    "contains": "contains",
-    "starts": "starts with",
-    "ends": "ends with",
-}
 _FUNCTIONS = {
     "sum": "total",
     "avg": "average",
     "min": "lowest",
     "max": "highest",
-    "count_distinct": "number of different",
+    "count_distinct": "number of distinct",
 }
+_COMPARE = {"=": "exactly", "<": "fewer than", "<=": "at most", ">": "more than", ">=": "at least"}
 
 
 def restate(form: Form) -> str:
-    parts = [_subject(form)]
-    conditions = [
-        *(_condition(one, form) for one in form.conditions),
-        *(_period(one) for one in form.periods),
-    ]
-    if conditions:
-        parts.append("where " + " and ".join(conditions))
-    if form.having:
-        parts.append("with " + " and ".join(_having(one) for one in form.having))
-    if form.order:
-        parts.append(", ".join(_order(one) for one in form.order))
+    """`Average arr_delay of flights in July (month = 7), by dest, the 10 highest.`"""
+    measures = _shown(form)
+    head = _subject(form, measures)
+    head += "".join(f" {period(one, form)}" for one in form.periods)
+    if form.conditions:
+        head += " where " + " and ".join(condition(one, form) for one in form.conditions)
+    parts = [head]
+    if measures and form.select:
+        parts.append("by " + listed([field(one, form) for one in form.select]))
+    parts += [_having(one, measures) for one in form.having]
+    if form.order or form.limit is not None:
+        parts.append(_ranking(form, measures))
     text = ", ".join(parts)
     return text[:1].upper() + text[1:] + "."
 
 
-def _subject(form: Form) -> str:
-    fields = [_field(one, form) for one in form.select]
-    extra = [one.by for one in form.order if isinstance(one.by, Measure) and one.by not in form.measures]
-    measures = [_measure(one) for one in dict.fromkeys([*form.measures, *extra])]
+def _shown(form: Form) -> list[Measure]:
+    """The measures of the result: those asked for, and those it is ranked or cut by."""
+    ranked = [one.by for one in form.order if isinstance(one.by, Measure)]
+    found = [*form.measures, *(ranked + [one.measure for one in form.having] if form.grouped else [])]
+    return list(dict.fromkeys(found))
+
+
+def _subject(form: Form, measures: Sequence[Measure]) -> str:
     if measures:
-        head = "the " + _list(measures)
-        if fields:
-            head += " for each " + _list(fields)
-    elif form.rows:
-        head = f"all rows of {form.root.ref}"
-    else:
-        head = ("the different " if form.distinct else "the ") + _list(fields)
-    if form.limit is not None and form.select:
-        head += f" (first {form.limit})" if form.limit > 1 else " (first one)"
-    return head
+        return _measures(form, measures)
+    mine = [one.column for one in form.select if one.grain is None and one.table.ref == form.root.ref]
+    if form.rows or (mine == list(form.root.columns) and len(mine) == len(form.select)):
+        return f"all columns of {form.root.ref}"
+    each = "distinct " if form.distinct else ""
+    return f"the {each}{listed([field(one, form) for one in form.select])} of {form.root.ref}"
 
 
-def _field(field: Field, form: Form) -> str:
-    name = _said(field.column.name)
-    if field.grain:
-        return f"{field.grain} of {name}"
-    return name if field.table.ref == form.root.ref and not form.joins else f"{field.table.ref} {name}"
+def _measures(form: Form, measures: Sequence[Measure]) -> str:
+    """With the table said once, after the last measure that needs it."""
+    names = [_measure(one, form) for one in measures]
+    of_root = [not _counts_rows(one) for one in measures]
+    if any(of_root):
+        last = len(names) - 1 - of_root[::-1].index(True)
+        names[last] += f" of {form.root.ref}"
+    return listed(names)
 
 
-def _measure(measure: Measure) -> str:
+def _counts_rows(measure: Measure) -> bool:
+    key = measure.column is not None and measure.column.name == measure.table.key
+    return measure.function == "count" or (measure.function == "count_distinct" and key)
+
+
+def _measure(measure: Measure, form: Form | None = None) -> str:
     if measure.function == "count":
-        return f"number of rows of {measure.table.ref}"
+        return f"number of {rows_of(measure.table)}"
+    if _counts_rows(measure):
+        return f"number of distinct {measure.table.ref}"
     assert measure.column is not None
-    return f"{_FUNCTIONS[measure.function]} {_said(measure.column.name)} of {measure.table.ref}"
+    name = column_name(measure.table, measure.column, form) if form else measure.column.name
+    return f"{_FUNCTIONS[measure.function]} {name}"
 
 
-def _condition(condition: Condition, form: Form) -> str:
-    name = _field(condition.field, form)
-    values = [str(value) for value in condition.values]
-    if condition.operator in ("in", "not in"):
-        return f"{name} is {'not ' if condition.operator == 'not in' else ''}one of {', '.join(values)}"
-    if condition.operator == "between":
-        return f"{name} is between {values[0]} and {values[1]}"
-    return f"{name} {_COMPARE[condition.operator]} {values[0]}"
+def _having(having: Having, measures: Sequence[Measure]) -> str:
+    value = number(having.value)
+    if having.measure.function == "count":
+        return f"only those with {_COMPARE[having.operator]} {value}"
+    amount = _COMPARE[having.operator].replace("fewer", "less")
+    if len(measures) == 1:
+        return f"only those with {amount} {value}"
+    return f"only those whose {_measure(having.measure)} is {amount} {value}"
 
 
-def _period(period: Period) -> str:
-    name = " and ".join(_said(column.name) for column in _used(period))
-    if period.side == "between":
-        return f"{name} is from {period.first} to {period.last}"
-    side = {
-        "in": "in",
-        "since": "in or after",
-        "after": "after",
-        "before": "before",
-        "until": "in or before",
-    }[period.side]
-    return f"{name} is {side} {period.first}"
+def _ranking(form: Form, measures: Sequence[Measure]) -> str:
+    if not form.order:
+        return f"the first {form.limit}"
+    first, *others = form.order
+    if form.limit is None:
+        text = f"{_end(first)} first" if len(measures) == 1 and isinstance(first.by, Measure) else _sorted(first)
+    else:
+        some = "the one" if form.limit == 1 else f"the {form.limit}"
+        if len(measures) == 1 and isinstance(first.by, Measure):
+            text = f"the {_end(first)}" if form.limit == 1 else f"{some} {_end(first)}"
+        else:
+            text = f"{some} with the {_end(first)} {_by(first)}"
+    return text + "".join(f", then the {_end(one)} {_by(one)}" for one in others)
 
 
-def _used(period: Period) -> Sequence[Column]:
-    days = [period.first, *([period.last] if period.last else [])]
-    return [
-        one
-        for one in period.columns
-        if one.part is None or any(getattr(day, one.part) is not None for day in days)
-    ] or period.columns
+def _sorted(order: Order) -> str:
+    if isinstance(order.by, Measure) or order.by.column.numeric or is_date(order.by.column.type):
+        return f"{_end(order)} {_by(order)} first"
+    return f"in {'reverse ' if order.descending else ''}order of {_by(order)}"
 
 
-def _having(having: Having) -> str:
-    number = int(having.value) if float(having.value).is_integer() else having.value
-    return f"a {_measure(having.measure)} that {_COMPARE[having.operator]} {number}"
+def _end(order: Order) -> str:
+    if isinstance(order.by, Measure):
+        return "highest" if order.descending else "lowest"
+    column = order.by.column
+    if is_date(column.type) or column.text_date:
+        return "latest" if order.descending else "earliest"
+    if not column.numeric:
+        return "last" if order.descending else "first"
+    return "highest" if order.descending else "lowest"
 
 
-def _order(order: Order) -> str:
-    name = _measure(order.by) if isinstance(order.by, Measure) else _said(order.by.column.name)
-    return f"{'highest' if order.descending else 'lowest'} {name} first"
-
-
-def _said(name: str) -> str:
-    return " ".join(name.replace("_", " ").split())
-
-
-def _list(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+def _by(order: Order) -> str:
+    return _measure(order.by) if isinstance(order.by, Measure) else order.by.column.name
