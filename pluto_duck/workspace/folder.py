@@ -93,7 +93,9 @@ def create(root: Path | str) -> Workspace:
     try:
         root.mkdir(parents=True, exist_ok=True)
         workspace = Workspace(root.resolve())
+        _refuse_links(workspace)
         workspace.folder.mkdir(mode=0o700, exist_ok=True)
+        _refuse_foreign(workspace)
         if workspace.folder.stat().st_mode & 0o077 and workspace.folder.stat().st_uid == _uid():
             workspace.folder.chmod(0o700)
         _write_once(workspace.toml, _NEW_TOML, 0o644)
@@ -104,6 +106,41 @@ def create(root: Path | str) -> Workspace:
     except (PermissionError, OSError) as error:
         raise _unusable(root, error) from error
     return workspace
+
+
+def _refuse_links(workspace: Workspace) -> None:
+    """Raises WorkspaceUnusable when one of our files is a symbolic link: a cloned folder could bring one,
+    and then our tables, our tidying up and our chmod would meet somebody else's files."""
+    if workspace.root == personal_root().expanduser().resolve():
+        return  # nobody but the user put it there
+    ours = (workspace.database, workspace.control, workspace.host_lock, workspace.host_file, workspace.key_file,
+            workspace.runs, workspace.folder / "tmp", workspace.folder / ".gitignore")
+    beside = [Path(f"{one}{end}") for one in ours[:2] for end in (".wal", "-wal", "-shm", "-journal")]
+    for path in (workspace.folder, *ours, *beside):
+        if path.is_symlink():
+            raise WorkspaceUnusable(f"{path} is a symbolic link to {os.readlink(path)}; a workspace keeps its files "
+                                    "in its own folder.",
+                                    hint="Remove the link. To keep the data elsewhere, make the workspace there: "
+                                         "pluto-duck init FOLDER")
+
+
+def _refuse_foreign(workspace: Workspace) -> None:
+    """Raises WorkspaceUnusable for a folder that another user made: what we write there would be theirs."""
+    owner = workspace.folder.stat().st_uid
+    # Root may: in a container the user's own folders belong to somebody else.
+    if _uid() > 0 and owner != _uid():
+        raise WorkspaceUnusable(f"The workspace {workspace.root} belongs to {_user(owner)}, who could read and "
+                                "change what you keep in it.",
+                                hint="Make one of your own: pluto-duck init FOLDER")
+
+
+def _user(uid: int) -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(uid).pw_name
+    except (ImportError, KeyError):
+        return f"another user ({uid})"
 
 
 def _uid() -> int:

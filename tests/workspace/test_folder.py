@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,47 @@ def test_a_control_store_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "control.sqlite").write_text("not sqlite " * 200)
     with pytest.raises((WorkspaceUnusable, sqlite3.DatabaseError)):
         ControlStore(tmp_path / "control.sqlite").read("x", ())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
+@pytest.mark.parametrize("name", [
+    "", "workspace.duckdb", "workspace.duckdb.wal", "control.sqlite", "control.sqlite-wal", "host.lock", "host.key",
+    "host.json", "runs", "tmp", ".gitignore"])
+def test_a_link_that_a_cloned_folder_brings_is_refused(tmp_path: Path, name: str) -> None:
+    victim = tmp_path / "victim"
+    victim.mkdir(mode=0o755)
+    (victim / "poetry.lock").write_text("theirs")
+    root = tmp_path / "cloned"
+    (root / ".pluto-duck").mkdir(parents=True)
+    link = root / ".pluto-duck" / name
+    if not name:
+        link.rmdir()
+    link.symlink_to(victim)
+    with pytest.raises(WorkspaceUnusable, match="symbolic link"):
+        create(root)
+    assert [one.name for one in victim.iterdir()] == ["poetry.lock"]
+    assert victim.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
+def test_a_link_in_the_personal_folder_is_the_users_own(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    personal_root().mkdir(parents=True)
+    (personal_root() / ".pluto-duck").symlink_to(tmp_path / "disk")
+    assert create(personal_root()).runs.is_dir()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can act for two users")
+def test_a_folder_of_another_user_is_refused() -> None:
+    with tempfile.TemporaryDirectory() as shared:  # not tmp_path: only root may enter that
+        os.chmod(shared, 0o755)
+        theirs = create(Path(shared) / "theirs")
+        for path in (theirs.root, theirs.folder):
+            os.chown(path, 65533, -1)
+            path.chmod(0o777)
+        os.setresuid(65534, 65534, 0)
+        try:
+            with pytest.raises(WorkspaceUnusable, match="belongs to"):
+                create(theirs.root)
+        finally:
+            os.setresuid(0, 0, 0)
