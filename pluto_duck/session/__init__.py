@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -95,7 +96,8 @@ class Stream:
 
 
 class Session:
-    """One actor's door to a workspace. Not for use by two threads at once, save `interrupt` and `progress`."""
+    """One actor's door to a workspace. Threads take turns (`interrupt` and `progress` do not wait); for work
+    side by side open a session for each."""
 
     def __init__(self, workspace: Workspace, settings: Settings, *, role: Role = "shell", label: str = "") -> None:
         from pluto_duck.session.handler import SessionHandler
@@ -104,6 +106,8 @@ class Session:
         self.settings = settings
         self.role: Role = role
         self._link = join(workspace, settings, SessionHandler, role, label)
+        self._whole = threading.RLock()
+        """One query at a time, up to its last row."""
 
     @classmethod
     def open(cls, path: Path | str | None = None, *, role: Role = "shell", label: str = "", **settings: Any) -> Session:
@@ -159,6 +163,10 @@ class Session:
         """
         started = time.perf_counter()
         request = _query_request(sql, params, max_rows, timeout_s, read_only)
+        with self._whole:
+            return self._query(request, namespace, started)
+
+    def _query(self, request: Request, namespace: Mapping[str, Any] | None, started: float) -> Result:
         while True:
             with self._open(request, namespace) as stream:
                 table = None
@@ -174,7 +182,7 @@ class Session:
                         request = replace(request, args={**request.args, "again": True})
                         continue
                 return Result(
-                    columns=stream.columns, table=table, sql=sql, statement=stream.statement,
+                    columns=stream.columns, table=table, sql=request.args["sql"], statement=stream.statement,
                     elapsed_s=time.perf_counter() - started, truncated=stream.truncated,
                     affected_rows=stream.affected_rows, workspace=str(self.workspace.root),
                     notices=(*stream.notices, *self._link.take_notices()))

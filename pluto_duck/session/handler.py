@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pluto_duck.errors import Cancelled, HostLost, PlutoError, Refused, StatementError, TimedOut, UsageError
 from pluto_duck.governance import Gate, RoleCatalog
 from pluto_duck.session.ledger import Ledger
-from pluto_duck.session.targets import SCHEMA, WRITES, target
+from pluto_duck.session.targets import SCHEMA, WRITES, Target, target
 from pluto_duck.workspace.database import Cursor, Database, Rows
 from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.parser import Statement
@@ -65,6 +65,9 @@ class HostSession:
         self._stale: list[str] = []
         self._schema = DEFAULT_SCHEMA
         """Where a bare table name stands; moved by USE."""
+        self._own_catalog = self._catalog = str(self._cursor.fetchall("SELECT current_database()")[0][0])
+        self._opened: dict[str, str] = {}
+        """What else this session opened, by name, in words: attached databases, prepared statements."""
         self._ops: dict[str, Callable[[Request], Reply]] = {
             "query": self._query, "write": self._write, "frame": self._frame, "unframe": self._unframe,
             "tables": self._tables, "versions": self._versions, "outcome": self._outcome,
@@ -124,6 +127,7 @@ class HostSession:
     def holdings(self) -> list[str]:
         held = ["the open transaction (rolled back)"] if self._transaction is not None else []
         held += [f"temp table {name}" for name in sorted(self._temp_tables)]
+        held += self._opened.values()
         return held
 
     def close(self) -> None:
@@ -178,7 +182,8 @@ class HostSession:
             else:
                 reply = self._run(statement, parameters, {**args, "token": f"{token}:{i}" if token else ""})
             if statement.type == "SET":
-                self._schema = str(self._cursor.fetchall("SELECT current_schema()")[0][0])
+                self._catalog, self._schema = self._cursor.fetchall(
+                    "SELECT current_database(), current_schema()")[0]
                 setup.append((_setup_key(statement.sql), statement.sql))
             if i < len(statements) - 1:
                 reply.close()
@@ -228,6 +233,9 @@ class HostSession:
         rows = self._execute(statement, parameters)
         if statement.type == "SELECT":
             rows = self._exact(rows, statement, parameters)
+        if statement.type in ("ATTACH", "DETACH", "PREPARE"):
+            rows = rows.keep() if rows.columns else rows
+            self._note_opened(statement)
         if statement.type in ("ATTACH", "DETACH", "LOAD", "EXPORT", "COPY_DATABASE", "CALL"):
             self._database.relock()
         return self._streamed(rows, statement.type, statement.sql, args)
@@ -286,9 +294,9 @@ class HostSession:
 
     def _written(self, statement: Statement, parameters: dict[str, Json], args: dict[str, Json]) -> Reply:
         written = target(statement, self._database.parser, schema=self._schema)
-        temporary = written.temporary or fold(written.table) in self._temp_tables
+        temporary = written.temporary or fold(written.table) in self._temp_tables or self._elsewhere(written)
         if written.temporary:
-            self._temp_tables.add(fold(written.table))
+            self._temp_tables.add(fold(written.parts[-1] if written.parts else written.table))
         elif temporary and statement.type == "DROP":
             self._temp_tables.discard(fold(written.table))
         protected = [key for key in written.keys if key.startswith("_pluto.")]
@@ -300,8 +308,8 @@ class HostSession:
             if [c.name for c in rows.columns] == ["Count"]:
                 counted = rows.fetchall()  # CREATE TABLE without rows names a count and has none
                 return rows, int(counted[0][0]) if counted else None, None
-            if rows.columns and statement.type in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO", "MULTI"):
-                return rows, None, [rows.reader().read_all()]  # RETURNING, or PIVOT on 2.0
+            if rows.columns and statement.type in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO"):
+                return rows, None, [rows.reader().read_all()]  # RETURNING
             return rows, None, None
 
         if temporary or not written.keys:
@@ -317,6 +325,31 @@ class HostSession:
         if kept:
             return self._kept(rows, kept[0], statement, args)
         return Reply({"statement": statement.type, "sql": statement.sql, "affected": affected})
+
+    def _elsewhere(self, written: Target) -> bool:
+        """True when the target is in another database: its commit can't carry our row."""
+        if len(written.parts) == 1:
+            return self._catalog != self._own_catalog
+        if len(written.parts) < 2:
+            return False
+        first = fold(written.parts[0])
+        others = {fold(str(row[0])) for row in self._cursor.fetchall(
+            "SELECT database_name FROM duckdb_databases() WHERE database_name <> current_database()")}
+        return first in others
+
+    def _note_opened(self, statement: Statement) -> None:
+        if statement.type == "PREPARE":
+            name = self._database.parser.tokens(statement.sql)[1].text
+            self._opened[f"prepared {name}"] = f"prepared statement {name}"
+            return
+        there = {str(row[0]) for row in self._cursor.fetchall(
+            "SELECT database_name FROM duckdb_databases() WHERE NOT internal")}
+        there = {one for one in there if one != self._own_catalog and not one.startswith("pluto_role_")}
+        before = {key for key in self._opened if key.startswith("attached ")}
+        for key in before - {f"attached {one}" for one in there}:
+            del self._opened[key]
+        if statement.type == "ATTACH":
+            self._opened.update({f"attached {one}": f"attached database {one}" for one in there})
 
     def _autocommit(self, work: Callable[[], Any], keys: frozenset[str], token: str) -> Any:
         for attempt in range(CONFLICT_TRIES):
@@ -397,12 +430,17 @@ class HostSession:
 
         end = self._ended(let_go)
 
+        call = self._call
+
         def batches() -> Iterator[Any]:
             left, truncated = (int(max_rows) if max_rows is not None else None), False
             try:
                 while True:
                     try:
                         with self._lock:
+                            if call != self._call:
+                                raise StatementError("Another statement of this session ended these rows.",
+                                                     hint="Read them first, or use a session of its own.")
                             batch = reader.read_next_batch()
                     except StopIteration:
                         break

@@ -11,7 +11,7 @@ EVERYTHING = "*"
 SCHEMA = "#schema"
 """The key whose version moves with every CREATE, ALTER and DROP."""
 
-WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE_INTO", "CREATE", "DROP", "ALTER", "COPY", "MULTI"})
+WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE_INTO", "CREATE", "DROP", "ALTER", "COPY"})
 """Statement types that commit something of the user's and can run inside a transaction."""
 
 _BEFORE = {"INSERT": "into", "DELETE": "from", "MERGE_INTO": "into", "UPDATE": "update"}
@@ -25,6 +25,8 @@ class Target:
     temporary: bool = False
     table: str = ""
     """The name as written, "" when it can't be told."""
+    parts: tuple[str, ...] = ()
+    """The same in its parts, unquoted: ("catalog", "schema", "table") or fewer."""
 
 
 def target(statement: Statement, parser: Parser, *, schema: str = DEFAULT_SCHEMA) -> Target:
@@ -32,16 +34,20 @@ def target(statement: Statement, parser: Parser, *, schema: str = DEFAULT_SCHEMA
     Over-approximates, never misses."""
     tokens = parser.tokens(statement.sql)
     words = [t.text.lower() for t in tokens]
-    shape = {SCHEMA} if statement.type in ("CREATE", "DROP", "ALTER", "MULTI") else set()
+    if words[:1] == ["deallocate"]:  # DuckDB calls it a DROP
+        return Target(frozenset())
+    shape = {SCHEMA} if statement.type in ("CREATE", "DROP", "ALTER") else set()
     temporary = statement.type == "CREATE" and bool({"temp", "temporary"} & set(words[:4]))
     start = _start(statement, words, tokens)
     parts = _parts(tokens, start) if start is not None else []
     if not parts:
         if statement.type == "COPY" and not _copies_in(words):
             return Target(frozenset())
+        if statement.type == "CREATE":  # a schema, macro, type, sequence, index: no rows change
+            return Target(frozenset(shape), temporary)
         return Target(frozenset({EVERYTHING} | shape), temporary)
     ref = TableRef(parts[-1], parts[-2] if len(parts) > 1 else schema)
-    return Target(frozenset({ref.key} | shape), temporary, ref.name if len(parts) == 1 else str(ref))
+    return Target(frozenset({ref.key} | shape), temporary, ".".join(parts), tuple(parts))
 
 
 def _copies_in(words: list[str]) -> bool:

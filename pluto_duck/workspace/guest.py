@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from multiprocessing import AuthenticationError
 from typing import Any
 
-from pluto_duck.errors import HostNotAnswering, PlutoError, from_dict
+from pluto_duck.errors import HostNotAnswering, PlutoError, StatementError, from_dict
 from pluto_duck.workspace import wire
 from pluto_duck.workspace.hostfile import HostFile
 from pluto_duck.workspace.protocol import Hello, Reply, Request
@@ -92,7 +92,8 @@ class GuestChannel:
         self._control_lock = threading.Lock()
         self.peer.settimeout(STALL_S)
         self.peer.on_stall = self._stalled
-        self._reading = False
+        self._reading: Reply | None = None
+        """The reply whose rows are still under way."""
         self._closed = False
 
     def _stalled(self) -> None:
@@ -159,33 +160,35 @@ class GuestChannel:
         if kind == "E":
             return Reply(header, trailer=_json(body))
         reply = Reply(header, schema=wire.read_schema(body))
-        self._reading = True
+        self._reading = reply
         reply.batches = self._batches(reply)
-        reply.on_close = self._leave_early
+        reply.on_close = lambda: self._leave_early(reply)
         return reply
 
     def _batches(self, reply: Reply) -> Iterator[Any]:
-        while self._reading:
+        while self._reading is reply:
             kind, body = self._next_frame()
             if kind == "A":
                 yield wire.read_arrow_frame(body)
                 continue
-            self._reading = False
+            self._reading = None
             if kind == "X":
                 raise _error(_json(body))
             reply.trailer.update(_json(body))
+            return
+        raise StatementError("Another statement of this session ended these rows.",
+                             hint="Read them first, or use a session of its own.")
 
     def _next_frame(self) -> tuple[str, bytearray]:
         try:
             return self.peer.get()
         except (EOFError, OSError) as error:
-            self._reading = False
             self._abandon()
             raise ChannelLost(sent=True) from error
 
-    def _leave_early(self) -> None:
+    def _leave_early(self, reply: Reply) -> None:
         """The reader wants no more rows: the statement stops, what is under way is thrown away."""
-        if self._reading:
+        if self._reading is reply:
             try:
                 self.interrupt()
                 self._discard_rest()
@@ -193,10 +196,10 @@ class GuestChannel:
                 pass
 
     def _discard_rest(self) -> None:
-        while self._reading:
+        while self._reading is not None:
             kind, _body = self._next_frame()
             if kind != "A":
-                self._reading = False
+                self._reading = None
 
     def interrupt(self) -> None:
         try:
@@ -212,13 +215,13 @@ class GuestChannel:
 
     def _abandon(self) -> None:
         self._closed = True
-        self._reading = False
+        self._reading = None
         self.peer.hang_up()
         self._control.hang_up()
 
     def close(self) -> None:
         self._closed = True
-        self._reading = False
+        self._reading = None
         self.peer.close()
         self._control.close()
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ class Link:
         self._setup: dict[str, str] = {}
         """SET and USE statements of this session, run again on each new host."""
         self._closed = False
+        self._lock = threading.RLock()
 
     @property
     def in_transaction(self) -> bool:
@@ -65,6 +67,11 @@ class Link:
             self._channel.call(Request("query", {"sql": statement}))
 
     def call(self, request: Request) -> Reply:
+        """One call at a time, whoever calls: two threads on one socket would read each other's rows."""
+        with self._lock:
+            return self._call(request)
+
+    def _call(self, request: Request) -> Reply:
         for _attempt in range(20):
             in_transaction = self._tx
             try:
@@ -138,7 +145,7 @@ class Link:
 
     def _outcome(self, request: Request) -> Reply:
         """Asks the new host for the token of a COMMIT or an upload that was in flight."""
-        asked = self.call(Request("outcome", {"token": request.args["token"]}, retry="read")).header
+        asked = self._call(Request("outcome", {"token": request.args["token"]}, retry="read")).header
         if not asked["committed"]:
             raise HostLost("The host ended before the commit; everything was rolled back.",
                            hint="Run it again from the start.", outcome="rolled_back")

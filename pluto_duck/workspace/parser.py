@@ -21,7 +21,7 @@ _KINDS: tuple[TokenKind, ...] = ("identifier", "number", "string", "operator", "
 @dataclass(frozen=True)
 class Statement:
     type: str
-    """DuckDB's word: SELECT, INSERT, CREATE, COPY, MULTI, ..."""
+    """DuckDB's word: SELECT, INSERT, CREATE, COPY, ...; MULTI is a PIVOT that must look at its data first."""
     sql: str
     parameters: frozenset[str]
     """Names without `$`; positional ones are "1", "2", ..."""
@@ -60,9 +60,25 @@ class Parser:
     def _statements(self, sql: str) -> tuple[Statement, ...]:
         if "\0" in sql:
             raise UsageError("SQL text must not contain a NUL character.")
+        found = self._extract(sql)
+        if all(one.sql for one in found):
+            return tuple(found)
+        # 1.5 turns a PIVOT without IN into two statements without text: it is one, and runs as written.
+        pieces = [self._extract(piece) for piece in self._split(sql)]
+        return tuple(piece[0] if len(piece) == 1 and piece[0].sql else Statement("MULTI", text, frozenset().union(
+            *(one.parameters for one in piece))) for piece, text in zip(pieces, self._split(sql), strict=True) if piece)
+
+    def _extract(self, sql: str) -> list[Statement]:
         with self._lock, translated(sql):
-            return tuple(Statement(one.type.name, one.query, frozenset(one.named_parameters))
-                         for one in self._connection.extract_statements(sql))
+            return [Statement(one.type.name, one.query, frozenset(one.named_parameters))
+                    for one in self._connection.extract_statements(sql)]
+
+    def _split(self, sql: str) -> list[str]:
+        """The text between the semicolons, as DuckDB's lexer sees them."""
+        data = sql.encode()
+        ends = [token.start for token in self.tokens(sql) if token.text == ";"]
+        starts = [0, *(end + 1 for end in ends)]
+        return [data[start:end].decode() for start, end in zip(starts, [*ends, len(data)], strict=True)]
 
     def tree(self, sql: str) -> dict[str, Any]:
         """json_serialize_sql's answer, as it is: {"error": bool, "statements": [...]}; SELECT only."""

@@ -6,6 +6,7 @@ import datetime as dt
 import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pandas
@@ -58,6 +59,40 @@ def test_types_that_arrow_would_change_come_exact(session: Session) -> None:
                            "'10:00:00+02'::TIMETZ AS z, $one AS one ORDER BY u;", {"one": 1})
     assert result.rows() == [(2**128 - 1, "10:00:00+02", 1)]
     assert [c.type for c in result.columns] == ["UHUGEINT", "TIME WITH TIME ZONE", "INTEGER"]
+
+
+def test_a_pivot_looks_at_its_data_and_changes_no_version(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT range % 2 AS k, range AS v FROM range(4)")
+    before = session.versions()
+    assert session.query("SELECT 1; PIVOT t ON k USING sum(v)").rows() == [(2, 4)]
+    assert session.query("FROM (PIVOT t ON k USING sum(v)) WHERE true; ").rows() == [(2, 4)]
+    assert session.query("PIVOT t ON k USING sum(v); SELECT 'a;b'").rows() == [("a;b",)]
+    assert session.versions() == before
+
+
+def test_another_database_may_be_attached_and_written(session: Session) -> None:
+    before = session.versions()
+    session.query("ATTACH ':memory:' AS side; CREATE TABLE side.t AS SELECT 1 AS i; INSERT INTO side.main.t VALUES (2)")
+    assert session.query("SELECT sum(i) FROM side.t").scalar() == 3
+    session.query("USE side; INSERT INTO t VALUES (3)")
+    assert session.versions() == before
+    session.query("USE workspace; DETACH side")
+
+
+def test_rows_that_another_statement_ended_are_not_taken_for_all(session: Session) -> None:
+    stream = session.stream("SELECT * FROM range(1000000)")
+    batches = iter(stream)
+    next(batches)
+    assert session.query("SELECT 1").scalar() == 1
+    with pytest.raises(StatementError, match="ended these rows"):
+        list(batches)
+    assert session.query("SELECT 2").scalar() == 2
+
+
+def test_threads_on_one_session_take_turns(session: Session) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        sums = list(pool.map(lambda n: session.query(f"SELECT sum(range) FROM range({n})").scalar(), range(1, 60)))
+    assert sums == [n * (n - 1) // 2 for n in range(1, 60)]
 
 
 def test_of_several_statements_the_last_one_answers(session: Session) -> None:

@@ -27,7 +27,10 @@ PARSER = Parser()
     ("CREATE OR REPLACE VIEW v AS SELECT 1", {"main.v", SCHEMA}),
     ("ALTER TABLE IF EXISTS t ADD COLUMN j INTEGER", {"main.t", SCHEMA}),
     ("DROP TABLE IF EXISTS raw.t", {"raw.t", SCHEMA}),
-    ("CREATE SCHEMA raw", {EVERYTHING, SCHEMA}),
+    ("CREATE SCHEMA raw", {SCHEMA}),
+    ("CREATE MACRO m(x) AS x + 1", {SCHEMA}),
+    ("DROP SCHEMA raw CASCADE", {EVERYTHING, SCHEMA}),
+    ("DEALLOCATE prepared", set()),
 ])
 def test_the_target_of_a_statement_is_found(sql: str, keys: set[str]) -> None:
     if "OR REPLACE TABLE IF" in sql:
