@@ -51,7 +51,7 @@ class HostSession:
         self._handler = handler
         self._database = handler.database
         self._hello = hello
-        self._cursor = self._database.cursor()
+        self._cursor = self._database.cursor(progress=True)
         self._running: Cursor | None = None
         self._call = 0
         self._reason: Reason | None = None

@@ -251,10 +251,16 @@ class Database:
             raise Forked("This process was forked from the one that has the database open.",
                          hint="Open a session of its own here: pluto_duck.open()")
 
-    def cursor(self) -> Cursor:
+    def cursor(self, *, progress: bool = False) -> Cursor:
+        """A cursor of its own for one thread; with `progress` it can be asked how far it is."""
         self.check_process()
         with self._cursor_lock, translated():
-            return Cursor(self._root.cursor(), self)
+            cursor = Cursor(self._root.cursor(), self)
+        if progress:
+            # DuckDB counts only for a bar that it would draw.
+            cursor.execute("SET enable_progress_bar = true")
+            cursor.execute("SET enable_progress_bar_print = false")
+        return cursor
 
     def wal_size(self) -> int:
         """Bytes of the write-ahead log, 0 when there is none; by stat only (see relock)."""

@@ -232,6 +232,22 @@ def test_interrupt_stops_the_statement_and_the_session_lives_on(session: Session
     assert session.query("SELECT 1").scalar() == 1
 
 
+def test_progress_can_be_asked_while_a_statement_runs(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT range AS a, random() AS b FROM range(2000000)")
+    assert session.progress() == -1
+    seen: list[float] = []
+
+    def look() -> None:
+        while not any(0 < one <= 100 for one in seen):
+            seen.append(session.progress())
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    while looking.is_alive():
+        session.query("SELECT count(DISTINCT b), sum(hash(a)) FROM t")
+    assert max(seen) > 0
+
+
 def test_a_transaction_is_all_or_nothing(session: Session) -> None:
     session.query("CREATE TABLE t (i INTEGER)")
     with session.transaction():
