@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+from pluto_duck.runs.rowsfile import is_ours
 from pluto_duck.workspace.locks import FileLock
 
 
@@ -46,8 +47,10 @@ def lock_path(folder: Path, owner: str) -> Path:
 
 def is_alive(folder: Path, owner: str) -> bool:
     """True while the owner's process lives. Removes the lock file of a dead one."""
+    if not is_ours(owner):
+        return False
     path = lock_path(folder, owner)
-    if not owner or not path.exists():
+    if not path.exists():
         return False
     lock = FileLock.try_acquire(path)
     if lock is None:

@@ -7,6 +7,7 @@ a message. A finished file is a whole Arrow stream, and can be sent as it lies.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,19 @@ if TYPE_CHECKING:
     import pyarrow
 
 
+_OURS = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
+
+
+def is_ours(name: str) -> bool:
+    """True for the names we make. The folder and the record may have come with a clone: what they name
+    otherwise is somebody else's file, here or at the end of a `../../`."""
+    return bool(_OURS.fullmatch(name))
+
+
 def rows_path(folder: Path, run_id: str) -> Path:
+    """Raises RunError for an id that is none of ours."""
+    if not is_ours(run_id):
+        raise RunError(f"{run_id!r} is not the id of a run.")
     return folder / f"{run_id}.arrow"
 
 

@@ -18,7 +18,7 @@ from pluto_duck.errors import Cancelled, PlutoError, QueueFull, RunError, RunNot
 from pluto_duck.runs.context import RunContext, StopReason
 from pluto_duck.runs.liveness import Presence, is_alive, sweep_locks
 from pluto_duck.runs.model import Run, RunEvent, Status
-from pluto_duck.runs.rowsfile import RowsReader, rows_path
+from pluto_duck.runs.rowsfile import RowsReader, is_ours, rows_path
 from pluto_duck.runs.store import RunStore
 from pluto_duck.session import Session
 from pluto_duck.settings import Settings
@@ -422,12 +422,12 @@ class Runs:
     def sweep(self) -> int:
         """Removes runs older than the setting runs.keep_days, their events and rows; how many."""
         gone = self._store.forget_before(time.time() - self._keep_days() * 86_400)
-        for run_id in gone:
+        for run_id in filter(is_ours, gone):
             rows_path(self.workspace.runs, run_id).unlink(missing_ok=True)
         files = list(self.workspace.runs.glob("*.arrow"))  # before `known`: a run is recorded before its file is made
         known = self._store.known()
         for path in files:
-            if path.stem not in known:
+            if is_ours(path.stem) and path.stem not in known:
                 path.unlink(missing_ok=True)
         sweep_locks(self.workspace.runs)
         return len(gone)

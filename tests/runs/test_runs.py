@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import threading
+import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow
@@ -298,7 +301,7 @@ def test_an_unknown_run_is_not_found(runs: Runs) -> None:
 def test_old_runs_go_with_their_events_and_rows(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     old = runs.wait(runs.start("sql", "x", sql("select 1")).run_id)
     assert runs.sweep() == 0
-    stray = runs.workspace.runs / "nobody.arrow"
+    stray = runs.workspace.runs / f"{uuid.uuid4()}.arrow"
     stray.touch()
     monkeypatch.setattr(runs, "_keep_days", lambda: 0)
     assert runs.sweep() == 1
@@ -307,6 +310,27 @@ def test_old_runs_go_with_their_events_and_rows(runs: Runs, monkeypatch: pytest.
     assert runs.read_events(old.run_id) == []
     with pytest.raises(RunNotFound):
         runs.get(old.run_id)
+
+
+def test_a_prepared_record_names_no_file_of_others(runs: Runs, tmp_path: Path) -> None:
+    """control.sqlite may have come with a cloned folder."""
+    runs.record("sql", "select 1", "succeeded", 0.0)
+    files = [tmp_path / "theirs.arrow", tmp_path / "poetry.lock", runs.workspace.runs / "theirs.arrow",
+             runs.workspace.runs / "poetry.lock"]
+    for file in files:
+        file.write_text("theirs")
+    out = os.path.relpath(tmp_path, runs.workspace.runs)
+    with sqlite3.connect(runs.workspace.control) as db:
+        db.execute("INSERT INTO runs (run_id, kind, text, status, owner, created_at, finished_at, columns, batches) "
+                   "VALUES (?, 'sql', '', 'succeeded', '', 1, 1, '[]', 1)", (f"{out}/theirs",))
+        db.execute("INSERT INTO runs (run_id, kind, text, status, owner, created_at) "
+                   "VALUES ('theirs', 'sql', '', 'running', ?, 1)", (f"{out}/poetry",))
+    db.close()
+    with pytest.raises(RunError, match="not the id"):
+        runs.page(runs.get(f"{out}/theirs"), 0, 1)
+    assert runs.reap() == 1
+    assert runs.sweep() == 1
+    assert all(file.exists() for file in files)
 
 
 def test_rows_that_are_gone_are_said_to_be_gone(runs: Runs) -> None:
