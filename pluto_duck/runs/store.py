@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 import sqlite3
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import Any
 from pluto_duck.errors import RunError
 from pluto_duck.runs.model import Column, Run, RunEvent, Status
 from pluto_duck.workspace import ControlStore
+from pluto_duck.workspace.blot import blotted
 
 MIGRATIONS = (
     """CREATE TABLE runs (
@@ -31,17 +31,6 @@ MIGRATIONS = (
 
 _ROOM = "runs"
 _ACTIVE = "status IN ('queued', 'running')"
-
-_URL_PASSWORD = re.compile(r"(\w+://[^\s:/@'\"]*):[^\s@'\"]+@")
-_NAMED_PASSWORD = re.compile(
-    r"(?i)\b(password|passwd|secret|token|session_token|access_key|api_key)"
-    r"(?:(\s*[=:]?\s*)'(?:[^']|'')*'|(\s*=\s*)[^\s'\",;)]+)")
-
-
-def blotted(text: str) -> str:
-    """The text without the passwords that stand in its URLs, options and connection strings."""
-    text = _URL_PASSWORD.sub(r"\1:***@", text)
-    return _NAMED_PASSWORD.sub(lambda m: f"{m[1]}{m[2]}'***'" if m[3] is None else f"{m[1]}{m[3]}***", text)
 
 
 class RunStore:
@@ -145,13 +134,13 @@ class RunStore:
             if row is None:
                 return False
             db.execute("UPDATE runs SET status = ?, finished_at = ?, error = ?, facts = ? WHERE run_id = ?",
-                       (status, now, json.dumps(error, default=str) if error else None,
+                       (status, now, _kept_error(error),
                         json.dumps(facts or {}, default=str), run_id))
             content: dict[str, Any] = {
                 "status": status, "elapsed_s": round(now - row["started_at"], 6) if row["started_at"] else 0.0,
                 "row_count": row["row_count"], **(facts or {})}
             if error is not None:
-                content["error"] = error
+                content["error"] = _blotted_all(error)
             _append(db, run_id, now, "run", "end" if status == "succeeded" else "error", content)
         return True
 
@@ -163,11 +152,11 @@ class RunStore:
             db.execute("INSERT INTO runs (run_id, kind, text, status, owner, created_at, started_at, finished_at, "
                        "error, row_count, facts) VALUES (?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?)",
                        (run_id, kind, blotted(text), status, now - elapsed_s, now - elapsed_s, now,
-                        json.dumps(error, default=str) if error else None, row_count, json.dumps(facts, default=str)))
+                        _kept_error(error), row_count, json.dumps(facts, default=str)))
             _append(db, run_id, now - elapsed_s, "run", "start", {"status": "running", "kind": kind})
             content = {"status": status, "elapsed_s": round(elapsed_s, 6), "row_count": row_count, **facts}
             _append(db, run_id, now, "run", "end" if status == "succeeded" else "error",
-                    content | ({"error": error} if error else {}))
+                    content | ({"error": _blotted_all(error)} if error else {}))
 
     def request_cancel(self, run_id: str) -> None:
         with self._writing() as db:
@@ -232,6 +221,18 @@ def _append(db: sqlite3.Connection, run_id: str, at: float, type: str, subtype: 
                      "WHERE run_id = ? RETURNING seq",
                      (run_id, at, type, subtype, json.dumps(content, default=str), run_id)).fetchone()
     return int(row[0])
+
+
+def _kept_error(error: dict[str, Any] | None) -> str | None:
+    return json.dumps(_blotted_all(error), default=str) if error else None
+
+
+def _blotted_all(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _blotted_all(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_blotted_all(one) for one in value]
+    return blotted(value) if isinstance(value, str) else value
 
 
 def _utc(at: float) -> dt.datetime:

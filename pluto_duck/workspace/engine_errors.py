@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pluto_duck.errors import Cancelled, PlutoError, StatementError, UnknownName, WorkspaceUnusable
+from pluto_duck.workspace.blot import blotted
 
 _MISSING_TABLE = re.compile(r'Table with name (?:"(?P<quoted>.*?)"|(?P<plain>.*?)) does not exist', re.S)
 _MEANT = re.compile(r'Did you mean "(.*?)"\?')
@@ -32,7 +33,7 @@ def translated(sql: str = "") -> Iterator[None]:
 def translate(error: Exception, sql: str = "") -> PlutoError:
     import duckdb
 
-    text = str(error)
+    text = blotted(str(error))  # "Unable to connect to Postgres at "host=... password=..."", and the LINE itself
     message, position = _split(text)
     if isinstance(error, duckdb.InterruptException):
         return Cancelled("The statement was cancelled.")

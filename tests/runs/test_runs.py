@@ -16,8 +16,8 @@ import pytest
 
 from pluto_duck.errors import Cancelled, QueueFull, RunError, RunNotFound, StatementError, TimedOut, UsageError
 from pluto_duck.runs import RunContext, Runs
-from pluto_duck.runs.store import blotted
 from pluto_duck.session import Session
+from pluto_duck.workspace.blot import blotted
 
 ENDLESS = "select count(*) from range(100000000000) a(x), range(1000) b(y) where hash(x * y) = 1"
 
@@ -331,6 +331,14 @@ def test_a_prepared_record_names_no_file_of_others(runs: Runs, tmp_path: Path) -
     assert runs.reap() == 1
     assert runs.sweep() == 1
     assert all(file.exists() for file in files)
+
+
+def test_the_error_of_a_run_is_kept_without_passwords(runs: Runs) -> None:
+    error = StatementError("Unable to connect at \"host=h password=hunter2\"", hint="x", near=["password='hunter2'"])
+    run = runs.record("sql", "x", "failed", 0.0, error=error)
+    assert "***" in str(run.error)
+    assert "hunter2" not in str(run.error)
+    assert "hunter2" not in str(runs.read_events(run.run_id))
 
 
 def test_rows_that_are_gone_are_said_to_be_gone(runs: Runs) -> None:
