@@ -393,7 +393,8 @@ def _tables(header: Mapping[str, Any]) -> list[TableInfo]:
     for schema, name, kind, estimate, comment in header["tables"]:
         ref, at = TableRef(name, schema), (schema, name)
         found.append(TableInfo(
-            ref, kind, tuple(columns.get(at, ())), estimate, header["versions"].get(ref.key, 0),
+            ref, kind, tuple(columns.get(at, ())), estimate,
+            max(header["versions"].get(ref.key, 0), header["versions"].get("*", 0)),
             primary.get(at, ()), tuple(unique.get(at, ())), tuple(foreign.get(at, ())), comment or ""))
     return found
 

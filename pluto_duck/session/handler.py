@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from typing import Any
 
-from pluto_duck.errors import Cancelled, HostLost, PlutoError, Refused, StatementError, TimedOut, UsageError
+from pluto_duck.errors import Cancelled, HostLost, PlutoError, Refused, StatementError, UsageError
 from pluto_duck.governance import Gate, RoleCatalog
+from pluto_duck.session.execute import exact, execute
 from pluto_duck.session.ledger import Ledger
+from pluto_duck.session.running import Reason, Running
+from pluto_duck.session.tables import listing, store
 from pluto_duck.session.targets import SCHEMA, WRITES, Target, target
-from pluto_duck.workspace.database import Cursor, Database, Rows
-from pluto_duck.workspace.literals import to_sql
+from pluto_duck.workspace.database import Database, Rows
 from pluto_duck.workspace.parser import Statement
 from pluto_duck.workspace.protocol import Hello, Json, Reply, Request
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold, quote
 
 CONFLICT_TRIES = 6
 """Autocommit statements are run again when another session wrote the same row first."""
-
-NOT_IN_ARROW = frozenset({"UHUGEINT", "BIGNUM", "TIME WITH TIME ZONE"})
-"""DuckDB's own Arrow export changes these silently: it wraps, or drops the offset."""
-
-Reason = Literal["cancel", "timeout", "moved", "gone"]
 
 
 class SessionHandler:
@@ -52,15 +48,15 @@ class HostSession:
         self._database = handler.database
         self._hello = hello
         self._cursor = self._database.cursor(progress=True)
-        self._running: Cursor | None = None
-        self._call = 0
-        self._reason: Reason | None = None
+        self._running = Running(self._database.watchdog)
         self._lock = threading.RLock()
         self._open_reply: Reply | None = None
         self._transaction: set[str] | None = None
         """Table keys written in the open transaction; None outside one."""
         self._transaction_affected = 0
         self._temp_tables: set[str] = set()
+        self._temp_before: set[str] = set()
+        """As they were at BEGIN: a ROLLBACK takes later ones away."""
         self._frames: set[str] = set()
         self._stale: list[str] = []
         self._schema = DEFAULT_SCHEMA
@@ -83,43 +79,25 @@ class HostSession:
             op = self._ops.get(request.op)
             if op is None:
                 raise UsageError(f"There is no operation {request.op!r}.")
-            self._call += 1
-            self._reason = None
             for name in [self._stale.pop() for _ in range(len(self._stale))]:
                 self._forget(name)
-            self._running = self._cursor
-            timeout_s = request.args.get("timeout_s")
-            if timeout_s:
-                self._database.watchdog.after(float(timeout_s), self._stopper(self._call, "timeout"))
+            self._running.begin(self._cursor, request.args.get("timeout_s"))
             try:
                 reply = op(request)
             except PlutoError as error:
-                self._running = None
-                raise self._explained(error) from error.__cause__
+                self._running.end()
+                raise self._running.explained(error) from error.__cause__
             if reply.schema is None:
-                self._running = None
+                self._running.end()
             else:
                 self._open_reply = reply
             return reply
 
     def interrupt(self, reason: Reason) -> None:
-        if self._running is not None:
-            self._database.watchdog.after(0, self._stopper(self._call, reason))
-
-    def _stopper(self, call: int, reason: Reason) -> Callable[[], bool]:
-        def stop() -> bool:
-            running = self._running
-            if call != self._call or running is None:
-                return False
-            self._reason = self._reason or reason
-            running.interrupt()
-            return True  # again in 50 ms: one early interrupt can be lost
-
-        return stop
+        self._running.stop(reason)
 
     def progress(self) -> float:
-        running = self._running
-        return running.progress() if running is not None else -1.0
+        return self._running.progress()
 
     def in_transaction(self) -> bool:
         return self._transaction is not None
@@ -144,16 +122,6 @@ class HostSession:
                 pass
             self._transaction = None
         self._cursor.close()
-
-    def _explained(self, error: PlutoError) -> PlutoError:
-        if not isinstance(error, Cancelled):
-            return error
-        if self._reason == "timeout":
-            return TimedOut("The statement ran longer than it may.", hint="Ask for less, or raise timeout_s.")
-        if self._reason == "moved":
-            return HostLost("The database moved to another process while the statement ran; it did not finish.",
-                            hint="Run it again.", outcome="rolled_back")
-        return error
 
     # -- query ------------------------------------------------------------------------------------
 
@@ -215,7 +183,7 @@ class HostSession:
         handler.agent.refresh(handler.ledger.version(SCHEMA))
         approved = handler.gate.read_only(sql, handler.agent.names)
         cursor = handler.agent.cursor()
-        self._running = cursor
+        self._running.on(cursor)
         try:
             handler.agent.check_resolved(cursor, approved)
             cursor.execute("BEGIN TRANSACTION READ ONLY")
@@ -230,65 +198,15 @@ class HostSession:
             return self._transaction_statement(statement, args)
         if statement.type in WRITES:
             return self._written(statement, parameters, args)
-        rows = self._execute(statement, parameters)
+        rows = execute(self._cursor, self._database.parser, statement, parameters)
         if statement.type == "SELECT":
-            rows = self._exact(rows, statement, parameters)
+            rows = exact(rows, self._cursor, self._database.parser, statement, parameters)
         if statement.type in ("ATTACH", "DETACH", "PREPARE"):
             rows = rows.keep() if rows.columns else rows
             self._note_opened(statement)
         if statement.type in ("ATTACH", "DETACH", "LOAD", "EXPORT", "COPY_DATABASE", "CALL"):
             self._database.relock()
         return self._streamed(rows, statement.type, statement.sql, args)
-
-    def _execute(self, statement: Statement, parameters: dict[str, Json]) -> Rows:
-        if not statement.parameters:
-            return self._cursor.execute(statement.sql, select=statement.type == "SELECT")
-        used = {name: parameters[name] for name in statement.parameters}
-        if statement.type in ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE_INTO", "COPY"):
-            # PREPARE and EXECUTE with literals of our own: see workspace/literals.py.
-            # One name for all: PREPARE replaces the one before.
-            self._cursor.execute(f"PREPARE pluto_statement AS {statement.sql}")
-            if all(key.isdigit() for key in used):
-                values = ", ".join(to_sql(used[key]) for key in sorted(used, key=int))
-            else:
-                values = ", ".join(f"{quote(key)} := {to_sql(value)}" for key, value in used.items())
-            return self._cursor.execute(f"EXECUTE pluto_statement({values})")
-        return self._with_variables(statement, used)
-
-    def _exact(self, rows: Rows, statement: Statement, parameters: dict[str, Json]) -> Rows:
-        """The same rows with the types as text that Arrow has no exact place for."""
-        names = [column.name for column in rows.columns]
-        lossy = [column.name for column in rows.columns if column.type in NOT_IN_ARROW]
-        if not lossy or len({fold(name) for name in names}) < len(names):
-            return rows
-        texts = ", ".join(f"CAST({quote(name)} AS VARCHAR) AS {quote(name)}" for name in lossy)
-        sql = f"SELECT * REPLACE ({texts}) FROM ({statement.sql.strip().rstrip(';')}\n)"
-        try:
-            exact = self._execute(Statement("SELECT", sql, statement.parameters), parameters)
-        except StatementError:  # SHOW, DESCRIBE and PRAGMA are SELECTs that can't stand in FROM
-            return self._execute(statement, parameters)
-        exact.columns = rows.columns
-        return exact
-
-    def _with_variables(self, statement: Statement, used: dict[str, Json]) -> Rows:
-        """For what can't be prepared (CREATE TABLE ... AS): the values become session variables.
-        The text changes only at the tokens of DuckDB's own lexer, and never receives a value."""
-        names = {key: f"pluto_{uuid.uuid4().hex}" for key in used}
-        data, out, last = statement.sql.encode(), b"", 0
-        tokens = self._database.parser.tokens(statement.sql)
-        for mark, name in itertools.pairwise(tokens):
-            plain = name.text.strip('"')
-            if mark.text == "$" and name.start == mark.start + 1 and plain in names:
-                out += data[last:mark.start] + f"getvariable('{names[plain]}')".encode()
-                last = name.start + len(name.text.encode())
-        sql = (out + data[last:]).decode()
-        for key, value in used.items():
-            self._cursor.execute(f"SET VARIABLE {names[key]} = {to_sql(value)}")
-        try:
-            return self._cursor.execute(sql).keep()
-        finally:
-            for variable in names.values():
-                self._cursor.execute(f"RESET VARIABLE {variable}")
 
     # -- writes -----------------------------------------------------------------------------------
 
@@ -304,7 +222,7 @@ class HostSession:
             raise Refused("The schema _pluto keeps this workspace's own records; it can be read, not written.")
 
         def work() -> tuple[Rows, int | None, list[tuple[Any, ...]] | None]:
-            rows = self._execute(statement, parameters)
+            rows = execute(self._cursor, self._database.parser, statement, parameters)
             if [c.name for c in rows.columns] == ["Count"]:
                 counted = rows.fetchall()  # CREATE TABLE without rows names a count and has none
                 return rows, int(counted[0][0]) if counted else None, None
@@ -333,9 +251,8 @@ class HostSession:
         if len(written.parts) < 2:
             return False
         first = fold(written.parts[0])
-        others = {fold(str(row[0])) for row in self._cursor.fetchall(
-            "SELECT database_name FROM duckdb_databases() WHERE database_name <> current_database()")}
-        return first in others
+        return first != fold(self._own_catalog) and first in {
+            fold(str(row[0])) for row in self._cursor.fetchall("SELECT database_name FROM duckdb_databases()")}
 
     def _note_opened(self, statement: Statement) -> None:
         if statement.type == "PREPARE":
@@ -395,21 +312,21 @@ class HostSession:
                     pass
                 raise
         elif word in ("rollback", "abort"):
-            self._transaction = None
+            self._transaction, self._temp_tables = None, self._temp_before
             self._cursor.execute(statement.sql)
         else:
             self._cursor.execute(statement.sql)
             self._transaction, self._transaction_affected = set(), 0
+            self._temp_before = set(self._temp_tables)
         return Reply({"statement": "TRANSACTION", "sql": statement.sql, "affected": None})
 
     # -- rows out ---------------------------------------------------------------------------------
 
     def _ended(self, finish: Callable[[], None]) -> Callable[[], None]:
-        call = self._call
+        call = self._running.call
 
         def end() -> None:
-            if call == self._call:
-                self._running = None
+            self._running.end(call)
             finish()
 
         return end
@@ -428,9 +345,7 @@ class HostSession:
             reader.close()  # 2.0: an open result owns the connection
             finish()
 
-        end = self._ended(let_go)
-
-        call = self._call
+        end, call = self._ended(let_go), self._running.call
 
         def batches() -> Iterator[Any]:
             left, truncated = (int(max_rows) if max_rows is not None else None), False
@@ -438,14 +353,14 @@ class HostSession:
                 while True:
                     try:
                         with self._lock:
-                            if call != self._call:
+                            if call != self._running.call:
                                 raise StatementError("Another statement of this session ended these rows.",
                                                      hint="Read them first, or use a session of its own.")
                             batch = reader.read_next_batch()
                     except StopIteration:
                         break
                     except Exception as error:
-                        raise self._explained(_reader_error(error, sql)) from error
+                        raise self._running.explained(_reader_error(error, sql)) from error
                     if left is not None:
                         if batch.num_rows > left:
                             truncated, batch = True, batch.slice(0, left)
@@ -497,11 +412,11 @@ class HostSession:
         keys = frozenset({table.key} | ({SCHEMA} if args["mode"] != "append" else set()))
 
         def work() -> tuple[None, int]:
-            self._cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.schema)}")
+            self._cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(self._own_catalog)}.{quote(table.schema)}")
             # A stream can be read once; a second try after a conflict would find it empty.
             self._cursor.register(incoming, request.rows)
             try:
-                return None, self._store(table, incoming, args)
+                return None, store(self._cursor, f"{quote(self._own_catalog)}.{table.sql}", incoming, args)
             finally:
                 self._forget(incoming)
 
@@ -522,45 +437,11 @@ class HostSession:
                 raise
         return Reply({"rows": count})
 
-    def _store(self, table: TableRef, incoming: str, args: dict[str, Json]) -> int:
-        columns: list[list[str]] = args["columns"]
-        picks = ", ".join(f"CAST({expression} AS {kind}) AS {quote(name)}" for name, kind, expression in columns)
-        if args["mode"] == "append":
-            names = ", ".join(quote(name) for name, _kind, _expression in columns)
-            rows = self._cursor.execute(f"INSERT INTO {table.sql} ({names}) SELECT {picks} FROM {incoming}")
-            return int(rows.fetchall()[0][0])
-        verb = "CREATE OR REPLACE TABLE" if args["mode"] == "replace" else "CREATE TABLE"
-        rows = self._cursor.execute(f"{verb} {table.sql} AS SELECT {picks} FROM {incoming}")
-        count = int(rows.fetchall()[0][0])
-        if args.get("primary_key"):
-            # After the rows: inserting into a keyed table costs half as much again.
-            names = ", ".join(quote(str(name)) for name in args["primary_key"])
-            self._cursor.execute(f"ALTER TABLE {table.sql} ADD PRIMARY KEY ({names})")
-        return count
-
     # -- small questions --------------------------------------------------------------------------
 
     def _tables(self, request: Request) -> Reply:
-        cursor = self._cursor
-        tables = cursor.fetchall(
-            "SELECT schema_name, table_name, 'table', estimated_size, comment FROM duckdb_tables() "
-            "WHERE database_name = current_database() AND NOT internal AND schema_name <> '_pluto' UNION ALL "
-            "SELECT schema_name, view_name, 'view', NULL, comment FROM duckdb_views() "
-            "WHERE database_name = current_database() AND NOT internal AND schema_name <> '_pluto' "
-            "ORDER BY 1, 2")
-        columns = cursor.fetchall(
-            "SELECT schema_name, table_name, column_name, data_type, is_nullable, comment FROM duckdb_columns() "
-            "WHERE database_name = current_database() AND NOT internal AND schema_name <> '_pluto' "
-            "ORDER BY schema_name, table_name, column_index")
-        keys = cursor.fetchall(
-            "SELECT schema_name, table_name, constraint_type, constraint_column_names, referenced_table, "
-            "referenced_column_names FROM duckdb_constraints() WHERE database_name = current_database() "
-            "AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY', 'UNIQUE')")
-        version = self._handler.ledger.version
-        return Reply({"tables": [list(row) for row in tables], "columns": [list(row) for row in columns],
-                      "keys": [list(row) for row in keys],
-                      "versions": {TableRef(r[1], r[0]).key: version(TableRef(r[1], r[0]).key) for r in tables},
-                      "schema_version": version(SCHEMA)})
+        ledger = self._handler.ledger
+        return Reply({**listing(self._cursor, self._own_catalog), "versions": dict(ledger.versions)})
 
     def _versions(self, request: Request) -> Reply:
         return Reply({"versions": dict(self._handler.ledger.versions)})

@@ -11,6 +11,7 @@ import time
 from pluto_duck.session.targets import EVERYTHING
 from pluto_duck.workspace.database import Cursor, Database
 from pluto_duck.workspace.literals import to_sql
+from pluto_duck.workspace.tableref import quote
 
 _SETUP = (
     "CREATE SCHEMA IF NOT EXISTS _pluto",
@@ -32,6 +33,8 @@ class Ledger:
         self._database = database
         cursor = database.cursor()
         try:
+            # By its full name: USE moves a session elsewhere, our rows stay here.
+            self._commits = f"{quote(str(cursor.fetchall('SELECT current_database()')[0][0]))}._pluto.commits"
             for statement in _SETUP:
                 cursor.execute(statement)
             self.versions: dict[str, int] = {
@@ -50,13 +53,13 @@ class Ledger:
         # The newest row of each table stays: it is that table's version.
         old = int(time.time() * 1000) - KEEP_MS
         cursor.execute(
-            f"DELETE FROM _pluto.commits WHERE at_ms < {old} AND seq NOT IN (SELECT max(seq) FROM "
-            "(SELECT unnest(tables) AS key, seq FROM _pluto.commits) GROUP BY key)")
+            f"DELETE FROM {self._commits} WHERE at_ms < {old} AND seq NOT IN (SELECT max(seq) FROM "
+            f"(SELECT unnest(tables) AS key, seq FROM {self._commits}) GROUP BY key)")
 
     def find(self, cursor: Cursor, token: str) -> dict[int, int | None]:
         """The statements of a call that committed: number in the call -> affected rows."""
         prefix = to_sql({"t": "str", "v": f"{token}:"})
-        rows = cursor.fetchall(f"SELECT token, affected FROM _pluto.commits WHERE starts_with(token, {prefix})")
+        rows = cursor.fetchall(f"SELECT token, affected FROM {self._commits} WHERE starts_with(token, {prefix})")
         return {int(found.rpartition(":")[2]): affected for found, affected in rows}
 
     def commit(self, cursor: Cursor, keys: frozenset[str], *, token: str = "", affected: int | None = None) -> int:
@@ -73,7 +76,7 @@ class Ledger:
             seq = self._seq + 1
             tables = to_sql({"t": "list", "v": [{"t": "str", "v": key} for key in sorted(keys)]})
             cursor.execute(
-                f"INSERT INTO _pluto.commits VALUES ({seq}, {to_sql({'t': 'str', 'v': token}) if token else 'NULL'}, "
+                f"INSERT INTO {self._commits} VALUES ({seq}, {to_sql({'t': 'str', 'v': token}) if token else 'NULL'}, "
                 f"{'NULL' if affected is None else int(affected)}, {tables}::VARCHAR[], {int(time.time() * 1000)})")
             cursor.execute("COMMIT")
             self._seq = seq

@@ -63,8 +63,12 @@ class Link:
         if self._channel is not None:
             return
         self._channel = self.node.channel(self.hello)
-        for statement in list(self._setup.values()):
-            self._channel.call(Request("query", {"sql": statement}))
+        for key, statement in list(self._setup.items()):
+            try:
+                self._channel.call(Request("query", {"sql": statement}))
+            except PlutoError:  # what it names is gone with the old host
+                del self._setup[key]
+                self._lost.append(f"the effect of {statement.strip()}")
 
     def call(self, request: Request) -> Reply:
         """One call at a time, whoever calls: two threads on one socket would read each other's rows."""

@@ -79,6 +79,24 @@ def test_another_database_may_be_attached_and_written(session: Session) -> None:
     session.query("USE workspace; DETACH side")
 
 
+def test_writes_are_booked_here_wherever_the_session_stands(session: Session) -> None:
+    session.query("CREATE TABLE t (i INTEGER); ATTACH ':memory:' AS side; USE side")
+    before = session.versions()["main.t"]
+    session.query("INSERT INTO workspace.main.t VALUES (1)")
+    assert session.versions()["main.t"] > before
+    assert [table.ref.name for table in session.tables()] == ["t"]
+    rows = pyarrow.table({"i": [5]})
+    session.write(TableRef("u"), rows.to_reader(), [WriteColumn("i", "INTEGER", "i")])
+    assert session.query("SELECT i FROM workspace.main.u").scalar() == 5
+
+
+def test_a_temp_table_that_was_rolled_back_hides_nothing(session: Session) -> None:
+    session.query("CREATE TABLE t (i INTEGER); BEGIN; CREATE TEMP TABLE t (i INTEGER); ROLLBACK")
+    before = session.versions()["main.t"]
+    session.query("INSERT INTO t VALUES (1)")
+    assert session.versions()["main.t"] > before
+
+
 def test_rows_that_another_statement_ended_are_not_taken_for_all(session: Session) -> None:
     stream = session.stream("SELECT * FROM range(1000000)")
     batches = iter(stream)
