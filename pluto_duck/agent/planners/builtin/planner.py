@@ -11,7 +11,8 @@ from pluto_duck.agent.planners import Context
 from pluto_duck.agent.planners.builtin.emit import sql
 from pluto_duck.agent.planners.builtin.form import Form
 from pluto_duck.agent.planners.builtin.guesses import Guess, Settled, doubt, loss, settle
-from pluto_duck.agent.planners.builtin.marks import Mark, mark
+from pluto_duck.agent.planners.builtin.marking import mark
+from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.outline import Outline, outline
 from pluto_duck.agent.planners.builtin.resolve import Candidate, candidates
 from pluto_duck.agent.planners.builtin.restate import restate

@@ -1,0 +1,282 @@
+"""First step: the words of a question become marks, each with everything it may mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pluto_duck.agent.planners.builtin.dates import read_day
+from pluto_duck.agent.planners.builtin.guesses import Likeness
+from pluto_duck.agent.planners.builtin.lexicon import (
+    ADVERBS,
+    EVENTS,
+    GRAINS,
+    LIGHT,
+    PHRASES,
+    STOP,
+    SUPERLATIVES,
+    UNITS,
+    UNSUPPORTED,
+    VERBS,
+)
+from pluto_duck.agent.planners.builtin.marks import Mark
+from pluto_duck.agent.planners.builtin.tokens import Token, tokens
+from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary
+from pluto_duck.catalog import Value, ValueIndex
+from pluto_duck.catalog.words import singular
+
+_SMALL_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
+_NUMBERS = {name: number for number, name in enumerate(_SMALL_NUMBERS.split())} | {
+    "twenty": 20,
+    "fifty": 50,
+    "hundred": 100,
+    "thousand": 1000,
+}
+_SCALE = {"k": 1_000, "m": 1_000_000}
+MAX_SPAN = 6
+
+
+def mark(question: str, vocabulary: Vocabulary, values: ValueIndex) -> list[Mark]:
+    """In the order of the question; words that carry no meaning are left out."""
+    reader = _Reader(tokens(question), vocabulary, values)
+    return reader.read()
+
+
+class _Reader:
+    def __init__(self, words: Sequence[Token], vocabulary: Vocabulary, values: ValueIndex) -> None:
+        self._tokens = words
+        self._lower = [token.lower for token in words]
+        self._vocabulary = vocabulary
+        self._values = values
+        self._marks: list[Mark] = []
+
+    def read(self) -> list[Mark]:
+        at = 0
+        while at < len(self._tokens):
+            found, at = self._next(at)
+            if found is not None and found.kind == "ormore":
+                self._or_more(found)
+            elif found is not None:
+                self._marks.append(found)
+        return self._marks
+
+    def _or_more(self, mark: Mark) -> None:
+        """`3 or more` is `at least 3`."""
+        if self._marks and self._marks[-1].kind == "number":
+            self._marks.insert(len(self._marks) - 1, Mark("cmp", mark.text, mark.value))
+        else:
+            self._marks.append(Mark("unknown", mark.text))
+
+    def _next(self, at: int) -> tuple[Mark | None, int]:
+        token = self._tokens[at]
+        if token.quoted:
+            return self._quoted(token), at + 1
+        day = self._day(at)
+        if day is not None:
+            return day
+        for size in range(min(MAX_SPAN, len(self._tokens) - at), 0, -1):
+            if any(one.quoted for one in self._tokens[at : at + size]):
+                continue
+            found = self._span(at, at + size)
+            if found is not None:
+                return found, at + size
+        if (adverb := ADVERBS.get(token.lower)) is not None:
+            self._marks.append(Mark("group", token.text))
+            return Mark("grain", token.text, adverb, self._vocabulary.look_up([adverb])), at + 1
+        if token.lower in UNITS and self._marks and self._marks[-1].kind == "number":
+            return None, at + 1
+        if token.lower in STOP or token.lower in (",",):
+            return (Mark("comma", ",") if token.lower == "," else None), at + 1
+        return self._unknown(token), at + 1
+
+    def _quoted(self, token: Token) -> Mark:
+        exact = self._values.exact(token.text)
+        return Mark("value" if exact else "text", token.text, token.text, _of_values(exact, self._vocabulary, 1.0))
+
+    def _day(self, at: int) -> tuple[Mark, int] | None:
+        found = read_day(self._lower, at)
+        if found is None:
+            return None
+        day, end = found
+        token, before = self._tokens[at], self._lower[at - 1] if at else ""
+        if token.lower == "may" and not token.capital and before not in ("in", "of", "since", "during", "until"):
+            return None
+        if token.lower in ("mar", "jan", "dec", "sep", "sept") and not token.capital:
+            return None
+        if end == at + 1 and token.text.isdigit():  # a bare year: only where a date may stand
+            said = before in (
+                "in",
+                "of",
+                "during",
+                "since",
+                "until",
+                "from",
+                "before",
+                "after",
+                "between",
+                "and",
+                "year",
+                "to",
+                "through",
+                "for",
+            )
+            if (
+                not said
+                or (self._marks and self._marks[-1].kind == "cmp")
+                or (before in ("and", "to", "between") and not self._dated_before())
+            ):
+                return None
+        return Mark("day", " ".join(t.text for t in self._tokens[at:end]), day), end
+
+    def _dated_before(self) -> bool:
+        """For `between 2010 and 2012`: no measure is being compared."""
+        for one in reversed(self._marks):
+            if one.kind == "day":
+                return True
+            if one.kind == "mention":
+                return not any(r.column is not None and r.column.role == "measure" for r in one.readings)
+        return True
+
+    def _span(self, start: int, end: int) -> Mark | None:
+        words = self._lower[start:end]
+        text = " ".join(token.text for token in self._tokens[start:end])
+        phrase = " ".join(words)
+        single = end - start == 1
+        if words[0] not in STOP and words[-1] not in STOP:
+            schema = self._schema(words, text, single)
+            if schema is not None:
+                return schema
+            if not single or self._may_be_value(start):
+                exact = self._values.exact(text)
+                if exact and (not single or phrase not in PHRASES):
+                    return self._exact(text, exact)
+            if not single and not any(self._known(at) for at in range(start, end)):
+                holding = self._values.containing(text)
+                if holding:
+                    return self._guessed(text, holding, "part")
+        if phrase in SUPERLATIVES:
+            return Mark("super", text, phrase)
+        if phrase in PHRASES:
+            kind, value = PHRASES[phrase]
+            return Mark(kind, text, value)
+        if single:
+            return self._single(start, words[0], text)
+        return None
+
+    def _exact(self, text: str, found: Sequence[Value]) -> Mark:
+        # "San" begins many names; that it is also a code in capitals is chance more often than not.
+        if len(text) > 1 and text.istitle() and all(len(one.text) <= 3 and one.text.isupper() for one in found):
+            return self._guessed(text, found, "code")
+        mark = Mark("value", text, text, _of_values(found, self._vocabulary, 1.0))
+        mark.longer = tuple(self._values.containing(text))
+        return mark
+
+    def _guessed(self, text: str, found: Sequence[Value], likeness: Likeness) -> Mark:
+        strength = 0.85 if likeness == "alike" else 0.9
+        return Mark("value", text, text, _of_values(found, self._vocabulary, strength), likeness=likeness)
+
+    def _known(self, at: int) -> bool:
+        """The word has a meaning of its own, so that it is hardly the middle of a name."""
+        word = self._lower[at]
+        if self._tokens[at].capital and at > 0:
+            return word in PHRASES and not self._tokens[at].text.istitle()
+        return (
+            word in PHRASES
+            or word in SUPERLATIVES
+            or word in STOP
+            or word in LIGHT
+            or word in UNSUPPORTED
+            or bool(self._vocabulary.look_up([word]))
+        )
+
+    def _schema(self, words: Sequence[str], text: str, single: bool) -> Mark | None:
+        word = words[0]
+        if single and (word in PHRASES or word in SUPERLATIVES or word in STOP or word in ADVERBS):
+            return None
+        if not single and (
+            " ".join(words) in PHRASES
+            or (
+                words[0] in PHRASES
+                and PHRASES[words[0]][0] in ("prep", "where", "and", "or", "by", "group", "not", "show")
+            )
+            or (words[-1] in PHRASES and PHRASES[words[-1]][0] not in ("agg", "count", "distinct", "top"))
+        ):
+            return None
+        readings = self._vocabulary.look_up(words)
+        if single and word in GRAINS:
+            return Mark("grain", text, GRAINS[word], readings, word.endswith("s"))
+        if not readings or (readings[0].strength < 0.72 and not single):
+            return None
+        if single and (word in UNSUPPORTED or word in LIGHT) and readings[0].strength < 0.95:
+            return None
+        if single and readings[0].how and self._values.exact(text) and self._tokens_capital(text):
+            return None
+        best = readings[0].strength
+        plural = singular(words[-1]) != words[-1]
+        return Mark("mention", text, None, [one for one in readings if one.strength >= best - 0.3], plural)
+
+    def _tokens_capital(self, text: str) -> bool:
+        return text[:1].isupper()
+
+    def _may_be_value(self, at: int) -> bool:
+        token = self._tokens[at]
+        word = token.lower
+        if word in PHRASES or word in SUPERLATIVES or word in STOP or word in UNSUPPORTED or word in ADVERBS:
+            return token.text.isupper() and len(word) > 1 and at > 0
+        if word.isdigit():
+            return False
+        return len(word) > 1 or token.text.isupper()
+
+    def _single(self, at: int, word: str, text: str) -> Mark | None:
+        plain = word.replace(",", "")
+        if re.fullmatch(r"-?\d+(\.\d+)?[km]?", plain):
+            scale = _SCALE.get(plain[-1], 1)
+            number = plain[:-1] if scale > 1 else plain
+            return Mark("number", text, float(number) * scale if "." in number else int(number) * scale)
+        if word in _NUMBERS:
+            return Mark("number", text, _NUMBERS[word])
+        if singular(word) in EVENTS:
+            return Mark("event", text, EVENTS[singular(word)])
+        if word in ("since", "after", "before", "until", "till"):
+            return Mark("side", text, {"till": "until"}.get(word, word))
+        return None
+
+    def _unknown(self, token: Token) -> Mark | None:
+        word = token.lower
+        if word in UNSUPPORTED:
+            return Mark("unsupported", token.text, UNSUPPORTED[word])
+        one_of_them = self._values.exact(singular(word)) if singular(word) != word else []
+        if one_of_them:
+            return self._exact(token.text, one_of_them)  # engineers: the rows whose job is engineer
+        holding = self._values.containing(token.text) if len(word) > 2 and (token.capital or word not in LIGHT) else []
+        if holding:
+            return self._guessed(token.text, holding, "part")
+        if word in LIGHT:
+            return None
+        for noun, verbs in VERBS.items():
+            if word in verbs.split() and noun in self._vocabulary.words:
+                return Mark("verb", token.text, noun)
+        if word.endswith("ed") and word in self._vocabulary.words:
+            return Mark("verb", token.text, word)  # "hired after 2020" speaks of hired_on
+        meant = self._vocabulary.misspelt(word)
+        if meant is not None and not token.text.isupper() and self._vocabulary.look_up([meant]):
+            return Mark(
+                "mention",
+                token.text,
+                None,
+                [Reading(r.table, r.column, 0.9 * r.strength, r.how, r.via) for r in self._vocabulary.look_up([meant])],
+                singular(word) != word,
+                typo=meant,
+            )
+        alike = self._values.alike(token.text)
+        if alike:
+            return self._guessed(token.text, [value for value, _score in alike], "alike")
+        return Mark("unknown", token.text)
+
+
+def _of_values(found: Sequence[Value], vocabulary: Vocabulary, strength: float) -> list[Reading]:
+    readings = []
+    for value in found:
+        table = vocabulary.catalog.table(value.table)
+        readings.append(Reading(table, table.column(value.column), strength, "", None, value.text))
+    return readings

@@ -1,0 +1,62 @@
+"""Second step: which part each mark plays. A mark that finds no part stays over, and the question is declined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pluto_duck.agent.planners.builtin.marks import Mark
+from pluto_duck.agent.planners.builtin.outline import (
+    conditions,
+    connectives,
+    groups,
+    measures,
+    mentions,
+    periods,
+    rankings,
+)
+from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
+from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, MeasureSlot, OrderSlot, Outline, PeriodSlot
+
+_STEPS: Steps = {
+    kind: step
+    for steps in (
+        connectives.STEPS,
+        measures.STEPS,
+        rankings.STEPS,
+        groups.STEPS,
+        mentions.STEPS,
+        conditions.STEPS,
+        periods.STEPS,
+    )
+    for kind, step in steps.items()
+}
+
+
+def outline(marks: Sequence[Mark]) -> Outline:
+    cursor = Cursor(marks)
+    while cursor.peek().kind != "end":
+        mark = cursor.take()
+        _STEPS.get(mark.kind, _left_over)(cursor, mark)
+    _finish(cursor)
+    return cursor.out
+
+
+def _left_over(cursor: Cursor, mark: Mark) -> None:
+    cursor.out.left_over.append(mark)
+
+
+def _finish(cursor: Cursor) -> None:
+    out = cursor.out
+    if cursor.negated:
+        out.left_over.append(Mark("unsupported", "not", "this use of 'not'"))
+    counting = out.measures or out.having or any(isinstance(order.by, MeasureSlot) for order in out.orders)
+    if counting:
+        out.groups = [*out.projections, *out.groups]
+        out.projections = []
+    elif out.groups and out.orders:
+        out.projections, out.groups = [*out.projections, *out.groups], []
+    if not counting and not out.projections and out.things:
+        out.projections = out.things[:1]
+
+
+__all__ = ["FilterSlot", "MeasureSlot", "OrderSlot", "Outline", "PeriodSlot", "outline"]

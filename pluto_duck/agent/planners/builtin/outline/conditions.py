@@ -1,0 +1,130 @@
+"""Which rows are meant: a column and its value, a comparison, a value alone."""
+
+from __future__ import annotations
+
+from pluto_duck.agent.planners.builtin.marks import Mark, columns, has_measure, has_table, names_table
+from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
+from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, MeasureSlot
+
+
+def filtered(cursor: Cursor, mark: Mark) -> bool:
+    """Takes the comparison that follows a column, if one does."""
+    start = cursor.at
+    negated = False
+    if cursor.peek().kind == "not":
+        negated = True
+        cursor.take()
+    nxt = cursor.peek()
+    if nxt.kind == "prep" and cursor.peek(1).kind in ("cmp", "between") and nxt.value in ("of", "in"):
+        cursor.take()
+        nxt = cursor.peek()
+    if (
+        nxt.kind in ("cmp", "side")
+        and cursor.peek(1).kind in ("number", "day")
+        and not (names_table(mark) or cursor.peek(2).kind == "mention")
+    ):
+        return _compared(cursor, mark, negated, start)
+    if (
+        nxt.kind == "between"
+        and cursor.peek(1).kind == "number"
+        and cursor.peek(2).kind == "and"
+        and cursor.peek(3).kind == "number"
+    ):
+        cursor.take()
+        low, _and, high = cursor.take(), cursor.take(), cursor.take()
+        cursor.out.filters.append(FilterSlot(mark, "between", [low, high]))
+        return not negated
+    if nxt.kind == "like" and cursor.peek(1).kind in ("text", "value", "unknown", "mention"):
+        operator = str(cursor.take().value)
+        cursor.out.filters.append(FilterSlot(mark, operator, [cursor.take()]))
+        return not negated
+    if nxt.kind == "cmp" and nxt.value == "=" and cursor.peek(1).kind in ("value", "text"):
+        cursor.take()
+        nxt = cursor.peek()
+    if nxt.kind in ("value", "text") and _binds(mark, nxt):
+        values = _listed(cursor, cursor.take())
+        cursor.out.filters.append(FilterSlot(mark, "not in" if negated else "in", values))
+        return True
+    if (
+        nxt.kind == "number"
+        and cursor.peek(1).kind not in ("mention", "super")
+        and any(
+            r.column is not None and (r.column.role in ("key", "dimension", "date") or not cursor.head)
+            for r in mark.readings
+        )
+    ):
+        cursor.out.filters.append(FilterSlot(mark, "not in" if negated else "in", [cursor.take()]))
+        return True
+    cursor.at = start
+    return False
+
+
+def _compared(cursor: Cursor, mark: Mark, negated: bool, start: int) -> bool:
+    sign = cursor.take()
+    number = cursor.take()
+    operator = {"after": ">", "since": ">=", "before": "<", "until": "<="}.get(
+        str(sign.value or sign.text).lower(), str(sign.value)
+    )
+    if negated:
+        cursor.at = start
+        return False
+    cursor.out.filters.append(FilterSlot(mark, operator, [number]))
+    return True
+
+
+def _binds(mark: Mark, value: Mark) -> bool:
+    """A column followed by one of its values; by any text in quotes."""
+    if value.kind == "text":
+        return any(r.column is not None and r.column.textual for r in mark.readings)
+    return bool(columns(mark) & columns(value)) or any(
+        r.column is None and r.table.ref in {v.table.ref for v in value.readings} for r in mark.readings
+    )
+
+
+def _listed(cursor: Cursor, first: Mark) -> list[Mark]:
+    values = [first]
+    while True:
+        ahead = 0
+        while cursor.peek(ahead).kind in ("comma", "or", "and"):
+            ahead += 1
+        nxt = cursor.peek(ahead)
+        if (
+            not ahead
+            or nxt.kind not in ("value", "text", "number")
+            or (nxt.kind == "number") != (first.kind == "number")
+        ):
+            return values
+        if first.kind == "value" and nxt.kind == "value" and not columns(first) & columns(nxt):
+            return values
+        if nxt.kind == "number" and cursor.peek(ahead + 1).kind == "mention":
+            return values
+        cursor.at += ahead
+        values.append(cursor.take())
+
+
+def on_value(cursor: Cursor, mark: Mark) -> None:
+    values = _listed(cursor, mark)
+    target = None
+    if cursor.peek().kind == "mention" and _binds(cursor.peek(), mark) and not has_table(cursor.peek()):
+        target = cursor.take()  # "the LAX destination": the column follows
+    cursor.out.filters.append(FilterSlot(target, "not in" if cursor.negated else "in", values, cursor.preposition))
+    cursor.negated = False
+    cursor.last = "filter"
+    if cursor.out.projections or cursor.out.measures:
+        cursor.head = False
+
+
+def on_cmp(cursor: Cursor, mark: Mark) -> None:
+    """`more than 300 seats`: the number stands before its column; with a table it counts rows."""
+    if cursor.peek().kind == "number" and cursor.peek(1).kind == "mention":
+        number, target = cursor.take(), cursor.take()
+        if has_measure(target) and not names_table(target):
+            cursor.out.filters.append(FilterSlot(target, str(mark.value), [number]))
+        else:
+            cursor.out.having.append((MeasureSlot("count", target), str(mark.value), float(number.value)))
+        cursor.last = "filter"
+    else:
+        cursor.out.left_over.append(mark)
+
+
+STEPS: Steps = {"value": on_value, "cmp": on_cmp}

@@ -1,0 +1,69 @@
+"""By month, per carrier: what the rows are put together by."""
+
+from __future__ import annotations
+
+from pluto_duck.agent.planners.builtin.lexicon import SUPERLATIVES
+from pluto_duck.agent.planners.builtin.marks import Mark, has_measure
+from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
+from pluto_duck.agent.planners.builtin.outline.measures import measure
+from pluto_duck.agent.planners.builtin.outline.mentions import on_mention
+
+
+def on_by(cursor: Cursor, mark: Mark) -> None:
+    pending = cursor.out.orders and cursor.out.orders[-1].by == (None, ()) and cursor.out.ranked
+    if pending:
+        order = cursor.out.orders[-1]
+        if cursor.peek().kind == "super":  # top 5 by highest price
+            order.direction = SUPERLATIVES[str(cursor.take().value)][0]
+        slot = measure(cursor)
+        if slot is not None:
+            order.by = slot
+        elif cursor.peek().kind == "mention":
+            order.by = cursor.take()
+        else:
+            cursor.out.left_over.append(mark)
+        cursor.last, cursor.head = "order", False
+    elif cursor.peek().kind in ("mention", "grain"):
+        on_group(cursor, mark)
+    elif cursor.peek().kind in ("value", "text", "day"):
+        cursor.preposition = "by"
+    else:
+        cursor.out.left_over.append(mark)
+
+
+def on_group(cursor: Cursor, mark: Mark) -> None:
+    cursor.skip("distinct", "prep")
+    if cursor.peek().kind not in ("mention", "grain"):
+        cursor.out.left_over.append(mark)
+        return
+    while True:
+        cursor.out.groups.append(cursor.take())
+        ahead = 0
+        while cursor.peek(ahead).kind in ("and", "comma", "by", "group"):
+            ahead += 1
+        again = cursor.peek(ahead)
+        if (
+            not ahead
+            or again.kind not in ("mention", "grain")
+            or has_measure(again)
+            or cursor.peek(ahead + 1).kind in ("cmp", "value", "like", "between")
+        ):
+            break
+        cursor.at += ahead
+    cursor.last = "group"
+
+
+def on_grain(cursor: Cursor, mark: Mark) -> None:
+    if cursor.peek().kind == "prep" and cursor.peek().value == "of" and cursor.peek(1).kind == "day":
+        cursor.take()
+    elif cursor.peek().kind == "day":
+        return
+    elif cursor.peek().kind in ("cmp", "side", "number", "between") and mark.readings:
+        on_mention(cursor, mark)
+    elif cursor.head or cursor.last == "projection":
+        cursor.project(mark)
+    else:
+        cursor.out.left_over.append(mark)
+
+
+STEPS: Steps = {"by": on_by, "group": on_group, "grain": on_grain}

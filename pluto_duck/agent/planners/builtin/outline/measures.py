@@ -1,0 +1,96 @@
+"""What is counted, added up or averaged."""
+
+from __future__ import annotations
+
+from pluto_duck.agent.planners.builtin.marks import Mark, has_measure
+from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
+from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot
+
+
+def measure(cursor: Cursor) -> MeasureSlot | None:
+    """A measure that begins here, or None; leaves the marks alone when there is none."""
+    start = cursor.at
+    mark = cursor.take()
+    if mark.kind == "count":
+        cursor.skip("distinct", "show", "prep", "count")
+        if cursor.peek().kind in ("mention", "event"):
+            return MeasureSlot("count", counted(cursor))
+        cursor.at = start
+        return None
+    if mark.kind in ("agg", "sum"):
+        cursor.skip("distinct", "prep", "show")
+        if cursor.peek().kind == "mention":
+            return MeasureSlot(str(mark.value or "sum"), cursor.take())
+        if cursor.peek().kind == "count" and mark.value == "sum":
+            return measure(cursor)
+    if mark.kind == "event":
+        return MeasureSlot("count", event(cursor, mark))
+    cursor.at = start
+    return None
+
+
+def counted(cursor: Cursor) -> Mark:
+    mark = cursor.take()
+    return event(cursor, mark) if mark.kind == "event" else mark
+
+
+def event(cursor: Cursor, mark: Mark) -> Mark:
+    cursor.out.hints.add(str(mark.value))
+    return mark
+
+
+def on_count(cursor: Cursor, mark: Mark) -> None:
+    cursor.at -= 1
+    slot = measure(cursor)
+    if slot is None:
+        cursor.take()
+        cursor.out.left_over.append(mark)
+        return
+    cursor.out.measures.append(slot)
+    cursor.said_measure()
+    # "how many flights and passengers": both are counted.
+    if (
+        cursor.peek().kind == "and"
+        and cursor.peek(1).kind == "mention"
+        and cursor.peek(2).kind not in ("cmp", "value", "number")
+    ):
+        cursor.take()
+        cursor.out.measures.append(MeasureSlot("count", cursor.take()))
+
+
+def on_event(cursor: Cursor, mark: Mark) -> None:
+    cursor.out.things.append(event(cursor, mark))
+
+
+def on_agg(cursor: Cursor, mark: Mark) -> None:
+    functions = [mark]
+    while cursor.peek().kind in ("and", "comma", "agg", "super"):
+        ahead = 0
+        while cursor.peek(ahead).kind in ("and", "comma"):
+            ahead += 1
+        if cursor.peek(ahead).kind != "agg":
+            break
+        cursor.at += ahead
+        functions.append(cursor.take())
+    cursor.skip("prep", "show")
+    if cursor.peek().kind == "count" and mark.value == "sum" and len(functions) == 1:
+        on_count(cursor, cursor.take())
+        return
+    if cursor.peek().kind not in ("mention", "event"):
+        cursor.out.left_over.append(mark)
+        return
+    targets = [counted(cursor)]
+    while (
+        cursor.peek().kind in ("and", "comma")
+        and cursor.peek(1).kind == "mention"
+        and has_measure(cursor.peek(1))
+        and cursor.peek(2).kind not in ("cmp", "value", "number", "between", "like", "mention")
+    ):
+        cursor.take()
+        targets.append(cursor.take())
+    for target in targets:
+        cursor.out.measures += [MeasureSlot(str(one.value or "sum"), target) for one in functions]
+    cursor.said_measure()
+
+
+STEPS: Steps = {"count": on_count, "event": on_event, "sum": on_agg, "agg": on_agg}

@@ -1,0 +1,158 @@
+"""Top ten, the most, ordered by: what comes first, and how many."""
+
+from __future__ import annotations
+
+from pluto_duck.agent.planners.builtin.lexicon import SUPERLATIVES
+from pluto_duck.agent.planners.builtin.marks import Mark, has_date, has_measure, has_table, names_table
+from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
+from pluto_duck.agent.planners.builtin.outline.measures import measure
+from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot, OrderSlot
+
+
+def on_top(cursor: Cursor, mark: Mark) -> None:
+    nxt = cursor.peek()
+    if nxt.kind == "number":
+        cursor.out.limit = int(cursor.take().value)
+        if cursor.peek().kind == "super":
+            on_super(cursor, cursor.take())
+            return
+        cursor.out.ranked, cursor.out.single = True, False
+        cursor.out.orders.append(OrderSlot((None, ()), str(mark.value), mark.text))
+        cursor.head = True
+    else:
+        cursor.out.left_over.append(mark)
+
+
+def on_number(cursor: Cursor, mark: Mark) -> None:
+    nxt = cursor.peek()
+    if nxt.kind == "super" and cursor.out.limit is None:
+        cursor.out.limit = int(mark.value)
+        on_super(cursor, cursor.take())
+    elif (
+        cursor.head
+        and nxt.kind == "mention"
+        and cursor.out.limit is None
+        and not cursor.out.projections
+        and any(one.kind == "super" for one in cursor.marks[cursor.at :])
+    ):
+        cursor.out.limit = int(mark.value)
+    else:
+        cursor.out.left_over.append(mark)
+
+
+def on_super(cursor: Cursor, mark: Mark) -> None:
+    direction, hints = SUPERLATIVES[str(mark.value)]
+    out = cursor.out
+    if cursor.peek().kind == "number" and out.limit is None and cursor.peek(1).kind in ("mention", "super"):
+        out.limit = int(cursor.take().value)
+        if cursor.peek().kind == "super":  # the 3 most expensive: the adjective follows
+            on_super(cursor, cursor.take())
+            return
+    if cursor.peek().kind == "number" and cursor.last == "prep" and cursor.peek(1).kind == "end":
+        out.left_over.append(mark)
+        return
+    if not out.ranked:
+        follows = cursor.peek().kind == "mention" and names_table(cursor.peek()) and bool(hints)
+        spoken = cursor.peek() if follows or cursor.spoken is None else cursor.spoken
+        out.single = not spoken.plural
+    out.ranked = True
+    if cursor.peek().kind == "prep" and not hints:
+        cursor.skip("prep", "show")
+    slot = measure(cursor)
+    if slot is not None:
+        out.orders.append(OrderSlot(slot, direction, mark.text))
+        cursor.said_measure()
+        return
+    nxt = cursor.peek()
+    if nxt.kind == "mention":
+        _super_mention(cursor, mark, direction, hints)
+    elif hints or direction in ("age", "youth", "late", "early"):
+        out.orders.append(OrderSlot((None, hints), direction, mark.text))
+    else:
+        out.left_over.append(mark)
+
+
+def _super_mention(cursor: Cursor, mark: Mark, direction: str, hints: tuple[str, ...]) -> None:
+    target = cursor.take()
+    cursor.bind(target)
+    out = cursor.out
+    measured = has_measure(target)
+    word = mark.text.lower()
+    if measured and not (has_table(target) and hints):
+        alone = not out.orders and out.limit is None
+        by_group = bool(out.groups) or any(one.kind == "group" for one in cursor.marks[cursor.at :])
+        if alone and (by_group or (cursor.head and not out.projections)):
+            out.measures.append(
+                MeasureSlot("max" if direction == "desc" else "min", target)
+                if direction in ("desc", "asc")
+                else MeasureSlot("max", target)
+            )
+            if direction not in ("desc", "asc"):
+                out.left_over.append(mark)
+            cursor.said_measure()
+            return
+        out.orders.append(OrderSlot(target, direction, mark.text))
+    elif word in ("most", "least", "fewest", "highest number of"):
+        out.orders.append(OrderSlot(MeasureSlot("count", target), direction, mark.text))
+    elif hints or direction in ("age", "youth", "late", "early"):
+        out.orders.append(OrderSlot((target, hints), direction, mark.text))
+        if cursor.head:
+            cursor.project(target)
+    elif has_date(target) or measured or any(r.column is not None and r.column.numeric for r in target.readings):
+        out.orders.append(OrderSlot(target, direction, mark.text))
+    else:
+        out.left_over.append(mark)
+    cursor.last = "order"
+
+
+def on_dir(cursor: Cursor, mark: Mark) -> None:
+    if cursor.out.orders and not cursor.out.ranked:
+        cursor.out.orders[-1].direction = str(mark.value)
+        cursor.skip("prep")
+        if cursor.peek().kind == "mention" and cursor.out.orders[-1].by == (None, ()):
+            cursor.out.orders[-1].by = cursor.take()
+    elif not cursor.out.orders:
+        cursor.skip("prep")
+        slot = measure(cursor)
+        if slot is not None:
+            cursor.out.orders.append(OrderSlot(slot, str(mark.value), mark.text))
+        elif cursor.peek().kind == "mention":
+            cursor.out.orders.append(OrderSlot(cursor.take(), str(mark.value), mark.text))
+        elif cursor.out.projections and mark.text.lower().endswith(
+            ("alphabetically", "alphabetical order", "alphabetical")
+        ):
+            cursor.out.orders.append(OrderSlot(cursor.out.projections[0], "asc", mark.text))
+        else:
+            cursor.out.left_over.append(mark)
+    else:
+        cursor.out.left_over.append(mark)
+
+
+def on_order(cursor: Cursor, mark: Mark) -> None:
+    if cursor.peek().kind == "by":
+        cursor.skip("by", "prep", "dir")
+    direction = "asc"
+    if cursor.peek().kind == "dir":
+        direction = str(cursor.take().value)
+        cursor.skip("by", "prep")
+    _order_terms(cursor, mark, direction)
+
+
+def _order_terms(cursor: Cursor, mark: Mark, direction: str) -> None:
+    cursor.skip("show")
+    slot = measure(cursor)
+    if slot is None and cursor.peek().kind in ("mention", "grain"):
+        by: MeasureSlot | Mark = cursor.take()
+    elif slot is not None:
+        by = slot
+    else:
+        cursor.out.left_over.append(mark)
+        return
+    cursor.out.orders.append(OrderSlot(by, direction, mark.text))
+    if cursor.peek().kind == "dir":
+        cursor.out.orders[-1].direction = str(cursor.take().value)
+    cursor.last = "order"
+    cursor.head = False
+
+
+STEPS: Steps = {"top": on_top, "number": on_number, "super": on_super, "dir": on_dir, "order": on_order}

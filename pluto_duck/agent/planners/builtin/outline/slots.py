@@ -1,0 +1,65 @@
+"""What an outline has room for: measures, groups, conditions, periods, an order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pluto_duck.agent.planners.builtin.dates import Day
+from pluto_duck.agent.planners.builtin.marks import Mark
+
+
+@dataclass
+class MeasureSlot:
+    function: str
+    target: Mark | None
+    """None: the rows of whatever the question is about."""
+
+
+@dataclass
+class FilterSlot:
+    target: Mark | None
+    """None: the values say which column."""
+    operator: str
+    values: list[Mark]
+    preposition: str = ""
+
+
+@dataclass
+class PeriodSlot:
+    side: str
+    first: Day
+    last: Day | None = None
+
+
+@dataclass
+class OrderSlot:
+    by: MeasureSlot | Mark | tuple[Mark | None, tuple[str, ...]]
+    """A measure, a column, or a thing and the column words that an adjective speaks of."""
+    direction: str
+    """asc, desc, worst, best, late, early, age, youth."""
+    word: str
+
+
+@dataclass
+class Outline:
+    measures: list[MeasureSlot] = field(default_factory=list)
+    groups: list[Mark] = field(default_factory=list)
+    projections: list[Mark] = field(default_factory=list)
+    filters: list[FilterSlot] = field(default_factory=list)
+    periods: list[PeriodSlot] = field(default_factory=list)
+    having: list[tuple[MeasureSlot, str, float]] = field(default_factory=list)
+    orders: list[OrderSlot] = field(default_factory=list)
+    things: list[Mark] = field(default_factory=list)
+    """Tables spoken of that only have to be there."""
+    verbs: list[Mark] = field(default_factory=list)
+    limit: int | None = None
+    distinct: bool = False
+    bound: list[tuple[Mark, Mark]] = field(default_factory=list)
+    """A column and the thing it belongs to: "name of the track", "track names"."""
+    hints: set[str] = field(default_factory=set)
+    """Roles that were spoken of: origin, dest."""
+    left_over: list[Mark] = field(default_factory=list)
+    ranked: bool = False
+    """A superlative asked for a ranking."""
+    single: bool = True
+    """The superlative asks for one: "which carrier", not "which carriers"."""

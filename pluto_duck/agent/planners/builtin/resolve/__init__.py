@@ -1,0 +1,55 @@
+"""Third step: every way to read the marks becomes a Form with a cost; the cheapest come first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice, product
+from math import prod
+
+from pluto_duck.agent.planners.builtin.form import Form
+from pluto_duck.agent.planners.builtin.outline import Outline
+from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Candidate, Impossible
+from pluto_duck.agent.planners.builtin.resolve.forms import forms
+from pluto_duck.agent.planners.builtin.resolve.readings import marks_to_read, options
+from pluto_duck.agent.planners.builtin.vocabulary import Reading
+from pluto_duck.catalog import Catalog
+
+MAX_COMBINATIONS = 500
+WIDTHS = (6, 4, 3, 2, 1)
+
+
+def candidates(out: Outline, catalog: Catalog, *, limit: int = 8) -> list[Candidate]:
+    marks = marks_to_read(out, catalog)
+    things = {id(one) for one in [*out.things, *(thing for _column, thing in out.bound)]} - {
+        id(one) for one in [*out.projections, *out.groups]
+    }
+    open_to = [options(one, thing=id(one) in things) for one in marks]
+    if not all(open_to):
+        return []
+    found: dict[Form, Candidate] = {}
+    for combination in islice(product(*_cut(open_to)), MAX_COMBINATIONS):
+        chosen = {id(mark): reading for mark, reading in zip(marks, combination, strict=True)}
+        for candidate in _possible(Attempt(out, catalog, chosen, marks)):
+            known = found.get(candidate.form)
+            if known is None or candidate.cost < known.cost:
+                found[candidate.form] = candidate
+    return sorted(found.values(), key=lambda one: one.cost)[:limit]
+
+
+def _cut(open_to: Sequence[Sequence[Reading]]) -> list[Sequence[Reading]]:
+    """The best readings of each mark, as many as can all be tried with one another."""
+    for width in WIDTHS:
+        cut = [one[:width] for one in open_to]
+        if prod(map(len, cut)) <= MAX_COMBINATIONS:
+            break
+    return cut
+
+
+def _possible(attempt: Attempt) -> Iterator[Candidate]:
+    try:
+        yield from forms(attempt)
+    except Impossible:
+        return
+
+
+__all__ = ["Candidate", "candidates"]

@@ -1,0 +1,72 @@
+"""What is counted, added up or averaged, and whether that makes sense for the column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pluto_duck.agent.planners.builtin.form import Field, Measure
+from pluto_duck.agent.planners.builtin.marks import Mark
+from pluto_duck.agent.planners.builtin.outline import MeasureSlot
+from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Impossible
+from pluto_duck.catalog import Column, Table
+from pluto_duck.catalog.model import is_date
+from pluto_duck.catalog.words import singular, split
+
+
+def measure(attempt: Attempt, slot: MeasureSlot, *, counting: bool = False) -> Measure:
+    if slot.target is None:
+        raise Impossible
+    reading = attempt.reading(slot.target) if id(slot.target) in attempt.chosen else None
+    if reading is None:
+        raise Impossible
+    table, column = reading.table, reading.column
+    if slot.function == "sum" and column is None and len(attempt.out.measures) > 1:
+        raise Impossible
+    if slot.function in ("count", "sum") and column is None:
+        return Measure("count", table)
+    if column is None:
+        raise Impossible
+    if slot.function == "count":
+        if column.role == "measure":
+            raise Impossible
+        if column.unique and (column.name == table.key or counting) and reading.via is None:
+            return Measure("count", table)
+        if column.role == "key" and not says_id(slot.target, column):
+            attempt.cost += 0.2  # "customers" are the rows of customers, before the ids in some other table
+        return Measure("count_distinct", table, column)
+    if slot.function in ("sum", "avg") and (not column.numeric or column.role in ("key", "date")):
+        raise Impossible
+    if slot.function in ("sum", "avg") and column.role == "dimension":
+        attempt.cost += 0.2
+    if slot.function in ("min", "max") and not (column.numeric or is_date(column.type) or column.text_date):
+        raise Impossible
+    return Measure(slot.function, table, column)  # type: ignore[arg-type]
+
+
+def check_groups(measures: Sequence[Measure], select: Sequence[Field], root: Table) -> None:
+    """Counting what the rows are grouped by gives 1 in every group: that was not asked."""
+    for measure in measures:
+        if measure.function == "count_distinct" and any(
+            f.column == measure.column and f.table.ref == measure.table.ref for f in select
+        ):
+            raise Impossible
+        if measure.function == "count" and any(f.column.name == root.key and f.table.ref == root.ref for f in select):
+            raise Impossible
+
+
+def rooted(measure: Measure, root: Table) -> Measure:
+    """The measure as it must be taken when the rows of `root` are what is gone through."""
+    if measure.table.ref == root.ref:
+        return measure
+    if measure.function == "count":
+        if measure.table.key is None:
+            raise Impossible
+        return Measure("count_distinct", measure.table, measure.table.column(measure.table.key))
+    if measure.function in ("sum", "avg"):
+        raise Impossible  # the join would count rows twice
+    return measure
+
+
+def says_id(mark: Mark, column: Column) -> bool:
+    words = split(column.name)
+    return len(words) == 1 or singular(mark.text.lower().split()[-1]) in (words[-1], "id", "number", "code")

@@ -1,0 +1,43 @@
+"""What an answer says of the choices that were made: assumptions, evidence, where values were found."""
+
+from __future__ import annotations
+
+from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt
+from pluto_duck.agent.planners.builtin.vocabulary import Reading
+
+
+def words(attempt: Attempt) -> list[str]:
+    notes = []
+    for mark in attempt.marks:
+        reading = attempt.reading(mark)
+        if mark.typo and mark.kind == "mention":
+            notes.append(f"'{mark.text}' was read as '{mark.typo}'")
+        if (
+            reading.how in ("part of its name", "by a synonym", "by its stem", "by its abbreviation", "as its rows")
+            and mark.kind != "value"
+        ):
+            notes.append(f"'{mark.text}' was taken for {place(reading)}")
+    return notes
+
+
+def evidence(attempt: Attempt) -> tuple[str, ...]:
+    found = []
+    for mark in attempt.marks:
+        reading = attempt.reading(mark)
+        value = f" = {reading.value!r}" if reading.value and "\n" not in reading.value else ""
+        found.append(f"'{mark.text}' is {place(reading)}{value}" + (f" ({reading.how})" if reading.how else ""))
+    return tuple(found)
+
+
+def places(attempt: Attempt) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (mark.text, place(attempt.reading(mark)))
+        for mark in attempt.marks
+        if mark.kind == "value" and mark.likeness is None
+    )
+
+
+def place(reading: Reading) -> str:
+    if reading.column is None:
+        return f"the table {reading.table.ref}"
+    return f"{reading.table.ref}.{reading.column.name}"

@@ -1,0 +1,102 @@
+"""What comes first: by a measure, a column, or what an adjective speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pluto_duck.agent.planners.builtin.form import Field, Measure, Order
+from pluto_duck.agent.planners.builtin.lexicon import DELAY_LIKE
+from pluto_duck.agent.planners.builtin.marks import Mark
+from pluto_duck.agent.planners.builtin.outline import MeasureSlot, OrderSlot
+from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Impossible
+from pluto_duck.agent.planners.builtin.resolve.measures import measure
+from pluto_duck.agent.planners.builtin.vocabulary import Reading
+from pluto_duck.catalog import Column
+from pluto_duck.catalog.model import is_date
+from pluto_duck.catalog.words import split
+
+
+def order(attempt: Attempt, slot: OrderSlot, measures: Sequence[Measure]) -> Order:
+    if isinstance(slot.by, MeasureSlot):
+        by: Measure | Field = measure(attempt, slot.by)
+        column = by.column
+    elif isinstance(slot.by, Mark):
+        if slot.by.kind == "grain":
+            raise Impossible
+        reading = attempt.reading(slot.by)
+        if reading.column is None:
+            if attempt.out.ranked:
+                by = Measure("count", reading.table)
+            else:
+                label = reading.table.label or reading.table.key
+                if label is None:
+                    raise Impossible
+                by = Field(reading.table, reading.table.column(label))
+        else:
+            by = _same_measure(attempt, reading, measures) or Field(reading.table, reading.column)
+        column = reading.column
+    else:
+        by, column = _hinted(attempt, slot, measures)
+    return Order(by, _descending(attempt, slot, column))
+
+
+def _same_measure(attempt: Attempt, reading: Reading, measures: Sequence[Measure]) -> Measure | None:
+    """ "average delay by carrier, highest delay first": the delay that is already averaged."""
+    same = [one for one in measures if one.column == reading.column and one.table.ref == reading.table.ref]
+    if same:
+        return same[0]
+    if measures and reading.column is not None and reading.column.role == "measure":
+        raise Impossible
+    if attempt.out.groups and attempt.out.ranked and reading.column is not None and reading.column.role == "measure":
+        raise Impossible
+    return None
+
+
+def _hinted(attempt: Attempt, slot: OrderSlot, measures: Sequence[Measure]) -> tuple[Measure | Field, Column | None]:
+    assert isinstance(slot.by, tuple)
+    target, hints = slot.by
+    if (not hints and slot.direction in ("asc", "desc")) or "#" in hints:
+        if len(measures) != 1:
+            if "#" in hints and not measures and len(attempt.out.things) == 1:
+                return Measure("count", attempt.reading(attempt.out.things[0]).table), None
+            raise Impossible
+        return measures[0], measures[0].column
+    spoken = [
+        attempt.reading(mark)
+        for mark in ([target] if target else [*attempt.out.projections, *attempt.out.things])
+        if mark.kind == "mention"
+    ]
+    tables = list({one.table.ref.key: one.table for one in spoken}.values())[:1]
+    for table in tables:
+        wanted = [c for c in table.columns if _fits(c, slot.direction, hints)]
+        if len(wanted) == 1:
+            attempt.assumptions.append(f"'{slot.word}' goes by {wanted[0].name}")
+            return Field(table, wanted[0]), wanted[0]
+    raise Impossible
+
+
+def _descending(attempt: Attempt, slot: OrderSlot, column: Column | None) -> bool:
+    if slot.direction in ("worst", "best"):
+        if column is None:
+            raise Impossible
+        less = _less_is_better(split(column.name))
+        descending = (slot.direction == "worst") == less
+        attempt.assumptions.append(f"'{slot.word}' means the {'highest' if descending else 'lowest'} {column.name}")
+        return descending
+    if slot.direction in ("age", "youth"):
+        by_age = column is not None and "age" in split(column.name)
+        return by_age == (slot.direction == "age")
+    return slot.direction in ("desc", "late")
+
+
+def _fits(column: Column, direction: str, hints: Sequence[str]) -> bool:
+    words = set(split(column.name))
+    if direction in ("late", "early"):
+        return is_date(column.type) or column.text_date or (column.part == "year" and len(words) == 1)
+    if direction in ("age", "youth"):
+        return bool(words & {"age", "birthday", "birthdate", "birth"}) and (column.numeric or is_date(column.type))
+    return bool(words & set(hints)) and column.numeric
+
+
+def _less_is_better(words: Sequence[str]) -> bool:
+    return bool(DELAY_LIKE & set(words))

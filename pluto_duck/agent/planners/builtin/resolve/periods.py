@@ -1,0 +1,95 @@
+"""Which date column a July or a 2013 is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice, product
+
+from pluto_duck.agent.planners.builtin.form import Period
+from pluto_duck.agent.planners.builtin.outline import PeriodSlot
+from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt
+from pluto_duck.catalog import Column, Table
+from pluto_duck.catalog.model import is_date
+from pluto_duck.catalog.words import singular, split
+
+
+def period_choices(attempt: Attempt, reached: Sequence[Table]) -> Iterator[tuple[tuple[Period, ...], float, list[str]]]:
+    if not attempt.out.periods:
+        yield (), 0.0, []
+        return
+    per_slot = [list(_period_options(attempt, slot, reached)) for slot in attempt.out.periods]
+    for choice in islice(product(*per_slot), 6):
+        yield (
+            tuple(one[0] for one in choice),
+            sum(one[1] for one in choice),
+            [note for one in choice for note in one[2]],
+        )
+
+
+def _period_options(
+    attempt: Attempt, slot: PeriodSlot, reached: Sequence[Table]
+) -> Iterator[tuple[Period, float, list[str]]]:
+    for depth, table in enumerate(reached):
+        for columns, cost in _date_columns(attempt, table):
+            period = Period(table, columns, slot.side, slot.first, slot.last)  # type: ignore[arg-type]
+            if not _expressible(period):
+                continue
+            notes = []
+            if any(mark.kind == "value" and mark.text.lower().endswith("ed") for mark in attempt.marks):
+                notes.append(f"the date is {columns[0].name}")  # "shipped in May" may speak of another date
+            years = _years(table, columns)
+            if slot.first.year is None and (years is None or years[0] != years[1]):
+                notes.append(f"no year was given: {slot.first} of every year counts")
+            yield period, cost + 0.15 * depth, notes
+
+
+def _date_columns(attempt: Attempt, table: Table) -> Iterator[tuple[tuple[Column, ...], float]]:
+    parts = tuple(column for column in table.columns if column.part and column.part == split(column.name)[-1])
+    if any(one.part in ("year", "month") for one in parts):
+        yield parts, 0.0
+    dates = [c for c in table.columns if is_date(c.type) or c.text_date]
+    spoken = {word for verb in attempt.out.verbs for word in (verb.value, singular(verb.text.lower()))}
+    spoken |= {verb.text.lower().removesuffix("ed") for verb in attempt.out.verbs}
+    for column in dates:
+        said = bool(spoken & set(split(column.name)))
+        yield (
+            (column,),
+            (0.05 if parts and any(p.part == "year" for p in parts) and len(parts) > 1 else 0.0)
+            + (0.0 if said or len(dates) == 1 else 0.02)
+            + (0.2 if parts and len(parts) > 1 else 0.0),
+        )
+    if not parts and not dates:
+        for column in table.columns:
+            if column.part == "year":
+                yield (column,), 0.1
+
+
+def _expressible(period: Period) -> bool:
+    days = [period.first, *([period.last] if period.last else [])]
+    if any(day.year is None for day in days) and period.side != "in":
+        return False
+    kinds = {column.part for column in period.columns}
+    if kinds == {None}:
+        return True
+    if period.side == "in":
+        day = period.first
+        return (
+            (day.year is None or "year" in kinds)
+            and (day.month is None or "month" in kinds)
+            and (day.day is None or "day" in kinds)
+            and (day.quarter is None or bool({"quarter", "month"} & kinds))
+        )
+    plain = all(day.month is None and day.quarter is None for day in days)
+    return "year" in kinds and (plain or {"year", "month", "day"} <= kinds)
+
+
+def _years(table: Table, columns: Sequence[Column]) -> tuple[int, int] | None:
+    """First and last year in the data; None when it isn't known."""
+    for column in columns:
+        if column.low is None or column.high is None:
+            continue
+        if column.part == "year":
+            return int(column.low), int(column.high)
+        if column.part is None:
+            return int(str(column.low)[:4]), int(str(column.high)[:4])
+    return None

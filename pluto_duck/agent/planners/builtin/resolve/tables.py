@@ -1,0 +1,55 @@
+"""Which table's rows are gone through, and by which joins the others are reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pluto_duck.agent.planners.builtin.joins import Paths
+from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt
+from pluto_duck.agent.planners.builtin.resolve.parts import Parts
+from pluto_duck.catalog import Catalog, Relation, Table
+
+
+@dataclass(frozen=True)
+class Tree:
+    root: Table
+    joins: tuple[Relation, ...]
+    fanned: bool
+    """The root is not what is asked for, so that this comes once for each of the root's rows."""
+
+    def reached(self, catalog: Catalog) -> list[Table]:
+        return [self.root, *(catalog.table(one.parent) for one in self.joins)]
+
+    def losses(self) -> list[str]:
+        return [
+            f"rows of {one.child} whose {one.child_column} is not among the {one.parent} are left out"
+            for one in self.joins
+            if not one.complete
+        ]
+
+
+def trees(attempt: Attempt, parts: Parts) -> Iterator[Tree]:
+    paths = Paths.of(attempt.catalog)
+    own = {one.table.ref.key for one in parts.counted} or {one.table.ref.key for one in parts.select}
+    needed = _needed(parts)
+    forced = [reading.via for reading in attempt.chosen.values() if reading.via is not None]
+    sure = {one.table.ref.key for one in parts.counted if one.function in ("sum", "avg")}
+    if len(sure) > 1:
+        return  # two sums over two tables would multiply each other
+    found = False
+    for key in sorted(paths.roots, key=lambda k: (k not in own, k not in needed, k)):
+        if (sure and key not in sure) or (found and key not in own):
+            continue  # a bridge only where the thing itself does not lead everywhere
+        for joins in paths.trees(key, sorted(needed), forced):
+            fanned = (bool(own) and not own <= ({key} | {j.parent.key for j in joins})) or key not in own
+            found = True
+            yield Tree(attempt.catalog.table(key), joins, fanned)
+
+
+def _needed(parts: Parts) -> set[str]:
+    """The keys of all tables that a part of the question speaks of."""
+    tables = [*parts.things, *(one.table for one in parts.counted), *(one.table for one in parts.select)]
+    tables += [one.field.table for one in parts.conditions]
+    tables += [one.by.table for one in parts.orders]
+    return {table.ref.key for table in tables}
