@@ -113,9 +113,12 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
                               hint="Load data with `pluto-duck ingest`; send statements and questions here.")
         try:
             body = json.loads(self.request.body.decode("utf-8"))
-        except (UnicodeDecodeError, ValueError) as error:
+            json.dumps(body, ensure_ascii=False).encode()  # "\ud800" is JSON, but no text
+        except ValueError as error:
             raise HTTPProblem(400, f"The body is not JSON: {error}.",
                               hint='For example: {"sql": "select 42"}') from None
+        except RecursionError:
+            raise HTTPProblem(400, "The body is nested too deep.", hint='For example: {"sql": "select 42"}') from None
         if not isinstance(body, dict):
             raise UsageError("The body must be a JSON object.", hint='For example: {"sql": "select 42"}')
         for name, value in body.items():

@@ -11,6 +11,7 @@ There is no `event:` line: a plain `onmessage` sees everything.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +35,11 @@ def parse_last_event_id(text: str | None) -> tuple[int, int]:
     """(last event that was got whole, rows that were got of the next one)."""
     if not text:
         return 0, 0
-    seq, _, rows = text.strip().partition(".")
-    if not seq.isdigit() or (rows and not rows.isdigit()):
+    found = re.fullmatch(r"([0-9]{1,18})(?:\.([0-9]{1,18}))?", text.strip())
+    if found is None:
         raise UsageError(f"Last-Event-ID {text!r} is none of ours.", hint="Leave it out to start at the beginning.")
-    return (int(seq) - 1, int(rows)) if rows else (int(seq), 0)
+    seq, rows = int(found[1]), found[2]
+    return (seq - 1, int(rows)) if rows else (seq, 0)
 
 
 def frame(event: RunEvent, *, content: dict[str, Any] | None = None, id: str | None = None) -> str:

@@ -57,6 +57,13 @@ async def test_a_body_too_large_is_refused(client: Any) -> None:
     assert (answer.code, json.loads(answer.body)["status"]) == (413, 413)
 
 
+@pytest.mark.parametrize("body", [
+    "[" * 100_000, '{"sql":' * 100_000, '{"sql": "select $a", "params": {"a": ' + "[" * 50_000 + "]" * 50_000 + "}}",
+    '{"sql": "select \'\\ud800\'"}', '{"question": "\\ud800"}', '{"sql": "select 1", "params": {"\\ud800": 1}}'])
+async def test_a_body_that_is_json_only_in_name_is_a_bad_request(client: Any, body: str) -> None:
+    assert (await client("query", method="POST", body=body)).code == 400
+
+
 async def test_a_method_that_is_missing_names_those_that_are_there(client: Any) -> None:
     assert (await client("query", method="DELETE")).headers["Allow"] == "GET, POST, OPTIONS"
 
