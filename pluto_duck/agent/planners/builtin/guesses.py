@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Measure, Order
+from pluto_duck.agent.planners.builtin.wording import full_name
 from pluto_duck.workspace import Result
 
 Likeness = Literal["part", "alike", "code"]
@@ -20,10 +21,8 @@ class Guess:
     field: Field
     values: tuple[str, ...]
     likeness: Likeness
-
-    @property
-    def place(self) -> str:
-        return f"{self.field.table.ref}.{self.field.column.name}"
+    whole: tuple[str, ...] = ()
+    """Those of the values that are what was said, and no more: they come first, if rows have them."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,10 @@ def settle(form: Form, guesses: Sequence[Guess], run: Callable[[Form], Result]) 
     several: list[Guess] = []
     for guess in guesses:
         alive = _alive(form, guess, run)
+        if guess.whole and (not alive or set(guess.whole) & set(alive)):
+            form = _kept(form, guess, guess.whole)
+            assumptions.append(_alone(form, guess))
+            continue
         if not alive:
             return Settled((), lost=guess)
         form = _kept(form, guess, alive)
@@ -86,6 +89,13 @@ def _choices(form: Form, several: Sequence[Guess]) -> tuple[Form, ...]:
     return (*(_kept(form, guess, (value,)) for value in guess.values[:2]), form)
 
 
+def _alone(form: Form, guess: Guess) -> str:
+    """AIRBUS was said, and there is AIRBUS INDUSTRIE too: it may have been meant as well."""
+    others = [one for one in guess.values if one not in guess.whole]
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    return f"'{guess.said}' means that {_place(form, guess)} alone, not '{others[0]}'{more}"
+
+
 def _taken(form: Form, guess: Guess, value: str) -> str:
     if guess.likeness == "alike" and len(guess.values) == 1:
         return f"'{guess.said}' was read as '{value}'"
@@ -93,7 +103,11 @@ def _taken(form: Form, guess: Guess, value: str) -> str:
     if len(guess.values) > 1:
         kind = "look like it" if guess.likeness == "alike" else "contain it"
         why = f", the only one of {len(guess.values)} that {kind} with rows in {form.root.ref}"
-    return f"'{guess.said}' was taken for {guess.place} '{value}'{why}"
+    return f"'{guess.said}' was taken for {_place(form, guess)} '{value}'{why}"
+
+
+def _place(form: Form, guess: Guess) -> str:
+    return full_name(guess.field.table, guess.field.column, form)
 
 
 def doubt(guesses: Iterable[Guess]) -> str:
@@ -103,16 +117,12 @@ def doubt(guesses: Iterable[Guess]) -> str:
 
 def loss(form: Form, guess: Guess) -> str:
     """Why there is no answer."""
+    place, rows = _place(form, guess), f"no row of {form.root.ref}"
     if len(guess.values) == 1:
         kind = "only looks like" if guess.likeness == "alike" else "is only a part of"
-        return (
-            f"'{guess.said}' {kind} {guess.place} '{guess.values[0]}', and no row of {form.root.ref} belongs to that."
-        )
+        return f"'{guess.said}' {kind} {place} '{guess.values[0]}', and {rows} has that."
     kind = "looks like" if guess.likeness == "alike" else "is a part of"
-    return (
-        f"'{guess.said}' {kind} {len(guess.values)} values of {guess.place}, "
-        f"and no row of {form.root.ref} belongs to any of them."
-    )
+    return f"'{guess.said}' {kind} {len(guess.values)} values of {place}, and {rows} has any of them."
 
 
 _SEVERAL = {"part": "Several values contain", "alike": "Several values look like", "code": "Several values match"}

@@ -179,10 +179,13 @@ def _elsewhere(context: Context, best: Candidate, result: Result, found: Sequenc
     near = [one for one in found if one.form != best.form and one.cost <= best.cost + WINDOW]
     for one in near[:MAX_NEAR]:
         moved = set(one.places) - set(best.places)
-        if len(moved) != 1 or len(one.places) != len(best.places) or one.guesses != best.guesses:
+        if len(moved) != 1 or len(one.places) != len(best.places):
             continue
         try:
-            other = context.run(sql(one.form))
+            settled = settle(one.form, one.guesses, lambda form: context.run(sql(form)))
+            if len(settled.forms) != 1 or settled.open:
+                continue
+            other = context.run(sql(settled.forms[0]))
         except StatementError:
             continue
         said, place = next(iter(moved))

@@ -45,12 +45,17 @@ def column_name(table: Table, column: Column, form: Form) -> str:
     """As it stands in the data; with its table where that is not the one that is spoken of, and with its role."""
     if table.ref == form.root.ref:
         return column.name
+    return full_name(table, column, form)
+
+
+def full_name(table: Table, column: Column, form: Form) -> str:
+    """Always with its table: airports.name of dest, which is not that of origin."""
     name = f"{table.ref}.{column.name}"
     for join in form.joins:
         if join.parent.key == table.ref.key and join.child_column != join.parent_column:
             words = split(join.child_column)
             bare = words[:-1] if len(words) > 1 and words[-1] in ID_WORDS else words
-            if bare != entity(table.ref.name):  # the airport of dest, not of origin
+            if bare != entity(table.ref.name):
                 return f"{name} of {join.child_column}"
     return name
 

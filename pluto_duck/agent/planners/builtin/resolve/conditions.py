@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pluto_duck.agent.planners.builtin.form import Condition, Field
 from pluto_duck.agent.planners.builtin.guesses import Guess
 from pluto_duck.agent.planners.builtin.marks import Mark
@@ -68,37 +70,48 @@ def _day_condition(attempt: Attempt, table: Table, column: Column, slot: FilterS
 
 
 def _value_condition(attempt: Attempt, table: Table, column: Column, slot: FilterSlot) -> Condition:
-    texts: list[str] = []
-    for value in slot.values:
-        found = [
-            one.value
-            for one in value.readings
-            if one.table.ref == table.ref and one.column is not None and one.column.name == column.name
-        ]
+    field = Field(table, column)
+    found = [_values(value, table, column) for value in slot.values]
+    if not column.textual or not all(found):
+        raise Impossible
+    texts = [text for one in found for text in one]
+    if len(set(texts)) < len(texts):
+        raise Impossible  # "Amber or Port Amber": which of them a value was named by can't be told
+    for value, whole in zip(slot.values, found, strict=True):
         if value.kind == "text":
-            found = [value.text]  # quoted: taken as it stands
             attempt.assumptions.append(f"'{value.text}' was looked for in {column.name} as it stands")
-        if not found or not column.textual:
-            raise Impossible
-        found = list(dict.fromkeys(found))
-        several = len({one.casefold() for one in found}) > 1
-        if value.likeness is not None or several:
-            if len(found) > MAX_GUESSED or slot.operator not in ("in", "not in"):
+        elif (guess := _guess(value, field, whole, texts)) is not None:
+            if slot.operator not in ("in", "not in"):
                 raise Impossible
-            guess = Guess(value.text, Field(table, column), tuple(found), value.likeness or "part")
             attempt.guesses.append(guess)
-        else:
-            _longer(attempt, value, table, column)
-        texts += found
-    return _among(Field(table, column), slot.operator, tuple(dict.fromkeys(texts)))
+            texts += [one for one in guess.values if one not in texts]
+    return _among(field, slot.operator, tuple(texts))
 
 
-def _longer(attempt: Attempt, value: Mark, table: Table, column: Column) -> None:
-    """AIRBUS was said, and there is AIRBUS INDUSTRIE too: it may have been meant as well."""
-    others = [one.text for one in value.longer if one.table.key == table.ref.key and one.column == column.name]
-    if others:
-        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-        attempt.assumptions.append(f"only the {column.name} '{value.text}' itself counts, not '{others[0]}'{more}")
+def _values(value: Mark, table: Table, column: Column) -> list[str]:
+    """The values of this column that were said; what stands in quotes is taken as it stands."""
+    if value.kind == "text":
+        return [value.text]
+    mine = (
+        one.value
+        for one in value.readings
+        if one.table.ref == table.ref and one.column is not None and one.column.name == column.name
+    )
+    return list(dict.fromkeys(mine))
+
+
+def _guess(value: Mark, field: Field, found: Sequence[str], said: Sequence[str]) -> Guess | None:
+    """None: the value is the one that was said, and no other one of the column contains it."""
+    if len(found) > MAX_GUESSED:
+        raise Impossible
+    if value.likeness is not None or len({one.casefold() for one in found}) > 1:
+        return Guess(value.text, field, tuple(found), value.likeness or "part")
+    longer = [
+        one.text
+        for one in value.longer
+        if one.table.key == field.table.ref.key and one.column == field.column.name and one.text not in said
+    ][:MAX_GUESSED]
+    return Guess(value.text, field, (*found, *longer), "part", tuple(found)) if longer else None
 
 
 def _among(field: Field, operator: str, values: tuple[str | int | float, ...]) -> Condition:
