@@ -45,4 +45,5 @@ def test_the_quickstart_tells_its_story(tmp_path: Path, monkeypatch: pytest.Monk
     assert "frobnicators" in outputs("%ask how many frobnicators")[0]["text/plain"]
     assert "image/svg+xml" in outputs("from IPython.display")[0]
     assert os.listdir(here) == []
+    assert list(tmp_path.glob("pluto-quickstart-*")) == []
     assert not (tmp_path / "home" / "pluto.toml").exists()
