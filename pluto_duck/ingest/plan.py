@@ -134,12 +134,12 @@ def _appended(table: SourceTable, existing: TableInfo) -> tuple[WriteColumn, ...
     extra = [column.name for key, column in coming.items() if key not in there]
     missing = [column.name for key, column in there.items() if key not in coming]
     if extra or missing:
-        parts = [f"it has no column {', '.join(extra)}"] if extra else []
-        parts += [f"its column {', '.join(missing)} does not come"] if missing else []
+        parts = [f"the table has no column {', '.join(extra)}"] if extra else []
+        parts += [f"the source has no column {', '.join(missing)}"] if missing else []
         close = nearest(missing[0], extra) if missing and extra else []
         hint = f"Is {close[0]} the same as {missing[0]}? Rename one of them." if close else (
             f"Leave it out with --skip {extra[0]}, or load with replace." if extra else "Load with replace.")
-        raise UsageError(f"{table.name} can't be appended to {existing.ref}: {' and '.join(parts)}.",
+        raise UsageError(f"{table.name} can't be appended to the table {existing.ref}: {', and '.join(parts)}.",
                          hint=hint, unknown=extra, missing=missing)
     columns = []
     for key, column in coming.items():

@@ -4,9 +4,10 @@ by it in anything that is shown or kept."""
 from __future__ import annotations
 
 import os
+import re
 
 from pluto_duck import plugins
-from pluto_duck.errors import UsageError, unknown_name
+from pluto_duck.errors import UsageError, nearest, unknown_name
 from pluto_duck.ingest.connectors import Connector
 
 GROUP = "pluto_duck.connectors"
@@ -25,7 +26,9 @@ def _from_environment(uri: str) -> str:
         return uri
     name = uri.removeprefix("env:")
     if not os.environ.get(name):
-        raise unknown_name("environment variable", name, [one for one in os.environ if "URL" in one or "DSN" in one])
+        error = unknown_name("environment variable", name, nearest(name, os.environ))
+        error.hint = error.hint or f"Set it first, for example: export {name}=postgresql://..."
+        raise error
     return os.environ[name]
 
 
@@ -34,7 +37,10 @@ def _kind(address: str) -> type[Connector]:
         kind: type[Connector] = plugins.load(GROUP, name)
         if kind.accepts(address):
             return kind
-    # The address itself is not repeated: it may hold a password.
-    raise UsageError("No connector knows this kind of address.",
-                     hint=f"Connectors: {', '.join(plugins.names(GROUP))}. Write postgresql://... or the path of a "
-                          "file, or name the connector.")
+    # The rest of the address is not repeated: it may hold a password.
+    scheme = re.match(r"[a-z][a-z0-9+.-]*://", address, re.I)
+    hint = (f"Connectors: {', '.join(plugins.names(GROUP))}. Write postgresql://... or the path of a file, "
+            "or name the connector.")
+    if scheme and scheme[0].lower() in ("http://", "https://"):
+        hint = "Download the file first, then ingest its path."
+    raise UsageError(f"No connector knows {scheme[0] + '...' if scheme else 'this kind of address'}.", hint=hint)

@@ -94,7 +94,7 @@ def test_append_by_name_whatever_the_order_and_case(folder: Path, session: Sessi
 def test_append_with_other_columns_names_them(folder: Path, session: Session) -> None:
     ingest(session, str(folder / "a.csv"))
     (folder / "c.csv").write_text("id,nam,extra\n1,x,2\n")
-    with pytest.raises(UsageError, match="no column nam, extra and its column name does not come") as caught:
+    with pytest.raises(UsageError, match="the table has no column nam, extra, and the source has no column name") as caught:
         ingest(session, str(folder / "c.csv"), into="a", mode="append")
     assert "Is nam the same as name?" in caught.value.hint
     assert caught.value.facts["missing"] == ["name"]
@@ -140,7 +140,14 @@ def test_what_can_not_be_asked_is_said(folder: Path, session: Session) -> None:
     assert "name" in caught.value.hint
     with pytest.raises(UsageError, match="No connector knows") as unknown:
         ingest(session, "mongodb://u:geheim@h/x")
+    assert "mongodb://" in unknown.value.message
     assert "geheim" not in str(unknown.value.to_dict())
+    with pytest.raises(UsageError, match="No connector knows https://") as unknown:
+        ingest(session, "https://example.org/geheim.csv")
+    assert "Download" in unknown.value.hint
+    with pytest.raises(UnknownName, match="no environment variable") as missing:
+        ingest(session, "env:PLUTO_TEST_NOT_SET_URL")
+    assert "export PLUTO_TEST_NOT_SET_URL=" in missing.value.hint
     with pytest.raises(UnknownName, match='no connector "fiel"') as caught:
         ingest(session, str(folder), connector="fiel")
     assert "file" in caught.value.hint

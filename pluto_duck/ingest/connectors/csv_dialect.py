@@ -82,5 +82,6 @@ def csv_problem(connection: Any, path: Path, said: str) -> SourceError:
     shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
     column = re.search(r'converting column "(.*?)"', reason)
     hint = f"Mend the line, or load the column as text: --cast {column[1]}=VARCHAR" if column else "Mend the line."
-    return SourceError(f"{path}, line {line}: {reason} The line: {shown}", hint=hint,
+    reason = re.sub(r"Expected Number of Columns: (\d+) Found: (\d+)", r"columns: \2 instead of \1", reason)
+    return SourceError(f"{path}, line {line}: {reason.rstrip('.')}. The line: {shown}", hint=hint,
                        file=str(path), line=line, reason=reason)

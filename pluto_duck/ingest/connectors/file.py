@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pluto_duck.errors import PlutoError, SourceError, UsageError, unknown_name
+from pluto_duck.errors import PlutoError, SourceError, UnknownName, UsageError, nearest, unknown_name
 from pluto_duck.ingest.connectors import SourceColumn, SourceTable
 from pluto_duck.ingest.connectors.csv_dialect import CsvDialect, csv_problem
 from pluto_duck.workspace import quote
@@ -125,8 +125,15 @@ class FileConnector:
         folder = path.parent
         while not folder.is_dir():
             path, folder = folder, folder.parent
-        raise unknown_name("file" if str(path) == self._pattern else "folder", path.name,
-                           [one.name for one in folder.iterdir()], where=str(folder.absolute()))
+        there = sorted(one.name for one in folder.iterdir())
+        if glob.has_magic(path.name):
+            raise UnknownName(f"No file fits {self._pattern}.", hint=_files_of(there), kind="file", name=self._pattern)
+        # By the name before the ending: every csv looks like every other by its last four letters.
+        near = [one for one in there if nearest(path.stem, [Path(one).stem])]
+        error = unknown_name("file" if str(path) == self._pattern else "folder", path.name, near,
+                             where=str(folder.absolute()))
+        error.hint = error.hint or _files_of(there)
+        raise error
 
     def _table(self, name: str, path: Path) -> SourceTable:
         format = _format(path)
@@ -138,7 +145,7 @@ class FileConnector:
             with open(path, "rb") as file:
                 start = file.read(256)
         if not start:
-            raise SourceError(f"{path} is empty.")
+            raise SourceError(f"{path} is empty.", hint="Was it written to the end?")
         if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
             raise SourceError(f"{path} is a web page, not {format}.",
                               hint="Was a login page downloaded in its place?")
@@ -211,7 +218,8 @@ class FileConnector:
             said = str(error.__cause__ or error)
             if file.format == "csv":
                 raise csv_problem(self._connection, file.path, said) from error
-            raise SourceError(f"{file.path} can't be read: {said.splitlines()[0]}",
+            reason = re.sub(r"^[\w ]+ Error: ", "", said.splitlines()[0])  # the kind of DuckDB's exception
+            raise SourceError(f"{file.path} can't be read: {reason}",
                               hint="Is it whole, and of the kind its name says?") from error
 
 
@@ -222,6 +230,11 @@ def table_name(path: Path) -> str:
         if name.lower().endswith(suffix) and len(name) > len(suffix):
             name = name[:-len(suffix)]
     return name
+
+
+def _files_of(names: Sequence[str]) -> str:
+    loadable = [one for one in names if _format(Path(one))]
+    return f"Files there: {', '.join(loadable[:12])}{', ...' if len(loadable) > 12 else ''}." if loadable else ""
 
 
 def _format(path: Path) -> str:

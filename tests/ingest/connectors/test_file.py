@@ -44,7 +44,7 @@ def test_a_packed_csv_is_read_and_a_torn_one_is_told(session: Session, tmp_path:
 
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize(("row", "reason"), [
-    ("2,b,9", "Expected Number of Columns: 2 Found: 3"), ("7", "Expected Number of Columns: 2 Found: 1"),
+    ("2,b,9", "columns: 3 instead of 2"), ("7", "columns: 1 instead of 2. The line: 7"),
     ('5,"open', "quote")])
 def test_a_bad_row_is_told_with_file_line_and_reason(
         row: str, reason: str, late: bool, session: Session, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_what_is_no_csv_is_told(session: Session, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="is empty"):
         ingest(session, str(tmp_path / "nothing.csv"))
     (tmp_path / "torn.parquet").write_bytes(b"PAR1 and then nothing")
-    with pytest.raises(SourceError, match=r"torn\.parquet can't be read"):
+    with pytest.raises(SourceError, match=r"torn\.parquet can't be read: No magic bytes"):
         ingest(session, str(tmp_path / "torn.parquet"))
     (tmp_path / "notes.docx").write_text("hello")
     with pytest.raises(UsageError, match="of no kind"):
@@ -102,6 +102,12 @@ def test_a_missing_file_or_folder_offers_the_nearest_name(session: Session, tmp_
     with pytest.raises(UnknownName, match='no folder "export"') as caught:
         ingest(session, str(tmp_path / "export" / "deep" / "x.csv"))
     assert "exports" in caught.value.hint
+    with pytest.raises(UnknownName, match=r'no file "sales\.csv"') as caught:
+        ingest(session, str(tmp_path / "sales.csv"))
+    assert caught.value.hint == "Files there: flights.csv."
+    with pytest.raises(UnknownName, match=r"No file fits .*\*\.parquet") as caught:
+        ingest(session, str(tmp_path / "*.parquet"))
+    assert caught.value.hint == "Files there: flights.csv."
     with pytest.raises(SourceError, match="holds no file"):
         ingest(session, str(tmp_path / "exports"))
 
