@@ -117,7 +117,7 @@ def _names(text: str, path: str, lookup: bool) -> bool:
     full = os.path.normpath(os.path.join(os.getcwd(), os.path.expanduser(text)))
     if full == path or os.path.normcase(full) == os.path.normcase(path):
         return True
-    if any(char in text for char in "*?[{") and re.fullmatch(_glob(full), path):
+    if any(char in text for char in "*?[") and re.fullmatch(_glob(full), path):
         return True
     if lookup and "\0" not in full:
         try:
@@ -128,18 +128,16 @@ def _names(text: str, path: str, lookup: bool) -> bool:
 
 
 def _glob(pattern: str) -> str:
-    """DuckDB's globs as a regular expression, read generously: [..] stands for any one character."""
+    """DuckDB's globs as a regular expression: it knows no braces (JSON has them), and `**` reaches into
+    folders only as a whole part of a path. [..] stands for any one character."""
     out, i = "", 0
     while i < len(pattern):
-        if pattern.startswith("**", i):
+        if pattern.startswith("**/", i) and pattern[i - 1:i] in ("", "/"):
+            out, i = out + "(?:.*/)?", i + 3  # no folder at all, too
+        elif pattern[i:] == "**" and pattern[i - 1:i] in ("", "/"):
             out, i = out + ".*", i + 2
-            continue
-        if pattern[i] == "[" and "]" in pattern[i + 2:]:
+        elif pattern[i] == "[" and "]" in pattern[i + 2:]:
             out, i = out + "[^/]", pattern.index("]", i + 2) + 1
-            continue
-        if pattern[i] == "{" and "}" in pattern[i:]:
-            out, i = out + ".*", pattern.index("}", i) + 1
-            continue
-        out += {"*": "[^/]*", "?": "[^/]"}.get(pattern[i], re.escape(pattern[i]))
-        i += 1
+        else:
+            out, i = out + {"*": "[^/]*", "?": "[^/]"}.get(pattern[i], re.escape(pattern[i])), i + 1
     return out

@@ -89,6 +89,8 @@ def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Gate, Path
     "SELECT * FROM read_blob('{folder}/*')",
     "SELECT * FROM read_blob('{folder}/work[a-s]pace.duckdb')",
     "SELECT * FROM read_blob('w/**')",
+    "SELECT * FROM read_blob('{folder}/**/workspace.duckdb')",
+    "SELECT * FROM read_blob('**/work*.duckdb')",
     "SELECT * FROM read_blob('{folder}/workspace.duck??')",
     "SELECT * FROM read_blob('{folder}/work' || 'space.duckdb')",
     "SELECT * FROM read_blob('w/.pluto-duck/workspace.duckdb.wal')",
@@ -116,7 +118,7 @@ def test_nobody_opens_the_database_file_behind_its_back(guarded: tuple[Gate, Pat
 @pytest.mark.parametrize("sql", [
     "SELECT * FROM read_blob('other.duckdb')", "ATTACH 'other.duckdb' AS other", "SELECT * FROM read_csv('*.csv')",
     "SELECT 'workspace.duckdb'", "SELECT * FROM t WHERE a LIKE '%*%' AND b ~ '^[a-z]+$'", "SELECT ''",
-    "ATTACH ':memory:' AS m",
+    "ATTACH ':memory:' AS m", """SELECT '{"a": 1}'::JSON, '{}', '[{"a": [1, 2]}]'""", "SELECT '**bold**', '*/'",
 ])
 def test_other_files_and_plain_text_stay_free(guarded: tuple[Gate, Path], sql: str) -> None:
     assert guarded[0].statements(sql)
