@@ -12,14 +12,17 @@ from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold, quote
 
 _HIDDEN = "_pluto"
 
-# Only the workspace's own file, and nothing temporary: that belongs to one cursor.
-_WANTED = """
-    SELECT schema_name, table_name, table_oid, sql FROM duckdb_tables()
-    WHERE database_name = current_database() AND NOT internal AND NOT temporary
+# Only the workspace's own file, and nothing temporary: that belongs to one cursor. Functions by their full
+# names: a macro of the user's may be called as they are.
+_CURRENT = "system.main.current_database()"
+_WANTED = f"""
+    SELECT schema_name, table_name, table_oid, sql FROM system.main.duckdb_tables()
+    WHERE database_name = {_CURRENT} AND NOT internal AND NOT temporary
     UNION ALL
-    SELECT schema_name, view_name, NULL, NULL FROM duckdb_views()
-    WHERE database_name = current_database() AND NOT internal AND NOT temporary
+    SELECT schema_name, view_name, NULL, NULL FROM system.main.duckdb_views()
+    WHERE database_name = {_CURRENT} AND NOT internal AND NOT temporary
 """
+_ATTACHED = "SELECT database_name FROM system.main.duckdb_databases()"
 
 
 class RoleCatalog:
@@ -49,8 +52,8 @@ class RoleCatalog:
             self._version = version
 
     def _rebuild(self, cursor: Cursor) -> None:
-        file_catalog = str(cursor.fetchall("SELECT current_database()")[0][0])
-        attached = {fold(row[0]) for row in cursor.fetchall("SELECT database_name FROM duckdb_databases()")}
+        file_catalog = str(cursor.fetchall(f"SELECT {_CURRENT}")[0][0])
+        attached = {fold(row[0]) for row in cursor.fetchall(_ATTACHED)}
         if self.catalog not in attached:
             cursor.execute(f"ATTACH ':memory:' AS {quote(self.catalog)}")
             # Only here are macros made in this catalog: one called lower or sum would shadow the built-in.
@@ -90,14 +93,15 @@ class RoleCatalog:
             return None  # its base table is gone, or a temporary one of another cursor
 
     def _made(self, cursor: Cursor) -> list[TableRef]:
-        found = cursor.fetchall("SELECT schema_name, view_name FROM duckdb_views() "
+        found = cursor.fetchall("SELECT schema_name, view_name FROM system.main.duckdb_views() "
                                 f"WHERE database_name = '{self.catalog}' AND NOT internal")
         return [TableRef(view, schema) for schema, view in found]
 
     def cursor(self) -> Cursor:
         """A cursor that stands in the role's catalog; the caller closes it."""
         cursor = self._database.cursor()
-        cursor.execute(f"USE {quote(self.catalog)}")
+        # With its schema: alone it would lead into a schema of the user's that has the same name.
+        cursor.execute(f"USE {quote(self.catalog)}.{quote(DEFAULT_SCHEMA)}")
         return cursor
 
     def check_resolved(self, cursor: Cursor, sql: str) -> None:
@@ -109,7 +113,7 @@ class RoleCatalog:
         except PlutoError:
             # It binds with tables that have no columns, and so fails for USING, COLUMNS and some more.
             # Then what could lead elsewhere is looked for itself; names of one part find the role's view.
-            attached = cursor.fetchall("SELECT database_name FROM duckdb_databases()")
+            attached = cursor.fetchall(_ATTACHED)
             elsewhere = {name for (name,) in attached} & {table.schema for table in self.names} - {DEFAULT_SCHEMA}
         if elsewhere:
             raise Refused(f"The statement would read {', '.join(sorted(elsewhere))}, which is not granted.",

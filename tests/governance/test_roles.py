@@ -82,6 +82,27 @@ def test_odd_schemas_work(agent: Agent, schema: str) -> None:
         agent.query("SELECT answer FROM t")
 
 
+def test_a_schema_called_as_the_roles_catalog_leads_nowhere_else(agent: Agent) -> None:
+    agent.owner("CREATE TABLE t AS SELECT 1 AS i; CREATE SCHEMA workspace.pluto_role_agent; "
+                "CREATE TABLE workspace.pluto_role_agent.t2 AS SELECT 2 AS i; "
+                "CREATE MACRO workspace.pluto_role_agent.lower(x) AS 'theirs'; "
+                "CREATE MACRO workspace.pluto_role_agent.repeat(a, b) AS 'theirs'")
+    agent.refresh()
+    assert agent.query("SELECT i, lower('X'), repeat('a', 2) FROM t") == [(1, "x", "aa")]
+    with pytest.raises(StatementError, match="too large"):
+        agent.query("SELECT repeat('a', 1000000000)")
+
+
+def test_macros_called_as_what_we_use_change_nothing(agent: Agent) -> None:
+    agent.owner("CREATE TABLE t AS SELECT 1 AS i; CREATE MACRO current_database() AS 'other'; "
+                "CREATE MACRO duckdb_tables() AS TABLE SELECT 1 AS one; "
+                "CREATE MACRO duckdb_views() AS TABLE SELECT 1 AS one; "
+                "CREATE MACRO duckdb_databases() AS TABLE SELECT 1 AS one; CREATE MACRO sum(x) AS 'theirs'")
+    agent.refresh()
+    assert names(agent) == ["t"]
+    assert agent.query("SELECT sum(i) FROM t JOIN t AS u USING (i)") == [(1,)]
+
+
 def test_the_same_name_in_two_schemas_is_two_tables(agent: Agent) -> None:
     agent.owner("CREATE SCHEMA raw; CREATE TABLE t AS SELECT 1 AS i; CREATE TABLE raw.t AS SELECT 2 AS i")
     agent.refresh()
