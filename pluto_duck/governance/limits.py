@@ -8,6 +8,7 @@ The price: repeat() of a BLOB is an error for a role.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -92,7 +93,7 @@ def _format(node: Mapping[str, Any]) -> None:
         digits = digits + 1 if char.isdigit() else 0
         if digits > 3 or char == "*":
             raise Refused(f"{name}() with a width of more than 999 is refused.", hint="Write a smaller width.")
-    if "{:{" in text.replace(" ", ""):
+    if re.search(r"\{[^{}]*:[^{}]*\{", text):
         raise Refused(f"{name}() needs constant widths here.", hint="Write the width as a number.")
 
 

@@ -324,5 +324,7 @@ SELECT printf('%1000000000d', 1)
 SELECT printf('%*d', 1000000000, 1)
 SELECT format('{{:>1000000000}}', 'a')
 SELECT format('{{:{{}}}}', 1, 1000000000)
+SELECT format('{{:>{{}}}}', 1, 1000000000)
+SELECT format('{{:x<{{1}}}}', 1, 1000000000)
 SELECT format(name, 1) FROM people
 SELECT printf(concat('%', 999999999, 'd'), 1)
