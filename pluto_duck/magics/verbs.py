@@ -126,7 +126,7 @@ def sql(notebook: Notebook, text: str, *, bind: str = "") -> Result:
 
     def work() -> Result:
         session = notebook.session()
-        return notebook.recorded("query", text, lambda: session.query(  # type: ignore[no-any-return]
+        return notebook.recorded("sql", text, lambda: session.query(  # type: ignore[no-any-return]
             text, parameters(notebook, text), namespace=namespace))
 
     result: Result = notebook.run(work)

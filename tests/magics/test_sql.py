@@ -122,3 +122,4 @@ def test_what_was_run_is_in_the_history(shell: Shell) -> None:
     shown = str(shell.run("%pluto history").bundles)
     assert "SELECT 1 AS first" in shown
     assert "failed" in shown
+    assert ">sql<" in shown  # the same word as from a shell and over HTTP
