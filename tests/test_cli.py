@@ -46,6 +46,21 @@ def test_csv_is_csv(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert list(csv.reader(io.StringIO(out)))[1][1] == 'a,"b"'
 
 
+@pytest.mark.parametrize("written", ["csv", "json"])
+def test_a_statement_without_rows_writes_no_data_and_says_what_it_did(
+    here: Path, capsys: pytest.CaptureFixture[str], written: str,
+) -> None:
+    assert main(["query", "create table t (n integer)", "--format", written]) == 0
+    out, err = capsys.readouterr()
+    assert out == ("" if written == "csv" else "[]\n")
+    assert err == "CREATE: done\n"
+
+
+def test_sql_may_begin_with_a_comment(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", "-- how many\nselect 7 as n", "--format", "csv"]) == 0
+    assert capsys.readouterr().out == "n\n7\n"
+
+
 def test_csv_of_many_rows_has_them_all(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["query", "select range as i from range(25000)", "--format", "csv"]) == 0
     assert capsys.readouterr().out.splitlines() == ["i", *map(str, range(25_000))]
@@ -108,6 +123,14 @@ def test_what_one_command_writes_the_next_one_sees(here: Path, capsys: pytest.Ca
     assert run["text"].startswith("create table t")
 
 
+def test_the_history_tells_how_many_rows_a_load_brought(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "sales.csv").write_text("n\n1\n2\n3\n", encoding="utf-8")
+    assert main(["ingest", "sales.csv"]) == 0
+    capsys.readouterr()
+    assert main(["history", "--format", "csv"]) == 0
+    assert ",ingest,succeeded,3," in capsys.readouterr().out
+
+
 def test_a_failed_statement_is_in_the_history_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["query", "selec 1"]) == 2
     assert main(["history", "--format", "csv"]) == 0
@@ -123,7 +146,13 @@ def test_a_failed_statement_is_in_the_history_too(here: Path, capsys: pytest.Cap
     (["query", "select 1", "--format", "xml"], 2, "csv"),
     (["query", "select $a", "--param", "a"], 2, "name=value"),
     (["query", "--file", "none.sql"], 4, "none.sql"),
+    (["query", "--file", "pluto.tmol"], 4, "Did you mean pluto.toml?"),
+    (["query", "--file", "."], 2, "directory"),
+    (["query", "select 1", "--max-rows", "ten"], 2, "not a valid whole number"),
+    (["history", "--limit", "x"], 2, "not a valid whole number"),
+    (["lend", "--", "no-such-program"], 2, "PATH"),
     (["ingest"], 2, "place to read from"),
+    (["ingest", "--from-csv"], 2, "Usage: pluto-duck ingest"),
     (["ingest", "a.csv", "--from-csv", "b.csv"], 2, "only one"),
     (["ingest", "a.csv", "--cast", "x"], 2, "column=type"),
     (["-w", "/nowhere/at/all", "tables"], 6, "pluto-duck init"),
@@ -139,6 +168,13 @@ def test_a_failure_has_its_exit_code_and_one_short_block(
     assert out == ""
     assert told in err
     assert "Traceback" not in err
+
+
+def test_an_address_that_is_not_this_machines_is_told(here: Path) -> None:
+    done = outside(["serve", "--ip", "300.1.1.1"], cwd=here)
+    assert done.returncode == 2
+    assert "can't listen on 300.1.1.1, port 8888" in done.stderr
+    assert "--ip" in done.stderr
 
 
 def test_the_traceback_is_there_for_the_asking(here: Path) -> None:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pluto_duck.errors import Cancelled, Refused, UsageError
 
 if TYPE_CHECKING:
+    import click
+
     from pluto_duck.session import Session
 
 
@@ -99,12 +101,23 @@ def invoke(args: Sequence[str], door: Door) -> object:
     except click.exceptions.Abort:
         raise Cancelled("Stopped.") from None
     except click.UsageError as error:
-        usage = error.ctx.get_usage() if error.ctx is not None else f"Usage: {door.program} VERB"
-        command = error.ctx.command_path if error.ctx is not None else door.program
+        context = error.ctx or _context(args, door)  # an option without its value comes without one
+        usage, command = context.get_usage(), context.command_path
         helping = f"{door.program} help {command.removeprefix(door.program).strip()}".strip()
         raise UsageError(error.format_message(), hint=f"{usage}\n`{helping}` tells more.") from None
     except click.ClickException as error:
         raise UsageError(error.format_message()) from None
+
+
+def _context(args: Sequence[str], door: Door) -> click.Context:
+    """That of the verb in a line that could not be parsed."""
+    import click
+
+    from pluto_duck.commands.table import pluto
+
+    root = click.Context(pluto, info_name=door.program)
+    named = next((one for one in args if one in pluto.commands), None)
+    return root if named is None else click.Context(pluto.commands[named], parent=root, info_name=named)
 
 
 def only_in_a_shell(door: Door, verb: str, why: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from pluto_duck.commands import Door, Formatted, Rows, only_in_a_shell
-from pluto_duck.commands.group import SECTIONS, verb
-from pluto_duck.errors import PlutoError, UnknownName, UsageError, unknown_name
+from pluto_duck.commands.group import SECTIONS, Verb, Whole, verb
+from pluto_duck.commands.kinds import is_load
+from pluto_duck.errors import PlutoError, UsageError, nearest, unknown_name
 
 if TYPE_CHECKING:
     from pluto_duck.agent import Answer
@@ -60,8 +62,12 @@ def _text(door: Door, given: str | None, file: str | None, what: str) -> str:
     if file is not None:
         try:
             return Path(file).expanduser().read_text(encoding="utf-8")
+        except FileNotFoundError:
+            folder = Path(file).expanduser().parent
+            there = [one.name for one in folder.iterdir()] if folder.is_dir() else []
+            raise unknown_name("file", file, nearest(Path(file).name, there)) from None
         except OSError as error:
-            raise UnknownName(f"{file} can't be read: {error.strerror}.", kind="file", name=file) from error
+            raise UsageError(f"{file} can't be read: {error.strerror}.") from error
         except UnicodeDecodeError as error:
             raise UsageError(f"{file} is not UTF-8 text.") from error
     if given == "-":
@@ -88,7 +94,7 @@ def recorded(session: Session, kind: str, text: str, work: Callable[[], Any]) ->
             status = _OUTCOMES.get(error.code, "failed")
             runs.record(kind, text, status, time.perf_counter() - started, error=error)
             raise
-        rows = getattr(getattr(value, "result", value), "row_count", 0)
+        rows = value.rows if is_load(value) else getattr(getattr(value, "result", value), "row_count", 0)
         runs.record(kind, text, "succeeded", time.perf_counter() - started, rows)
     return value
 
@@ -120,15 +126,23 @@ def describe(door: Door, table: str, format_: Format) -> object:
     return formatted(find_table(door.open_session(), table), format_)
 
 
+class Query(Verb):
+    """Takes SQL that begins with a comment for SQL, not for an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # No option's name has a blank in it; the line break in front changes nothing for the database.
+        return super().parse_args(ctx, ["\n" + one if re.match(r"--[^=]*\s", one) else one for one in args])
+
+
 @verb(SECTIONS[2], 'query "select carrier, count(*) from flights group by all"',
       "query --file report.sql --format csv > report.csv",
-      "query 'select * from flights where month = $m limit 5' --param m=7")
+      "query 'select * from flights where month = $m limit 5' --param m=7", cls=Query)
 @click.argument("sql", required=False)
 @click.option("--file", metavar="PATH", help="Read the SQL from a file.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE",
               help="A value for $NAME: 7, true, null, text; \"7\" in double quotes is text. May be repeated.")
 @_format
-@click.option("--max-rows", type=click.IntRange(1), help="Rows to show or write at most.")
+@click.option("--max-rows", type=Whole(1), help="Rows to show or write at most.")
 def query(door: Door, sql: str | None, file: str | None, params: tuple[str, ...], format_: Format,
           max_rows: int | None) -> object:
     """Run SQL; of several statements the last one's rows are shown.
@@ -167,7 +181,7 @@ def _when(moment: dt.datetime) -> str:
 
 
 @verb(SECTIONS[2], "history", "history --limit 100")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many.")
+@click.option("--limit", type=Whole(1), default=20, show_default=True, help="How many.")
 @_format
 def history(door: Door, limit: int, format_: Format) -> object:
     """What was run in this workspace, from any door, newest first."""

@@ -71,7 +71,7 @@ def _size(path: Path) -> str:
 
 def examine(door: Door) -> Facts:
     """Everything `doctor` knows. Opens the workspace last, because that is what fails most often."""
-    problems: Pairs = []
+    problems = _unknown_settings()
     sections = [("Versions", tuple(_versions(problems))), ("Jupyter", tuple(_jupyter(problems)))]
     try:
         workspace = _find(door)
@@ -109,6 +109,18 @@ def _versions(problems: Pairs) -> Pairs:
         problems.append((f"The extension wheel is for DuckDB {scanner}, but {engine} is installed.",
                          "pip install 'pluto-duck[extensions]' brings the two that fit."))
     return pairs
+
+
+def _unknown_settings() -> Pairs:
+    """Variables that look like settings and are none: nothing else would tell of a slip."""
+    from pluto_duck.errors import nearest
+    from pluto_duck.settings import SETTINGS, env_name
+
+    known = [env_name(one.name) for one in SETTINGS]
+    found = [one for one in os.environ if one.startswith("PLUTODUCK_") and "__" in one and one not in known]
+    return [(f"The environment sets {one}, which is no setting.",
+             f"Did you mean {close[0]}?" if (close := nearest(one, known)) else "docs/settings.md lists them.")
+            for one in sorted(found)]
 
 
 def _version(package: str) -> str | None:

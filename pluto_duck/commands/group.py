@@ -34,6 +34,10 @@ class Told(Exception):
         self.text = text
 
 
+class Whole(click.IntRange):
+    name = "whole number"
+
+
 def _tell_help(context: click.Context, _: click.Parameter, asked: bool) -> None:
     if asked and not context.resilient_parsing:
         raise Told(context.get_help())

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pluto_duck.commands import Done, Door, Facts, only_in_a_shell
-from pluto_duck.commands.group import SECTIONS, verb
+from pluto_duck.commands.group import SECTIONS, Whole, verb
 from pluto_duck.errors import Refused, UsageError, missing_extra
 
 
@@ -93,7 +93,8 @@ def demo(door: Door, folder: str, postgres: bool, lab: bool) -> Iterator[object]
 # What Jupyter would load too, where it is installed.
 @verb(SECTIONS[3], "serve", "serve --port 8899")
 @click.option("--ip", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8888, show_default=True)
+@click.option("--port", type=Whole(0, 65535), default=8888, show_default=True,
+              help="The port; when it is taken, the next free one. The log shows which.")
 @click.argument("arguments", nargs=-1, metavar="[-- JUPYTER_SERVER_OPTIONS]")
 def serve(door: Door, ip: str, port: int, arguments: tuple[str, ...]) -> Done:
     """Serve /api/v1 without JupyterLab, until Ctrl-C.
@@ -110,8 +111,7 @@ def serve(door: Door, ip: str, port: int, arguments: tuple[str, ...]) -> Done:
     except ImportError:
         raise missing_extra("jupyter-server", "lab", why="`pluto-duck serve`") from None
     workspace = find(door.workspace)
-    door.say(f"Workspace {workspace.root}\nTry: curl -H 'Authorization: token TOKEN' "
-             f"http://{ip}:{port}/api/v1/health")
+    door.say(f"Workspace {workspace.root}")
     os.chdir(workspace.root)  # the server's own workspace is the one of the folder it starts in
     options = [f"--ServerApp.ip={ip}", f"--ServerApp.port={port}", f"--ServerApp.root_dir={workspace.root}",
                "--ServerApp.open_browser=False", "--ServerApp.terminals_enabled=False",
@@ -120,10 +120,16 @@ def serve(door: Door, ip: str, port: int, arguments: tuple[str, ...]) -> Done:
         options.append("--allow-root")
     server = ServerApp.instance()
     # Only our own extension: whatever else is installed is not part of what is served.
-    server.initialize([*options, *arguments], find_extensions=False)
+    try:
+        server.initialize([*options, *arguments], find_extensions=False)
+    except OSError as error:
+        raise UsageError(f"The server can't listen on {ip}, port {port}: {error.strerror}.",
+                         hint="--ip takes an address of this machine, --port a free port.") from error
     if not server.identity_provider.auth_enabled:
         raise Refused("Without a token anybody on this machine could read and write the workspace.",
                       hint="Leave the token out: one is made and printed. Or set JUPYTER_TOKEN.")
+    # Only now is it known: Jupyter takes the next free port when the wanted one is taken.
+    door.say(f"Try: curl -H 'Authorization: token TOKEN' http://{ip}:{server.port}{server.base_url}api/v1/health")
     server.start()
     return Done(0)
 
@@ -142,5 +148,6 @@ def lend(door: Door, command: tuple[str, ...]) -> Done:
         try:
             finished = subprocess.run([one.replace("{file}", str(database)) for one in command], check=False)
         except OSError as error:
-            raise UsageError(f"{command[0]} can't be started: {error.strerror}.") from error
+            raise UsageError(f"{command[0]} can't be started: {error.strerror}.",
+                             hint="Is it installed, and on the PATH?") from error
     return Done(finished.returncode)

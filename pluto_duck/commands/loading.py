@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 # Other words for a connector: what people call the file they have.
 _ALSO = {"csv": "file", "parquet": "file"}
+_FROM = {
+    "csv": "A csv file, a folder or a glob; the same as URI alone.",
+    "file": "Files of any kind: csv, tsv, parquet, json; the same as URI alone.",
+    "parquet": "A parquet file, a folder or a glob; the same as URI alone.",
+    "postgres": "postgresql://user@host:port/database, or env:NAME.",
+}
 
 
 class Ingest(Verb):
@@ -27,7 +33,7 @@ class Ingest(Verb):
         names = {name: name for name in plugins.names("pluto_duck.connectors")}
         options = [
             click.Option([f"--from-{alias}", f"from_{alias}"], metavar="URI",
-                         help=f"Where from, read by the connector {name}.")
+                         help=_FROM.get(alias, f"Where from, read by the connector {name}."))
             for alias, name in sorted({**names, **_ALSO}.items()) if name in names]
         own = super().get_params(ctx)
         return [*own[:-1], *options, own[-1]]  # --help stays last
@@ -68,7 +74,8 @@ def casts(texts: tuple[str, ...]) -> dict[str, str]:
 @click.option("--schema", metavar="NAME", help="The schema of the source to read.")
 @click.option("--into", metavar="NAME",
               help="The table to fill; for several tables, SCHEMA.*")
-@click.option("--mode", type=click.Choice(["replace", "append"]), default="replace", show_default=True)
+@click.option("--mode", type=click.Choice(["replace", "append"]), default="replace", show_default=True,
+              help="Fill the table anew, or add to the one that is there.")
 @click.option("--skip", multiple=True, metavar="COLUMN", help="Leave out COLUMN or TABLE.COLUMN; may be repeated.")
 @click.option("--cast", "cast", multiple=True, metavar="COLUMN=TYPE",
               help="Carry a column as another type of the source; may be repeated.")

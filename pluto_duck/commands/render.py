@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Format = Literal["table", "csv", "json"]
 
+# Lab indents a <pre> far, and the page that nbconvert writes takes its font away.
+_PRE = "margin:0;padding:0;font-family:monospace;white-space:pre-wrap"
+
 
 def to_text(value: object, *, format: Format = "table", max_rows: int = 50) -> str:
     """The value as one text, without a newline at its end; "" when there is nothing to show."""
@@ -50,6 +53,8 @@ def beside(value: object) -> str:
     lines = [part for part in _answer_parts(whole) if part] if is_answer(whole) and format == "csv" else []
     result = whole.result if is_answer(whole) else whole
     if is_result(result):
+        if format != "table" and not result.has_rows:
+            lines.append(_table_text(result, 0))
         if format != "table" and result.truncated:
             lines.append(f"Only the first {result.row_count:,} rows were written.")
         lines.extend(result.notices)
@@ -74,7 +79,7 @@ def _bundles(value: object, max_rows: int) -> list[dict[str, Any]]:
         return _answer_bundles(value, max_rows)
     if isinstance(value, str | Facts):
         text = _table_text(value, max_rows)
-        return [{"text/plain": text, "text/html": f"<pre>{escape(text)}</pre>"}]
+        return [{"text/plain": text, "text/html": f"<pre style='{_PRE}'>{escape(text)}</pre>"}]
     result = rows_of(value)
     if result is None or not result.has_rows:
         return [{"text/plain": _table_text(value, max_rows)}]
@@ -180,7 +185,7 @@ def _answer_bundles(answer: Answer, max_rows: int) -> list[dict[str, Any]]:
         found.append(dict(display.table_bundle(answer.result, max_rows=max_rows)))
     if after:
         found.append({"text/plain": after,
-                      "text/html": f"<pre style='white-space:pre-wrap'>{escape(after)}</pre>"})
+                      "text/html": f"<pre style='{_PRE}'>{escape(after)}</pre>"})
     return found
 
 

@@ -20,7 +20,10 @@ SLICE = 10_000
 
 
 def to_csv(result: Result) -> Iterator[str]:
-    """RFC 4180 with a header, lines end in \\n; NULL is an empty field, an empty text is \"\"."""
+    """RFC 4180 with a header, lines end in \\n; NULL is an empty field, an empty text is \"\". Nothing for a
+    statement that gives no rows."""
+    if not result.has_rows:
+        return
     yield _csv_lines([tuple(column.name for column in result.columns)])
     for rows in _slices(result):
         yield _csv_lines(tuple(_field(one) for one in row) for row in rows)

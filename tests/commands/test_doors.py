@@ -142,6 +142,11 @@ def test_every_kind_of_value_has_text_and_bundles(door: Door, loaded: Session) -
         to_text(Formatted("a message", "csv"))
 
 
+def test_text_in_columns_keeps_its_font_wherever_it_is_shown() -> None:
+    (bundle,) = to_bundles("a  b\nlonger  c")
+    assert "font-family:monospace" in bundle["text/html"]
+
+
 def test_names_in_a_notebook_are_escaped(door: Door, session: Session) -> None:
     session.query("create table \"<script>alert(1)</script>\" (\"<b>x</b>\" integer)")
     for line in (["tables"], ["describe", '"<script>alert(1)</script>"']):
@@ -208,6 +213,13 @@ def test_doctor_finds_nothing_wrong_with_a_good_workspace(door: Door) -> None:
     assert exit_code(found) == 0
     for word in ("DuckDB", "file system", "server extension", "workspace.host", "host: this process"):
         assert word in text
+
+
+def test_doctor_tells_of_a_slip_in_the_environment(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUTODUCK_DISPLAY__MAX_ROW", "3")
+    found: Any = invoke(["doctor"], door)
+    assert found.problems == (("The environment sets PLUTODUCK_DISPLAY__MAX_ROW, which is no setting.",
+                               "Did you mean PLUTODUCK_DISPLAY__MAX_ROWS?"),)
 
 
 def test_doctor_names_what_was_ignored_and_who_else_may_read(cloned: Workspace) -> None:
