@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -49,6 +50,19 @@ def test_every_setting_and_verb_has_a_heading() -> None:
     assert [name for name in pluto.commands if f"\n### {name}\n" not in commands] == []
 
 
+def test_every_route_header_and_event_has_a_heading() -> None:
+    from pluto_duck.api.openapi import PATHS
+    from pluto_duck.runs.model import EVENT_TYPES
+
+    page = (ROOT / "docs" / "rest.md").read_text(encoding="utf-8")
+    routes = {f"{method.upper()} {path}" for path, methods in PATHS.items() for method in methods}
+    source = "".join(one.read_text(encoding="utf-8") for one in (ROOT / "pluto_duck" / "api").glob("*.py"))
+    headers = set(re.findall(r'(?:headers\.get|set_header)\(\s*"([\w-]+)"', source)) - {"Content-Type"}
+    assert {"Accept", "Last-Event-ID", "Location"} <= headers
+    headings = set(re.findall(r"^### (.*)$", page, re.MULTILINE))
+    assert headings == routes | headers | {"Authorization"} | set(EVENT_TYPES)
+
+
 def test_the_exit_codes_in_the_docs_are_those_of_the_errors() -> None:
     from pluto_duck import errors
     from pluto_duck.commands.table import EXIT_CODES
@@ -67,9 +81,9 @@ def test_the_make_targets_that_the_docs_name_are_there() -> None:
 
 
 def test_links_in_the_docs_lead_somewhere() -> None:
-    for page in ("README.md", "CONTRIBUTING.md"):
+    for page in ("README.md", "CONTRIBUTING.md", "docs/rest.md"):
         for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
-            assert (ROOT / target).exists(), f"{page} links to {target}"
+            assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}"
 
 
 def test_the_floors_in_the_readme_name_every_room() -> None:
@@ -137,8 +151,9 @@ def test_the_python_in_the_readme_runs(tmp_path: Path, shell: dict[str, str]) ->
         assert said in done.stdout, done.stdout
 
 
-@pytest.mark.skipif(shutil.which("curl") is None or os.name != "posix", reason="needs curl and a POSIX shell")
-def test_the_curl_in_the_readme_works_against_serve(tmp_path: Path, shell: dict[str, str]) -> None:
+@pytest.fixture
+def served(tmp_path: Path, shell: dict[str, str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """`serve` over the sample: its port, and the environment of a shell that may call it."""
     from pluto_duck.commands.demo import SAMPLE
     from pluto_duck.commands.workbench import open
     from pluto_duck.workspace import create
@@ -150,23 +165,57 @@ def test_the_curl_in_the_readme_works_against_serve(tmp_path: Path, shell: dict[
         port = probe.getsockname()[1]
     environment = {**shell, "JUPYTER_TOKEN": "a-token-for-this-test", "JUPYTER_CONFIG_DIR": str(tmp_path / "config"),
                    "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")}
-    (block,) = [one for one in _blocks("sh") if "curl" in one]
-    first, second = (one.replace("8888", str(port)) for one in re.split(r"(?m)^(?=curl)", block) if one)
     server = subprocess.Popen([sys.executable, "-m", "pluto_duck.cli", "serve", "--port", str(port)],
                               cwd=tmp_path / "work", env=environment, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL)
     try:
         _await_server(port, server)
-        script = (f"set -e\nanswer=$({first})\n"
-                  "RUN_ID=$(python -c 'import json, sys; print(json.loads(sys.argv[1])[\"run_id\"])' \"$answer\")\n"
-                  f"{second}")
-        done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=120,
-                              check=False)
+        yield port, environment
     finally:
         server.terminate()
         server.wait(60)
+
+
+_needs_curl = pytest.mark.skipif(shutil.which("curl") is None or os.name != "posix",
+                                 reason="needs curl and a POSIX shell")
+
+
+@_needs_curl
+def test_the_curl_in_the_readme_works_against_serve(served: tuple[int, dict[str, str]]) -> None:
+    port, environment = served
+    (block,) = [one for one in _blocks("sh") if "curl" in one]
+    first, second = (one.replace("8888", str(port)) for one in re.split(r"(?m)^(?=curl)", block) if one)
+    script = (f"set -e\nanswer=$({first})\n"
+              "RUN_ID=$(python -c 'import json, sys; print(json.loads(sys.argv[1])[\"run_id\"])' \"$answer\")\n"
+              f"{second}")
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=120,
+                          check=False)
     assert done.returncode == 0, done.stderr
     assert "UA" in done.stdout
+
+
+@_needs_curl
+def test_the_curl_of_the_rest_page_works_against_serve(
+        served: tuple[int, dict[str, str]], tmp_path: Path) -> None:
+    port, environment = served
+    page = (ROOT / "docs" / "rest.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    # A refusal must fail the test: curl alone ends well with any answer.
+    script = "set -e\n" + "echo; echo ---\n".join(blocks).replace("8888", str(port)).replace("curl -s", "curl -sf")
+    done = subprocess.run(["bash", "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True,
+                          timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first, asked, listed, paged, cancelled, tables, described = done.stdout.split("\n---\n")
+    assert '"status": "succeeded"' in first
+    assert re.search(r'^"?UA"?,\d+', first, re.MULTILINE)
+    assert '"type":"run","subtype":"end"' in first
+    assert '"run_id"' in asked
+    assert "count(*) as n" in listed
+    assert '"offset": 5' in paged
+    assert (tmp_path / "july.parquet").read_bytes()[:4] == b"PAR1"
+    assert '"status": "succeeded"' in cancelled
+    assert '"flights"' in tables
+    assert '"tailnum"' in described
 
 
 def _await_server(port: int, server: subprocess.Popen[bytes]) -> None:
