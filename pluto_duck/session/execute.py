@@ -58,7 +58,7 @@ def _with_variables(cursor: Cursor, parser: Parser, statement: Statement, used: 
     for mark, name in itertools.pairwise(tokens):
         plain = name.text.strip('"')
         if mark.text == "$" and name.start == mark.start + 1 and plain in names:
-            out += data[last:mark.start] + f"getvariable('{names[plain]}')".encode()
+            out += data[last:mark.start] + f"system.main.getvariable('{names[plain]}')".encode()
             last = name.start + len(name.text.encode())
     sql = (out + data[last:]).decode()
     for key, value in used.items():

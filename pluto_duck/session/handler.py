@@ -14,7 +14,7 @@ from pluto_duck.session.execute import exact, execute
 from pluto_duck.session.ledger import Ledger
 from pluto_duck.session.running import Reason, Running
 from pluto_duck.session.tables import listing, store
-from pluto_duck.session.targets import SCHEMA, WRITES, Target, target
+from pluto_duck.session.targets import EVERYTHING, SCHEMA, WRITES, Target, may_write, target
 from pluto_duck.workspace.database import Database, Rows
 from pluto_duck.workspace.parser import Statement
 from pluto_duck.workspace.protocol import Hello, Json, Reply, Request
@@ -22,6 +22,9 @@ from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold, quote
 
 CONFLICT_TRIES = 6
 """Autocommit statements are run again when another session wrote the same row first."""
+
+_WHERE = ("SELECT system.main.current_database(), system.main.current_schema(), "
+          "system.main.current_setting('search_path')")
 
 
 class SessionHandler:
@@ -61,7 +64,7 @@ class HostSession:
         self._stale: list[str] = []
         self._schema = DEFAULT_SCHEMA
         """Where a bare table name stands; moved by USE."""
-        self._own_catalog = self._catalog = str(self._cursor.fetchall("SELECT current_database()")[0][0])
+        self._own_catalog = self._catalog = str(self._cursor.fetchall(_WHERE)[0][0])
         self._opened: dict[str, str] = {}
         """What else this session opened, by name, in words: attached databases, prepared statements."""
         self._ops: dict[str, Callable[[Request], Reply]] = {
@@ -150,8 +153,9 @@ class HostSession:
             else:
                 reply = self._run(statement, parameters, {**args, "token": f"{token}:{i}" if token else ""})
             if statement.type == "SET":
-                self._catalog, self._schema = self._cursor.fetchall(
-                    "SELECT current_database(), current_schema()")[0]
+                self._catalog, self._schema, path = self._cursor.fetchall(_WHERE)[0]
+                if "," in path:
+                    self._schema = ""  # any of them
                 setup.append((_setup_key(statement.sql), statement.sql))
             if i < len(statements) - 1:
                 reply.close()
@@ -163,7 +167,8 @@ class HostSession:
         their row counts. Raises HostLost where running the others again could do something twice."""
         commits = self._handler.ledger.find(self._cursor, token)
         for i, statement in enumerate(statements):
-            certain = i in commits or statement.type in WRITES | {"SELECT", "SET", "EXPLAIN", "TRANSACTION"}
+            certain = i in commits or (statement.type in WRITES | {"SELECT", "SET", "EXPLAIN", "TRANSACTION"}
+                                       and not may_write(statement, self._database.parser))
             if statement.type == "COPY" and not target(statement, self._database.parser).keys:
                 certain = False
             if not certain or (commits and statement.type == "TRANSACTION" and i not in commits
@@ -180,6 +185,7 @@ class HostSession:
 
     def _read_only(self, sql: str, args: dict[str, Json]) -> Reply:
         handler = self._handler
+        handler.ledger.notice()
         handler.agent.refresh(handler.ledger.version(SCHEMA))
         approved = handler.gate.read_only(sql, handler.agent.names)
         cursor = handler.agent.cursor()
@@ -206,17 +212,18 @@ class HostSession:
             self._note_opened(statement)
         if statement.type in ("ATTACH", "DETACH", "LOAD", "EXPORT", "COPY_DATABASE", "CALL"):
             self._database.relock()
-        return self._streamed(rows, statement.type, statement.sql, args)
+        if not may_write(statement, self._database.parser):
+            return self._streamed(rows, statement.type, statement.sql, args)
+        if self._transaction is not None:
+            self._transaction |= {EVERYTHING, SCHEMA}
+            return self._streamed(rows, statement.type, statement.sql, args)
+        return self._streamed(rows, statement.type, statement.sql, args, finish=self._handler.ledger.notice)
 
     # -- writes -----------------------------------------------------------------------------------
 
     def _written(self, statement: Statement, parameters: dict[str, Json], args: dict[str, Json]) -> Reply:
         written = target(statement, self._database.parser, schema=self._schema)
         temporary = written.temporary or fold(written.table) in self._temp_tables or self._elsewhere(written)
-        if written.temporary:
-            self._temp_tables.add(fold(written.parts[-1] if written.parts else written.table))
-        elif temporary and statement.type == "DROP":
-            self._temp_tables.discard(fold(written.table))
         protected = [key for key in written.keys if key.startswith("_pluto.")]
         if protected and not args.get("internal"):
             raise Refused("The schema _pluto keeps this workspace's own records; it can be read, not written.")
@@ -238,6 +245,10 @@ class HostSession:
             self._transaction_affected += affected or 0
         else:
             rows, affected, kept = self._autocommit(work, written.keys, str(args.get("token") or ""))
+        if written.temporary and written.parts:
+            self._temp_tables.add(fold(written.parts[-1]))
+        elif temporary and statement.type == "DROP":
+            self._temp_tables.discard(fold(written.table))
         if statement.type == "COPY":
             self._database.relock()
         if kept:
@@ -251,8 +262,8 @@ class HostSession:
         if len(written.parts) < 2:
             return False
         first = fold(written.parts[0])
-        return first != fold(self._own_catalog) and first in {
-            fold(str(row[0])) for row in self._cursor.fetchall("SELECT database_name FROM duckdb_databases()")}
+        return first != fold(self._own_catalog) and first in {fold(str(row[0])) for row in self._cursor.fetchall(
+            "SELECT database_name FROM system.main.duckdb_databases()")}
 
     def _note_opened(self, statement: Statement) -> None:
         if statement.type == "PREPARE":
@@ -260,7 +271,7 @@ class HostSession:
             self._opened[f"prepared {name}"] = f"prepared statement {name}"
             return
         there = {str(row[0]) for row in self._cursor.fetchall(
-            "SELECT database_name FROM duckdb_databases() WHERE NOT internal")}
+            "SELECT database_name FROM system.main.duckdb_databases() WHERE NOT internal")}
         there = {one for one in there if one != self._own_catalog and not one.startswith("pluto_role_")}
         before = {key for key in self._opened if key.startswith("attached ")}
         for key in before - {f"attached {one}" for one in there}:
@@ -441,9 +452,11 @@ class HostSession:
 
     def _tables(self, request: Request) -> Reply:
         ledger = self._handler.ledger
+        ledger.notice()
         return Reply({**listing(self._cursor, self._own_catalog), "versions": dict(ledger.versions)})
 
     def _versions(self, request: Request) -> Reply:
+        self._handler.ledger.notice()
         return Reply({"versions": dict(self._handler.ledger.versions)})
 
     def _outcome(self, request: Request) -> Reply:

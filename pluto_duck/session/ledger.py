@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import time
 
-from pluto_duck.session.targets import EVERYTHING
+from pluto_duck.session.targets import EVERYTHING, SCHEMA
 from pluto_duck.workspace.database import Cursor, Database
 from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.tableref import quote
 
+# Functions by their full names: a macro of the user's may be called max, and must not keep the file shut.
+_LATEST = ("SELECT key, system.main.max(seq) FROM (SELECT system.main.unnest(tables) AS key, seq FROM {}) "
+           "GROUP BY key")
 _SETUP = (
     "CREATE SCHEMA IF NOT EXISTS _pluto",
     "CREATE TABLE IF NOT EXISTS _pluto.commits "
@@ -34,13 +37,12 @@ class Ledger:
         cursor = database.cursor()
         try:
             # By its full name: USE moves a session elsewhere, our rows stay here.
-            self._commits = f"{quote(str(cursor.fetchall('SELECT current_database()')[0][0]))}._pluto.commits"
+            self._commits = f"{quote(cursor.fetchall('SELECT system.main.current_database()')[0][0])}._pluto.commits"
             for statement in _SETUP:
                 cursor.execute(statement)
             self.versions: dict[str, int] = {
-                row[0]: row[1] for row in cursor.fetchall(
-                    "SELECT key, max(seq) FROM (SELECT unnest(tables) AS key, seq FROM _pluto.commits) GROUP BY key")}
-            self._seq = int(cursor.fetchall("SELECT coalesce(max(seq), 0) FROM _pluto.commits")[0][0])
+                row[0]: row[1] for row in cursor.fetchall(_LATEST.format(self._commits))}
+            self._seq = int(cursor.fetchall(f"SELECT system.main.max(seq) FROM {self._commits}")[0][0] or 0)
             self._trim(cursor)
         finally:
             cursor.close()
@@ -53,13 +55,14 @@ class Ledger:
         # The newest row of each table stays: it is that table's version.
         old = int(time.time() * 1000) - KEEP_MS
         cursor.execute(
-            f"DELETE FROM {self._commits} WHERE at_ms < {old} AND seq NOT IN (SELECT max(seq) FROM "
-            f"(SELECT unnest(tables) AS key, seq FROM {self._commits}) GROUP BY key)")
+            f"DELETE FROM {self._commits} WHERE at_ms < {old} AND seq NOT IN "
+            f"(SELECT seq FROM ({_LATEST.format(self._commits)}) AS latest(key, seq))")
 
     def find(self, cursor: Cursor, token: str) -> dict[int, int | None]:
         """The statements of a call that committed: number in the call -> affected rows."""
         prefix = to_sql({"t": "str", "v": f"{token}:"})
-        rows = cursor.fetchall(f"SELECT token, affected FROM {self._commits} WHERE starts_with(token, {prefix})")
+        rows = cursor.fetchall(
+            f"SELECT token, affected FROM {self._commits} WHERE system.main.starts_with(token, {prefix})")
         return {int(found.rpartition(":")[2]): affected for found, affected in rows}
 
     def commit(self, cursor: Cursor, keys: frozenset[str], *, token: str = "", affected: int | None = None) -> int:
@@ -72,7 +75,7 @@ class Ledger:
             foreign = self._database.wal_size() != self._wal_size
             if foreign:
                 # Someone wrote on a native connection since our last commit: we can't tell what.
-                keys = keys | {EVERYTHING}
+                keys = keys | {EVERYTHING, SCHEMA}
             seq = self._seq + 1
             tables = to_sql({"t": "list", "v": [{"t": "str", "v": key} for key in sorted(keys)]})
             cursor.execute(
@@ -89,6 +92,21 @@ class Ledger:
                 self._trim(cursor)
                 self._wal_size = self._database.wal_size()
         return seq
+
+    def notice(self) -> None:
+        """Counts what was committed past us, by a prepared INSERT or on a native connection, as a change of
+        everything, now instead of with the next commit."""
+        if not self._database.commit_lock.acquire(blocking=False):
+            return  # a commit is under way, and looks itself
+        foreign = self._database.wal_size() != self._wal_size
+        self._database.commit_lock.release()
+        if foreign:
+            cursor = self._database.cursor()
+            try:
+                cursor.execute("BEGIN TRANSACTION")
+                self.commit(cursor, frozenset({EVERYTHING, SCHEMA}))
+            finally:
+                cursor.close()
 
     def version(self, key: str) -> int:
         """The version of a table; 0 before its first write through us."""

@@ -10,18 +10,19 @@ from pluto_duck.workspace.tableref import quote
 
 def listing(cursor: Cursor, catalog: str) -> dict[str, Json]:
     """Tables, views, columns and keys of the user's schemas, as rows."""
+    # By their full names: the user may have macros called the same.
     mine = (f"database_name = {to_sql({'t': 'str', 'v': catalog})} AND schema_name <> '_pluto'")
     tables = cursor.fetchall(
-        "SELECT schema_name, table_name, 'table', estimated_size, comment FROM duckdb_tables() "
+        "SELECT schema_name, table_name, 'table', estimated_size, comment FROM system.main.duckdb_tables() "
         f"WHERE {mine} AND NOT internal UNION ALL "
-        "SELECT schema_name, view_name, 'view', NULL, comment FROM duckdb_views() "
+        "SELECT schema_name, view_name, 'view', NULL, comment FROM system.main.duckdb_views() "
         f"WHERE {mine} AND NOT internal ORDER BY 1, 2")
     columns = cursor.fetchall(
-        "SELECT schema_name, table_name, column_name, data_type, is_nullable, comment FROM duckdb_columns() "
-        f"WHERE {mine} AND NOT internal ORDER BY schema_name, table_name, column_index")
+        "SELECT schema_name, table_name, column_name, data_type, is_nullable, comment "
+        f"FROM system.main.duckdb_columns() WHERE {mine} AND NOT internal ORDER BY schema_name, table_name, column_index")
     keys = cursor.fetchall(
         "SELECT schema_name, table_name, constraint_type, constraint_column_names, referenced_table, "
-        f"referenced_column_names FROM duckdb_constraints() WHERE {mine} "
+        f"referenced_column_names FROM system.main.duckdb_constraints() WHERE {mine} "
         "AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY', 'UNIQUE')")
     return {"tables": [list(row) for row in tables], "columns": [list(row) for row in columns],
             "keys": [list(row) for row in keys]}

@@ -18,6 +18,12 @@ _BEFORE = {"INSERT": "into", "DELETE": "from", "MERGE_INTO": "into", "UPDATE": "
 _SKIP = {"if", "not", "exists", "or", "replace", "ignore", "temp", "temporary", "only", "persistent"}
 
 
+def may_write(statement: Statement, parser: Parser) -> bool:
+    """True for what hides another statement, which can be a write: EXECUTE and EXPLAIN ANALYZE."""
+    return statement.type == "EXECUTE" or (
+        statement.type == "EXPLAIN" and "analyze" in (t.text.lower() for t in parser.tokens(statement.sql)[1:8]))
+
+
 @dataclass(frozen=True)
 class Target:
     keys: frozenset[str]
@@ -30,8 +36,8 @@ class Target:
 
 
 def target(statement: Statement, parser: Parser, *, schema: str = DEFAULT_SCHEMA) -> Target:
-    """The tables one writing statement names as its target; `schema` is where a bare name stands.
-    Over-approximates, never misses."""
+    """The tables one writing statement names as its target; `schema` is where a bare name stands, "" when
+    that can't be told. Over-approximates, never misses."""
     tokens = parser.tokens(statement.sql)
     words = [t.text.lower() for t in tokens]
     if words[:1] == ["deallocate"]:  # DuckDB calls it a DROP
@@ -47,7 +53,7 @@ def target(statement: Statement, parser: Parser, *, schema: str = DEFAULT_SCHEMA
             return Target(frozenset(shape), temporary)
         return Target(frozenset({EVERYTHING} | shape), temporary)
     ref = TableRef(parts[-1], parts[-2] if len(parts) > 1 else schema)
-    return Target(frozenset({ref.key} | shape), temporary, ".".join(parts), tuple(parts))
+    return Target(frozenset({ref.key if ref.schema else EVERYTHING} | shape), temporary, ".".join(parts), tuple(parts))
 
 
 def _copies_in(words: list[str]) -> bool:

@@ -396,7 +396,9 @@ class LocalChannel:
         self._host.enter(self._served)
         try:
             reply = self._served.session.handle(request)
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, PlutoError):
+                error.facts["_state"] = state_of(self._served.session)  # BEGIN may have run before it
             self._host.exit(self._served)
             raise
         reply.header["state"] = state_of(self._served.session)

@@ -33,6 +33,11 @@ def encode(value: Any, *, name: str = "") -> Json:
     if isinstance(value, Decimal):
         return {"t": "decimal", "v": str(value)}
     if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise UsageError(f"The parameter {'$' + name if name else ''} is not valid Unicode.",
+                             hint="It holds half of a character (a lone surrogate).") from None
         return {"t": "str", "v": str(value)}
     if isinstance(value, (bytes, bytearray, memoryview)):
         return {"t": "bytes", "v": bytes(value).hex()}

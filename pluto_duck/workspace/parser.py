@@ -96,7 +96,10 @@ class Parser:
     def _tokens(self, sql: str) -> tuple[Token, ...]:
         import duckdb
 
-        data = sql.encode()
+        try:
+            data = sql.encode()
+        except UnicodeEncodeError as error:  # half of a character beyond the first 65,536
+            raise UsageError(f"SQL text must be valid Unicode: {error.reason} at character {error.start}.") from None
         with self._lock:
             found = [(offset, kind) for offset, kind in duckdb.tokenize(sql)]
         # 1.5 numbers the kinds, 2.0 names them; offsets count bytes in both.

@@ -392,3 +392,69 @@ def test_a_closed_session_says_so(session: Session) -> None:
     session.close()
     with pytest.raises(Exception, match="closed"):
         session.query("SELECT 1")
+
+
+# -- what must count as a write --------------------------------------------------------------------
+
+def moved(session: Session, *statements: str) -> set[str]:
+    """The keys whose version moved."""
+    before = session.versions()
+    for one in statements:
+        session.query(one)
+    return {key for key, version in session.versions().items() if version != before.get(key)}
+
+
+def test_a_temporary_table_that_never_came_hides_no_write(session: Session) -> None:
+    session.query("CREATE TABLE t (i INTEGER)")
+    with pytest.raises(StatementError):
+        session.query("CREATE TEMP TABLE t AS SELECT error('x') AS i")
+    assert moved(session, "INSERT INTO t VALUES (1)") == {"main.t"}
+    session.query("CREATE TEMP MACRO twice(x) AS x + x")
+    assert "#schema" in moved(session, "CREATE MACRO thrice(x) AS 3 * x")
+
+
+@pytest.mark.parametrize("hidden", [("PREPARE p AS INSERT INTO t VALUES (1)", "EXECUTE p"),
+                                    ("EXPLAIN ANALYZE INSERT INTO t VALUES (1)",)])
+def test_a_write_inside_another_statement_counts(session: Session, hidden: tuple[str, ...]) -> None:
+    session.query("CREATE TABLE t (i INTEGER)")
+    assert "*" in moved(session, *hidden)
+    assert "*" in moved(session, "BEGIN", hidden[-1], "COMMIT")
+    assert session.query("FROM t").rows() == [(1,), (1,)]
+    assert moved(session, "EXPLAIN SELECT 1", "SELECT 1") == set()
+
+
+def test_where_a_bare_name_stands_may_not_be_known(session: Session) -> None:
+    session.query("CREATE SCHEMA z; CREATE TABLE t (i INTEGER); SET search_path = 'z,main'")
+    assert moved(session, "INSERT INTO t VALUES (1)") == {"*"}
+
+
+def test_a_failed_call_leaves_its_transaction_known_to_be_open(session: Session) -> None:
+    with pytest.raises(StatementError):
+        session.query("BEGIN; SELECT error('x')")
+    assert session.in_transaction
+    session.query("ROLLBACK")
+    assert not session.in_transaction
+
+
+def test_macros_called_as_what_we_use_lock_nobody_out(workspace: Workspace) -> None:
+    with Session.open(workspace.root) as session:
+        session.query("CREATE TABLE t AS SELECT 1 AS i")
+        for name in ("max(a, b)", "unnest(a)", "starts_with(a)", "current_database()", "current_schema()",
+                     "current_setting(a)", "getvariable(a)"):
+            session.query(f"CREATE MACRO {name} AS 'theirs'")
+        for name in ("duckdb_tables", "duckdb_views", "duckdb_columns", "duckdb_constraints", "duckdb_databases"):
+            session.query(f"CREATE MACRO {name}() AS TABLE SELECT 1 AS one")
+    with Session.open(workspace.root) as session:
+        session.query("USE main")
+        session.query("CREATE TABLE u AS SELECT $n AS i", {"n": 2})
+        session.query("INSERT INTO main.u VALUES (3)")
+        assert [str(one.ref) for one in session.tables()] == ["t", "u"]
+        assert session.query("FROM u", read_only=True).rows() == [(2,), (3,)]
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_text_that_is_not_unicode_is_refused(session: Session, read_only: bool) -> None:
+    with pytest.raises(UsageError, match="Unicode"):
+        session.query("SELECT '\ud800'", read_only=read_only)
+    with pytest.raises(UsageError, match="Unicode"):
+        session.query("SELECT $a", {"a": "\ud800"})
