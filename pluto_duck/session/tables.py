@@ -19,7 +19,8 @@ def listing(cursor: Cursor, catalog: str) -> dict[str, Json]:
         f"WHERE {mine} AND NOT internal ORDER BY 1, 2")
     columns = cursor.fetchall(
         "SELECT schema_name, table_name, column_name, data_type, is_nullable, comment "
-        f"FROM system.main.duckdb_columns() WHERE {mine} AND NOT internal ORDER BY schema_name, table_name, column_index")
+        f"FROM system.main.duckdb_columns() WHERE {mine} AND NOT internal "
+        "ORDER BY schema_name, table_name, column_index")
     keys = cursor.fetchall(
         "SELECT schema_name, table_name, constraint_type, constraint_column_names, referenced_table, "
         f"referenced_column_names FROM system.main.duckdb_constraints() WHERE {mine} "
