@@ -38,7 +38,9 @@ class _Shell:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    from pluto_duck.display.values import visible
+
+    print(visible(text, keep="\n\t"), file=sys.stderr, flush=True)
 
 
 def _ask(question: str) -> bool:

@@ -96,9 +96,9 @@ def _table_text(value: object, max_rows: int, width: int | None = None) -> str:
     if value is None or isinstance(value, Done):
         return ""
     if isinstance(value, str):
-        return value
+        return _shown(value)
     if isinstance(value, Facts):
-        return _facts_text(value)
+        return _shown(_facts_text(value))
     if is_answer(value):
         return _answer_text(value, max_rows, width)
     if isinstance(value, Rows) and not value.rows:
@@ -114,6 +114,13 @@ def _table_text(value: object, max_rows: int, width: int | None = None) -> str:
     return (lead + "\n" if lead else "") + display.table_text(result, max_rows=max_rows, width=width)
 
 
+def _shown(text: str) -> str:
+    """Names and values stand in our sentences, too, and must not speak to the terminal."""
+    from pluto_duck.display.values import visible
+
+    return visible(text, keep="\n\t")
+
+
 def _lead(value: object) -> str:
     """The line above a table, for values that have one."""
     if is_load(value):
@@ -121,14 +128,14 @@ def _lead(value: object) -> str:
     if is_table(value):
         rows = "" if value.row_estimate is None else f", {_count(value.row_estimate, 'row')}"
         comment = f": {value.comment}" if value.comment else ""
-        return f"{value.ref}, a {value.kind}{rows}{comment}"
+        return _shown(f"{value.ref}, a {value.kind}{rows}{comment}")
     return ""
 
 
 def _load_line(report: LoadReport) -> str:
     rows = sum(one.rows for one in report.tables)
-    return (f"{_count(rows, 'row')} in {_count(len(report.tables), 'table')} from {report.source} "
-            f"in {report.elapsed_s:.2f} s")
+    return _shown(f"{_count(rows, 'row')} in {_count(len(report.tables), 'table')} from {report.source} "
+                  f"in {report.elapsed_s:.2f} s")
 
 
 def _count(number: int, noun: str) -> str:
@@ -159,7 +166,7 @@ def _answer_parts(answer: Answer) -> tuple[str, str]:
     after = [f"Assumed: {one}" for one in answer.assumptions]
     if answer.sql:
         after.append(f"SQL: {' '.join(answer.sql.split())}")
-    return "\n".join(before), "\n".join(after)
+    return _shown("\n".join(before)), _shown("\n".join(after))
 
 
 def _answer_text(answer: Answer, max_rows: int, width: int | None) -> str:

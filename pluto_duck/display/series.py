@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.display.chart import POINTS, Chart, order_of
-from pluto_duck.display.values import NULL, cut, text
+from pluto_duck.display.values import NULL, cut, text, visible
 from pluto_duck.errors import unknown_name
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def summary(drawn: Plot) -> str:
     if drawn.total > POINTS:
         words += f" (of {drawn.total:,} rows)"
     if not points:
-        return words + "."
+        return visible(words + ".")
     many = len(drawn.series) > 1
 
     def told(point: tuple[Any, float, str]) -> str:
@@ -118,4 +118,4 @@ def summary(drawn: Plot) -> str:
         return f"{y:,.6g} at {at}" + (f" ({text(name)})" if many else "")
 
     highest, lowest = max(points, key=lambda p: p[1]), min(points, key=lambda p: p[1])
-    return f"{words}, highest {told(highest)}, lowest {told(lowest)}."
+    return visible(f"{words}, highest {told(highest)}, lowest {told(lowest)}.")

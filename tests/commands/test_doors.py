@@ -249,3 +249,15 @@ def test_a_failing_verb_raises_the_tree_of_errors(door: Door) -> None:
         invoke(["describe", "nothing"], door)
     with pytest.raises(PlutoError):
         invoke(["query", "selec"], door)
+
+
+def test_a_name_that_would_speak_to_the_terminal_is_shown_as_text(door: Door, loaded: Session) -> None:
+    session = door.open_session()
+    session.query('create table "\x1b]0;evil\x07" ("\x1b[2Jc" varchar)')
+    session.query('comment on table "\x1b]0;evil\x07" is \'\x1b[31m\'')
+    described = invoke(["describe", '"\x1b]0;evil\x07"'], door)
+    told = [to_text(one) for one in (invoke(["tables"], door), described, "\x1b[2J said",
+                                     Facts((("Runs", (("last", "\x1b[2J"),)),)))]
+    told += [str(one.get("text/plain")) + str(one.get("text/html")) for one in to_bundles(described)]
+    assert "\\x1b]0;evil\\x07" in told[1]
+    assert not any("\x1b" in one or "\x07" in one for one in told)

@@ -193,3 +193,12 @@ def test_values_that_no_axis_has_are_left_out(query: Query) -> None:
 def test_a_column_that_is_not_there_is_named(query: Query) -> None:
     with pytest.raises(UnknownName, match="carier"):
         chart_svg(Chart("bar", "carier", ("flights",)), query(CARRIERS))
+
+
+def test_a_chart_in_words_speaks_to_no_terminal(query: Query) -> None:
+    result = query("SELECT '\x1b[2J' || i AS \"\x1b]0;k\", i AS \"\x1b[31mn\" FROM range(3) t(i)")
+    chart = pick_chart(result)
+    assert chart is not None
+    words = chart_summary(chart, result)
+    assert "\\x1b" in words
+    assert "\x1b" not in words
