@@ -43,7 +43,7 @@ def page() -> Iterator[Any]:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[str]:
+def lab(tmp_path: Path, short: Path) -> Iterator[str]:
     """The address of a JupyterLab in an empty folder with the quickstart in it."""
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
     folder = tmp_path / "lab"
@@ -53,7 +53,7 @@ def lab(tmp_path: Path) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     home = {name: str(tmp_path / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
-    environment = {**os.environ, **home, "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, **home, "TMPDIR": str(short)}
     environment.pop("FLIGHTS_URL", None)
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",

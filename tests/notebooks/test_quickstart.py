@@ -21,11 +21,11 @@ def test_a_notebook_is_committed_without_outputs(path: Path) -> None:
         assert cell.get("execution_count") is None
 
 
-def test_the_quickstart_tells_its_story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_quickstart_tells_its_story(tmp_path: Path, short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from nbclient import NotebookClient
 
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(short))
     monkeypatch.delenv("FLIGHTS_URL", raising=False)
     path = next(one for one in NOTEBOOKS if one.name == "01_quickstart.ipynb")
     notebook = nbformat.read(path, as_version=4)
@@ -45,5 +45,5 @@ def test_the_quickstart_tells_its_story(tmp_path: Path, monkeypatch: pytest.Monk
     assert "frobnicators" in outputs("%ask how many frobnicators")[0]["text/plain"]
     assert "image/svg+xml" in outputs("from IPython.display")[0]
     assert os.listdir(here) == []
-    assert list(tmp_path.glob("pluto-quickstart-*")) == []
+    assert list(short.glob("pluto-quickstart-*")) == []
     assert not (tmp_path / "home" / "pluto.toml").exists()
