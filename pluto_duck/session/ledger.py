@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from pluto_duck.errors import WorkspaceUnusable
 from pluto_duck.session.targets import EVERYTHING, SCHEMA
 from pluto_duck.workspace.database import Cursor, Database
 from pluto_duck.workspace.literals import to_sql
@@ -81,7 +82,12 @@ class Ledger:
             cursor.execute(
                 f"INSERT INTO {self._commits} VALUES ({seq}, {to_sql({'t': 'str', 'v': token}) if token else 'NULL'}, "
                 f"{'NULL' if affected is None else int(affected)}, {tables}::VARCHAR[], {int(time.time() * 1000)})")
-            cursor.execute("COMMIT")
+            try:
+                cursor.execute("COMMIT")
+            except WorkspaceUnusable as error:
+                # A full disk stops DuckDB after the commit, in the checkpoint: nobody must write it again.
+                if "COMMIT succeeded and is durable" not in error.message:
+                    raise
             self._seq = seq
             for key in keys:
                 self.versions[key] = seq

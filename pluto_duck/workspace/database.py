@@ -271,10 +271,13 @@ class Database:
 
     def checkpoint(self) -> None:
         """Writes the WAL into the file; skipped when a transaction is in the way."""
-        cursor = self.cursor()
+        try:
+            cursor = self.cursor()
+        except WorkspaceUnusable:
+            return  # it has stopped (a full disk): what is committed stands in the WAL
         try:
             cursor.execute("CHECKPOINT")
-        except StatementError:
+        except (StatementError, WorkspaceUnusable):
             pass
         finally:
             cursor.close()

@@ -51,10 +51,15 @@ def read(workspace: Workspace) -> HostFile | None:
 
 def write(workspace: Workspace, host: HostFile) -> None:
     temporary = workspace.folder / f"host.{os.getpid()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(asdict(host), file)
-    temporary.replace(workspace.host_file)
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(asdict(host), file)
+        temporary.replace(workspace.host_file)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def clean(workspace: Workspace) -> None:

@@ -341,7 +341,10 @@ class Node:
         host, lock = self._host, self._host_lock
         assert host is not None
         assert lock is not None
-        hostfile.write(self.workspace, self._announcement(state, "", self._epoch, note))
+        try:
+            hostfile.write(self.workspace, self._announcement(state, "", self._epoch, note))
+        except OSError:  # a full disk, a folder that was deleted: the database must be closed all the same
+            self.workspace.host_file.unlink(missing_ok=True)
         if keep is not None:
             host.spare(keep)
         self._host, self._host_lock = None, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -630,3 +631,52 @@ def test_host_json_of_a_stranger_is_only_a_hint(workspace: Workspace) -> None:
     with Session.open(workspace.root):
         pass
     assert victim.read_text() == "keep me"
+
+
+# -- a disk without room ----------------------------------------------------------------------------
+
+_FILL = """
+import sys
+from pluto_duck.errors import WorkspaceUnusable
+from pluto_duck.session import Session
+acknowledged = 0
+with Session.open(sys.argv[1]) as session:
+    session.query("create table t (i bigint, x varchar)")
+    try:
+        while acknowledged < 400_000:
+            session.query(f"insert into t select range + {acknowledged}, md5(random()::varchar) || "
+                          "md5(random()::varchar) from range(1000)")
+            acknowledged += 1000
+    except WorkspaceUnusable as error:
+        print(acknowledged, error.hint)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or os.geteuid() != 0, reason="mounting needs root on Linux")
+def test_a_full_disk_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("this machine does not let us mount a small disk")
+    try:
+        workspace = create(disk / "w")
+        ran = subprocess.run([sys.executable, "-c", _FILL, workspace.root], capture_output=True, text=True, timeout=120)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        acknowledged, _, hint = ran.stdout.partition(" ")
+        assert "free some space" in hint
+        subprocess.run(["mount", "-o", "remount,size=60m", disk], check=True)
+        with Session.open(workspace.root) as session:
+            rows = session.query("select count(*), count(distinct i) from t").rows()
+        assert rows == [(int(acknowledged), int(acknowledged))]
+    finally:
+        subprocess.run(["umount", disk], check=False)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no open file")
+def test_a_folder_that_is_gone_can_still_be_left(workspace: Workspace) -> None:
+    session = Session.open(workspace.root)
+    shutil.rmtree(workspace.root)
+    session.close()
+    create(workspace.root)
+    with Session.open(workspace.root) as again:
+        assert again.hosting == "host"
