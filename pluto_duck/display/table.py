@@ -137,7 +137,7 @@ def table_html(result: Result, *, max_rows: int = 50) -> str:
         return f"<p>{html.escape(outcome(result))}</p>"
     columns = result.columns[:HTML_COLUMNS]
     cells = _cells(result, max_rows)[:HTML_COLUMNS]
-    styles = ["text-align:right" if is_number(column.type) else "text-align:left" for column in columns]
+    styles = [_style(column.type) for column in columns]
     shown = min(max_rows, result.row_count)
     out = [_OPEN, '<caption style="caption-side:bottom;text-align:left">',
            html.escape(caption(result, shown, columns=len(columns))), "</caption>\n<thead><tr>"]
@@ -154,6 +154,13 @@ def table_html(result: Result, *, max_rows: int = 50) -> str:
         out.append("</tr>\n")
     out.append("</tbody></table></div>")
     return "".join(out)
+
+
+def _style(kind: str) -> str:
+    """Texts may wrap; a number or a time that did would make every row two lines high."""
+    if is_number(kind):
+        return "text-align:right;white-space:nowrap"
+    return "text-align:left" + (";white-space:nowrap" if kind.startswith(("DATE", "TIME", "INTERVAL", "UUID")) else "")
 
 
 def table_bundle(result: Result, *, max_rows: int = 50) -> dict[str, Any]:

@@ -119,7 +119,7 @@ def test_numbers_are_right_aligned_and_text_left(query: Callable[..., Result]) -
     lines = table_text(query("SELECT * FROM (VALUES (7, 'a'), (1234, 'bcd')) AS t(number, word)")).split("\n")
     assert lines == ["number  word", "──────  ────", "     7  a", "  1234  bcd", "2 rows"]
     html = table_html(query("SELECT 7 AS n, 'a' AS w"))
-    assert re.search(r'<td style="text-align:right">7</td><td style="text-align:left">a</td>', html)
+    assert re.search(r'<td style="text-align:right;white-space:nowrap">7</td><td style="text-align:left">a</td>', html)
 
 
 def test_null_differs_from_the_word(query: Callable[..., Result]) -> None:
