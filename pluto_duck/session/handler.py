@@ -141,7 +141,8 @@ class HostSession:
         if missing:
             name = sorted(missing)[0]
             raise UsageError(f"The statement uses ${name}, but no such parameter was given.",
-                             hint=f"Define {name} in the notebook, or pass params={{'{name}': ...}}.", name=name)
+                             hint=f"Give it a value: a variable {name} of the notebook, --param {name}=... in a shell, "
+                                  f"params={{'{name}': ...}} in Python.", name=name)
         token = str(args.get("token") or "")
         done = self._done_before(statements, token) if args.get("again") else {}
         setup: list[tuple[str, str]] = []

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pluto_duck.errors import DatabaseBusy, StatementError, WorkspaceUnusable
+from pluto_duck.errors import DatabaseBusy, SettingError, StatementError, WorkspaceUnusable
 from pluto_duck.settings import Settings
 from pluto_duck.workspace.engine_errors import translate, translated
 from pluto_duck.workspace.folder import Workspace, personal_root
@@ -209,6 +209,9 @@ class Database:
         try:
             self._root = duckdb.connect(str(self.path), config=config)
         except duckdb.Error as error:
+            if "memory_limit" in config and "emory" in str(error):
+                raise SettingError(f"duckdb.memory_limit = {config['memory_limit']!r} is no size of memory.",
+                                   hint="For example: PLUTODUCK_DUCKDB__MEMORY_LIMIT=4GB") from error
             raise _open_error(error, self.path) from error
         if fresh and sys.platform != "win32":
             os.chmod(self.path, 0o600)  # the folder is 0700 already; DuckDB offers no mode

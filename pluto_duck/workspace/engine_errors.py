@@ -43,7 +43,7 @@ def translate(error: Exception, sql: str = "") -> PlutoError:
             name = missing["quoted"] or missing["plain"]
             meant = [one for one in _MEANT.findall(text) if not one.startswith(("pg_", "duckdb_", "sqlite_"))]
             return UnknownName(f'There is no table "{name}".',
-                               hint=f"Did you mean {meant[0]}?" if meant else "`%pluto tables` lists them.",
+                               hint=f"Did you mean {meant[0]}?" if meant else "The verb `tables` lists what is there.",
                                kind="table", name=name, nearest=meant, position=position)
     if isinstance(error, duckdb.BinderException):
         column = _MISSING_COLUMN.search(message)

@@ -79,6 +79,9 @@ def find(start: Path | str | None = None, *, create_personal: bool = True) -> Wo
     for folder in (here, *here.parents):
         if (folder / TOML).is_file():
             return create(folder)
+    if here.is_file():
+        raise WorkspaceNotFound(f"{here} is a file, and a workspace is a folder.",
+                                hint=f"pluto-duck init {here.parent}")
     if start is not None:
         raise WorkspaceNotFound(f"There is no workspace in {here} nor above it.",
                                 hint=f"pluto-duck init {here}")

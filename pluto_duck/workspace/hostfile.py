@@ -88,7 +88,16 @@ def new_address(workspace: Workspace) -> str:
     path = workspace.folder / name
     if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
         return str(path)
-    return str(Path(tempfile.mkdtemp(prefix="pluto-duck-")) / name)
+    return temporary_address(name)
+
+
+def temporary_address(name: str) -> str:
+    """A socket path in a private temporary folder, in the first place where it is short enough."""
+    for parent in (tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR"), "/tmp"):
+        if parent and len(os.fsencode(parent)) + len(name) + 24 <= LONGEST_SOCKET_PATH and os.access(parent, os.W_OK):
+            return str(Path(tempfile.mkdtemp(prefix="pluto-duck-", dir=parent)) / name)
+    raise WorkspaceUnusable(f"There is no folder whose path is short enough for a socket: {tempfile.gettempdir()}.",
+                            hint="Set TMPDIR to a folder with a shorter path.")
 
 
 def key(workspace: Workspace) -> bytes:

@@ -242,9 +242,7 @@ class Node:
             return host.listen(address)
         except OSError:
             # Some shared folders can't hold a socket (EPERM, ENOTSUP).
-            import tempfile
-
-            return host.listen(str(Path(tempfile.mkdtemp(prefix="pluto-duck-")) / Path(address).name))
+            return host.listen(hostfile.temporary_address(Path(address).name))
 
     def _announcement(self, state: hostfile.State, address: str, epoch: str, note: str = "") -> HostFile:
         return HostFile(state, self.role, os.getpid(), address, epoch, hostfile.hostname(), self.label, note)

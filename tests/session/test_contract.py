@@ -229,6 +229,15 @@ def test_large_results_come_whole(session: Session) -> None:
     assert result.df()["i"].sum() == sum(range(300_000))
 
 
+def test_a_frame_keeps_decimals_exact_and_sums_whole(session: Session) -> None:
+    frame = session.query("SELECT 12345678901234567.89::DECIMAL(19,2) AS d, sum(range) AS s, "
+                          "170141183460469231731687303715884105727::HUGEINT AS h FROM range(4)").df()
+    assert (frame["d"][0], frame["s"][0]) == (Decimal("12345678901234567.89"), 6)
+    assert str(frame["s"].dtype) == "int64"
+    assert int(frame["h"][0]) == 2**127 - 1
+    assert frame["d"].sum() == Decimal("12345678901234567.89")
+
+
 def test_a_stream_may_be_left_early(session: Session) -> None:
     with session.stream("SELECT * FROM range(100000000)") as stream:
         assert next(iter(stream)).num_rows > 0

@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pluto_duck.errors import DatabaseBusy, HostNotAnswering, WorkspaceUnusable
+from pluto_duck.errors import DatabaseBusy, HostNotAnswering, SettingError, WorkspaceUnusable
 from pluto_duck.session import Session
 from pluto_duck.workspace import Workspace, create, hostfile
 from pluto_duck.workspace.locks import FileLock
@@ -78,6 +78,26 @@ def test_a_workspace_path_longer_than_a_socket_path_works(tmp_path: Path) -> Non
         assert found is not None
         assert len(found.address) < 104
     assert not Path(found.address).parent.exists()
+
+
+def test_a_long_temporary_folder_is_not_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tempfile
+
+    (tmp_path / ("temp" * 30)).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("temp" * 30)))
+    with Session.open(create(tmp_path / ("long" * 40)).root) as session:
+        assert session.query("SELECT 1").scalar() == 1
+
+
+def test_a_deleted_folder_can_be_left(tmp_path: Path) -> None:
+    session = Session.open(create(tmp_path / "gone").root)
+    shutil.rmtree(tmp_path / "gone")
+    session.close()
+
+
+def test_a_memory_limit_that_is_none_is_named(workspace: Workspace) -> None:
+    with pytest.raises(SettingError, match=r"duckdb\.memory_limit = 'lots'"):
+        Session.open(workspace.root, duckdb__memory_limit="lots")
 
 
 def test_both_stores_are_private(session: Session) -> None:
