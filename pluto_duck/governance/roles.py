@@ -7,6 +7,7 @@ import threading
 from pluto_duck.errors import PlutoError, Refused
 from pluto_duck.governance.limits import macros
 from pluto_duck.governance.names import Names
+from pluto_duck.governance.views import Views
 from pluto_duck.workspace.database import Cursor, Database
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold, quote
 
@@ -19,14 +20,14 @@ _WANTED = f"""
     SELECT schema_name, table_name, table_oid, sql FROM system.main.duckdb_tables()
     WHERE database_name = {_CURRENT} AND NOT internal AND NOT temporary
     UNION ALL
-    SELECT schema_name, view_name, NULL, NULL FROM system.main.duckdb_views()
+    SELECT schema_name, view_name, NULL, sql FROM system.main.duckdb_views()
     WHERE database_name = {_CURRENT} AND NOT internal AND NOT temporary
 """
 _ATTACHED = "SELECT database_name FROM system.main.duckdb_databases()"
 
 
 class RoleCatalog:
-    """Views over every table and view of the user's schemas, under the names the user knows."""
+    """Views over every table of the user's schemas and over its harmless views, under the names the user knows."""
 
     def __init__(self, database: Database, role: str) -> None:
         self._database = database
@@ -60,18 +61,32 @@ class RoleCatalog:
             for macro in macros(quote(self.catalog)):
                 cursor.execute(macro)
         views: dict[TableRef, tuple[object, frozenset[str]]] = {}
+        stored: dict[TableRef, str] = {}
         for schema, name, oid, created in cursor.fetchall(_WANTED):
             if fold(schema) == _HIDDEN:
                 continue
             table = TableRef(name, schema)
-            print_ = (oid, created) if oid is not None else None
+            if oid is None:
+                stored[table] = str(created)
+                continue
+            print_ = (oid, created)
             known = self._views.get(table)
-            if known is not None and print_ is not None and known[0] == print_:
+            if known is not None and known[0] == print_:
                 views[table] = known
                 continue
             behind = self._view(cursor, file_catalog, table)
             if behind is not None:
                 views[table] = (print_, behind)
+        looked = Views(cursor, self._database.parser)
+        while stored:  # a view may stand on a view
+            passed = [one for one, created in stored.items() if looked.harmless(created, set(views))]
+            for view in passed:
+                del stored[view]
+                behind = self._view(cursor, file_catalog, view)
+                if behind is not None:
+                    views[view] = (None, behind)
+            if not passed:
+                break
         wanted = {one.key for one in views}
         for made in self._made(cursor):
             if made.key not in wanted:

@@ -205,6 +205,10 @@ class HostSession:
             return self._transaction_statement(statement, args)
         if statement.type in WRITES:
             return self._written(statement, parameters, args)
+        if statement.type == "ATTACH" and any(fold(token.text.strip('"')).startswith("pluto_role_")
+                                              for token in self._database.parser.tokens(statement.sql)):
+            raise Refused("Names that begin with pluto_role_ are kept for the catalogs of roles.",
+                          hint="Attach it under another name.")
         rows = execute(self._cursor, self._database.parser, statement, parameters)
         if statement.type == "SELECT":
             rows = exact(rows, self._cursor, self._database.parser, statement, parameters)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from pluto_duck.errors import WorkspaceUnusable
+from pluto_duck.errors import PlutoError, WorkspaceUnusable
 from pluto_duck.session.targets import EVERYTHING, SCHEMA
 from pluto_duck.workspace.database import Cursor, Database
 from pluto_duck.workspace.literals import to_sql
@@ -41,6 +41,7 @@ class Ledger:
             self._commits = f"{quote(cursor.fetchall('SELECT system.main.current_database()')[0][0])}._pluto.commits"
             for statement in _SETUP:
                 cursor.execute(statement)
+            self._check_shape(cursor)
             self.versions: dict[str, int] = {
                 row[0]: row[1] for row in cursor.fetchall(_LATEST.format(self._commits))}
             self._seq = int(cursor.fetchall(f"SELECT system.main.max(seq) FROM {self._commits}")[0][0] or 0)
@@ -51,6 +52,18 @@ class Ledger:
         database.checkpoint()
         self._wal_size = database.wal_size()
         self._since_trim = 0
+
+    def _check_shape(self, cursor: Cursor) -> None:
+        """A file made by someone else may hold a `_pluto` of its own."""
+        try:
+            rows = cursor.fetchall(f"SELECT seq, token, affected, tables, at_ms FROM {self._commits} "
+                                   f"WHERE seq < 0 OR seq > {2**62} LIMIT 1")
+        except PlutoError as error:
+            raise WorkspaceUnusable(f"The schema _pluto of {self._database.path} was not made by pluto-duck.",
+                                    hint="Drop it there with the DuckDB shell, then open it again.") from error
+        if rows:
+            raise WorkspaceUnusable(f"The records in _pluto.commits of {self._database.path} are not of our making.",
+                                    hint="Drop the schema _pluto with the DuckDB shell, then open it again.")
 
     def _trim(self, cursor: Cursor) -> None:
         # The newest row of each table stays: it is that table's version.

@@ -54,11 +54,10 @@ def translate(error: Exception, sql: str = "") -> PlutoError:
                                hint="Did you mean " + " or ".join(near[:3]) + "?" if near else "",
                                kind="column", name=column[1] or column[2], nearest=near, position=position)
     if isinstance(error, duckdb.FatalException | duckdb.InternalException):
-        hint = "Close this session and open it again; committed rows are safe."
+        hint = "The database is opened anew; committed rows are safe. Run it again."
         if "No space left" in text:
-            hint = "The disk is full: free some space, then close this session and open it again; committed " \
-                   "rows are safe."
-        return WorkspaceUnusable(f"The database stopped: {message}.", hint=hint)
+            hint = "The disk is full: free some space, then run it again. Committed rows are safe."
+        return WorkspaceUnusable(f"The database stopped: {message}.", hint=hint, fatal=True)
     meant_any = _MEANT.search(text)
     hint = f"Did you mean {meant_any[1]}?" if meant_any else ""
     kind = type(error).__name__.removesuffix("Exception")

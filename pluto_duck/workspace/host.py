@@ -37,13 +37,18 @@ class Host:
     """Owns an open Database and its Handler; `listen` opens the door to guests."""
 
     def __init__(self, database: Database, handler: Handler, key: bytes, versions: dict[str, Any],
-                 on_request: Callable[[str, Peer, dict[str, Any]], None]) -> None:
+                 on_request: Callable[[str, Peer, dict[str, Any]], None], announce: Callable[[], None],
+                 on_fatal: Callable[[], None]) -> None:
         self.database = database
         self._handler = handler
         self._key = key
         self._versions = versions
         self._on_request = on_request
         """For connections that ask for the lock or the file instead of a session: handover, lend."""
+        self._announce = announce
+        """Each second: puts back what was deleted under us."""
+        self._on_fatal = on_fatal
+        """The engine has stopped: this database answers nothing any more."""
         self._served: dict[str, _Served] = {}
         self._changed = threading.Condition()
         self._leaving = False
@@ -73,6 +78,11 @@ class Host:
         with self._changed:
             served.running -= 1
             self._changed.notify_all()
+
+    def failed(self, error: BaseException) -> None:
+        """Looks whether an error was the end of the engine."""
+        if isinstance(error, PlutoError) and error.facts.get("fatal"):
+            self._on_fatal()
 
     def forget(self, served: _Served) -> None:
         with self._changed:
@@ -139,6 +149,7 @@ class Host:
     def _relock(self) -> None:
         while not self._stop.wait(RELOCK_S):
             self.database.relock()
+            self._announce()
 
     def _greet(self, peer: Peer) -> None:
         self._peers.add(peer)
@@ -236,6 +247,7 @@ class Host:
                 if upload is not None:
                     upload.drain()
             except PlutoError as error:
+                self.failed(error)
                 if upload is not None:
                     upload.drain()
                 peer.put_json("X", self._with_state(served, error.to_dict()))
@@ -397,6 +409,7 @@ class LocalChannel:
         try:
             reply = self._served.session.handle(request)
         except BaseException as error:
+            self._host.failed(error)
             if isinstance(error, PlutoError):
                 error.facts["_state"] = state_of(self._served.session)  # BEGIN may have run before it
             self._host.exit(self._served)

@@ -109,10 +109,17 @@ def key(workspace: Workspace) -> bytes:
         pass
     except PermissionError as error:
         raise _foreign(path) from error
+    write_key(workspace, secrets.token_hex(32).encode())
+    return path.read_bytes()
+
+
+def write_key(workspace: Workspace, secret: bytes) -> None:
+    """Puts the key there unless another process was first."""
+    path = workspace.key_file
     temporary = path.with_name(f"host.key.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(secrets.token_hex(32).encode())
+        file.write(secret)
     try:
         os.link(temporary, path)  # atomic, and never over another's
     except FileExistsError:
@@ -122,7 +129,6 @@ def key(workspace: Workspace) -> bytes:
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    return path.read_bytes()
 
 
 def _foreign(path: Path) -> WorkspaceUnusable:

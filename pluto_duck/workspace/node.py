@@ -15,7 +15,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -224,7 +224,8 @@ class Node:
                     raise
                 time.sleep(0.02)
         try:
-            host = Host(database, self._factory(database), self._key, self._versions, self._on_request)
+            host = Host(database, self._factory(database), self._key, self._versions, self._on_request,
+                        self._announce_again, self._on_fatal)
             address = self._listen(host)
             hostfile.write(self.workspace, self._announcement("open", address, epoch))
         except BaseException:
@@ -246,6 +247,34 @@ class Node:
 
     def _announcement(self, state: hostfile.State, address: str, epoch: str, note: str = "") -> HostFile:
         return HostFile(state, self.role, os.getpid(), address, epoch, hostfile.hostname(), self.label, note)
+
+    def _announce_again(self) -> None:
+        """Somebody may have deleted our files under us: newcomers need them to find the host."""
+        with suppress(OSError):
+            if not self.workspace.host_file.exists() and self._lock.acquire(blocking=False):
+                try:
+                    if self._host is not None:
+                        hostfile.write(self.workspace, self._announcement("open", self._address, self._epoch))
+                finally:
+                    self._lock.release()
+            if not self.workspace.key_file.exists():
+                hostfile.write_key(self.workspace, self._key)
+
+    def _on_fatal(self) -> None:
+        """The engine stopped itself (a full disk, a broken file): close it and begin anew, here or elsewhere.
+        In a thread of its own: the caller is inside the call that failed."""
+        threading.Thread(target=self._begin_anew, args=(self._host,), name="pluto-duck-anew", daemon=True).start()
+
+    def _begin_anew(self, failed: Host | None) -> None:
+        if failed is not None:
+            failed.leave_now(0.0)
+        with self._lock:
+            if self._host is None or self._host is not failed:
+                return
+            lock = self._shut("handover")
+            self.workspace.host_file.unlink(missing_ok=True)
+            lock.close()
+        self._become_guest()
 
     def _why_not(self) -> PlutoError:
         found = hostfile.read(self.workspace)

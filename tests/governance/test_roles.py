@@ -136,13 +136,13 @@ def test_a_view_that_nobody_could_read_is_left_out(agent: Agent) -> None:
     cursor.close()
 
 
-def test_an_owners_view_may_show_what_the_role_may_not_name(agent: Agent) -> None:
+def test_a_view_over_our_records_is_not_shown(agent: Agent) -> None:
     agent.owner("CREATE SCHEMA _pluto; CREATE TABLE _pluto.journal AS SELECT 1 AS seq; "
                 "CREATE VIEW journal_sizes AS SELECT count(*) AS n FROM _pluto.journal")
     agent.refresh()
-    assert agent.query("SELECT n FROM journal_sizes") == [(1,)]
-    with pytest.raises(UnknownName):
-        agent.query("SELECT * FROM _pluto.journal")
+    for name in ("journal_sizes", "_pluto.journal"):
+        with pytest.raises(UnknownName):
+            agent.query(f"SELECT * FROM {name}")
 
 
 def test_a_macro_of_the_owner_does_not_shadow_a_built_in(agent: Agent) -> None:

@@ -390,6 +390,34 @@ def test_read_only_follows_new_tables(session: Session) -> None:
         session.query("SELECT * FROM t", read_only=True)
 
 
+def test_read_only_sees_harmless_views_and_no_view_over_files_or_settings(session: Session) -> None:
+    session.query("""
+        CREATE TABLE t AS SELECT range AS i FROM range(3);
+        CREATE VIEW plain AS SELECT i * 2 AS d FROM t;
+        CREATE VIEW "on a view" (total) AS SELECT sum(d) FROM plain;
+        CREATE VIEW file AS SELECT * FROM read_text('/etc/hostname');
+        CREATE VIEW settings AS SELECT * FROM duckdb_settings();
+        CREATE VIEW records AS SELECT * FROM _pluto.commits;
+        CREATE VIEW over_file AS SELECT * FROM file;
+        CREATE MACRO peek() AS (SELECT count(*) FROM read_text('/etc/hostname'));
+        CREATE VIEW by_macro AS SELECT peek() AS n;
+        CREATE MACRO lower(x) AS (SELECT content FROM read_text('/etc/hostname'));
+        CREATE VIEW by_shadow AS SELECT lower('x') AS n;
+        CREATE MACRO twice(x) AS x * 2;
+        CREATE VIEW own_macro AS WITH w AS (FROM t) SELECT twice(max(i)) AS n FROM w WHERE i BETWEEN 0 AND 9 AND i <> 7""")
+    assert session.query("SELECT n FROM own_macro", read_only=True).scalar() == 4
+    assert session.query('SELECT total FROM "on a view"', read_only=True).scalar() == 6
+    for hidden in ("file", "settings", "records", "over_file", "by_macro", "by_shadow"):
+        with pytest.raises((Refused, UnknownName)):
+            session.query(f"SELECT * FROM {hidden}", read_only=True)
+    assert session.query("SELECT count(*) FROM file").scalar() == 1
+
+
+def test_the_names_of_role_catalogs_are_kept(session: Session) -> None:
+    with pytest.raises(Refused, match="pluto_role_"):
+        session.query("ATTACH ':memory:' AS pluto_role_agent")
+
+
 def test_logging_is_refused_to_everyone(session: Session) -> None:
     for attack in ("CALL enable_logging()", "SELECT * FROM enable_logging(storage='file', storage_path='x')"):
         with pytest.raises(Refused):

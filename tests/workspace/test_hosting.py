@@ -100,6 +100,47 @@ def test_a_memory_limit_that_is_none_is_named(workspace: Workspace) -> None:
         Session.open(workspace.root, duckdb__memory_limit="lots")
 
 
+@pytest.mark.parametrize("prepared", [
+    "CREATE SCHEMA _pluto; CREATE TABLE _pluto.commits (x INTEGER)",
+    "CREATE SCHEMA _pluto; CREATE TABLE _pluto.commits (seq BIGINT, token VARCHAR, affected BIGINT, "
+    "tables VARCHAR[], at_ms BIGINT); INSERT INTO _pluto.commits VALUES (9223372036854775807, 'x', 1, ['*'], 0)"])
+def test_records_that_are_not_ours_are_refused(workspace: Workspace, prepared: str) -> None:
+    with duckdb.connect(str(workspace.database), config={"storage_compatibility_version": "v1.5.0"}) as connection:
+        connection.execute(prepared)
+    with pytest.raises(WorkspaceUnusable, match="_pluto"):
+        Session.open(workspace.root)
+
+
+def test_deleted_host_files_come_back_under_a_live_host(workspace: Workspace) -> None:
+    with Session.open(workspace.root) as session:
+        workspace.host_file.unlink()
+        workspace.key_file.unlink()
+        until(lambda: workspace.host_file.exists() and workspace.key_file.exists())
+        with Worker(workspace.root) as guest:
+            assert guest.do("hosting") == "guest"
+        assert session.hosting == "host"
+
+
+def test_after_the_engine_stopped_the_database_is_opened_anew(workspace: Workspace) -> None:
+    """DuckDB refuses everything after a fatal error, until its file has been closed."""
+    with Worker(workspace.root) as host, Worker(workspace.root) as guest:
+        host.query("CREATE TABLE t AS SELECT 1 AS i")
+        host.do("python", code="""
+import duckdb
+from pluto_duck.session import handler
+from pluto_duck.workspace.engine_errors import translated
+run = handler.HostSession._run
+def stop_once(self, *args):
+    handler.HostSession._run = run
+    with translated():
+        raise duckdb.FatalException("FATAL Error: the engine has stopped")
+handler.HostSession._run = stop_once""")
+        stopped = guest.query("INSERT INTO t VALUES (2)")["error"]
+        assert stopped["code"] == "workspace_unusable"
+        assert guest.query("INSERT INTO t VALUES (2)")["affected"] == 1
+        assert host.query("SELECT sum(i) FROM t")["rows"] == [[3]]
+
+
 def test_both_stores_are_private(session: Session) -> None:
     session.control.read("x", ())
     folder = session.workspace.folder
