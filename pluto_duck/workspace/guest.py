@@ -142,10 +142,8 @@ class GuestChannel:
         import pyarrow
 
         reader = rows if hasattr(rows, "read_next_batch") else pyarrow.table(rows).to_reader(65_536)
-        self.peer.put("S", reader.schema.serialize())
         try:
-            for batch in reader:
-                self.peer.put("A", wire.arrow_frame(batch))
+            wire.put_batches(self.peer, reader.schema, reader)
         except (EOFError, OSError, HostNotAnswering):
             raise
         except BaseException:
@@ -168,8 +166,8 @@ class GuestChannel:
     def _batches(self, reply: Reply) -> Iterator[Any]:
         while self._reading is reply:
             kind, body = self._next_frame()
-            if kind == "A":
-                yield wire.read_arrow_frame(body)
+            if kind in "AB":
+                yield wire.read_batch(kind, body, reply.schema)
                 continue
             self._reading = None
             if kind == "X":
@@ -198,7 +196,7 @@ class GuestChannel:
     def _discard_rest(self) -> None:
         while self._reading is not None:
             kind, _body = self._next_frame()
-            if kind != "A":
+            if kind not in "AB":
                 self._reading = None
 
     def interrupt(self) -> None:

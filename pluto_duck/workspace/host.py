@@ -271,10 +271,8 @@ class Host:
     def _send_reply(self, peer: Peer, served: _Served, reply: Reply) -> None:
         peer.put_json("J", {**reply.header, "state": state_of(served.session)})
         if reply.schema is not None:
-            peer.put("S", reply.schema.serialize())
             try:
-                for batch in reply.batches:
-                    peer.put("A", wire.arrow_frame(batch))
+                wire.put_batches(peer, reply.schema, reply.batches)
             except PlutoError as error:
                 peer.put_json("X", self._with_state(served, error.to_dict()))
                 return
@@ -369,8 +367,8 @@ class _Upload:
     def _batches(self) -> Iterator[Any]:
         while not self._done:
             kind, body = self._next()
-            if kind == "A":
-                yield wire.read_arrow_frame(body)
+            if kind in "AB":
+                yield wire.read_batch(kind, body, self._schema)
             elif kind == "X":
                 raise UsageError("The sender gave up.")
 
@@ -380,7 +378,7 @@ class _Upload:
         except BaseException:
             self._done = True
             raise
-        if kind != "A":
+        if kind not in "AB":
             self._done = True
         return kind, body
 

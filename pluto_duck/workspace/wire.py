@@ -2,9 +2,10 @@
 
 A frame is a head of 9 bytes (kind, length) and a body:
 
-    J  JSON: a request, a reply's header        A  one Arrow IPC stream of one batch
-    S  an Arrow schema                          E  JSON: the end of a reply or upload; EOF is never an end
-    X  JSON: an error                           M  the host is leaving: nothing ran, ask again elsewhere
+    J  JSON: a request, a reply's header        A  one Arrow IPC stream of one batch, dictionaries with it
+    S  an Arrow schema                          B  one Arrow batch of that schema, without dictionaries
+    X  JSON: an error                           E  JSON: the end of a reply or upload; EOF is never an end
+    M  the host is leaving: nothing ran, ask again elsewhere
 
 Only bytes are exchanged (nothing is unpickled). The key is proved both ways with the HMAC challenge of
 multiprocessing.connection, over our own socket because its Listener and Client have no timeouts.
@@ -16,12 +17,13 @@ import json
 import socket
 import struct
 import sys
+from collections.abc import Iterable
 from multiprocessing import connection as challenge
 from typing import Any, Literal
 
-Kind = Literal["J", "S", "A", "E", "X", "M"]
+Kind = Literal["J", "S", "A", "B", "E", "X", "M"]
 
-PROTOCOL = 1
+PROTOCOL = 2
 HANDSHAKE_S = 5.0
 MAX_FRAME = 1 << 31
 _HEAD = struct.Struct("!cQ")
@@ -183,20 +185,40 @@ def prove_as_guest(peer: Peer, key: bytes) -> None:
     challenge.deliver_challenge(peer, key)  # type: ignore[arg-type]
 
 
-def arrow_frame(batch: Any) -> Any:
-    """A batch as a stream of its own: dictionaries (ENUM columns) travel with it."""
+def put_batches(peer: Peer, schema: Any, batches: Iterable[Any]) -> None:
+    """A schema and its batches. A batch without dictionaries goes bare: a stream around each one costs
+    more than the rows of a small result."""
     import pyarrow
 
-    sink = pyarrow.BufferOutputStream()
-    with pyarrow.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return sink.getvalue()
+    peer.put("S", schema.serialize())
+    bare = not _has_dictionary(schema)
+    for batch in batches:
+        if bare:
+            peer.put("B", batch.serialize())
+            continue
+        sink = pyarrow.BufferOutputStream()
+        with pyarrow.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        peer.put("A", sink.getvalue())
 
 
-def read_arrow_frame(body: bytearray) -> Any:
+def read_batch(kind: str, body: bytearray, schema: Any) -> Any:
     import pyarrow
 
+    if kind == "B":
+        return pyarrow.ipc.read_record_batch(pyarrow.py_buffer(body), schema)
     return pyarrow.ipc.open_stream(pyarrow.py_buffer(body)).read_next_batch()
+
+
+def _has_dictionary(kind: Any) -> bool:
+    """Whether a schema or type holds an ENUM at any depth."""
+    import pyarrow
+
+    if isinstance(kind, pyarrow.DataType) and pyarrow.types.is_dictionary(kind):
+        return True
+    if isinstance(kind, pyarrow.Schema):
+        return any(_has_dictionary(field.type) for field in kind)
+    return any(_has_dictionary(kind.field(i).type) for i in range(kind.num_fields))
 
 
 def read_schema(body: bytearray) -> Any:

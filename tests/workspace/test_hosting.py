@@ -532,7 +532,7 @@ def test_a_stranger_without_the_key_gets_nothing(workspace: Workspace) -> None:
         from pluto_duck.workspace.guest import connect
 
         with pytest.raises((EOFError, OSError)):
-            connect(found, b"wrong key", {"protocol": 1, "pluto_duck": "x"}, "session", timeout_s=5,
+            connect(found, b"wrong key", {"protocol": 2, "pluto_duck": "x"}, "session", timeout_s=5,
                     session_id="x", role="shell", pid=1)
 
 
