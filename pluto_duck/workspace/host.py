@@ -102,6 +102,8 @@ class Host:
         until = time.monotonic() + wait_s
         with self._changed:
             while True:
+                if self._leaving:
+                    return ["moving to another process"]
                 busy = self._busy(holding=True)
                 if not busy:
                     self._leaving = True

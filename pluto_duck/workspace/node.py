@@ -332,15 +332,10 @@ class Node:
             self._lend(peer, str(fields.get("label", "another program")))
 
     def _hand_over(self, peer: Peer, rank: int) -> None:
-        host = self._host
-        if host is None or rank <= self.rank:
-            peer.put_json("J", {"declined": "a process of the same or a higher rank hosts"})
-            peer.flush()
+        if rank <= self.rank:
+            _decline(peer, "a process of the same or a higher rank hosts")
             return
-        in_the_way = host.leave_when_idle(HANDOVER_WAIT_S)
-        if in_the_way:
-            peer.put_json("J", {"declined": f"busy: {', '.join(in_the_way)}"})
-            peer.flush()
+        if not self._cleared_for(peer):
             return
         with self._lock:
             lock = self._shut("handover", keep=peer)
@@ -357,6 +352,14 @@ class Node:
             finally:
                 lock.close()
         threading.Thread(target=self._become_guest, daemon=True, name="pluto-duck-reseek").start()
+
+    def _cleared_for(self, peer: Peer) -> bool:
+        """Whether a moment came when nothing ran, and new calls wait since; else `peer` has been declined."""
+        host = self._host
+        in_the_way = host.leave_when_idle(HANDOVER_WAIT_S) if host is not None else ["moving to another process"]
+        if in_the_way:
+            _decline(peer, f"busy with {', '.join(in_the_way)}")
+        return not in_the_way
 
     def _become_guest(self) -> None:
         """After a hand-over: keep watching, so that we take over should the new host die."""
@@ -436,15 +439,7 @@ class Node:
             self._take_back(lock)
 
     def _lend(self, peer: Peer, label: str) -> None:
-        host = self._host
-        if host is None:
-            peer.put_json("J", {"declined": "it moves to another process"})
-            peer.flush()
-            return
-        in_the_way = host.leave_when_idle(HANDOVER_WAIT_S)
-        if in_the_way:
-            peer.put_json("J", {"declined": f"busy with {', '.join(in_the_way)}"})
-            peer.flush()
+        if not self._cleared_for(peer):
             return
         with self._lock:
             self._lent = label
@@ -507,6 +502,11 @@ class Node:
             self._watch.after_fork_in_child()
         for link in list(self._links):
             link.after_fork_in_child()
+
+
+def _decline(peer: Peer, why: str) -> None:
+    peer.put_json("J", {"declined": why})
+    peer.flush()
 
 
 def _forked() -> Forked:
