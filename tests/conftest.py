@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,17 @@ def workspace(tmp_path: Path) -> Workspace:
 def session(workspace: Workspace) -> Iterator[Session]:
     with Session.open(workspace.root) as opened:
         yield opened
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Only root can act for two users or mount a disk: for everybody else such tests are not part of the
+    suite, rather than skipped, since nobody without root could make them pass."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0 and sys.platform.startswith("linux"):
+        return
+    left_out = [one for one in items if one.get_closest_marker("root")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [one for one in items if one not in left_out]
 
 
 @pytest.hookimpl(wrapper=True)

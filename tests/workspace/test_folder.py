@@ -120,7 +120,7 @@ def test_a_link_in_the_personal_folder_is_the_users_own(tmp_path: Path) -> None:
     assert create(personal_root()).runs.is_dir()
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can act for two users")
+@pytest.mark.root
 def test_a_folder_of_another_user_is_refused() -> None:
     with tempfile.TemporaryDirectory() as shared:  # not tmp_path: only root may enter that
         os.chmod(shared, 0o755)

@@ -713,7 +713,7 @@ with Session.open(sys.argv[1]) as session:
 """
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux") or os.geteuid() != 0, reason="mounting needs root on Linux")
+@pytest.mark.root
 def test_a_full_disk_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
