@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import uuid
@@ -292,15 +293,18 @@ class HostSession:
                 self._handler.ledger.commit(self._cursor, keys, token=token, affected=done[1])
                 return done
             except BaseException as error:
-                try:
-                    self._cursor.execute("ROLLBACK")
-                except PlutoError:
-                    pass  # a failed COMMIT has already ended it
+                self._roll_back()
                 conflict = isinstance(error, StatementError) and "onflict" in error.message \
                     and error.facts.get("engine") == "Transaction"
                 if not conflict or attempt == CONFLICT_TRIES - 1:
                     raise
                 time.sleep(0.002 * 2 ** attempt)
+
+    def _roll_back(self) -> None:
+        try:
+            self._cursor.execute("ROLLBACK")
+        except PlutoError:
+            pass  # a failed COMMIT has already ended it
 
     def _kept(self, rows: Rows, table: Any, statement: Statement, args: dict[str, Json]) -> Reply:
         return Reply({"statement": statement.type, "sql": statement.sql, "affected": None,
@@ -322,10 +326,7 @@ class HostSession:
                 else:
                     self._cursor.execute(statement.sql)
             except BaseException:
-                try:
-                    self._cursor.execute("ROLLBACK")
-                except PlutoError:
-                    pass
+                self._roll_back()
                 raise
         elif word in ("rollback", "abort"):
             self._transaction, self._temp_tables = None, self._temp_before
@@ -446,10 +447,7 @@ class HostSession:
                 _none, count = work()
                 self._handler.ledger.commit(self._cursor, keys, token=f"{args['token']}:0", affected=count)
             except BaseException:
-                try:
-                    self._cursor.execute("ROLLBACK")
-                except PlutoError:
-                    pass
+                self._roll_back()
                 raise
         return Reply({"rows": count})
 
@@ -471,7 +469,8 @@ class HostSession:
 
 def _setup_key(sql: str) -> str:
     """What a SET or USE statement sets, so that a later one of the same replaces it."""
-    return " ".join(sql.split("=")[0].split()[:4]).lower() if "=" in sql else sql.split()[0].lower()
+    words = re.split(r"=|\s(?i:to)\s", sql, maxsplit=1)[0].lower().split()
+    return words[0] if words[0] == "use" else " ".join(words)
 
 
 def _reader_error(error: Exception, sql: str) -> PlutoError:

@@ -65,19 +65,24 @@ def write(workspace: Workspace, host: HostFile) -> None:
 def clean(workspace: Workspace) -> None:
     """Removes what dead hosts left. Only the holder of the host lock may call it."""
     old = read(workspace)
-    if old is not None and old.address and not old.address.startswith("tcp:"):
-        leftover = Path(old.address)
-        # The name was chosen by us, below; a hostile host.json must not make us delete anything else.
-        if leftover.name.startswith("host-") and leftover.suffix == ".sock":
-            leftover.unlink(missing_ok=True)
-            if leftover.parent.name.startswith("pluto-duck-"):
-                try:
-                    leftover.parent.rmdir()
-                except OSError:
-                    pass
+    if old is not None:
+        remove_socket(old.address)
     for leftover in (*workspace.folder.glob("host-*.sock"), *workspace.folder.glob("host.*.tmp")):
         leftover.unlink(missing_ok=True)
     workspace.host_file.unlink(missing_ok=True)
+
+
+def remove_socket(address: str) -> None:
+    """The socket of an address, and the temporary folder that was made for it."""
+    path = Path(address)
+    # The name was chosen by us; a hostile host.json must not make us delete anything else.
+    if path.name.startswith("host-") and path.suffix == ".sock":
+        path.unlink(missing_ok=True)
+        if path.parent.name.startswith("pluto-duck-"):
+            try:
+                path.parent.rmdir()
+            except OSError:
+                pass
 
 
 def new_address(workspace: Workspace) -> str:

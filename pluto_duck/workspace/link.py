@@ -56,8 +56,7 @@ class Link:
     def connect(self) -> None:
         """Makes sure that there is a channel; waits for a host as Node.channel does."""
         if os.getpid() != self._pid:
-            raise Forked("This process was forked from the one that opened the session.",
-                         hint="Open a session of its own here: pluto_duck.open()")
+            raise forked()
         if self._closed:
             raise WorkspaceError("This session has been closed.", hint="Open another: pluto_duck.open()")
         if self._channel is not None:
@@ -196,6 +195,11 @@ class Link:
         channel, self._channel = self._channel, None
         if isinstance(channel, GuestChannel):
             channel.close()
+
+
+def forked() -> Forked:
+    return Forked("This process was forked from the one that opened the session.",
+                  hint="Open a session of its own here: pluto_duck.open()")
 
 
 def _may_commit(request: Request) -> bool:

@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pluto_duck.errors import DatabaseBusy, Forked, HostNotAnswering, PlutoError, WorkspaceError, WorkspaceUnusable
+from pluto_duck.errors import DatabaseBusy, HostNotAnswering, PlutoError, WorkspaceError, WorkspaceUnusable
 from pluto_duck.settings import Settings
 from pluto_duck.version import __version__
 from pluto_duck.workspace import hostfile, wire
@@ -29,7 +29,7 @@ from pluto_duck.workspace.folder import Workspace, refuse_network
 from pluto_duck.workspace.guest import GuestChannel, Watch, connect, not_answering
 from pluto_duck.workspace.host import Host, LocalChannel, Moved
 from pluto_duck.workspace.hostfile import HostFile
-from pluto_duck.workspace.link import Link
+from pluto_duck.workspace.link import Link, forked
 from pluto_duck.workspace.locks import FileLock
 from pluto_duck.workspace.protocol import HandlerFactory, Hello, Role
 from pluto_duck.workspace.wire import Peer
@@ -124,7 +124,7 @@ class Node:
         tries = 0
         while True:
             if os.getpid() != self._pid or self._closed:
-                raise _forked() if os.getpid() != self._pid else WorkspaceError("This session has been closed.")
+                raise forked() if os.getpid() != self._pid else WorkspaceError("This session has been closed.")
             host = self._host
             if host is not None:
                 try:
@@ -379,24 +379,15 @@ class Node:
             host.spare(keep)
         self._host, self._host_lock = None, None
         host.close()
-        self._remove_socket()
+        hostfile.remove_socket(self._address)
         return lock
-
-    def _remove_socket(self) -> None:
-        if not self._address.startswith("tcp:"):
-            path = Path(self._address)
-            path.unlink(missing_ok=True)
-            if path.parent.name.startswith("pluto-duck-"):
-                try:
-                    path.parent.rmdir()
-                except OSError:
-                    pass
 
     # -- lending ------------------------------------------------------------------------------------
 
     @contextmanager
     def lend(self, label: str) -> Iterator[Path]:
         """The database file, closed by everybody, for as long as the block lasts."""
+        until = time.monotonic() + self._wait_s
         while True:
             host = self._host
             if host is not None:
@@ -408,19 +399,23 @@ class Node:
                 try:
                     peer, _hello = connect(found, self._key, self._versions, "lend", timeout_s=self._wait_s,
                                            label=label)
+                    break
                 except (OSError, EOFError):
-                    continue
-                break
+                    pass
+            if time.monotonic() > until:
+                raise self._why_not()
             time.sleep(0.01)
         try:
             peer.settimeout(HANDOVER_WAIT_S + self._wait_s)
-            _kind, answer = peer.get_json()
+            try:
+                _kind, answer = peer.get_json()
+            except (OSError, EOFError) as error:
+                raise DatabaseBusy("The host ended while it was asked to lend the database.",
+                                   hint="Try again.") from error
             if not answer or answer.get("declined"):
                 raise DatabaseBusy(f"The database can't be lent now: {(answer or {}).get('declined', 'no answer')}.",
                                    hint="Wait until it is idle and try again.")
             yield self.workspace.database
-        except (OSError, EOFError) as error:
-            raise DatabaseBusy("The host ended while it was asked to lend the database.", hint="Try again.") from error
         finally:
             peer.close()  # its end is the return
 
@@ -507,11 +502,6 @@ class Node:
 def _decline(peer: Peer, why: str) -> None:
     peer.put_json("J", {"declined": why})
     peer.flush()
-
-
-def _forked() -> Forked:
-    return Forked("This process was forked from the one that opened the session.",
-                  hint="Open a session of its own here: pluto_duck.open()")
 
 
 _nodes: dict[Path, Node] = {}

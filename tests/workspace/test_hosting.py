@@ -287,12 +287,15 @@ def test_temp_tables_that_were_lost_are_named_once_and_settings_come_back(worksp
         guest.query("CREATE SCHEMA raw")
         guest.query("USE raw")
         guest.query("SET VARIABLE answer = 42")
+        guest.query("SET threads TO 1")
+        guest.query("SET default_order TO 'DESC'")
         host.kill()
         lost = guest.query("FROM scratch")["error"]
         assert lost["code"] == "session_reset"
         assert "temp table scratch" in lost["message"]
         assert guest.query("FROM scratch")["error"]["code"] == "unknown_name"
-        assert guest.query("SELECT current_schema(), getvariable('answer')")["rows"] == [["raw", 42]]
+        assert guest.query("SELECT current_schema(), getvariable('answer'), current_setting('threads'), "
+                           "current_setting('default_order')")["rows"] == [["raw", 42, 1, "DESC"]]
 
 
 def test_a_write_in_flight_runs_exactly_once(workspace: Workspace) -> None:
@@ -444,6 +447,13 @@ with session.lend("a test"):
         until((workspace.root / "borrowed").exists)
         borrower.kill()
         assert host.query("SELECT 1")["rows"] == [[1]]
+
+
+def test_an_error_of_the_borrower_stays_its_own(workspace: Workspace) -> None:
+    with Worker(workspace.root), Session.open(workspace.root) as session:
+        with pytest.raises(FileNotFoundError), session.lend("a test"):
+            subprocess.run([workspace.root / "no such program"])
+        assert session.query("SELECT 1").scalar() == 1
 
 
 def test_lending_waits_for_idle_and_names_who_is_busy(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
