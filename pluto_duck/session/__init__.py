@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pluto_duck.errors import HostLost, PlutoError, UnknownName, UsageError
+from pluto_duck.session.native import NativeSource as NativeSource
+from pluto_duck.session.native import Scan as Scan
 from pluto_duck.settings import Settings
 from pluto_duck.workspace import Column, ControlStore, Reply, Request, Result, Role, TableRef, Workspace, find
 from pluto_duck.workspace.literals import encode
@@ -228,23 +230,44 @@ class Session:
     def write(
         self, table: TableRef, rows: Any, columns: Iterable[WriteColumn], *,
         mode: Literal["create", "replace", "append"] = "create", primary_key: Sequence[str] = (),
+        temporary: bool = False,
     ) -> int:
-        """Fills a table from an Arrow stream (`pyarrow.RecordBatchReader`); the number of rows.
+        """Fills a table from an Arrow stream (`pyarrow.RecordBatchReader`) or a Scan; the number of rows.
 
         All or nothing: in a transaction of its own, or in the one that is open. An error raised by
-        the stream itself comes out unchanged.
+        the stream itself comes out unchanged. `temporary`: a temp table of this session, `temp.main.NAME`.
         """
+        args = {"schema": table.schema, "name": table.name, "mode": mode, "primary_key": list(primary_key),
+                "columns": [[c.name, c.type, c.expression] for c in columns], "temporary": temporary,
+                "token": uuid.uuid4().hex}
+        if isinstance(rows, Scan):
+            args["scan"] = {"sql": rows.sql, "begin": list(rows.begin)}
+            return int(self._link.call(Request("write", args)).header["rows"])
         watched = _Watched(rows)
-        request = Request("write", {
-            "schema": table.schema, "name": table.name, "mode": mode, "primary_key": list(primary_key),
-            "columns": [[c.name, c.type, c.expression] for c in columns], "token": uuid.uuid4().hex,
-        }, rows=watched.reader())
         try:
-            return int(self._link.call(request).header["rows"])
+            return int(self._link.call(Request("write", args, rows=watched.reader())).header["rows"])
         except PlutoError:
             if watched.error is not None:
                 raise watched.error from None
             raise
+
+    @contextmanager
+    def open_source(self, source: NativeSource) -> Iterator[bool]:
+        """Opens a source in the host while the block lasts, for the Scans of every session of this workspace.
+
+        False, with nothing opened, where one of its extensions does not load.
+        """
+        opened = bool(self._link.call(Request("open_source", {
+            "extensions": list(source.extensions), "open": list(source.open),
+            "close": list(source.close)})).header["opened"])
+        try:
+            yield opened
+        finally:
+            if opened:
+                try:
+                    self._link.call(Request("close_source", {"close": list(source.close)}))
+                except PlutoError:
+                    pass  # the host that had it open is gone, and it with it
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -68,7 +68,12 @@ class HostSession:
         self._own_catalog = self._catalog = str(self._cursor.fetchall(_WHERE)[0][0])
         self._opened: dict[str, str] = {}
         """What else this session opened, by name, in words: attached databases, prepared statements."""
+        self._sources: list[list[str]] = []
+        """For each source that is open: what closes it again."""
+        self._begun: set[str] = set()
+        """What ran in the open transaction to take a source to its moment."""
         self._ops: dict[str, Callable[[Request], Reply]] = {
+            "open_source": self._open_source, "close_source": self._close_source,
             "query": self._query, "write": self._write, "frame": self._frame, "unframe": self._unframe,
             "tables": self._tables, "versions": self._versions, "outcome": self._outcome,
         }
@@ -110,6 +115,7 @@ class HostSession:
         held = ["the open transaction (rolled back)"] if self._transaction is not None else []
         held += [f"temp table {name}" for name in sorted(self._temp_tables)]
         held += self._opened.values()
+        held += ["the source that is being loaded"] * len(self._sources)
         return held
 
     def close(self) -> None:
@@ -125,6 +131,8 @@ class HostSession:
             except Exception:
                 pass
             self._transaction = None
+        for closing in self._sources:
+            self._run_all(closing)
         self._cursor.close()
 
     # -- query ------------------------------------------------------------------------------------
@@ -278,7 +286,8 @@ class HostSession:
             return
         there = {str(row[0]) for row in self._cursor.fetchall(
             "SELECT database_name FROM system.main.duckdb_databases() WHERE NOT internal")}
-        there = {one for one in there if one != self._own_catalog and not one.startswith("pluto_role_")}
+        there = {one for one in there if one != self._own_catalog
+                 and not one.startswith(("pluto_role_", "pluto_source_"))}
         before = {key for key in self._opened if key.startswith("attached ")}
         for key in before - {f"attached {one}" for one in there}:
             del self._opened[key]
@@ -334,6 +343,7 @@ class HostSession:
         else:
             self._cursor.execute(statement.sql)
             self._transaction, self._transaction_affected = set(), 0
+            self._begun = set()
             self._temp_before = set(self._temp_tables)
         return Reply({"statement": "TRANSACTION", "sql": statement.sql, "affected": None})
 
@@ -418,31 +428,61 @@ class HostSession:
         self._frames.clear()
         return Reply({})
 
+    def _open_source(self, request: Request) -> Reply:
+        """{extensions, open, close}, SQL of our own making; {opened} is False where an extension does not load."""
+        if not all(self._database.load_extension(str(name)) for name in request.args["extensions"]):
+            return Reply({"opened": False})
+        closing = [str(one) for one in request.args["close"]]
+        try:
+            for statement in request.args["open"]:
+                self._cursor.execute(str(statement))
+        except BaseException:
+            self._run_all(closing)
+            raise
+        self._sources.append(closing)
+        return Reply({"opened": True})
+
+    def _close_source(self, request: Request) -> Reply:
+        if request.args["close"] in self._sources:
+            self._sources.remove(request.args["close"])
+            self._run_all(request.args["close"])
+        return Reply({})
+
+    def _run_all(self, statements: list[str]) -> None:
+        """Each of them, whatever becomes of the others."""
+        for statement in statements:
+            try:
+                self._cursor.execute(statement)
+            except PlutoError:
+                pass
+
     def _write(self, request: Request) -> Reply:
         """Rows into a table: {schema, name, mode: create|replace|append, columns: [[name, type, expression]],
-        primary_key: [...]}; an expression reads the incoming columns, a type is what it is cast to."""
+        primary_key: [...], temporary}; an expression reads the incoming columns, a type is what it is cast to.
+        The rows come with the request, or `scan` says how to read them: {sql, begin}."""
         args = request.args
         table = TableRef(str(args["name"]), str(args["schema"]))
         if table.key.startswith("_pluto."):
             raise Refused("The schema _pluto keeps this workspace's own records.")
-        incoming = f"pluto_in_{uuid.uuid4().hex}"
+        temporary = bool(args.get("temporary"))
         keys = frozenset({table.key} | ({SCHEMA} if args["mode"] != "append" else set()))
 
         def work() -> tuple[None, int]:
+            if temporary:
+                return None, self._store(f"temp.main.{quote(table.name)}", request)
             self._cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(self._own_catalog)}.{quote(table.schema)}")
-            # A stream can be read once; a second try after a conflict would find it empty.
-            self._cursor.register(incoming, request.rows)
-            try:
-                return None, store(self._cursor, f"{quote(self._own_catalog)}.{table.sql}", incoming, args)
-            finally:
-                self._forget(incoming)
+            return None, self._store(f"{quote(self._own_catalog)}.{table.sql}", request)
 
-        if self._transaction is not None:
+        if temporary:
+            _none, count = work()
+            self._temp_tables.add(fold(table.name))
+        elif self._transaction is not None:
             _none, count = work()
             self._transaction |= keys
             self._transaction_affected += count
         else:
             self._cursor.execute("BEGIN TRANSACTION")
+            self._begun = set()
             try:
                 _none, count = work()
                 self._handler.ledger.commit(self._cursor, keys, token=f"{args['token']}:0", affected=count)
@@ -450,6 +490,22 @@ class HostSession:
                 self._roll_back()
                 raise
         return Reply({"rows": count})
+
+    def _store(self, table: str, request: Request) -> int:
+        """What a write brings, into a table given as SQL; how many rows."""
+        scan = request.args.get("scan")
+        if scan is not None:
+            for statement in [str(one) for one in scan["begin"] if one not in self._begun]:
+                self._cursor.execute(statement)
+                self._begun.add(statement)
+            return store(self._cursor, table, f"({scan['sql']})", request.args)
+        incoming = f"pluto_in_{uuid.uuid4().hex}"
+        # A stream can be read once; a second try after a conflict would find it empty.
+        self._cursor.register(incoming, request.rows)
+        try:
+            return store(self._cursor, table, incoming, request.args)
+        finally:
+            self._forget(incoming)
 
     # -- small questions --------------------------------------------------------------------------
 

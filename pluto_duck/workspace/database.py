@@ -19,6 +19,7 @@ from typing import Any
 
 from pluto_duck.errors import DatabaseBusy, SettingError, StatementError, WorkspaceUnusable
 from pluto_duck.settings import Settings
+from pluto_duck.workspace import extensions
 from pluto_duck.workspace.engine_errors import translate, translated
 from pluto_duck.workspace.folder import Workspace, personal_root
 from pluto_duck.workspace.parser import Parser
@@ -217,6 +218,7 @@ class Database:
             os.chmod(self.path, 0o600)  # the folder is 0700 already; DuckDB offers no mode
         self._guard = self._open_guard()
         self._cursor_lock = threading.Lock()
+        self._extensions: set[str] = set()
         _open.add(self)
 
     # -- DuckDB's own lock ----------------------------------------------------------------------
@@ -264,6 +266,21 @@ class Database:
             cursor.execute("SET enable_progress_bar = true")
             cursor.execute("SET enable_progress_bar_print = false")
         return cursor
+
+    def load_extension(self, name: str) -> bool:
+        """Loads a DuckDB extension for the whole instance; False where it can't be had without a network."""
+        if name in self._extensions:
+            return True
+        with self._cursor_lock:
+            connection = self._root.cursor()
+            try:
+                loaded = extensions.load(connection, name)
+            finally:
+                connection.close()
+        if loaded:
+            self._extensions.add(name)
+            self.relock()
+        return loaded
 
     def wal_size(self) -> int:
         """Bytes of the write-ahead log, 0 when there is none; by stat only (see relock)."""

@@ -4,6 +4,10 @@
         for table in source.discover():
             reader = source.read(table)             # a pyarrow.RecordBatchReader, never held whole
 
+Where DuckDB itself can read the source (a file; a database through an extension), `native` and `scan` say
+how, and the host's DuckDB reads it: 1.4 to 1.9 times as fast as the same rows through Arrow, in half the
+memory. `read` must give the same values, and stays the way where the extension does not load.
+
 A connector enters by the entry-point group `pluto_duck.connectors`; its module must import lightly, and the
 client library inside the functions that need it. Errors: SourceError and its kin, UnknownName with the
 nearest names, MissingExtra. No password may stand in an error, in `source` or in a repr.
@@ -14,7 +18,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Literal, Protocol, Self
+
+from pluto_duck.errors import PlutoError
+from pluto_duck.session import NativeSource
+
+TableKind = Literal["table", "view", "foreign table", "partitioned table", "query", "file"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,21 @@ class SourceColumn:
     """Why it can't be carried exactly, as the rest of a sentence: "is an interval"."""
     cast_to: str = ""
     """For a refused column: the source type worth casting to."""
+    default: str = ""
+    """DuckDB SQL of a default that means the same here; "" for none or one that DuckDB has not."""
+    comment: str = ""
+    note: str = ""
+    """What a reader of the type should know: "kept as text, in PostgreSQL's own words"."""
+
+
+@dataclass(frozen=True)
+class SourceKey:
+    """A foreign key of the source."""
+
+    columns: tuple[str, ...]
+    schema: str
+    table: str
+    referenced: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -44,6 +68,46 @@ class SourceTable:
     """In the source's order, refused ones included."""
     primary_key: tuple[str, ...] = ()
     row_estimate: int | None = None
+    kind: TableKind = "table"
+    unique: tuple[tuple[str, ...], ...] = ()
+    foreign_keys: tuple[SourceKey, ...] = ()
+    comment: str = ""
+    size_bytes: int | None = None
+    """As it lies in the source, None when not known."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows of a table. Filters hold together (AND)."""
+
+    where: str = ""
+    """A condition in the source's own SQL, as the person wrote it."""
+    cursor: str = ""
+    """A column; with `after`, rows at or above that value come (at: two rows may share it)."""
+    after: str | None = None
+    """A value of the cursor as text that both the source and DuckDB read: 2024-05-01 12:00:00+00, 17."""
+    changed_since: Mapping[str, Any] | None = None
+    """An earlier `state`: rows written since come, and some older ones may."""
+    limit: int | None = None
+    sample: float | None = None
+    """Percent of the rows, 0 to 100, at random."""
+
+
+EVERYTHING = Selection()
+
+
+@dataclass(frozen=True)
+class NativeScan:
+    """How the host's DuckDB reads one table itself."""
+
+    sql: str
+    """A SELECT, run in the host after `native` has been opened there."""
+    expressions: tuple[str, ...]
+    """DuckDB SQL over its columns, one for each of `SourceTable.columns`; then cast to their types."""
+    begin: tuple[str, ...] = ()
+    """Run once in each transaction, before its first scan: takes the source to this connector's moment."""
+    rejects: str = ""
+    """A SELECT for after the scan, in the same transaction: (file, line, column, reason, text) of what was left out."""
 
 
 class Connector(Protocol):
@@ -52,6 +116,8 @@ class Connector(Protocol):
     kind: str
     source: str
     """What people and the load history see: where the data come from, without any secret."""
+    selects: frozenset[str]
+    """The fields of Selection that the source applies itself; the load does the others over the stream."""
 
     def __init__(self, uri: str) -> None:
         """Makes no connection; raises UsageError when the address makes no sense."""
@@ -59,6 +125,12 @@ class Connector(Protocol):
     @classmethod
     def accepts(cls, uri: str) -> bool:
         """True when an address is of this kind; looks at nothing but the text."""
+
+    def configure(self, options: Mapping[str, str]) -> None:
+        """Options of this kind of source, before it is entered: encoding=latin-1, sheet=Budget.
+
+        Raises UsageError for one it does not know, naming those it does.
+        """
 
     def __enter__(self) -> Self:
         """Connects, and fixes the moment that all reading sees."""
@@ -70,24 +142,47 @@ class Connector(Protocol):
     def check(self) -> str:
         """One line on what answers, such as "PostgreSQL 18.6, database flights"."""
 
-    def discover(self, tables: Sequence[str] | None = None, *, schema: str | None = None) -> list[SourceTable]:
+    def discover(self, tables: Sequence[str] | None = None, *, schema: str | None = None,
+                 query: str | None = None) -> list[SourceTable]:
         """The named tables in that order (globs allowed, sorted within one), or all of them; never none.
 
-        Raises UnknownName for a table or schema that is not there.
+        `query`: a SELECT in the source's own SQL instead, as the one table `tables[0]` (else "query");
+        UsageError where the source has no SQL. Raises UnknownName for a table or schema that is not there.
         """
 
     def cast(self, table: SourceTable, column: SourceColumn, to: str) -> SourceColumn:
         """The column as it comes when the source casts it to one of its own types."""
 
-    def read(self, table: SourceTable) -> Any:
+    def read(self, table: SourceTable, selection: Selection = EVERYTHING) -> Any:
         """The rows as a pyarrow.RecordBatchReader over `table.columns`, which hold no refused one.
 
-        The stream may be left early. While one is open no other may be read.
+        The stream may be left early. While one is open no other may be read: see `twin`.
         """
 
+    def rejects(self, table: SourceTable) -> Any | None:
+        """After `read` has ended: a RecordBatchReader of (file, line, column, reason, text), one row for each
+        row that was left out; None when none was."""
+
+    def native(self, name: str | None = None) -> NativeSource | None:
+        """What the host's DuckDB must open before it can `scan`; None when it can't read this source.
+
+        A database is attached as `name`, else under a unique one that begins with pluto_source_.
+        """
+
+    def scan(self, table: SourceTable, selection: Selection = EVERYTHING) -> NativeScan | None:
+        """The same rows, read by the host's DuckDB; None when this table must come by `read`."""
+
+    def explained(self, error: PlutoError, table: SourceTable) -> PlutoError:
+        """An error of the host's DuckDB during `scan`, in the words of the source and without its secrets;
+        the error itself where it has nothing to do with the source."""
+
+    def twin(self) -> Self | None:
+        """One more connector on the same moment, already open, for another thread; the caller closes it.
+        None when tables must come one after the other."""
+
     def interrupt(self) -> None:
-        """From any thread: the stream that is being read ends soon, with an error. Nothing when none
-        is. Never raises."""
+        """From any thread: whatever is being read, by `read` or by the host, ends soon with an error.
+        Nothing when nothing is. Never raises."""
 
     def state(self) -> Mapping[str, Any]:
         """Where this moment stands in the source's own history, as JSON values; {} when it can't tell."""

@@ -18,8 +18,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from pluto_duck.errors import PlutoError, SourceError, UnknownName, UsageError, nearest, unknown_name
-from pluto_duck.ingest.connectors import SourceColumn, SourceTable
+from pluto_duck.ingest.connectors import EVERYTHING, NativeScan, Selection, SourceColumn, SourceTable
 from pluto_duck.ingest.connectors.csv_dialect import CsvDialect, csv_problem
+from pluto_duck.session import NativeSource
 from pluto_duck.workspace import quote
 
 FORMATS = {
@@ -50,6 +51,7 @@ class _File:
 
 class FileConnector:
     kind = "file"
+    selects: frozenset[str] = frozenset()
 
     def __init__(self, uri: str) -> None:
         self._pattern = os.path.expanduser(uri.removeprefix("file://"))
@@ -86,6 +88,25 @@ class FileConnector:
         paths = self._paths()
         return f"{len(paths)} file{'s' if len(paths) != 1 else ''}, {sum(p.stat().st_size for p in paths):,} bytes"
 
+    def configure(self, options: Mapping[str, str]) -> None:
+        if options:
+            raise UsageError(f"There is no option {min(options)} for this source.", hint="It has none.")
+
+    def rejects(self, table: SourceTable) -> Any | None:
+        return None
+
+    def native(self, name: str | None = None) -> NativeSource | None:
+        return None
+
+    def scan(self, table: SourceTable, selection: Selection = EVERYTHING) -> NativeScan | None:
+        return None
+
+    def explained(self, error: PlutoError, table: SourceTable) -> PlutoError:
+        return error
+
+    def twin(self) -> Self | None:
+        return None
+
     def interrupt(self) -> None:
         if self._connection is not None:
             self._connection.interrupt()
@@ -95,7 +116,8 @@ class FileConnector:
 
     # -- what is there ----------------------------------------------------------------------------
 
-    def discover(self, tables: Sequence[str] | None = None, *, schema: str | None = None) -> list[SourceTable]:
+    def discover(self, tables: Sequence[str] | None = None, *, schema: str | None = None,
+                 query: str | None = None) -> list[SourceTable]:
         if schema is not None:
             raise UsageError("Files have no schemas.", hint="Leave --schema out.")
         by_name: dict[str, Path] = {}
@@ -173,7 +195,7 @@ class FileConnector:
 
     # -- rows -------------------------------------------------------------------------------------
 
-    def read(self, table: SourceTable) -> Any:
+    def read(self, table: SourceTable, selection: Selection = EVERYTHING) -> Any:
         import pyarrow
 
         picked = ", ".join(f"{column.select} AS {column.expression.split('::')[0]}"

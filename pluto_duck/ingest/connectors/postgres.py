@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
-from pluto_duck.errors import ColumnRefused, SourceError, UsageError
-from pluto_duck.ingest.connectors import SourceColumn, SourceTable
+from pluto_duck.errors import ColumnRefused, PlutoError, SourceError, UsageError
+from pluto_duck.ingest.connectors import EVERYTHING, NativeScan, Selection, SourceColumn, SourceTable
 from pluto_duck.ingest.connectors import postgres_address as address
 from pluto_duck.ingest.connectors.postgres_catalog import Catalog, Relation
 from pluto_duck.ingest.connectors.postgres_copy import RowParser, blocks
 from pluto_duck.ingest.connectors.postgres_types import Carrier, carrier, refusal
+from pluto_duck.session import NativeSource
 from pluto_duck.workspace import quote
 
 # What COPY writes hangs on these; a role or database may have set them otherwise.
@@ -39,6 +40,7 @@ class PostgresConnector:
     on a connection of its own, adopts."""
 
     kind = "postgres"
+    selects: frozenset[str] = frozenset()
 
     def __init__(self, uri: str) -> None:
         self._address = address.Address(uri)
@@ -78,6 +80,25 @@ class PostgresConnector:
                 "SELECT current_setting('server_version'), current_database()").fetchone()
         return f"PostgreSQL {version.split()[0]}, database {database}"
 
+    def configure(self, options: Mapping[str, str]) -> None:
+        if options:
+            raise UsageError(f"There is no option {min(options)} for this source.", hint="It has none.")
+
+    def rejects(self, table: SourceTable) -> Any | None:
+        return None
+
+    def native(self, name: str | None = None) -> NativeSource | None:
+        return None
+
+    def scan(self, table: SourceTable, selection: Selection = EVERYTHING) -> NativeScan | None:
+        return None
+
+    def explained(self, error: PlutoError, table: SourceTable) -> PlutoError:
+        return error
+
+    def twin(self) -> Self | None:
+        return None
+
     def state(self) -> Mapping[str, Any]:
         with self._translated("it was asked for its state"):
             xmin, at = self._connection.execute(
@@ -86,7 +107,8 @@ class PostgresConnector:
 
     # -- what is there ----------------------------------------------------------------------------
 
-    def discover(self, tables: Sequence[str] | None = None, *, schema: str | None = None) -> list[SourceTable]:
+    def discover(self, tables: Sequence[str] | None = None, *, schema: str | None = None,
+                 query: str | None = None) -> list[SourceTable]:
         with self._translated("its catalog was read"):
             catalog = Catalog(self._connection)
             relations = catalog.find(tables, schema)
@@ -124,7 +146,7 @@ class PostgresConnector:
 
     # -- rows -------------------------------------------------------------------------------------
 
-    def read(self, table: SourceTable) -> Any:
+    def read(self, table: SourceTable, selection: Selection = EVERYTHING) -> Any:
         import pyarrow
 
         self._end_stream()

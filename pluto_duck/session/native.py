@@ -1,0 +1,27 @@
+"""Sources that the host's DuckDB reads itself: a file, or a database through an extension."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NativeSource:
+    """What the host opens before it can scan; all of it is SQL of our own making, for the host alone."""
+
+    extensions: tuple[str, ...] = ()
+    """DuckDB extensions, by name; where one does not load, nothing is opened."""
+    open: tuple[str, ...] = ()
+    """Run once: CREATE TEMPORARY SECRET, ATTACH ... (READ_ONLY). Names must be unique (a uuid)."""
+    close: tuple[str, ...] = ()
+    """Run at the end, also when the session dies: DETACH, DROP SECRET."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Rows for `Session.write` that the host reads by itself."""
+
+    sql: str
+    """A SELECT, made by our own code."""
+    begin: tuple[str, ...] = ()
+    """Run once in each transaction, before its first scan: takes the source to the moment all tables share."""
