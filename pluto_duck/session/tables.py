@@ -38,7 +38,8 @@ def store(cursor: Cursor, table: str, incoming: str, args: dict[str, Json]) -> i
         names = ", ".join(quote(name) for name, _kind, _expression in columns)
         rows = cursor.execute(f"INSERT INTO {table} ({names}) SELECT {picks} FROM {incoming}")
         return int(rows.fetchall()[0][0])
-    verb = "CREATE OR REPLACE TABLE" if args["mode"] == "replace" else "CREATE TABLE"
+    verb = "CREATE OR REPLACE" if args["mode"] == "replace" else "CREATE"
+    verb += " TEMPORARY TABLE" if args.get("temporary") else " TABLE"
     rows = cursor.execute(f"{verb} {table} AS SELECT {picks} FROM {incoming}")
     count = int(rows.fetchall()[0][0])
     if args.get("primary_key"):
