@@ -47,19 +47,19 @@ def test_the_host_scans_a_source_while_it_is_open(session: Session, source: Nati
 
 
 def test_a_guest_scans_through_its_host(session: Session, workspace: Workspace, source: NativeSource) -> None:
-    with Worker(workspace.root, role="kernel"):
-        with Session.open(workspace.root) as guest, guest.open_source(source) as opened:
-            assert opened
-            assert guest.write(TableRef("things"), scan(source), COLUMNS, mode="replace") == 2
-            assert guest.query("SELECT count(*) FROM things").rows() == [(2,)]
+    with Worker(workspace.root, role="kernel"), Session.open(workspace.root) as guest, \
+            guest.open_source(source) as opened:
+        assert opened
+        assert guest.write(TableRef("things"), scan(source), COLUMNS, mode="replace") == 2
+        assert guest.query("SELECT count(*) FROM things").rows() == [(2,)]
 
 
 def test_sessions_side_by_side_scan_the_same_open_source(session: Session, workspace: Workspace,
                                                          source: NativeSource) -> None:
-    with session.open_source(source), Session.open(workspace.root) as second:
-        with session.transaction(), second.transaction():
-            session.write(TableRef("a"), scan(source), COLUMNS)
-            second.write(TableRef("b"), scan(source), COLUMNS)
+    with session.open_source(source), Session.open(workspace.root) as second, \
+            session.transaction(), second.transaction():
+        session.write(TableRef("a"), scan(source), COLUMNS)
+        second.write(TableRef("b"), scan(source), COLUMNS)
     assert session.query("SELECT (SELECT count(*) FROM a) + (SELECT count(*) FROM b)").rows() == [(4,)]
 
 
@@ -124,9 +124,9 @@ def test_an_extension_comes_from_its_wheel_for_this_engine_alone() -> None:
     assert extensions.wheel_file("no_such_thing", duckdb.__version__) is None
 
 
-@pytest.mark.skipif(not duckdb.__version__.startswith("1.5.5"), reason="extension wheels are for DuckDB 1.5.5")
-def test_the_postgres_extension_loads_without_a_network(session: Session) -> None:
+def test_the_postgres_extension_loads_without_a_network_where_its_wheel_fits(session: Session) -> None:
+    fits = extensions.wheel_file("postgres_scanner", duckdb.__version__) is not None
     with session.open_source(NativeSource(("postgres_scanner",))) as opened:
-        assert opened
+        assert opened is fits
     loaded = session.query("SELECT loaded FROM duckdb_extensions() WHERE extension_name = 'postgres_scanner'")
-    assert loaded.rows() == [(True,)]
+    assert any(row == (True,) for row in loaded.rows()) is fits
