@@ -45,3 +45,33 @@ def test_numbers() -> None:
     write_section(START, END, f"## `make bench`\n{machine()}. Medians; ours and the peer in turns in one run.\n\n"
                   + HEAD + "\n" + "\n".join(lines))
     assert lines
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(3600)
+def test_loads() -> None:
+    from tests.benchmarks.loads import all_loads
+
+    lines = []
+    for row in all_loads():
+        print(row.line(), flush=True)
+        lines.append(row.line())
+    write_section("<!-- bench-loads -->", "<!-- /bench-loads -->",
+                  f"## `make bench`: ingest\n{machine()}. Each load in a process of its own; medians, in turns.\n\n"
+                  + HEAD + "\n" + "\n".join(lines))
+    assert lines
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(3600)
+def test_edges() -> None:
+    from tests.benchmarks.edges import table_of
+
+    lines = []
+    for line in table_of():
+        print(line, flush=True)
+        lines.append(line)
+    write_section("<!-- bench-edges -->", "<!-- /bench-edges -->",
+                  f"## Values at the edge: PostgreSQL into DuckDB\n{machine()}. Bold: changed without a word.\n\n"
+                  + "\n".join(lines))
+    assert not [line for line in lines[2:] if "**" in "|".join(line.split("|")[3:6])]
