@@ -6,16 +6,19 @@ import datetime as dt
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pluto_duck.errors import HostLost, PlutoError, UnknownName, UsageError
+from pluto_duck import plugins
+from pluto_duck.errors import HostLost, PlutoError, StatementError, UnknownName, UsageError
 from pluto_duck.session.native import NativeSource as NativeSource
+from pluto_duck.session.native import Part as Part
 from pluto_duck.session.native import Scan as Scan
+from pluto_duck.session.watch import GROUP, watched
 from pluto_duck.settings import Settings
 from pluto_duck.workspace import Column, ControlStore, Reply, Request, Result, Role, TableRef, Workspace, find
 from pluto_duck.workspace.literals import encode
@@ -34,12 +37,16 @@ class WriteColumn:
     """DuckDB type text."""
     expression: str
     """SQL over the incoming columns; made by our own code, never by a user."""
+    nullable: bool = True
+    default: str = ""
+    """SQL of our own making; both count where the table is made, not where rows are appended."""
 
 
 @dataclass(frozen=True)
 class TableInfo:
     ref: TableRef
-    kind: Literal["table", "view"]
+    kind: Literal["table", "view", "live"]
+    """`tables` lists no live ones: they belong to a source (`ingest/live.py`)."""
     columns: tuple[ColumnInfo, ...]
     row_estimate: int | None
     """DuckDB's own estimate, exact for tables without deleted rows; None for a view."""
@@ -48,6 +55,7 @@ class TableInfo:
     primary_key: tuple[str, ...] = ()
     unique: tuple[tuple[str, ...], ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
+    """Those that DuckDB enforces, and those that a load knows from the source."""
     comment: str = ""
 
 
@@ -110,6 +118,9 @@ class Session:
         self._link = join(workspace, settings, SessionHandler, role, label)
         self._whole = threading.RLock()
         """One query at a time, up to its last row."""
+        self._on_interrupt: list[Callable[[], None]] = []
+        self.watching = True
+        """False: nothing happens for watched names (`session/watch.py`) before a statement."""
 
     @classmethod
     def open(cls, path: Path | str | None = None, *, role: Role = "shell", label: str = "", **settings: Any) -> Session:
@@ -199,9 +210,10 @@ class Session:
 
     def _open(self, request: Request, namespace: Mapping[str, Any] | None) -> Stream:
         lent: set[str] = set()
+        request, told = self._prepared(request, request.args["sql"])
         while True:
             try:
-                reply = self._link.call(request)
+                reply = self._call_query(request)
                 break
             except UnknownName as error:
                 name = str(error.facts.get("name", ""))
@@ -217,8 +229,29 @@ class Session:
                 raise
         columns = tuple(Column(name, kind) for name, kind in reply.header.get("columns", ()))
         stream = _Lent(reply, columns, self) if lent else Stream(reply, columns)
-        stream.notices = tuple(self._link.take_notices())
+        stream.notices = (*told, *self._link.take_notices())
         return stream
+
+    def _prepared(self, request: Request, text: str, only: str = "") -> tuple[Request, tuple[str, ...]]:
+        """After what must happen for the watched names in a text: the request to send, what to tell."""
+        told: list[str] = []
+        for hook, names in watched(self.control, text).items() if self.watching else ():
+            if only in ("", hook):
+                request, notices = plugins.load(GROUP, hook)(self, request, names)
+                told += notices
+        return request, tuple(told)
+
+    def _call_query(self, request: Request) -> Reply:
+        try:
+            return self._link.call(request)
+        except (StatementError, UnknownName) as error:
+            # A view may read a live source that the statement does not name.
+            if request.args["read_only"] or self.in_transaction or ";" in request.args["sql"].rstrip("; \n"):
+                raise
+            again, _told = self._prepared(request, error.message, "live")
+            if again.args.get("live") == request.args.get("live"):
+                raise
+            return self._link.call(again)
 
     def _take_back(self, lent: set[str]) -> None:
         if lent:
@@ -230,16 +263,19 @@ class Session:
     def write(
         self, table: TableRef, rows: Any, columns: Iterable[WriteColumn], *,
         mode: Literal["create", "replace", "append"] = "create", primary_key: Sequence[str] = (),
-        temporary: bool = False,
+        temporary: bool = False, part: Part | None = None,
     ) -> int:
         """Fills a table from an Arrow stream (`pyarrow.RecordBatchReader`) or a Scan; the number of rows.
 
         All or nothing: in a transaction of its own, or in the one that is open. An error raised by
         the stream itself comes out unchanged. `temporary`: a temp table of this session, `temp.main.NAME`.
         """
-        args = {"schema": table.schema, "name": table.name, "mode": mode, "primary_key": list(primary_key),
-                "columns": [[c.name, c.type, c.expression] for c in columns], "temporary": temporary,
-                "token": uuid.uuid4().hex}
+        args: dict[str, Any] = {
+            "schema": table.schema, "name": table.name, "mode": mode, "primary_key": list(primary_key),
+            "columns": [[c.name, c.type, c.expression, _constraints(c)] for c in columns], "temporary": temporary,
+            "token": uuid.uuid4().hex}
+        if part is not None:
+            args["part"] = {"where": part.where, "limit": part.limit, "sample": part.sample}
         if isinstance(rows, Scan):
             args["scan"] = {"sql": rows.sql, "begin": list(rows.begin)}
             return int(self._link.call(Request("write", args)).header["rows"])
@@ -269,9 +305,23 @@ class Session:
                 except PlutoError:
                     pass  # the host that had it open is gone, and it with it
 
+    def internal(self, statements: Sequence[str], *, writes: Iterable[str] = ()) -> list[list[list[Any]]]:
+        """Runs SQL of our own making in one call; the rows of each statement. Nothing of a person's may
+        stand in it but as a literal or a quoted name.
+
+        `writes`: keys of the tables it changes, which must happen in an open transaction. Cast what is
+        neither number, text nor bool to VARCHAR.
+        """
+        args = {"statements": list(statements), "writes": list(writes)}
+        rows: list[list[list[Any]]] = self._link.call(Request("internal", args)).header["rows"]
+        return rows
+
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """BEGIN ... COMMIT; ROLLBACK when the block raises (Ctrl-C included)."""
+    def transaction(self, token: str = "") -> Iterator[None]:
+        """BEGIN ... COMMIT; ROLLBACK when the block raises (Ctrl-C included).
+
+        `token`: what the commit is known by in `_pluto.commits`, unique; chosen here when empty.
+        """
         self.query("BEGIN TRANSACTION")
         try:
             yield
@@ -281,7 +331,11 @@ class Session:
             except PlutoError:
                 pass
             raise
-        self.query("COMMIT")
+        request = _query_request("COMMIT", None, None, None, False)
+        if token:
+            request.args["token"] = token
+        with self._whole:
+            self._query(request, None, time.perf_counter())
 
     def record_load(self, *, load_id: str, table: TableRef, source: str, mode: str, rows: int, started_at: str) -> None:
         """Writes into the load history, in the open transaction; `source` must hold no password."""
@@ -309,6 +363,17 @@ class Session:
     def interrupt(self) -> None:
         """Stops the running statement, from another thread; it fails with Cancelled."""
         self._link.interrupt()
+        for stop in list(self._on_interrupt):
+            stop()
+
+    @contextmanager
+    def interrupting(self, stop: Callable[[], None]) -> Iterator[None]:
+        """While the block lasts, `interrupt` calls `stop` too: for work that this session has others do."""
+        self._on_interrupt.append(stop)
+        try:
+            yield
+        finally:
+            self._on_interrupt.remove(stop)
 
     def progress(self) -> float:
         """Percent of the running statement, -1 when not known; from another thread."""
@@ -378,6 +443,11 @@ def _encoded(params: Mapping[str, Any] | Sequence[Any] | None) -> dict[str, Any]
     return {str(i): encode(value, name=str(i)) for i, value in enumerate(params, 1)}
 
 
+def _constraints(column: WriteColumn) -> str:
+    default = f" DEFAULT {column.default}" if column.default else ""
+    return ("" if column.nullable else "NOT NULL") + default
+
+
 def _is_frame(value: Any) -> bool:
     library = type(value).__module__.split(".")[0]
     return hasattr(value, "__arrow_c_stream__") or library in ("pandas", "polars", "pyarrow")
@@ -412,6 +482,10 @@ def _tables(header: Mapping[str, Any]) -> list[TableInfo]:
         else:
             foreign.setdefault((schema, table), []).append(
                 ForeignKey(tuple(names), TableRef(other, schema), tuple(referenced or ())))
+    for schema, table, names, to_schema, to_table, referenced in header.get("known_keys", ()):
+        key = ForeignKey(tuple(names), TableRef(to_table, to_schema), tuple(referenced))
+        if key not in foreign.setdefault((schema, table), []):
+            foreign[schema, table].append(key)
     found = []
     for schema, name, kind, estimate, comment in header["tables"]:
         ref, at = TableRef(name, schema), (schema, name)

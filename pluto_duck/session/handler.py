@@ -13,10 +13,12 @@ from pluto_duck.errors import Cancelled, HostLost, PlutoError, Refused, Statemen
 from pluto_duck.governance import Gate, RoleCatalog
 from pluto_duck.session.execute import exact, execute
 from pluto_duck.session.ledger import Ledger
+from pluto_duck.session.live import LiveHold, LiveSources
 from pluto_duck.session.running import Reason, Running
 from pluto_duck.session.tables import listing, store
 from pluto_duck.session.targets import EVERYTHING, SCHEMA, WRITES, Target, may_write, target
 from pluto_duck.workspace.database import Database, Rows
+from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.parser import Statement
 from pluto_duck.workspace.protocol import Hello, Json, Reply, Request
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold, quote
@@ -36,6 +38,7 @@ class SessionHandler:
         self.ledger = Ledger(database)
         self.gate = Gate(database.parser, [database.path, f"{database.path}.wal"])
         self.agent = RoleCatalog(database, "agent")
+        self.live = LiveSources(database)
 
     def open(self, hello: Hello) -> HostSession:
         return HostSession(self, hello)
@@ -72,9 +75,11 @@ class HostSession:
         """For each source that is open: what closes it again."""
         self._begun: set[str] = set()
         """What ran in the open transaction to take a source to its moment."""
+        self._live = LiveHold(handler.live, self.in_transaction, lambda: self._catalog)
         self._ops: dict[str, Callable[[Request], Reply]] = {
             "open_source": self._open_source, "close_source": self._close_source,
-            "query": self._query, "write": self._write, "frame": self._frame, "unframe": self._unframe,
+            "query": lambda request: self._live.around(self._query, request),
+            "look_at_live": self._live.look, "write": self._write, "frame": self._frame, "unframe": self._unframe,
             "tables": self._tables, "versions": self._versions, "outcome": self._outcome,
         }
 
@@ -133,6 +138,7 @@ class HostSession:
             self._transaction = None
         for closing in self._sources:
             self._run_all(closing)
+        self._live.close()
         self._cursor.close()
 
     # -- query ------------------------------------------------------------------------------------
@@ -244,6 +250,8 @@ class HostSession:
 
         def work() -> tuple[Rows, int | None, list[tuple[Any, ...]] | None]:
             rows = execute(self._cursor, self._database.parser, statement, parameters)
+            if statement.type in ("CREATE", "DROP") and not temporary:
+                self._let_go(written.keys)
             if [c.name for c in rows.columns] == ["Count"]:
                 counted = rows.fetchall()  # CREATE TABLE without rows names a count and has none
                 return rows, int(counted[0][0]) if counted else None, None
@@ -456,11 +464,38 @@ class HostSession:
             except PlutoError:
                 pass
 
+    def _internal(self, request: Request) -> Reply:
+        """{statements, writes}: SQL of our own making, for which no gate is needed; {rows} of each statement."""
+        writes = {str(key) for key in request.args["writes"]}
+        if writes and self._transaction is None:
+            raise UsageError("Only an open transaction can write this.")
+        rows = []
+        for sql in request.args["statements"]:
+            done = self._cursor.execute(str(sql))
+            rows.append([list(row) for row in done.fetchall()] if done.columns else [])
+        if self._transaction is not None:
+            self._transaction |= writes
+        return Reply({"rows": rows})
+
+    def _let_go(self, keys: frozenset[str] | set[str]) -> None:
+        """What is known of tables goes with them when they are dropped or made anew, in the same transaction."""
+        tables = [key for key in keys if "." in key]
+        if tables:
+            listed = ", ".join(to_sql({"t": "str", "v": key}) for key in tables)
+            own = quote(self._own_catalog)
+            self._cursor.execute(f"DELETE FROM {own}._pluto.known_keys WHERE table_key IN ({listed})")
+            self._cursor.execute(f"UPDATE {own}._pluto.ingest_state SET target_gone = true "
+                                 f"WHERE table_key IN ({listed}) AND NOT target_gone")
+
     def _write(self, request: Request) -> Reply:
-        """Rows into a table: {schema, name, mode: create|replace|append, columns: [[name, type, expression]],
-        primary_key: [...], temporary}; an expression reads the incoming columns, a type is what it is cast to.
+        """Rows into a table: {schema, name, mode: create|replace|append, columns: [[name, type, expression,
+        constraints]], primary_key: [...], temporary, part: {where, limit, sample}}; an expression reads the
+        incoming columns, a type is what it is cast to.
         The rows come with the request, or `scan` says how to read them: {sql, begin}."""
         args = request.args
+        where = str((args.get("part") or {}).get("where") or "")
+        if where and [one.type for one in self._handler.gate.statements(f"SELECT 1 WHERE ({where}\n)")] != ["SELECT"]:
+            raise UsageError(f"{where!r} is not one condition.")
         table = TableRef(str(args["name"]), str(args["schema"]))
         if table.key.startswith("_pluto."):
             raise Refused("The schema _pluto keeps this workspace's own records.")
@@ -471,6 +506,8 @@ class HostSession:
             if temporary:
                 return None, self._store(f"temp.main.{quote(table.name)}", request)
             self._cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(self._own_catalog)}.{quote(table.schema)}")
+            if args["mode"] != "append":
+                self._let_go(keys)
             return None, self._store(f"{quote(self._own_catalog)}.{table.sql}", request)
 
         if temporary:

@@ -24,6 +24,15 @@ _SETUP = (
     "CREATE TABLE IF NOT EXISTS _pluto.loads "
     "(load_id VARCHAR NOT NULL, table_key VARCHAR NOT NULL, source VARCHAR NOT NULL, mode VARCHAR NOT NULL, "
     "rows BIGINT NOT NULL, started_at TIMESTAMPTZ NOT NULL, finished_at TIMESTAMPTZ NOT NULL)",
+    # What a source says of its tables and DuckDB can't enforce without forbidding to replace them.
+    "CREATE TABLE IF NOT EXISTS _pluto.known_keys "
+    "(table_key VARCHAR NOT NULL, schema_name VARCHAR NOT NULL, table_name VARCHAR NOT NULL, kind VARCHAR NOT NULL, "
+    "columns VARCHAR[] NOT NULL, to_schema VARCHAR, to_table VARCHAR, to_columns VARCHAR[])",
+    # How far an incremental load has come; it commits with the rows.
+    "CREATE TABLE IF NOT EXISTS _pluto.ingest_state "
+    "(source VARCHAR NOT NULL, source_table VARCHAR NOT NULL, table_key VARCHAR NOT NULL, cursor_column VARCHAR, "
+    "last_value VARCHAR, source_state VARCHAR, selection VARCHAR NOT NULL, schema_hash VARCHAR NOT NULL, "
+    "load_id VARCHAR NOT NULL, token VARCHAR NOT NULL, target_gone BOOLEAN NOT NULL)",
 )
 
 KEEP_MS = 3_600_000

@@ -25,3 +25,14 @@ class Scan:
     """A SELECT, made by our own code."""
     begin: tuple[str, ...] = ()
     """Run once in each transaction, before its first scan: takes the source to the moment all tables share."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which of the rows that come `Session.write` keeps, where the source itself can't choose."""
+
+    where: str = ""
+    """A condition over the written columns, by name; may be a person's."""
+    limit: int | None = None
+    sample: float | None = None
+    """Percent of the rows, 0 to 100, at random; drawn before the condition."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pluto_duck.workspace.database import Cursor
 from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.protocol import Json
-from pluto_duck.workspace.tableref import quote
+from pluto_duck.workspace.tableref import fold, quote
 
 
 def listing(cursor: Cursor, catalog: str) -> dict[str, Json]:
@@ -26,24 +26,68 @@ def listing(cursor: Cursor, catalog: str) -> dict[str, Json]:
         f"referenced_column_names FROM system.main.duckdb_constraints() WHERE {mine} "
         "AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY', 'UNIQUE')")
     return {"tables": [list(row) for row in tables], "columns": [list(row) for row in columns],
-            "keys": [list(row) for row in keys]}
+            "keys": [list(row) for row in keys], "known_keys": known_keys(cursor, catalog)}
+
+
+def known_keys(cursor: Cursor, catalog: str) -> list[Json]:
+    """Foreign keys that DuckDB does not enforce but a load knows from its source: [schema, table, columns,
+    other schema, other table, its columns], where both tables and all columns are there."""
+    ours = f"{quote(catalog)}._pluto.known_keys"
+    rows = cursor.fetchall(f"SELECT schema_name, table_name, columns, to_schema, to_table, to_columns FROM {ours} "
+                           "WHERE kind = 'foreign'")
+    if not rows:
+        return []
+    there: dict[tuple[str, str], tuple[str, str, set[str]]] = {}
+    for schema, table, column in cursor.fetchall(
+            "SELECT schema_name, table_name, column_name FROM system.main.duckdb_columns() "
+            f"WHERE database_name = {to_sql({'t': 'str', 'v': catalog})} AND NOT internal"):
+        there.setdefault((fold(schema), fold(table)), (schema, table, set()))[2].add(fold(column))
+    found = []
+    for schema, table, columns, to_schema, to_table, to_columns in rows:
+        mine, other = there.get((fold(schema), fold(table))), there.get((fold(to_schema), fold(to_table)))
+        if mine and other and {*map(fold, columns)} <= mine[2] and {*map(fold, to_columns)} <= other[2]:
+            found.append([mine[0], mine[1], columns, other[0], other[1], to_columns])
+    return found
 
 
 def store(cursor: Cursor, table: str, incoming: str, args: dict[str, Json]) -> int:
     """The rows registered as `incoming` into a table (qualified SQL text); how many. `args` as `HostSession.write`
     has them."""
     columns: list[list[str]] = args["columns"]
-    picks = ", ".join(f"CAST({expression} AS {kind}) AS {quote(name)}" for name, kind, expression in columns)
+    select = _select(columns, incoming, args.get("part"))
     if args["mode"] == "append":
-        names = ", ".join(quote(name) for name, _kind, _expression in columns)
-        rows = cursor.execute(f"INSERT INTO {table} ({names}) SELECT {picks} FROM {incoming}")
-        return int(rows.fetchall()[0][0])
+        return _insert(cursor, table, columns, select)
     verb = "CREATE OR REPLACE" if args["mode"] == "replace" else "CREATE"
     verb += " TEMPORARY TABLE" if args.get("temporary") else " TABLE"
-    rows = cursor.execute(f"{verb} {table} AS SELECT {picks} FROM {incoming}")
-    count = int(rows.fetchall()[0][0])
+    if any(one[3] for one in columns):
+        # One statement for all of them: each ALTER afterwards would scan the table again.
+        made = ", ".join(f"{quote(name)} {kind} {constraints}" for name, kind, _expression, constraints in columns)
+        cursor.execute(f"{verb} {table} ({made})")
+        count = _insert(cursor, table, columns, select)
+    else:
+        count = int(cursor.execute(f"{verb} {table} AS {select}").fetchall()[0][0])
     if args.get("primary_key"):
         # After the rows: inserting into a keyed table costs half as much again.
         names = ", ".join(quote(str(name)) for name in args["primary_key"])
         cursor.execute(f"ALTER TABLE {table} ADD PRIMARY KEY ({names})")
     return count
+
+
+def _insert(cursor: Cursor, table: str, columns: list[list[str]], select: str) -> int:
+    names = ", ".join(quote(one[0]) for one in columns)
+    return int(cursor.execute(f"INSERT INTO {table} ({names}) {select}").fetchall()[0][0])
+
+
+def _select(columns: list[list[str]], incoming: str, part: dict[str, Json] | None) -> str:
+    picks = ", ".join(f"CAST({one[2]} AS {one[1]}) AS {quote(one[0])}" for one in columns)
+    select = f"SELECT {picks} FROM {incoming}"
+    if not part:
+        return select
+    select = f"SELECT * FROM ({select}) AS incoming"
+    if part.get("sample") is not None:
+        select += f" TABLESAMPLE BERNOULLI({float(part['sample'])} PERCENT)"
+    if part.get("where"):
+        select += f" WHERE ({part['where']}\n)"
+    if part.get("limit") is not None:
+        select += f" LIMIT {int(part['limit'])}"
+    return select
