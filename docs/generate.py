@@ -42,6 +42,9 @@ def commands() -> str:
             if isinstance(command, Verb) and command.section == section:
                 with click.Context(command, parent=root, info_name=name, terminal_width=100) as inside:
                     lines += [f"### {name}", "", "```text", command.get_help(inside), "```", ""]
+                    for below, one in getattr(command, "commands", {}).items():
+                        with click.Context(one, parent=inside, info_name=below, terminal_width=100) as deeper:
+                            lines += [f"#### {name} {below}", "", "```text", one.get_help(deeper), "```", ""]
     lines += ["## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES]
     lines += ["", "## Formats", "",

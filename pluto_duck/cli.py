@@ -48,6 +48,12 @@ def _ask(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+def _ask_secret(question: str) -> str:
+    from getpass import getpass
+
+    return getpass(question, stream=sys.stderr)
+
+
 def _show(value: object, max_rows: int) -> None:
     """Writes one value; an answer that is none goes to stderr, where no program mistakes it for data."""
     from pluto_duck.commands.render import beside, to_chunks
@@ -74,7 +80,8 @@ def _max_rows(shell: _Shell) -> int:
 
 def _run(arguments: list[str], shell: _Shell, progress: bool) -> int:
     interactive = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-    door = Door(open_session=shell.open, say=_say, interactive=interactive, choose=shell.choose, ask=_ask)
+    door = Door(open_session=shell.open, say=_say, interactive=interactive, choose=shell.choose, ask=_ask,
+                ask_secret=_ask_secret if interactive else None)
     line = ProgressLine()
     if progress:
         door.progress = line

@@ -40,6 +40,8 @@ class Door:
     """Points `open_session` at the workspace of a folder; None in a door that keeps to one."""
     ask: Callable[[str], bool] | None = None
     """Puts a yes-or-no question to the person."""
+    ask_secret: Callable[[str], str] | None = None
+    """Asks the person for a text that is not shown while it is typed; None where nobody can be asked."""
     workspace: str | None = None
     """The folder that was chosen; None: the current one."""
 
@@ -92,6 +94,7 @@ def invoke(args: Sequence[str], door: Door) -> object:
     import click
 
     from pluto_duck.commands.table import Told, pluto
+    from pluto_duck.workspace.blot import blotted
 
     try:
         with pluto.make_context(door.program, list(args), obj=door) as context:
@@ -104,9 +107,10 @@ def invoke(args: Sequence[str], door: Door) -> object:
         context = error.ctx or _context(args, door)  # an option without its value comes without one
         usage, command = context.get_usage(), context.command_path
         helping = f"{door.program} help {command.removeprefix(door.program).strip()}".strip()
-        raise UsageError(error.format_message(), hint=f"{usage}\n`{helping}` tells more.") from None
+        # What was typed is repeated there, and it may be an address with a password.
+        raise UsageError(blotted(error.format_message()), hint=f"{usage}\n`{helping}` tells more.") from None
     except click.ClickException as error:
-        raise UsageError(error.format_message()) from None
+        raise UsageError(blotted(error.format_message())) from None
 
 
 def _context(args: Sequence[str], door: Door) -> click.Context:

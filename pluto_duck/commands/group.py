@@ -71,6 +71,44 @@ class Verb(click.Command):
                     formatter.write(f"{'':{formatter.current_indent}}{_program(ctx)} {example}\n")
 
 
+class Family(click.Group, Verb):
+    """A verb with verbs below it: `connections add`, `connections list`."""
+
+    command_class = Verb
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, verb.get_short_help_str(120)) for name, verb in self.commands.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        Verb.format_epilog(self, ctx, formatter)
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [f"[{'|'.join(self.commands)}] ..."]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str],
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        _know(self, args, ctx, f"{self.name} ")
+        return super().resolve_command(ctx, args)
+
+    def verb(self, *examples: str, name: str | None = None) -> Callable[[Callable[..., Any]], click.Command]:
+        """Enters a function below this one; its first parameter is the Door."""
+
+        def enter(function: Callable[..., Any]) -> click.Command:
+            return self.command(name, cls=Verb, section=self.section, examples=examples)(click.pass_obj(function))
+
+        return enter
+
+
+def _know(group: click.Group, args: list[str], context: click.Context, before: str = "") -> None:
+    """Raises UsageError with the nearest names for a verb that is none."""
+    if args and args[0] not in group.commands and not args[0].startswith("-"):
+        close = nearest(args[0], group.commands)
+        also = f" Did you mean {before}{f' or {before}'.join(close)}?" if close else ""
+        raise click.UsageError(f"There is no verb {before + args[0]!r}.{also}", context)
+
+
 class Pluto(click.Group):
     """The group: verbs by section, nearest names for a slip."""
 
@@ -101,10 +139,7 @@ class Pluto(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str],
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            close = nearest(args[0], self.commands)
-            also = f" Did you mean {' or '.join(close)}?" if close else ""
-            raise click.UsageError(f"There is no verb {args[0]!r}.{also}", ctx)
+        _know(self, args, ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -148,15 +183,27 @@ def verb(section: str, *examples: str, name: str | None = None,
     return enter
 
 
+def family(section: str, *examples: str) -> Callable[[Callable[..., Any]], Family]:
+    """Enters a function as a verb with verbs below it; alone, it runs itself. Its first parameter is the context."""
+
+    def enter(function: Callable[..., Any]) -> Family:
+        made = pluto.group(cls=Family, section=section, examples=examples, invoke_without_command=True)(
+            click.pass_context(function))
+        assert isinstance(made, Family)
+        return made
+
+    return enter
+
+
 @verb(SECTIONS[0], "help query", name="help")
-@click.argument("name", required=False, metavar="[VERB]")
+@click.argument("names", nargs=-1, metavar="[VERB]")
 @click.pass_context
-def help_(context: click.Context, door: Door, name: str | None) -> str:
+def help_(context: click.Context, door: Door, names: tuple[str, ...]) -> str:
     """What a verb does, with examples."""
-    root = context.find_root()
-    if name is None:
-        return root.get_help()
-    _, command, _ = pluto.resolve_command(root, [name])
-    assert command is not None
-    with click.Context(command, parent=root, info_name=name) as inside:
-        return command.get_help(inside)
+    inside = context.find_root()
+    for name in names:
+        if isinstance(inside.command, click.Group):
+            _, command, _ = inside.command.resolve_command(inside, [name])
+            assert command is not None
+            inside = click.Context(command, parent=inside, info_name=name)
+    return inside.get_help()

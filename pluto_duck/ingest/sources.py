@@ -8,6 +8,7 @@ import re
 
 from pluto_duck import plugins
 from pluto_duck.errors import UsageError, nearest, unknown_name
+from pluto_duck.ingest.connections_address import as_libpq
 from pluto_duck.ingest.connectors import Connector
 
 GROUP = "pluto_duck.connectors"
@@ -15,13 +16,14 @@ GROUP = "pluto_duck.connectors"
 
 def open_source(uri: str, connector: str | None = None) -> tuple[Connector, str]:
     """(a connector that has not connected yet, the source as it may be shown)."""
-    address = _from_environment(uri)
+    address = as_libpq(from_environment(uri))
     kind = plugins.load(GROUP, connector) if connector else _kind(address)
     made: Connector = kind(address)
     return made, uri if uri.startswith("env:") else made.source
 
 
-def _from_environment(uri: str) -> str:
+def from_environment(uri: str) -> str:
+    """What the variable of `env:NAME` holds; other addresses as they are. Raises UnknownName with the nearest names."""
     if not uri.startswith("env:"):
         return uri
     name = uri.removeprefix("env:")

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.commands import Door
-from pluto_duck.errors import PlutoError
+from pluto_duck.errors import Cancelled, PlutoError
 from pluto_duck.magics.worker import Worker
 
 if TYPE_CHECKING:
@@ -115,7 +115,29 @@ class Notebook:
     def door(self, progress: Callable[..., None] | None = None) -> Door:
         return Door(open_session=self.session, namespace=self.ipython.user_ns, kind="notebook", progress=progress,
                     say=lambda text: self.send(lambda: print(text)), choose=self.choose,
-                    workspace=self._folder)
+                    ask_secret=self._ask_secret, workspace=self._folder)
+
+    def _ask_secret(self, question: str) -> str:
+        """From the worker: the main thread alone can ask. "" where nobody answers, as in a notebook that is run
+        as a whole."""
+        from getpass import getpass
+
+        answered: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+        def ask() -> None:
+            answer: str | None = None
+            try:
+                answer = getpass(question)
+            except (NotImplementedError, EOFError):  # the kernel's own word for "there is nobody"
+                answer = ""
+            finally:
+                answered.put(answer)
+
+        self.send(ask)
+        answer = answered.get()
+        if answer is None:
+            raise Cancelled("Stopped.")
+        return answer
 
     # -- looking up, for completion ---------------------------------------------------------------
 
