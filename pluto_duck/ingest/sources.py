@@ -35,7 +35,8 @@ def from_environment(uri: str) -> str:
 
 
 def _kind(address: str) -> type[Connector]:
-    for name in plugins.names(GROUP):
+    # Files last: their connector takes any path that no other knows by its ending.
+    for name in sorted(plugins.names(GROUP), key=lambda one: (one == "file", one)):
         kind: type[Connector] = plugins.load(GROUP, name)
         if kind.accepts(address):
             return kind

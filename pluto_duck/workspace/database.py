@@ -407,3 +407,14 @@ def open_memory(statements: Sequence[str] = ()) -> Any:
         for statement in statements:
             connection.execute(statement)
     return connection
+
+
+def is_open_here(path: Path) -> bool:
+    """True for the file of a workspace that this process hosts: opening it once more would drop its lock."""
+    for database in list(_open):
+        try:
+            if not database._closed and os.path.samefile(path, database.path):
+                return True
+        except OSError:
+            continue
+    return False
