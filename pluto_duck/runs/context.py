@@ -32,6 +32,7 @@ class RunContext:
         self._open_session = open_session
         self._changed = changed
         self._session: Session | None = None
+        self._lent = False
         self._session_lock = threading.Lock()
         self._rows: RowsWriter | None = None
         self.stop_reason: StopReason | None = None
@@ -116,6 +117,10 @@ class RunContext:
 
     # -- for Runs ---------------------------------------------------------------------------------
 
+    def lend(self, session: Session) -> None:
+        """The session of somebody who stays its owner."""
+        self._session, self._lent = session, True
+
     def stop(self, reason: StopReason) -> None:
         """From any thread: remembered, and the running statement is interrupted."""
         self.stop_reason = self.stop_reason or reason
@@ -135,5 +140,5 @@ class RunContext:
             self._rows.abandon()
         with self._session_lock:
             session, self._session = self._session, None
-        if session is not None:
+        if session is not None and not self._lent:
             session.close()

@@ -12,7 +12,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pluto_duck.errors import Cancelled, PlutoError, QueueFull, RunError, RunNotFound, TimedOut
 from pluto_duck.runs.context import RunContext, StopReason
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 Work = Callable[[RunContext], "dict[str, Any] | None"]
 """What a run does. The facts it returns (plain JSON values) stand in the run's record."""
 
+T = TypeVar("T")
+
 TICK_S = 0.05
 """How often a process with running work looks for cancels of other processes and for deadlines."""
 STOP_GRACE_S = 5.0
@@ -49,6 +51,10 @@ class _Job:
     context: RunContext
     ends_at: float | None = None
     stopped_at: float | None = None
+
+
+def _nothing(_: RunContext) -> None:
+    return None
 
 
 class Runs:
@@ -104,26 +110,70 @@ class Runs:
         """
         self._tidy()
         run_id = run_id or str(uuid.uuid4())
-        context = RunContext(run_id, self._store, self.workspace.runs, self._open_session, self._changed)
-        job = _Job(run_id, kind, work, deadline_s, context)
+        job = _Job(run_id, kind, work, deadline_s, self._context(run_id))
         with self._lock:
-            if self._closed:
-                raise RunError("This door to the workspace has been closed.", hint="Open it again.")
             if len(self._waiting) >= self.max_waiting:
                 raise QueueFull(f"{len(self._waiting)} runs are waiting already.",
                                 hint="Try again when some have ended, or cancel some.")
-            if self._presence is None:
-                self._presence = Presence(self.workspace.runs)
-            owner = self._presence.owner
+            owner = self._be_present()
         self._store.insert(run_id=run_id, kind=kind, text=text, owner=owner, deadline_s=deadline_s)
         with self._lock:
             self._waiting.append(job)
             if len(self._waiting) > self._idle and len(self._workers) < self.max_running:
                 self._workers.append(self._thread(self._worker, f"pluto-duck-run-{len(self._workers) + 1}"))
-            if self._monitor is None:
-                self._monitor = self._thread(self._watch, "pluto-duck-runs")
+            self._begin_watch()
             self._lock.notify_all()
         return self.get(run_id)
+
+    def attend(self, kind: str, text: str, session: Session,
+               work: Callable[[RunContext], tuple[T, int, dict[str, Any]]]) -> T:
+        """Does work in this thread and session, as a run that anybody may follow and cancel.
+
+        `work` returns (a value, its rows, its facts); the value comes back, and whatever it raises comes out as it is.
+        A cancel interrupts the session until the work ends.
+        """
+        self._tidy()
+        run_id = str(uuid.uuid4())
+        context = self._context(run_id)
+        context.lend(session)
+        job = _Job(run_id, kind, _nothing, None, context)
+        with self._lock:
+            owner = self._be_present()
+        self._store.insert(run_id=run_id, kind=kind, text=text, owner=owner, deadline_s=None)
+        with self._lock:
+            self._active[run_id] = job
+            self._begin_watch()
+        try:
+            self._store.begin(run_id)
+            self._changed()
+            value, rows, facts = work(context)
+            self._store.finish(run_id, "succeeded", facts=facts, row_count=rows)
+            return value
+        except BaseException as error:
+            status, explained = _outcome(job, _told(error))
+            self._store.finish(run_id, status, error=explained.to_dict())
+            raise
+        finally:
+            context.close()
+            with self._lock:
+                self._active.pop(run_id, None)
+                self._lock.notify_all()
+            self._changed()
+
+    def _context(self, run_id: str) -> RunContext:
+        return RunContext(run_id, self._store, self.workspace.runs, self._open_session, self._changed)
+
+    def _be_present(self) -> str:
+        """The owner that this process's runs carry; under the lock."""
+        if self._closed:
+            raise RunError("This door to the workspace has been closed.", hint="Open it again.")
+        if self._presence is None:
+            self._presence = Presence(self.workspace.runs)
+        return self._presence.owner
+
+    def _begin_watch(self) -> None:
+        if self._monitor is None:
+            self._monitor = self._thread(self._watch, "pluto-duck-runs")
 
     @staticmethod
     def _thread(target: Callable[[], None], name: str) -> threading.Thread:
@@ -443,6 +493,14 @@ class Runs:
             self._swept_at = time.monotonic()
             self.reap()
             self.sweep()
+
+
+def _told(error: BaseException) -> PlutoError:
+    """What the record says of an error that its caller sees itself."""
+    if isinstance(error, PlutoError):
+        return error
+    return Cancelled("Stopped.") if isinstance(error, KeyboardInterrupt) else RunError(
+        f"It stopped with an unexpected {type(error).__name__}.")
 
 
 def _outcome(job: _Job, error: BaseException) -> tuple[Status, PlutoError]:

@@ -125,20 +125,22 @@ class RunStore:
                 _append(db, run_id, time.time(), "rows", "end", {"count": count, "truncated": truncated})
 
     def finish(self, run_id: str, status: Status, *, error: dict[str, Any] | None = None,
-               facts: dict[str, Any] | None = None) -> bool:
-        """Writes the last state and the last event; False when the run had ended before."""
+               facts: dict[str, Any] | None = None, row_count: int | None = None) -> bool:
+        """Writes the last state and the last event; False when the run had ended before. `row_count`: of rows that
+        went elsewhere than into the run's own file."""
         now = time.time()
         with self._writing() as db:
             row = db.execute(f"SELECT started_at, row_count FROM runs WHERE run_id = ? AND {_ACTIVE}",
                              (run_id,)).fetchone()
             if row is None:
                 return False
-            db.execute("UPDATE runs SET status = ?, finished_at = ?, error = ?, facts = ? WHERE run_id = ?",
-                       (status, now, _kept_error(error),
-                        json.dumps(facts or {}, default=str), run_id))
+            row_count = row["row_count"] if row_count is None else row_count
+            db.execute("UPDATE runs SET status = ?, finished_at = ?, error = ?, facts = ?, row_count = ? "
+                       "WHERE run_id = ?",
+                       (status, now, _kept_error(error), json.dumps(facts or {}, default=str), row_count, run_id))
             content: dict[str, Any] = {
                 "status": status, "elapsed_s": round(now - row["started_at"], 6) if row["started_at"] else 0.0,
-                "row_count": row["row_count"], **(facts or {})}
+                "row_count": row_count, **(facts or {})}
             if error is not None:
                 content["error"] = _blotted_all(error)
             _append(db, run_id, now, "run", "end" if status == "succeeded" else "error", content)

@@ -388,3 +388,60 @@ def test_a_forked_child_starts_afresh_and_leaves_the_parents_run_alone(runs: Run
     assert os.waitpid(child, 0)[1] == 0
     gate.set()
     assert runs.wait(run.run_id, 30).status == "succeeded"
+
+
+# -- work that its caller does himself ----------------------------------------------------------------
+
+
+def test_work_done_here_is_a_run_that_others_follow(runs: Runs, session: Session) -> None:
+    def work(run: RunContext) -> tuple[str, int, dict[str, Any]]:
+        assert run.session is session
+        (seen,) = runs.list(1)
+        assert (seen.kind, seen.status) == ("ingest", "running")
+        run.emit("progress", "chunk", table="orders", rows=5)
+        return "done", 7, {"tables": ["orders"]}
+
+    assert runs.attend("ingest", "from postgresql://me:s3cret@h/db", session, work) == "done"
+    (run,) = runs.list(1)
+    assert (run.status, run.row_count, run.facts) == ("succeeded", 7, {"tables": ["orders"]})
+    assert "s3cret" not in run.text
+    events = list(runs.events(run.run_id))
+    assert names(events) == ["run/start", "run/chunk", "progress/chunk", "run/end"]
+    assert events[2].content == {"table": "orders", "rows": 5}
+    assert events[3].content["row_count"] == 7
+    assert session.query("select 1").scalar() == 1, "the session stays open: it is its caller's"
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_work_done_here_is_cancelled_from_anywhere(runs: Runs, session: Session, elsewhere: bool) -> None:
+    other = Runs(session) if elsewhere else runs
+
+    def work(run: RunContext) -> tuple[None, int, dict[str, Any]]:
+        threading.Thread(target=lambda: other.cancel(run.run_id)).start()
+        session.query(ENDLESS)
+        raise AssertionError("it ended by itself")
+
+    with pytest.raises(Cancelled):
+        runs.attend("ingest", "endless", session, work)
+    (run,) = runs.list(1)
+    assert run.status == "cancelled"
+    assert session.query("select 1").scalar() == 1
+    if elsewhere:
+        other.close()
+
+
+@pytest.mark.parametrize(("error", "status"), [
+    (KeyboardInterrupt(), "cancelled"), (StatementError("no"), "failed"), (ValueError("odd"), "failed"),
+    (TimedOut("slow"), "timed_out")])
+def test_what_work_done_here_raises_comes_out_as_it_is(
+    runs: Runs, session: Session, error: BaseException, status: str,
+) -> None:
+    def work(run: RunContext) -> tuple[None, int, dict[str, Any]]:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        runs.attend("ingest", "fails", session, work)
+    assert caught.value is error
+    (run,) = runs.list(1)
+    assert run.status == status
+    assert runs.progress(run.run_id) == -1.0
