@@ -189,4 +189,19 @@ def _settings(workspace: Workspace, problems: Pairs) -> Pairs:
             problems.append((f"{workspace.toml} wants {name} = {one.ignored!r}, which is ignored.",
                              "Look at it, then: pluto-duck trust"))
         pairs.append((name, text))
+    problems.extend(_recipe(workspace))
     return pairs
+
+
+def _recipe(workspace: Workspace) -> Pairs:
+    """What is wrong with ingest.toml, where there is one."""
+    from pluto_duck.commands import trusting
+    from pluto_duck.ingest import recipe
+
+    if not (workspace.root / recipe.FILE).exists():
+        return []
+    try:
+        trusting.require(workspace, recipe.read(workspace.root / recipe.FILE))
+    except PlutoError as error:
+        return [(error.message, error.hint)]
+    return []

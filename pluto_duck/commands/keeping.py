@@ -46,36 +46,33 @@ def doctor(door: Door) -> Facts:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option("--forget", is_flag=True, help="Take the trust back.")
 def trust(door: Door, yes: bool, forget: bool) -> str:
-    """Allow what this folder's pluto.toml wants beyond the harmless.
+    """Allow what this folder's pluto.toml and ingest.toml want beyond the harmless.
 
-    Settings that send data out, load code or name hosts are ignored until you have seen them here.
-    A later change of them asks again.
+    Settings that send data out, load code or name hosts are ignored until you have seen them here; so are
+    sources of ingest.toml that read more than the files of this folder. A later change of them asks again.
     """
-    from pluto_duck.governance import trust as rules
-    from pluto_duck.settings import wants_trust
+    from pluto_duck.commands import trusting
     from pluto_duck.workspace import find
 
     workspace = find(door.workspace)
     if forget:
-        rules.forget(workspace)
+        trusting.forget(workspace)
         return f"{workspace.root} is not trusted any more."
-    wanted = wants_trust(workspace.toml)
-    if not wanted:
-        return f"{workspace.toml} wants nothing that needs your trust."
-    if rules.is_trusted(workspace):
-        return "Trusted already:\n" + _lines(wanted)
+    wishes = trusting.wishes(workspace)
+    if not wishes:
+        return f"{workspace.root} wants nothing that needs your trust."
+    open_ones = [one for one in wishes if not one.granted]
+    if not open_ones:
+        return "Trusted already:\n" + "\n".join(one.lines for one in wishes)
+    said = "\n".join(f"{one.path} wants {one.to_do}:\n{one.lines}" for one in open_ones)
     if not yes:
-        question = f"{workspace.toml} wants to set:\n{_lines(wanted)}\nAllow this?"
         if door.ask is None or not door.interactive:
-            raise Refused(f"{workspace.toml} wants to set:\n{_lines(wanted)}",
-                          hint=f"Read it, then: {door.program} trust --yes")
-        if not door.ask(question):
+            raise Refused(said, hint=f"Read it, then: {door.program} trust --yes")
+        if not door.ask(f"{said}\nAllow this?"):
             return "Nothing was changed."
-    return "Trusted:\n" + _lines(rules.trust(workspace))
-
-
-def _lines(wanted: dict[str, object]) -> str:
-    return "\n".join(f"  {name} = {value!r}" for name, value in wanted.items())
+    for one in open_ones:
+        trusting.grant(workspace, one)
+    return "Trusted:\n" + "\n".join(one.lines for one in open_ones)
 
 
 @verb(SECTIONS[0], "demo", "demo --folder ~/pluto-demo --lab", "demo --postgres")

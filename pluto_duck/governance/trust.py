@@ -1,10 +1,11 @@
-"""Which folders' pluto.toml may send data out, load code or name hosts."""
+"""Which folders' files may send data out, load code or name hosts: pluto.toml, and others by their name."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,29 +25,42 @@ def _read() -> dict[str, str]:
     return found if isinstance(found, dict) else {}
 
 
-def _print(wanted: dict[str, Any]) -> str:
+def _print(wanted: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(wanted, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def is_trusted(workspace: Workspace) -> bool:
     """True when the owner has seen exactly these settings of this folder: a later change asks again."""
-    wanted = wants_trust(workspace.toml)
-    return not wanted or _read().get(str(workspace.root)) == _print(wanted)
+    return trusts(workspace, "", wants_trust(workspace.toml))
 
 
 def trust(workspace: Workspace) -> dict[str, Any]:
     """Remembers, in the user's own folder, the settings as they stand now; returns them."""
     wanted = wants_trust(workspace.toml)
-    known = _read()
-    known[str(workspace.root)] = _print(wanted)
-    _save(known)
+    grant(workspace, "", wanted)
     return wanted
+
+
+def trusts(workspace: Workspace, what: str, wanted: Mapping[str, Any]) -> bool:
+    """As `is_trusted`, for what another file of the folder wants; `what` is its name, "" for pluto.toml."""
+    return not wanted or _read().get(_key(workspace, what)) == _print(wanted)
+
+
+def grant(workspace: Workspace, what: str, wanted: Mapping[str, Any]) -> None:
+    """Remembers that the owner has seen what that file wants."""
+    known = _read()
+    known[_key(workspace, what)] = _print(wanted)
+    _save(known)
+
+
+def _key(workspace: Workspace, what: str) -> str:
+    return f"{what} of {workspace.root}" if what else str(workspace.root)
 
 
 def forget(workspace: Workspace) -> None:
     known = _read()
     known.pop(str(workspace.root), None)
-    _save(known)
+    _save({key: seen for key, seen in known.items() if not key.endswith(f" of {workspace.root}")})
 
 
 def _save(known: dict[str, str]) -> None:

@@ -1,0 +1,61 @@
+"""What the files of a folder want beyond the harmless, and whether its owner has allowed it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pluto_duck.errors import Untrusted
+from pluto_duck.governance import trust
+from pluto_duck.ingest import recipe
+from pluto_duck.settings import wants_trust
+from pluto_duck.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Of one file, as it was read: what is granted is what was shown."""
+
+    path: Path
+    wanted: Mapping[str, Any]
+    granted: bool
+
+    @property
+    def to_do(self) -> str:
+        return "to load" if self.path.name == recipe.FILE else "to set"
+
+    @property
+    def lines(self) -> str:
+        if self.path.name != recipe.FILE:
+            return "\n".join(f"  {name} = {value!r}" for name, value in self.wanted.items())
+        return "\n".join(f"  {name}: " + ", ".join(f"{key} = {value!r}" for key, value in entry.items()
+                                                   if key != "name") for name, entry in self.wanted.items())
+
+
+def wishes(workspace: Workspace) -> list[Wish]:
+    """Of pluto.toml and ingest.toml; none for a file that wants nothing."""
+    settings = wants_trust(workspace.toml)
+    found = [Wish(workspace.toml, settings, trust.trusts(workspace, "", settings))]
+    path = workspace.root / recipe.FILE
+    if path.exists():
+        loads = recipe.read(path).wanted
+        found.append(Wish(path, loads, trust.trusts(workspace, recipe.FILE, loads)))
+    return [one for one in found if one.wanted]
+
+
+def grant(workspace: Workspace, wish: Wish) -> None:
+    trust.grant(workspace, "" if wish.path == workspace.toml else wish.path.name, wish.wanted)
+
+
+def forget(workspace: Workspace) -> None:
+    trust.forget(workspace)
+
+
+def require(workspace: Workspace, read: recipe.Recipe) -> None:
+    """Raises Untrusted, naming what the recipe wants, unless its owner has seen it as it is now."""
+    wish = Wish(read.path, read.wanted, trust.trusts(workspace, recipe.FILE, read.wanted))
+    if not wish.granted:
+        raise Untrusted(f"{wish.path} reads more than the files of its own folder:\n{wish.lines}",
+                        hint="If that is what you want: pluto-duck trust")
