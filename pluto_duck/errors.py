@@ -9,7 +9,8 @@
      │   └─ Untrusted               pluto.toml wants something only its owner may allow
      ├─ MissingExtra                a package is not installed; names the extra    exit 2   HTTP 501
      ├─ SourceError                 the place that data comes from failed          exit 5   HTTP 502
-     │   └─ ColumnRefused           a column that can't be carried exactly
+     │   ├─ ColumnRefused           a column that can't be carried exactly
+     │   └─ PartlyLoaded            some tables arrived, others did not; `report` tells
      ├─ WorkspaceError              folder, file, lock or host                     exit 6   HTTP 503
      │   ├─ WorkspaceNotFound       no pluto.toml from here upward
      │   ├─ WorkspaceUnusable       read-only folder, network file system, newer file
@@ -102,6 +103,12 @@ class SourceError(PlutoError):
 
 class ColumnRefused(SourceError):
     code = "column_refused"
+
+
+class PartlyLoaded(SourceError):
+    code = "partly_loaded"
+    report: Any = None
+    """The LoadReport; not carried across processes."""
 
 
 class WorkspaceError(PlutoError):

@@ -90,7 +90,10 @@ def ingest(door: Door, uri: str | None, tables: tuple[str, ...], schema: str | N
     from pluto_duck.ingest import ingest as load
 
     place, connector = source(uri, aliases)
-    options: dict[str, Any] = {"on_progress": door.progress} if door.progress is not None else {}
+    options: dict[str, Any] = {}
+    if door.progress is not None:
+        tell = door.progress
+        options["on_progress"] = lambda so_far: tell(so_far.table, so_far.rows)
     session = door.open_session()
     report: LoadReport = recorded(session, "ingest", place, lambda: load(
         session, place, tables=tables or None, schema=schema, into=into, mode=mode, skip=skip,

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pluto_duck.session import Session
 
 if TYPE_CHECKING:
     from pluto_duck.agent import Answer
     from pluto_duck.agent.planners import Planner
-    from pluto_duck.ingest import LoadReport
+    from pluto_duck.ingest import LoadOptions, LoadReport, Progress
     from pluto_duck.runs import Runs
 
 
@@ -30,17 +30,15 @@ class Workbench(Session):
 
         return ask(self, question, planner=planner, history=history, on_event=on_event)
 
-    def ingest(
-        self, uri: str, *, tables: Sequence[str] | None = None, schema: str | None = None,
-        into: str | None = None, mode: Literal["replace", "append"] = "replace", skip: Sequence[str] = (),
-        cast: Mapping[str, str] | None = None, connector: str | None = None,
-        on_progress: Callable[..., None] | None = None,
-    ) -> LoadReport:
-        """Brings tables in from a file or a database, all or nothing."""
+    def ingest(self, source: Any, options: LoadOptions | None = None, *,
+               on_progress: Callable[[Progress], None] | None = None, **keywords: Any) -> LoadReport:
+        """Brings tables in from a file, a database or a DataFrame, each whole or not at all.
+
+        Keywords are the fields of LoadOptions: `tables`, `into`, `mode`, `cursor`, ...
+        """
         from pluto_duck.ingest import ingest
 
-        return ingest(self, uri, tables=tables, schema=schema, into=into, mode=mode, skip=skip,
-                      cast=cast or {}, connector=connector, on_progress=on_progress)
+        return ingest(self, source, options, on_progress=on_progress, **keywords)
 
     @cached_property
     def runs(self) -> Runs:

@@ -1,5 +1,7 @@
-"""Pulling data in: from a source, through a connector, into tables, all or nothing."""
+"""Pulling data in: from a source, through a connector, into tables, each of them whole or not at all."""
 
-from pluto_duck.ingest.load import LoadedTable, LoadReport, ingest
+from pluto_duck.ingest.load import ingest
+from pluto_duck.ingest.options import LoadOptions, Progress
+from pluto_duck.ingest.report import FailedTable, LoadedTable, LoadReport
 
-__all__ = ["LoadReport", "LoadedTable", "ingest"]
+__all__ = ["FailedTable", "LoadOptions", "LoadReport", "LoadedTable", "Progress", "ingest"]

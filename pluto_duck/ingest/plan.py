@@ -4,28 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Literal
 
-from pluto_duck.errors import ColumnRefused, UsageError, nearest, unknown_name
+from pluto_duck.errors import ColumnRefused, UsageError, unknown_name
 from pluto_duck.ingest.connectors import Connector, SourceColumn, SourceTable
+from pluto_duck.ingest.drift import fit
+from pluto_duck.ingest.options import LoadOptions, Mode
 from pluto_duck.session import TableInfo, WriteColumn
 from pluto_duck.workspace import TableRef
 from pluto_duck.workspace.tableref import fold
 
-Mode = Literal["replace", "append"]
+Action = Literal["create", "replace", "append", "merge", "scd2"]
 
-# Into a column of the type on the right without any value changing.
-_WIDENS = {
-    "TINYINT": {"SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "DOUBLE", "FLOAT"},
-    "SMALLINT": {"INTEGER", "BIGINT", "HUGEINT", "DOUBLE", "FLOAT"},
-    "INTEGER": {"BIGINT", "HUGEINT", "DOUBLE"},
-    "UINTEGER": {"BIGINT", "UBIGINT", "HUGEINT", "DOUBLE"},
-    "BIGINT": {"HUGEINT"},
-    "FLOAT": {"DOUBLE"},
-    "DATE": {"TIMESTAMP"},
-    "JSON": {"VARCHAR"},
-    "UUID": {"VARCHAR"},
-}
+SCD2 = ("valid_from", "valid_to", "is_current")
+"""What scd2 adds: when a version of a row was first seen, when it was seen to have changed, whether it is the last."""
+
+
+@dataclass(frozen=True)
+class LoadColumn:
+    """A column of the target, and where it comes from."""
+
+    name: str
+    type: str
+    """As the target has it once it has been altered."""
+    place: int
+    """In `SourceTable.columns`."""
+    nullable: bool = True
+    default: str = ""
+
+    def written(self, table: SourceTable, expression: str) -> WriteColumn:
+        """With the SQL that reads it: what the stream's column or the host's scan calls it."""
+        comes = table.columns[self.place].type
+        expression = expression if comes == self.type else f"CAST({expression} AS {comes})"
+        return WriteColumn(self.name, self.type, expression, self.nullable, self.default)
 
 
 @dataclass(frozen=True)
@@ -35,17 +47,23 @@ class TableLoad:
     table: SourceTable
     ref: TableRef
     mode: Mode
-    columns: tuple[WriteColumn, ...]
+    action: Action
+    columns: tuple[LoadColumn, ...]
+    key: tuple[str, ...] = ()
+    """As the target names them: what tells rows apart."""
     primary_key: tuple[str, ...] = ()
-    not_null: tuple[str, ...] = ()
+    """Added once the rows are there."""
+    alters: tuple[str, ...] = ()
+    remake: Mapping[str, str] | None = None
+    said: tuple[str, ...] = ()
+    existing: TableInfo | None = None
 
 
 def choose(connector: Connector, tables: Sequence[SourceTable], skip: Iterable[str],
            cast: Mapping[str, str]) -> list[SourceTable]:
-    """The tables with the skipped columns gone and the cast ones changed.
+    """The tables with the skipped columns gone and the cast ones changed; those that can't be carried stay.
 
-    `skip` and `cast` name a column of any table or `table.column`. Raises ColumnRefused, naming every
-    column that is left and can't be carried.
+    `skip` and `cast` name a column of any table or `table.column`.
     """
     skip, unused = list(skip), {*skip, *cast}
     chosen = []
@@ -58,29 +76,44 @@ def choose(connector: Connector, tables: Sequence[SourceTable], skip: Iterable[s
                 continue
             to = cast.get(f"{table.name}.{column.name}", cast.get(column.name))
             columns.append(column if to is None else connector.cast(table, column, to))
-        if not columns:
-            raise UsageError(f"Nothing is left of the table {table.name}: it has no columns to load.")
         chosen.append(replace(table, columns=tuple(columns)))
     if unused:
         known = {one.name for table in tables for one in table.columns}
         raise unknown_name("column", min(unused), known, where=connector.source)
-    _refuse(chosen)
     return chosen
 
 
-def _refuse(tables: Sequence[SourceTable]) -> None:
-    refused = [(table, column) for table in tables for column in table.columns if column.refusal]
+def without(tables: Sequence[SourceTable], exclude: Sequence[str]) -> list[SourceTable]:
+    """Those that no name or glob of `exclude` means; a pattern that means none is an error."""
+    for pattern in exclude:
+        if not any(_named(table, pattern) for table in tables):
+            raise unknown_name("table", pattern, [table.name for table in tables])
+    left = [table for table in tables if not any(_named(table, pattern) for pattern in exclude)]
+    if not left:
+        raise UsageError("Every table of the source is left out.", hint="Exclude fewer.")
+    return left
+
+
+def _named(table: SourceTable, pattern: str) -> bool:
+    return fnmatchcase(table.name, pattern) or fnmatchcase(f"{table.schema}.{table.name}", pattern)
+
+
+def refuse_columns(table: SourceTable, *, several: bool) -> None:
+    """Raises ColumnRefused, naming every column that is left and can't be carried."""
+    if not table.columns:
+        raise UsageError(f"Nothing is left of the table {table.name}: it has no columns to load.")
+    refused = [column for column in table.columns if column.refusal]
     if not refused:
         return
-    several = len(tables) > 1
 
-    def name(table: SourceTable, column: SourceColumn) -> str:
+    def name(column: SourceColumn) -> str:
         return f"{table.name}.{column.name}" if several else column.name
 
-    lines = [f"{name(t, c)} {c.refusal}" for t, c in refused]
-    ways = [f"--cast {name(t, c)}={c.cast_to} or --skip {name(t, c)}" for t, c in refused[:3]]
+    lines = [f"{name(column)} {column.refusal}" for column in refused]
+    ways = [f"--cast {name(c)}={c.cast_to} or --skip {name(c)}" if c.cast_to else f"--skip {name(c)}"
+            for c in refused[:3]]
     raise ColumnRefused("Not loaded, because it could not be carried over exactly: " + "; ".join(lines) + ".",
-                        hint="Choose: " + "; ".join(ways), columns=[name(t, c) for t, c in refused])
+                        hint="Choose: " + "; ".join(ways), columns=[name(column) for column in refused])
 
 
 def targets(tables: Sequence[SourceTable], into: str | None) -> list[TableRef]:
@@ -104,18 +137,68 @@ def targets(tables: Sequence[SourceTable], into: str | None) -> list[TableRef]:
     return refs
 
 
-def plan(table: SourceTable, ref: TableRef, mode: Mode, existing: TableInfo | None) -> TableLoad:
-    """Raises UsageError for a view in the way, names that differ only in case, or columns that don't fit."""
-    if existing is not None and existing.kind == "view":
-        raise UsageError(f"{ref} is a view; a load fills tables.", hint="Give another name with --into.")
+def plan(table: SourceTable, ref: TableRef, options: LoadOptions, existing: TableInfo | None) -> TableLoad:
+    """Raises UsageError for a view in the way, names that differ only in case, a merge without a key, or
+    columns that don't fit."""
+    if existing is not None and existing.kind != "table":
+        raise UsageError(f"{ref} is a {existing.kind}; a load fills tables.", hint="Give another name with --into.")
+    if ref.key.startswith("_pluto."):
+        raise UsageError("The schema _pluto keeps this workspace's own records.", hint="Choose another with --into.")
     _unique(table)
-    if mode == "append" and existing is not None:
-        return TableLoad(table, ref, "append", _appended(table, existing))
-    columns = tuple(WriteColumn(c.name, c.type, c.expression) for c in table.columns)
+    mode = options.mode
+    key = _key(table, options) if mode in ("merge", "scd2") else ()
+    if mode == "scd2":
+        _no_history_columns(table)
+    if existing is None or mode == "replace":
+        return _anew(table, ref, mode, key, existing)
+    own = SCD2 if mode == "scd2" else ()
+    missing = [name for name in own if name not in {fold(column.name) for column in existing.columns}]
+    if missing:
+        raise UsageError(f"{ref} is there already and has no column {', '.join(missing)}: it holds no history.",
+                         hint="Give the history another name with --into, or drop the table first.")
+    fitted = fit(table, existing, options.columns, own=own)
+    places = {fold(column.name): place for place, column in enumerate(table.columns)}
+    names = {fold(name): name for name, _kind in fitted.columns}
+    columns = tuple(LoadColumn(name, kind, places[fold(name)]) for name, kind in fitted.columns)
+    return TableLoad(table, ref, mode, mode, columns, tuple(names[fold(one)] for one in key),
+                     alters=tuple(fitted.alters), remake=fitted.remake, said=tuple(fitted.said), existing=existing)
+
+
+def _anew(table: SourceTable, ref: TableRef, mode: Mode, key: tuple[str, ...], existing: TableInfo | None) -> TableLoad:
     names = {column.name for column in table.columns}
-    key = table.primary_key if set(table.primary_key) <= names else ()
-    not_null = tuple(c.name for c in table.columns if not c.nullable and c.name not in key)
-    return TableLoad(table, ref, "replace", columns, key, not_null)
+    primary = table.primary_key if set(table.primary_key) <= names else ()
+    if mode == "merge":
+        primary = key
+    if mode == "scd2":
+        primary = ()  # each row may have many versions
+    columns = tuple(LoadColumn(c.name, c.type, place, c.nullable or c.name in primary, c.default)
+                    for place, c in enumerate(table.columns))
+    return TableLoad(table, ref, mode, "create" if existing is None else "replace", columns, key, primary,
+                     existing=existing)
+
+
+def _key(table: SourceTable, options: LoadOptions) -> tuple[str, ...]:
+    names = {fold(column.name): column.name for column in table.columns}
+    for one in options.key:
+        if fold(one) not in names:
+            raise unknown_name("column", one, names.values(), where=table.name)
+    key = tuple(names[fold(one)] for one in options.key) or table.primary_key
+    if not key:
+        raise UsageError(f"{table.name} has no primary key, so {options.mode} can't tell which rows are the same.",
+                         hint=f"Name the columns that tell rows apart: --key {table.columns[0].name}; or load with "
+                              "--mode replace.", table=table.name)
+    left = set(key) - set(names.values())
+    if left:
+        raise UsageError(f"{options.mode} needs the key of {table.name}, but {', '.join(sorted(left))} is left out.",
+                         hint="Do not skip it, or name another with --key.")
+    return key
+
+
+def _no_history_columns(table: SourceTable) -> None:
+    taken = [column.name for column in table.columns if fold(column.name) in SCD2]
+    if taken:
+        raise UsageError(f"{table.name} has a column {taken[0]} of its own, which scd2 would add.",
+                         hint=f"Leave it out: --skip {taken[0]}; or load a --query that renames it.")
 
 
 def _unique(table: SourceTable) -> None:
@@ -126,27 +209,3 @@ def _unique(table: SourceTable) -> None:
             raise UsageError(
                 f"{table.name} has columns {twin!r} and {column.name!r}: here upper and lower case do not "
                 "tell names apart.", hint=f"Leave one out: --skip {column.name}")
-
-
-def _appended(table: SourceTable, existing: TableInfo) -> tuple[WriteColumn, ...]:
-    there = {fold(column.name): column for column in existing.columns}
-    coming = {fold(column.name): column for column in table.columns}
-    extra = [column.name for key, column in coming.items() if key not in there]
-    missing = [column.name for key, column in there.items() if key not in coming]
-    if extra or missing:
-        parts = [f"the table has no column {', '.join(extra)}"] if extra else []
-        parts += [f"the source has no column {', '.join(missing)}"] if missing else []
-        close = nearest(missing[0], extra) if missing and extra else []
-        hint = f"Is {close[0]} the same as {missing[0]}? Rename one of them." if close else (
-            f"Leave it out with --skip {extra[0]}, or load with replace." if extra else "Load with replace.")
-        raise UsageError(f"{table.name} can't be appended to the table {existing.ref}: {', and '.join(parts)}.",
-                         hint=hint, unknown=extra, missing=missing)
-    columns = []
-    for key, column in coming.items():
-        old = there[key]
-        if column.type != old.type and old.type not in _WIDENS.get(column.type, ()):
-            raise UsageError(
-                f"{table.name}.{column.name} comes as {column.type}, but {existing.ref} holds it as {old.type}.",
-                hint=f"Cast it at the source: --cast {column.name}=TYPE; or load with replace.", column=column.name)
-        columns.append(WriteColumn(old.name, old.type, f"({column.expression})::{column.type}"))
-    return tuple(columns)

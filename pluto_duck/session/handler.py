@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from pluto_duck.errors import Cancelled, HostLost, PlutoError, Refused, StatementError, UsageError
@@ -80,7 +81,8 @@ class HostSession:
             "open_source": self._open_source, "close_source": self._close_source,
             "query": lambda request: self._live.around(self._query, request),
             "look_at_live": self._live.look, "write": self._write, "frame": self._frame, "unframe": self._unframe,
-            "tables": self._tables, "versions": self._versions, "outcome": self._outcome,
+            "internal": self._internal,
+            "tables": self._tables, "versions": self._versions, "outcome": self._outcome, "backup": self._backup,
         }
 
     # -- the HandlerSession protocol --------------------------------------------------------------
@@ -543,6 +545,21 @@ class HostSession:
             return store(self._cursor, table, incoming, request.args)
         finally:
             self._forget(incoming)
+
+    def _backup(self, request: Request) -> Reply:
+        """The database into a new file, as it stands committed now, on a cursor that no open transaction binds."""
+        from pluto_duck.workspace.backup import copy_database
+
+        self._handler.ledger.notice()
+        cursor = self._database.cursor()
+        self._running.on(cursor)
+        try:
+            found = copy_database(cursor, self._own_catalog, Path(str(request.args["path"])))
+        finally:
+            cursor.close()
+            self._database.relock()
+        return Reply({"rows": [[schema, name, rows] for (schema, name), rows in found.rows.items()],
+                      "versions": found.versions, "seq": found.seq})
 
     # -- small questions --------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pluto_duck.errors import StatementError, UnknownName, UsageError
-from pluto_duck.ingest import ingest
+from pluto_duck.ingest import Progress, ingest
 from pluto_duck.session import Session
 from pluto_duck.workspace import TableRef
 
@@ -47,12 +47,11 @@ def test_whatever_strikes_in_the_stream_leaves_every_table_as_it_was(
     ingest(session, str(folder))
     (folder / "a.csv").write_text("id,name\n9,new\n")
 
-    def strike(table: str, rows: int) -> None:
-        if table == "b":
-            raise error("struck")  # on the thread that reads
+    def strike(progress: Progress) -> None:
+        raise error("struck")  # on the thread that reads
 
     with pytest.raises(error):
-        ingest(session, str(folder), on_progress=strike)
+        ingest(session, str(folder / "a.csv"), on_progress=strike)
     assert session.query("SELECT * FROM a").rows() == [(1, "x"), (2, "y")]
     assert session.query("SELECT count(*) FROM _pluto.loads").rows() == [(2,)]
     ingest(session, str(folder))
@@ -70,12 +69,12 @@ def test_a_guest_loads_into_the_database_of_its_host(folder: Path, session: Sess
 
 def test_progress_tells_the_rows_so_far(session: Session, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a\n" + "1\n" * 300_000)
-    seen: list[tuple[str, int]] = []
-    ingest(session, str(tmp_path / "t.csv"), on_progress=lambda table, rows: seen.append((table, rows)))
-    counts = [rows for _table, rows in seen]
+    seen: list[Progress] = []
+    ingest(session, str(tmp_path / "t.csv"), on_progress=seen.append)
+    counts = [one.rows for one in seen]
     assert counts == sorted(counts)
-    assert len(counts) > 1
-    assert seen[-1] == ("t", 300_000)
+    assert (seen[-1].table, seen[-1].rows, seen[-1].done) == ("t", 300_000, True)
+    assert [one.done for one in seen].count(True) == 1
 
 
 def test_append_adds_rows_and_makes_the_table_when_there_is_none(folder: Path, session: Session) -> None:
@@ -94,8 +93,8 @@ def test_append_by_name_whatever_the_order_and_case(folder: Path, session: Sessi
 def test_append_with_other_columns_names_them(folder: Path, session: Session) -> None:
     ingest(session, str(folder / "a.csv"))
     (folder / "c.csv").write_text("id,nam,extra\n1,x,2\n")
-    with pytest.raises(UsageError, match="the table has no column nam, extra, and the source has no column name") as caught:
-        ingest(session, str(folder / "c.csv"), into="a", mode="append")
+    with pytest.raises(UsageError, match="nam is new; extra is new; name is gone") as caught:
+        ingest(session, str(folder / "c.csv"), into="a", mode="append", columns="freeze")
     assert "Is nam the same as name?" in caught.value.hint
     assert caught.value.facts["missing"] == ["name"]
 
@@ -105,10 +104,13 @@ def test_append_widens_but_never_narrows(folder: Path, session: Session) -> None
     ingest(session, str(folder / "a.csv"), into="t", mode="append")
     session.query("CREATE TABLE narrow (id SMALLINT, name VARCHAR)")
     with pytest.raises(UsageError, match="id comes as BIGINT, but narrow holds it as SMALLINT") as caught:
-        ingest(session, str(folder / "a.csv"), into="narrow", mode="append")
+        ingest(session, str(folder / "a.csv"), into="narrow", mode="append", columns="discard")
     assert "--cast id=" in caught.value.hint
-    ingest(session, str(folder / "a.csv"), into="narrow", mode="append", cast={"id": "SMALLINT"})
+    ingest(session, str(folder / "a.csv"), into="narrow", mode="append", columns="freeze", cast={"id": "SMALLINT"})
     assert session.query("SELECT sum(id) FROM narrow").rows() == [(3,)]
+    report = ingest(session, str(folder / "a.csv"), into="narrow", mode="append")
+    assert report.tables[0].notices == ("the column id was widened from SMALLINT to BIGINT",)
+    assert session.query("SELECT sum(id), any_value(typeof(id)) FROM narrow").rows() == [(6, "BIGINT")]
 
 
 def test_append_that_breaks_a_key_keeps_the_old_rows(folder: Path, session: Session) -> None:
@@ -130,9 +132,11 @@ def test_into_names_a_table_or_a_schema(folder: Path, session: Session) -> None:
 def test_what_can_not_be_asked_is_said(folder: Path, session: Session) -> None:
     session.query("CREATE VIEW a AS SELECT 1 AS x")
     with pytest.raises(UsageError, match="a is a view"):
-        ingest(session, str(folder))
-    with pytest.raises(UsageError, match="no mode 'merge'"):
-        ingest(session, str(folder), mode="merge")  # type: ignore[arg-type]
+        ingest(session, str(folder), tables=["a"])
+    with pytest.raises(UsageError, match="no mode 'mrege'"):
+        ingest(session, str(folder), mode="mrege")
+    with pytest.raises(UnknownName, match='no option "mdoe"'):
+        ingest(session, str(folder), mdoe="merge")
     with pytest.raises(UsageError, match="Nothing is left of the table b"):
         ingest(session, str(folder), tables=["b"], skip=["id", "name"])
     with pytest.raises(UnknownName, match='no column "nmae"') as caught:
