@@ -213,7 +213,7 @@ class Database:
             if "memory_limit" in config and "emory" in str(error):
                 raise SettingError(f"duckdb.memory_limit = {config['memory_limit']!r} is no size of memory.",
                                    hint="For example: PLUTODUCK_DUCKDB__MEMORY_LIMIT=4GB") from error
-            raise _open_error(error, self.path) from error
+            raise open_error(error, self.path) from error
         if fresh and sys.platform != "win32":
             os.chmod(self.path, 0o600)  # the folder is 0700 already; DuckDB offers no mode
         self._guard = self._open_guard()
@@ -371,7 +371,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _open_error(error: Exception, path: Path) -> Exception:
+def open_error(error: Exception, path: Path) -> Exception:
     text = str(error)
     if "Could not set lock" in text or "Conflicting lock" in text or "being used by another process" in text:
         import re

@@ -130,11 +130,16 @@ def _refuse_links(workspace: Workspace) -> None:
 def _refuse_foreign(workspace: Workspace) -> None:
     """Raises WorkspaceUnusable for a folder that another user made: what we write there would be theirs."""
     owner = workspace.folder.stat().st_uid
-    # Root may: in a container the user's own folders belong to somebody else.
-    if _uid() > 0 and owner != _uid():
+    if is_foreign(workspace.folder):
         raise WorkspaceUnusable(f"The workspace {workspace.root} belongs to {_user(owner)}, who could read and "
                                 "change what you keep in it.",
                                 hint="Make one of your own: pluto-duck init FOLDER")
+
+
+def is_foreign(path: Path) -> bool:
+    """True for what another user made, who could change it under us."""
+    # Root may: in a container the user's own folders belong to somebody else.
+    return _uid() > 0 and path.stat().st_uid != _uid()
 
 
 def _user(uid: int) -> str:
