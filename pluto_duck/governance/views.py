@@ -13,7 +13,7 @@ from pluto_duck.errors import PlutoError
 from pluto_duck.governance.functions import TABLE_FUNCTIONS, allowed
 from pluto_duck.workspace.database import Cursor
 from pluto_duck.workspace.parser import Parser
-from pluto_duck.workspace.tableref import TableRef, fold
+from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold
 
 _MACROS = """
     SELECT function_name, function_type, macro_definition FROM system.main.duckdb_functions()
@@ -26,6 +26,7 @@ class Views:
 
     def __init__(self, cursor: Cursor, parser: Parser) -> None:
         self._parser = parser
+        self._own = fold(str(cursor.fetchall("SELECT system.main.current_database()")[0][0]))
         self._allowed = allowed(parser.version()) | TABLE_FUNCTIONS
         self._macros: dict[str, list[str]] = {}
         for name, kind, definition in cursor.fetchall(_MACROS):
@@ -34,6 +35,7 @@ class Views:
 
     def harmless(self, created: str, known: set[TableRef]) -> bool:
         """Whether a stored CREATE VIEW reads only tables and harmless views (`known`) by harmless means."""
+        self._schemas = {fold(one.schema) for one in known} | {DEFAULT_SCHEMA}
         return self._select(self._body(created), {fold(one.name) for one in known}, frozenset())
 
     def _body(self, created: str) -> str:
@@ -63,8 +65,11 @@ class Views:
         if kind == "BASE_TABLE":
             path = (node.get("qualified_name") or {}).get("path") or [
                 one for one in (node.get("catalog_name"), node.get("schema_name"), node.get("table_name")) if one]
-            schema = fold(str(path[-2])) if len(path) > 1 else ""
-            return fold(str(path[-1])) in known and schema not in ("_pluto", "information_schema", "pg_catalog")
+            places = [fold(str(one)) for one in path[:-1]]
+            # A table of a live source or another attached database may be called as one of the owner's is.
+            if (len(places) > 1 and places[0] != self._own) or places[-1:] == ["_pluto"]:
+                return False
+            return fold(str(path[-1])) in known and (not places or places[-1] in (*self._schemas, self._own))
         name = node.get("function_name")
         return not isinstance(name, str) or self._function(fold(name), known, within)
 

@@ -45,8 +45,7 @@ class WriteColumn:
 @dataclass(frozen=True)
 class TableInfo:
     ref: TableRef
-    kind: Literal["table", "view", "live"]
-    """`tables` lists no live ones: they belong to a source (`ingest/live.py`)."""
+    kind: Literal["table", "view"]
     columns: tuple[ColumnInfo, ...]
     row_estimate: int | None
     """DuckDB's own estimate, exact for tables without deleted rows; None for a view."""
@@ -118,6 +117,8 @@ class Session:
         self._link = join(workspace, settings, SessionHandler, role, label)
         self._whole = threading.RLock()
         """One query at a time, up to its last row."""
+        self.watching = True
+        """False: nothing happens for watched names (`session/watch.py`) before a statement."""
         self._on_interrupt: list[Callable[[], None]] = []
         self.watching = True
         """False: nothing happens for watched names (`session/watch.py`) before a statement."""
@@ -349,6 +350,10 @@ class Session:
             "internal": True}))
 
     # -- what is there ----------------------------------------------------------------------------
+
+    def look_at_live(self, wanted: Any) -> list[tuple[str, str, str, str]]:
+        """Attaches a live source (`session.live.asked`) for a moment: (schema, table, column, type) of all it shows."""
+        return [tuple(row) for row in self._link.call(Request("look_at_live", {"live": wanted})).header["columns"]]
 
     def tables(self) -> list[TableInfo]:
         """Tables and views by schema and name; ours in `_pluto` are left out."""

@@ -1,0 +1,44 @@
+"""A mark on what this user entered on this machine, for records in a folder that could have been cloned."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+
+from pluto_duck.workspace import Workspace, personal_root
+
+
+def _key() -> bytes:
+    path = personal_root() / "seal.key"
+    for _ in range(2):
+        try:
+            key = path.read_bytes()
+            if len(key) == 32:
+                return key
+        except FileNotFoundError:
+            pass
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = path.with_name(f"seal.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(os.urandom(32))
+        try:
+            os.link(temporary, path)  # whoever comes second takes the first one's
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
+            os.replace(temporary, path)
+        temporary.unlink(missing_ok=True)
+    return path.read_bytes()
+
+
+def seal(workspace: Workspace, *parts: object) -> str:
+    """Of JSON values that stand in a workspace's records; it moves with neither the folder nor the user."""
+    text = json.dumps([str(workspace.root), *parts], sort_keys=True)
+    return hmac.new(_key(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def is_sealed(workspace: Workspace, mark: str, *parts: object) -> bool:
+    return hmac.compare_digest(mark, seal(workspace, *parts))
