@@ -74,6 +74,8 @@ class SourceTable:
     comment: str = ""
     size_bytes: int | None = None
     """As it lies in the source, None when not known."""
+    note: str = ""
+    """What a reader of the rows should know: "row security hides some rows from this user"."""
 
 
 @dataclass(frozen=True)

@@ -1,56 +1,66 @@
-"""PostgreSQL: many tables as of one moment, by COPY, exact or refused by name. Extra: `postgres`."""
+"""PostgreSQL: many tables as of one moment, exact or refused by name, whichever of three paths the rows take.
+
+The host's DuckDB reads through its postgres extension (`native`, `scan`); else `read` streams through ADBC, or
+through COPY with psycopg alone. `path=scanner|adbc|copy` picks one. Extra: `postgres`.
+"""
 
 from __future__ import annotations
 
-import os
 import re
-import socket
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from pluto_duck.errors import ColumnRefused, PlutoError, SourceError, UsageError
+from pluto_duck.errors import ColumnRefused, PlutoError, SourceError, UsageError, unknown_name
 from pluto_duck.ingest.connectors import EVERYTHING, NativeScan, Selection, SourceColumn, SourceTable
+from pluto_duck.ingest.connectors import postgres_adbc as adbc
 from pluto_duck.ingest.connectors import postgres_address as address
-from pluto_duck.ingest.connectors.postgres_catalog import Catalog, Relation
-from pluto_duck.ingest.connectors.postgres_copy import RowParser, blocks
-from pluto_duck.ingest.connectors.postgres_types import Carrier, carrier, refusal
+from pluto_duck.ingest.connectors import postgres_errors as errors
+from pluto_duck.ingest.connectors import postgres_probe as probe
+from pluto_duck.ingest.connectors import postgres_scanner as scanner
+from pluto_duck.ingest.connectors.postgres_carrier import SAME, put
+from pluto_duck.ingest.connectors.postgres_catalog import Catalog, Relation, Shapes
+from pluto_duck.ingest.connectors.postgres_describe import Path, PostgresColumn, column, stream_way, table
+from pluto_duck.ingest.connectors.postgres_nested import Compiler
+from pluto_duck.ingest.connectors.postgres_selection import selected
+from pluto_duck.ingest.connectors.postgres_stop import Stopper
+from pluto_duck.ingest.connectors.postgres_stream import AdbcRows, CopyRows, Rows
+from pluto_duck.ingest.connectors.postgres_types import kind as kind_of
 from pluto_duck.session import NativeSource
 from pluto_duck.workspace import quote
 
-# What COPY writes hangs on these; a role or database may have set them otherwise.
-_OUTPUT = ("SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL extra_float_digits = 3; "
-           "SET LOCAL bytea_output = 'hex'; SET LOCAL IntervalStyle = 'postgres'")
-_TYPE_TEXT = re.compile(r'[A-Za-z_][\w. ]*(\(\s*\d+\s*(,\s*-?\d+\s*)?\))?( with(out)? time zone)?', re.I)
-
-
-@dataclass(frozen=True)
-class PostgresColumn(SourceColumn):
-    carrier: Carrier | None = None
-    select: str = ""
-    """SQL that PostgreSQL evaluates."""
-    incoming: str = ""
-    """Its name in the stream: c0, c1, ..., because a name in the source may be anything."""
+_BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# What a value looks like as text hangs on these; a role or database may have set them otherwise.
+_WORDS = ("SET LOCAL TimeZone = 'UTC'", "SET LOCAL DateStyle = 'ISO, YMD'", "SET LOCAL extra_float_digits = 3",
+          "SET LOCAL bytea_output = 'hex'", "SET LOCAL IntervalStyle = 'postgres_verbose'")
+_TYPE_TEXT = re.compile(r'[A-Za-z_"][\w. "]*(\(\s*\d+\s*(,\s*-?\d+\s*)?\))?( with(out)? time zone)?(\[\])?', re.I)
+_OPTIONS = {"path": ("scanner", "adbc", "copy"), "row_security": ("on", "off")}
 
 
 class PostgresConnector:
-    """One load's view of one database: a transaction that stays open and whose snapshot every stream,
-    on a connection of its own, adopts."""
+    """One load's view of one database: a transaction that stays open and whose snapshot everything else adopts."""
 
     kind = "postgres"
-    selects: frozenset[str] = frozenset()
+    selects = frozenset({"where", "cursor", "after", "changed_since", "limit", "sample"})
 
     def __init__(self, uri: str) -> None:
         self._address = address.Address(uri)
         self.source = self._address.shown
+        self._name = f"pluto-duck {uuid.uuid4().hex[:12]}"
+        self._path = ""
+        self._begin: tuple[str, ...] = _WORDS
         self._connection: Any = None
         self._snapshot = ""
+        self._shared = False
+        """Somebody has adopted the snapshot: the moment can't move any more."""
+        self._attached = ""
         self._relations: dict[tuple[str, str], Relation] = {}
-        self._stream: Iterator[Any] | None = None
-        self._reading_now: tuple[Any, socket.socket] | None = None
-        """The connection of the open stream, and a second handle on its line."""
+        self._query = ""
+        self._rows: Rows | None = None
+        self._stopper = Stopper(self._address, self._name)
 
     def __repr__(self) -> str:
         return f"PostgresConnector({self.source})"
@@ -59,13 +69,32 @@ class PostgresConnector:
     def accepts(cls, uri: str) -> bool:
         return address.accepts(uri)
 
+    def configure(self, options: Mapping[str, str]) -> None:
+        """`path`: which way the rows take. `row_security=off`: fail where row security hides rows, not just note it."""
+        for name, value in options.items():
+            if name not in _OPTIONS:
+                raise unknown_name("option", name, _OPTIONS, where="a PostgreSQL source")
+            if value not in _OPTIONS[name]:
+                raise UsageError(f"{name} can't be {value!r}.", hint=f"{name}={'|'.join(_OPTIONS[name])}")
+        self._path = options.get("path", self._path)
+        if self._path == "adbc" and not adbc.installed():
+            raise address.missing_adbc()
+        if options.get("row_security") == "off":
+            self._begin = (*_WORDS, "SET LOCAL row_security = off")
+
     def __enter__(self) -> Self:
-        self._connection = self._address.connect()
+        self._connection = self._address.connect(application_name=self._name)
+        self._stopper.main = self._connection
         with self._translated("the snapshot was taken"):
-            self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            self._connection.execute(_OUTPUT)
-            self._snapshot = self._connection.execute("SELECT pg_export_snapshot()").fetchone()[0]
+            self._connection.execute("SET default_transaction_read_only = on")
+            self._take_moment(())
         return self
+
+    def _take_moment(self, lock: Sequence[Relation]) -> None:
+        self._connection.execute("; ".join((_BEGIN, *self._begin)))
+        if lock:
+            self._connection.execute(f"LOCK TABLE {', '.join(one.sql for one in lock)} IN ACCESS SHARE MODE")
+        self._snapshot = self._connection.execute("SELECT pg_export_snapshot()").fetchone()[0]
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
@@ -74,158 +103,290 @@ class PostgresConnector:
             with suppress(Exception):
                 self._connection.close()
 
+    def twin(self) -> Self | None:
+        self._shared = True
+        other = type(self)(self._address.uri)
+        other._path, other._begin, other._attached = self._path, self._begin, self._attached
+        other._relations, other._query, other._shared = dict(self._relations), self._query, True
+        other._snapshot = self._snapshot
+        other._stopper.names.add(self._name)
+        other._connection = other._stopper.main = self._address.connect(application_name=other._name)
+        with other._translated("the snapshot was taken"):
+            other._connection.execute("SET default_transaction_read_only = on")
+            other._connection.execute("; ".join(other._adopting()))
+        return other
+
+    def _adopting(self) -> tuple[str, ...]:
+        return (_BEGIN, f"SET TRANSACTION SNAPSHOT '{self._snapshot}'", *self._begin)
+
     def check(self) -> str:
         with self._translated("it was asked for its version"):
             version, database = self._connection.execute(
                 "SELECT current_setting('server_version'), current_database()").fetchone()
         return f"PostgreSQL {version.split()[0]}, database {database}"
 
-    def configure(self, options: Mapping[str, str]) -> None:
-        if options:
-            raise UsageError(f"There is no option {min(options)} for this source.", hint="It has none.")
-
-    def rejects(self, table: SourceTable) -> Any | None:
-        return None
-
-    def native(self, name: str | None = None) -> NativeSource | None:
-        return None
-
-    def scan(self, table: SourceTable, selection: Selection = EVERYTHING) -> NativeScan | None:
-        return None
-
-    def explained(self, error: PlutoError, table: SourceTable) -> PlutoError:
-        return error
-
-    def twin(self) -> Self | None:
-        return None
-
     def state(self) -> Mapping[str, Any]:
         with self._translated("it was asked for its state"):
-            xmin, at = self._connection.execute(
-                "SELECT pg_snapshot_xmin(pg_current_snapshot())::text, now()::text").fetchone()
-        return {"xmin": xmin, "at": at}
+            xmin, xmax, at, server = self._connection.execute(
+                "SELECT pg_snapshot_xmin(s)::text, pg_snapshot_xmax(s)::text, now()::text, "
+                "(SELECT oid::text || ' ' || datname FROM pg_database WHERE datname = current_database()) "
+                "FROM pg_current_snapshot() AS s").fetchone()
+            with suppress(address.psycopg().Error), self._connection.transaction():
+                server = self._connection.execute(
+                    "SELECT system_identifier::text || ' ' || %s FROM pg_control_system()", (server,)).fetchone()[0]
+        return {"xmin": xmin, "xmax": xmax, "at": at, "server": server}
 
     # -- what is there ----------------------------------------------------------------------------
 
     def discover(self, tables: Sequence[str] | None = None, *, schema: str | None = None,
                  query: str | None = None) -> list[SourceTable]:
+        if query is not None:
+            return [self._described(query.strip().rstrip(";"), tables[0] if tables else "query")]
         with self._translated("its catalog was read"):
             catalog = Catalog(self._connection)
             relations = catalog.find(tables, schema)
-            catalog.lock(relations)
-            found = [self._table(catalog, relation) for relation in relations]
-        return found
+            shapes = catalog.shapes(relations)
+            if not self._lock([one for one in relations if one.kind in "rp" and _of(shapes, one)["lockable"]]):
+                relations = catalog.find(tables, schema)
+                shapes = catalog.shapes(relations)
+            return [self._table(relation, shapes) for relation in relations]
 
-    def _table(self, catalog: Catalog, relation: Relation) -> SourceTable:
-        self._relations[relation.schema, relation.name] = relation
-        columns = tuple(_column(name, kind, base, f"c{place}", is_enum=is_enum, nullable=nullable)
-                        for place, (name, kind, base, is_enum, nullable) in enumerate(catalog.columns(relation)))
-        return SourceTable(relation.name, relation.schema, columns, catalog.primary_key(relation),
-                           relation.row_estimate)
-
-    def cast(self, table: SourceTable, column: SourceColumn, to: str) -> SourceColumn:
-        if not _TYPE_TEXT.fullmatch(to.strip()):
-            raise UsageError(f"{to!r} is not the name of a PostgreSQL type.",
-                             hint=f"For example --cast {column.name}=text or --cast {column.name}=numeric(38,10)")
+    def _lock(self, relations: Sequence[Relation]) -> bool:
+        """Keeps the shape of the tables until the load ends, as pg_dump does. Waiting for a lock happens here,
+        where Ctrl-C reaches it. False when the moment had to move on behind somebody's ALTER TABLE."""
+        if not relations:
+            return True
+        every = ", ".join(one.sql for one in relations)
         driver = address.psycopg()
         try:
             with self._connection.transaction():
-                # Asked of the server: only it knows domains, aliases (int, varchar) and enums.
-                kind, is_enum = Catalog(self._connection).type_of(to)
-        except driver.ProgrammingError as error:
-            raise UsageError(f"PostgreSQL has no type {to!r}.",
-                             hint=f"For example --cast {column.name}=text or --cast {column.name}=numeric(38,10)"
-                             ) from error
+                self._connection.execute(f"LOCK TABLE {every} IN ACCESS SHARE MODE NOWAIT")
+            return True
+        except driver.errors.LockNotAvailable:
+            if self._shared:
+                self._connection.execute(f"LOCK TABLE {every} IN ACCESS SHARE MODE")
+                return True
+        self._connection.execute("ROLLBACK")
+        # A snapshot from before the change would see the old catalog and the new table.
+        self._take_moment(relations)
+        return False
+
+    def _table(self, relation: Relation, shapes: Shapes) -> SourceTable:
+        self._relations[relation.schema, relation.name] = relation
+        shape = _of(shapes, relation)
+        told = [SourceColumn(name, text, nullable=nullable, default=default or "", comment=comment or "")
+                for name, _oid, _modifier, text, nullable, default, comment in shape["columns"] or ()]
+        kinds = [(int(oid), int(modifier)) for _name, oid, modifier, *_rest in shape["columns"] or ()]
+        return table(relation, shape, self._columns(
+            told, kinds, [quote(one.name) for one in told], relation.sql, relation.name, shapes))
+
+    def _columns(self, told: Sequence[SourceColumn], kinds: Sequence[tuple[int, int]], accesses: Sequence[str],
+                 relation: str, label: str, shapes: Shapes) -> tuple[PostgresColumn, ...]:
+        made = [kind_of(shapes.types, oid, modifier) for oid, modifier in kinds]
+        asked = [one for kind, access in zip(made, accesses, strict=True) for one in probe.questions(kind, access)]
+        compiler = Compiler(self._ask(relation, asked), shapes.money_digits)
+        return tuple(
+            column(one, kind, compiler.carrier(kind, access, f"{label}.{one.name}"), access, f"c{place}",
+                   self._stream_path)
+            for place, (one, kind, access) in enumerate(zip(told, made, accesses, strict=True)))
+
+    def _ask(self, relation: str, asked: Sequence[probe.Question]) -> probe.Answers:
+        """Without an answer the columns come as text; a table that can't be read at all says so when it is."""
+        driver = address.psycopg()
+        try:
+            with self._connection.transaction():
+                return probe.ask(self._connection, relation, asked)
+        except (driver.errors.InsufficientPrivilege, driver.errors.UndefinedTable, driver.errors.QueryCanceled,
+                driver.errors.DataException):
+            return {}
+
+    def _described(self, query: str, name: str) -> SourceTable:
+        """A SELECT as a table; its columns are c0, c1, ... inside, because a query may name two of them alike."""
+        driver = address.psycopg()
+        try:
+            with self._translated("the query was described"), self._connection.transaction():
+                shown = self._prepared(query)
+        except SourceError as error:
+            raise UsageError(f"PostgreSQL can't run that query: {error.message}", hint=error.hint) from None
+        if shown.nfields == 0:
+            raise UsageError("That query returns no columns.", hint="Write one SELECT, in PostgreSQL's SQL.")
+        names = [shown.fname(place).decode() for place in range(shown.nfields)]
+        kinds = [(shown.ftype(place), shown.fmod(place)) for place in range(shown.nfields)]
+        inside = [f"c{place}" for place in range(shown.nfields)]
+        self._query = f"(\n{query}\n) AS q({', '.join(inside)})"
+        self._relations["", name] = Relation(0, "", name, "query", False, None)
+        try:
+            shapes = Catalog(self._connection).types([oid for oid, _modifier in kinds])
+        except driver.Error as error:  # pragma: no cover - the connection broke just now
+            raise errors.lost(self.source, "the query was described") from error
+        texts = [shapes.types[str(oid)]["text"] for oid, _modifier in kinds]
+        told = [SourceColumn(one, text) for one, text in zip(names, texts, strict=True)]
+        return SourceTable(name, "", self._columns(told, kinds, inside, self._query, name, shapes), kind="query")
+
+    def _prepared(self, sql: str) -> Any:
+        """Describes one statement; a second one behind a semicolon is refused by the server."""
+        driver = address.psycopg()
+        raw = self._connection.pgconn
+        for result in (raw.prepare(b"", sql.encode()), raw.describe_prepared(b"")):
+            if result.status not in (driver.pq.ExecStatus.COMMAND_OK, driver.pq.ExecStatus.TUPLES_OK):
+                raise driver.errors.error_from_result(result)
+        return result
+
+    def cast(self, table: SourceTable, column: SourceColumn, to: str) -> SourceColumn:
+        hint = f"For example --cast {column.name}=text or --cast {column.name}=numeric(38,10)"
+        to = to.strip()
+        if not _TYPE_TEXT.fullmatch(to):
+            raise UsageError(f"{to!r} is not the name of a PostgreSQL type.", hint=hint)
+        driver = address.psycopg()
         assert isinstance(column, PostgresColumn)
-        cast = _column(column.name, kind, kind, column.incoming, is_enum=is_enum, nullable=column.nullable,
-                       cast=to.strip())
-        if cast.refusal:
-            raise ColumnRefused(f"{table.name}.{column.name} can't be loaded as {to}: it {cast.refusal}.",
-                                hint=f"--cast {column.name}={cast.cast_to}", column=column.name, table=table.name)
-        return replace(cast, source_type=f"{column.source_type} as {to.strip()}")
+        try:
+            with self._connection.transaction():
+                # Asked of the server: only it knows domains, aliases (int, varchar) and enums.
+                shown = self._prepared(f"SELECT NULL::{to}")
+                kinds = [(shown.ftype(0), shown.fmod(0))]
+                shapes = Catalog(self._connection).types([kinds[0][0]])
+        except driver.ProgrammingError as error:
+            raise UsageError(f"PostgreSQL has no type {to!r}.", hint=hint) from error
+        access = f"({column.access})::{to}"
+        told = replace(SourceColumn(column.name, f"{column.source_type} as {to}"), nullable=column.nullable,
+                       comment=column.comment)
+        made, = self._columns([told], kinds, [access], self._from(table), table.name, shapes)
+        incoming = column.incoming
+        expression = put(stream_way(made.carrier, self._stream_path).expression, incoming) if made.carrier else ""
+        return replace(made, incoming=incoming, expression=expression)
 
     # -- rows -------------------------------------------------------------------------------------
 
+    @property
+    def _stream_path(self) -> Path:
+        if self._path == "copy":
+            return "copy"
+        return "adbc" if self._path == "adbc" or adbc.installed() else "copy"
+
+    def _from(self, table: SourceTable) -> str:
+        return self._query if table.kind == "query" else f"{quote(table.schema)}.{quote(table.name)}"
+
+    def _selected(self, table: SourceTable, selection: Selection, picks: str) -> str:
+        kind = "query" if table.kind == "query" else self._relations[table.schema, table.name].kind
+        moment = self.state() if selection.changed_since is not None else {}
+        sql = f"SELECT {picks} FROM {selected(self._from(table), kind, selection, moment=moment)}"
+        if selection.where or selection.cursor:
+            with self._translated(f"{table.name} was read"), self._connection.transaction():
+                self._prepared(sql)
+        return sql
+
     def read(self, table: SourceTable, selection: Selection = EVERYTHING) -> Any:
-        import pyarrow
-
         self._end_stream()
-        columns = [column for column in table.columns if isinstance(column, PostgresColumn)]
-        parser = RowParser(table.name, [(c.incoming, c.name, c.carrier) for c in columns if c.carrier])
-        picked = ", ".join(column.select for column in columns)
-        relation = f"{quote(table.schema)}.{quote(table.name)}"
-        self._stream = self._batches(table.name, f"COPY (SELECT {picked} FROM {relation}) TO STDOUT (FORMAT csv)",
-                                     parser)
-        return pyarrow.RecordBatchReader.from_batches(parser.schema, self._stream)
+        self._shared = True
+        columns = _ours(table)
+        path = self._stream_path
+        ways = [stream_way(column.carrier, path) for column in columns if column.carrier is not None]
+        picks = ", ".join(f"{put(way.select, one.access)} AS {one.incoming}"
+                          for way, one in zip(ways, columns, strict=True))
+        sql = self._selected(table, selection, picks)
+        if path == "adbc":
+            options = self._address.options(self._connection, self._name)
+            self._rows = AdbcRows(scanner.conninfo(options), self._adopting(), sql)
+        else:
+            self._rows = CopyRows(self._address, self._name, self._adopting(), sql, table.name,
+                                  [(one.incoming, one.name, way.arrow) for way, one in zip(ways, columns, strict=True)])
+        self._stopper.rows = self._rows
+        with self._translated(f"{table.name} was read"):
+            return self._rows.reader(lambda: self._translated(f"{table.name} was read"))
 
-    def _batches(self, table: str, sql: str, parser: RowParser) -> Iterator[Any]:
-        with self._translated(f"{table} was read"), self._reading() as connection, \
-                connection.cursor().copy(sql) as copy:
-            for block in blocks(copy):
-                yield from parser.batches(block)
-
-    @contextmanager
-    def _reading(self) -> Iterator[Any]:
-        connection = self._address.connect()
-        try:
-            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            connection.execute(f"SET TRANSACTION SNAPSHOT '{self._snapshot}'")
-            connection.execute(_OUTPUT)
-            with socket.socket(fileno=os.dup(connection.pgconn.socket)) as line:
-                self._reading_now = connection, line
-                yield connection
-        finally:
-            self._reading_now = None
-            connection.close()
-
-    def interrupt(self) -> None:
-        reading = self._reading_now
-        if reading is None:
-            return
-        connection, line = reading
-        with suppress(Exception):  # a server that hangs takes no cancel either
-            connection.cancel_safe(timeout=1)
-        with suppress(OSError):  # whatever the server does, whoever waits for it wakes up
-            line.shutdown(socket.SHUT_RDWR)
+    def rejects(self, table: SourceTable) -> Any | None:
+        return None
 
     def _end_stream(self) -> None:
-        if self._stream is not None:
+        if self._rows is not None:
             with suppress(Exception):  # a stream that fails while it is being ended has ended
-                self._stream.close()  # type: ignore[attr-defined]
-            self._stream = None
+                self._rows.close()
+        self._rows = self._stopper.rows = None
+
+    def native(self, name: str | None = None) -> NativeSource | None:
+        if self._path not in ("", "scanner") or self._connection is None:
+            return None
+        self._attached = name or f"pluto_source_{uuid.uuid4().hex}"
+        return scanner.source(self._attached, self._address.options(self._connection, self._name))
+
+    def scan(self, table: SourceTable, selection: Selection = EVERYTHING) -> NativeScan | None:
+        if not self._attached:
+            return None
+        self._shared = True
+        columns = _ours(table)
+        begin = scanner.begin(self._attached, self._adopting()[1:])
+        if self._fit_for_direct(table, selection, columns):
+            self._refuse_risks(table, columns)
+            sql = scanner.direct(self._attached, table.schema, table.name,
+                                 [(one.name, one.incoming) for one in columns])
+            ways = [one.carrier.direct for one in columns if one.carrier]
+        else:
+            ways = [one.carrier.query or one.carrier.text for one in columns if one.carrier]
+            picks = ", ".join(f"{put(way.select, one.access)} AS {one.incoming}"
+                              for way, one in zip(ways, columns, strict=True) if way)
+            sql = scanner.query(self._attached, self._selected(table, selection, picks))
+        return NativeScan(sql, tuple(put((way or SAME).expression, one.incoming)
+                                     for way, one in zip(ways, columns, strict=True)), begin)
+
+    def _fit_for_direct(self, table: SourceTable, selection: Selection, columns: Sequence[PostgresColumn]) -> bool:
+        relation = self._relations.get((table.schema, table.name))
+        names = {one.name.lower() for one in columns}
+        return (relation is not None and relation.kind in "rm" and not relation.ambiguous and selection == EVERYTHING
+                and len(names) == len(columns) and (table.size_bytes or 0) >= scanner.PARALLEL_BYTES
+                and all(one.carrier and one.carrier.direct and one.access == quote(one.name) for one in columns))
+
+    def _refuse_risks(self, table: SourceTable, columns: Sequence[PostgresColumn]) -> None:
+        """Values that the direct scan would change: one pass of the server over the columns that could hold any."""
+        risky = [(one, put(one.carrier.risk, one.access)) for one in columns if one.carrier and one.carrier.risk]
+        if not risky:
+            return
+        any_of = " OR ".join(condition for _one, condition in risky)
+        with self._translated(f"{table.name} was checked"):
+            found = self._connection.execute(
+                f"SELECT ARRAY[{', '.join(condition for _one, condition in risky)}] "
+                f"FROM {self._from(table)} WHERE {any_of} LIMIT 1").fetchone()
+        for (one, _condition), hit in zip(risky, found[0] if found else (), strict=False):
+            if hit:
+                value = "NaN" if one.type.startswith("DECIMAL") else "a time after the year 294247"
+                raise errors.value_refused(table.name, one.name, value, one.type)
+
+    def explained(self, error: PlutoError, table: SourceTable) -> PlutoError:
+        text = error.message
+        labels = {f"{table.name}.{one.name}": one.name for one in table.columns}
+        when = f"{table.name} was read"
+        return (errors.of_value(text, table.name, labels)
+                or errors.of_text(text, self.source, when, self._address) or error)
+
+    def interrupt(self) -> None:
+        self._stopper.stop()
 
     @contextmanager
     def _translated(self, when: str) -> Iterator[None]:
         driver = address.psycopg()
         try:
             yield
-        except driver.errors.InsufficientPrivilege as error:
-            raise SourceError(f"{self.source} refuses while {when}: {self._said(error)}.",
-                              hint="Ask for SELECT on it, or name the tables to load with --table.") from None
-        except (driver.OperationalError, driver.InterfaceError) as error:
-            if error.sqlstate and not error.sqlstate.startswith(("57P", "08")):
-                raise SourceError(f"{self.source} stopped while {when}: {self._said(error)}.") from None
-            raise SourceError(f"The connection to {self.source} was lost while {when}.",
-                              hint="Nothing of this load was kept; run it again when the server is back.",
-                              reason="lost") from None
-        except driver.Error as error:
-            raise SourceError(f"{self.source} reports while {when}: {self._said(error)}.") from None
+        except (PlutoError, driver.Error) as error:
+            if isinstance(error, PlutoError):
+                raise
+            if error.sqlstate is None and isinstance(error, driver.OperationalError | driver.InterfaceError):
+                raise errors.lost(self.source, when) from None
+            said = self._address.words(error.diag.message_primary or str(error)).rstrip(".")
+            raise errors.of_state(error.sqlstate, said, self.source, when) from None
+        except Exception as error:
+            if type(error).__module__.split(".")[0] not in ("adbc_driver_manager", "pyarrow"):
+                raise
+            said = self._address.words(str(error)).rstrip(".")
+            told = errors.of_text(str(error), self.source, when, self._address)
+            raise told or SourceError(f"{self.source} reports while {when}: {said}.") from None
 
-    def _said(self, error: Any) -> str:
-        return self._address.words(error.diag.message_primary or str(error)).rstrip(".")
+
+def _ours(table: SourceTable) -> list[PostgresColumn]:
+    columns = [one for one in table.columns if isinstance(one, PostgresColumn)]
+    refused = [one.name for one in columns if one.refusal]
+    if refused or len(columns) < len(table.columns):
+        raise ColumnRefused(f"{table.name} still has columns that can't be carried.", columns=refused)
+    return columns
 
 
-def _column(name: str, kind: str, base: str, incoming: str, *, is_enum: bool, nullable: bool,
-            cast: str = "") -> PostgresColumn:
-    """`kind` is the declared type, `base` what it is once domains are resolved."""
-    way = carrier(base, is_enum=is_enum)
-    if way is None:
-        why, cast_to = refusal(base)
-        return PostgresColumn(name, kind, nullable=nullable, refusal=why, cast_to=cast_to, incoming=incoming)
-    select = quote(name)
-    if cast:
-        select = f"{select}::{cast}"
-    if base.startswith("character("):
-        select = f"{select}::text"  # PostgreSQL's own conversion drops the padding of char(n)
-    return PostgresColumn(name, kind, way.duckdb, way.expression.format(incoming), nullable, carrier=way,
-                          select=select, incoming=incoming)
+def _of(shapes: Shapes, relation: Relation) -> Mapping[str, Any]:
+    return shapes.tables[relation.oid]

@@ -25,10 +25,16 @@ def psycopg() -> Any:
     return psycopg
 
 
+def missing_adbc() -> PlutoError:
+    return missing_extra("adbc-driver-postgresql", "postgres", why="path=adbc")
+
+
 class Address:
     """A parsed address. Its repr and `shown` hold no secret, so it may stand in a traceback."""
 
     def __init__(self, uri: str) -> None:
+        self.uri = uri
+        """With its secrets."""
         try:
             from psycopg.conninfo import conninfo_to_dict
 
@@ -39,6 +45,7 @@ class Address:
             raise
         except Exception:
             raise _unreadable() from None
+        self._secrets = {self._fields.get(name, "") for name in _SECRETS}
         # libpq takes the rest of a password with an unescaped @ : / for host, port or database.
         port = self._fields.get("port", "").replace(",", "")
         if (port and not port.isdigit()) or any("@" in self._fields.get(k, "") for k in ("host", "dbname")):
@@ -62,11 +69,12 @@ class Address:
         port = ":" + fields["port"] if "port" in fields else ""
         return f"postgresql://{user}{host}{port}/{self.database}"
 
-    def connect(self, *, database: str | None = None) -> Any:
+    def connect(self, *, database: str | None = None, application_name: str = "pluto-duck",
+                timeout_s: int = CONNECT_S) -> Any:
         """A psycopg connection in autocommit; raises SourceError or UnknownName."""
         driver = psycopg()
-        fields = {"connect_timeout": str(CONNECT_S), "application_name": "pluto-duck", **self._fields,
-                  "client_encoding": "UTF8"}
+        fields = {"connect_timeout": str(timeout_s), **self._fields,
+                  "application_name": application_name, "client_encoding": "UTF8"}
         if database is not None:
             fields["dbname"] = database
         try:
@@ -74,11 +82,28 @@ class Address:
         except driver.Error as error:
             raise self._failed(str(error)) from None
 
+    def options(self, connection: Any, application_name: str) -> dict[str, str]:
+        """What another libpq must be told to reach the very server that `connection` reached: out of the address,
+        the environment, the service file and the password file, as they were when it connected."""
+        told = {one.keyword.decode(): one.val.decode() for one in connection.pgconn.info
+                if one.val is not None and one.val != one.compiled}
+        # Of several hosts only the one that answered knows the snapshot.
+        its = connection.info
+        told |= {"host": its.host, "port": str(its.port), "dbname": its.dbname, "user": its.user,
+                 "password": its.password, "application_name": application_name, "client_encoding": "UTF8"}
+        if its.hostaddr and told.get("hostaddr"):
+            told["hostaddr"] = its.hostaddr
+        told.setdefault("connect_timeout", str(CONNECT_S))
+        for gone in ("service", "passfile", "fallback_application_name", "target_session_attrs", "load_balance_hosts"):
+            told.pop(gone, None)
+        self._secrets.add(its.password)
+        return told
+
     def words(self, text: str) -> str:
         """The server's words in one line, the secrets blotted out."""
-        for name in _SECRETS:
-            if self._fields.get(name):
-                text = text.replace(self._fields[name], "***")
+        for secret in self._secrets:
+            if secret:
+                text = text.replace(secret, "***")
         return " ".join(text.split())
 
     def _failed(self, said: str) -> PlutoError:

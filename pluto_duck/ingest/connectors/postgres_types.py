@@ -1,102 +1,82 @@
-"""Which PostgreSQL types are carried exactly, and how: text that COPY writes -> Arrow -> DuckDB."""
+"""What a PostgreSQL type is made of, once its domains are resolved: read from the catalog's own description."""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-MAX_DIGITS = 38
+Sort = Literal["base", "array", "enum", "composite", "range"]
+
+# Every type that the types of `%s` are made of, with all a Kind needs; one JSON object by oid.
+DESCRIBED = """
+WITH RECURSIVE reached(oid) AS (
+  SELECT unnest(%s::oid[])
+  UNION
+  SELECT next.oid FROM reached r JOIN pg_type t ON t.oid = r.oid CROSS JOIN LATERAL (
+    SELECT t.typbasetype WHERE t.typtype = 'd'
+    UNION ALL SELECT t.typelem WHERE t.typcategory = 'A' AND t.typelem <> 0
+    UNION ALL SELECT a.atttypid FROM pg_attribute a
+              WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+  ) AS next(oid))
+SELECT coalesce(json_object_agg(t.oid, json_build_object(
+  'name', t.typname, 'schema', n.nspname, 'sort', t.typtype, 'array', t.typcategory = 'A' AND t.typelem <> 0,
+  'text', format_type(t.oid, NULL), 'element', t.typelem, 'base', t.typbasetype, 'modifier', t.typtypmod,
+  'extension', (SELECT e.extname FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+                WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid
+                AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' LIMIT 1),
+  'labels', CASE WHEN t.typtype = 'e' THEN
+            (SELECT json_agg(e.enumlabel ORDER BY e.enumsortorder) FROM pg_enum e WHERE e.enumtypid = t.oid) END,
+  'fields', CASE WHEN t.typtype = 'c' THEN
+            (SELECT json_agg(json_build_array(a.attname, a.atttypid, a.atttypmod) ORDER BY a.attnum)
+             FROM pg_attribute a WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped) END
+)), '{}'::json)
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.oid IN (SELECT oid FROM reached)"""
 
 
 @dataclass(frozen=True)
-class Carrier:
-    """The way of one PostgreSQL type."""
+class Kind:
+    """One type as a column has it."""
 
-    duckdb: str
-    arrow: str
-    """A name that `arrow_type` knows."""
-    expression: str = "{}"
-    """DuckDB SQL; {} is the incoming column."""
-    limits: str = ""
-    """Values that PostgreSQL has and this way can't carry: they are refused when they come."""
+    name: str
+    """`pg_type.typname`: int4, numeric, bpchar."""
+    text: str
+    """In PostgreSQL's words, without modifier."""
+    sort: Sort = "base"
+    extension: str = ""
+    """The extension that brought it; "" for PostgreSQL's own types and the user's."""
+    own: bool = True
+    """Of PostgreSQL itself (schema pg_catalog)."""
+    modifier: int = -1
+    element: Kind | None = None
+    fields: tuple[tuple[str, Kind], ...] = ()
+    labels: tuple[str, ...] = ()
 
-
-_YEARS = "a date outside the years 1 to 9999, or infinity"
-
-PLAIN: dict[str, Carrier] = {
-    "boolean": Carrier("BOOLEAN", "bool"),
-    "smallint": Carrier("SMALLINT", "int16"),
-    "integer": Carrier("INTEGER", "int32"),
-    "bigint": Carrier("BIGINT", "int64"),
-    "oid": Carrier("UINTEGER", "uint32"),
-    "real": Carrier("FLOAT", "float32"),
-    "double precision": Carrier("DOUBLE", "float64"),
-    "text": Carrier("VARCHAR", "string"),
-    "character varying": Carrier("VARCHAR", "string"),
-    "character": Carrier("VARCHAR", "string"),
-    "name": Carrier("VARCHAR", "string"),
-    '"char"': Carrier("VARCHAR", "string"),
-    "date": Carrier("DATE", "date32", limits=_YEARS),
-    "timestamp without time zone": Carrier("TIMESTAMP", "timestamp", limits=_YEARS),
-    "timestamp with time zone": Carrier("TIMESTAMPTZ", "timestamptz", limits=_YEARS),
-    "time without time zone": Carrier("TIME", "time64", limits="the time 24:00:00"),
-    "uuid": Carrier("UUID", "string"),
-    "json": Carrier("JSON", "string"),
-    "jsonb": Carrier("JSON", "string"),
-    "bytea": Carrier("BLOB", "string", "unhex({}[3:])"),
-}
-
-# What to cast a refused type to when nothing better is known is text: PostgreSQL's own words.
-CAST_TO = {
-    "numeric": "numeric(38,10)",
-    "money": "numeric(38,2)",
-    "time with time zone": "text",
-    "citext": "text",
-}
-
-_NUMERIC = re.compile(r"numeric\((\d+),(-?\d+)\)")
-_TYPE = re.compile(r"(?P<name>[^(\[]+?)(?P<modifier>\(.*?\))?(?P<rest> with(?:out)? time zone)?")
+    @property
+    def digits(self) -> tuple[int, int] | None:
+        """(precision, scale) of numeric(p,s); the scale may be below 0 and above the precision."""
+        if self.name != "numeric" or self.modifier < 4:
+            return None
+        packed = self.modifier - 4
+        return packed >> 16 & 0xFFFF, ((packed & 0x7FF) ^ 1024) - 1024
 
 
-def carrier(type_text: str, *, is_enum: bool = False) -> Carrier | None:
-    """The way of a type as `format_type` writes it (domains resolved); None when there is none."""
-    if is_enum:
-        return PLAIN["text"]
-    numeric = _NUMERIC.fullmatch(type_text)
-    if numeric:
-        return _decimal(int(numeric[1]), int(numeric[2]))
-    match = _TYPE.fullmatch(type_text)
-    if match is None:
-        return None
-    return PLAIN.get(match["name"] + (match["rest"] or ""))
-
-
-def _decimal(precision: int, scale: int) -> Carrier | None:
-    # PostgreSQL allows scales below 0 (round to thousands) and above the precision (0.00123).
-    width, scale = (precision - scale, 0) if scale < 0 else (max(precision, scale), scale)
-    if width > MAX_DIGITS:
-        return None
-    return Carrier(f"DECIMAL({width},{scale})", f"decimal({width},{scale})", limits="NaN")
-
-
-def refusal(type_text: str) -> tuple[str, str]:
-    """(why a type is not carried, what to cast it to)."""
-    if type_text == "numeric":
-        return "is numeric without a precision, which DuckDB's decimals can't hold", CAST_TO["numeric"]
-    if type_text.startswith("numeric("):
-        return f"is {type_text}, more than the {MAX_DIGITS} digits of DuckDB's decimals", "text"
-    return f"is of type {type_text}, which can't be carried exactly yet", CAST_TO.get(type_text, "text")
-
-
-def arrow_type(name: str) -> Any:
-    import pyarrow
-
-    if name.startswith("decimal("):
-        width, scale = name[8:-1].split(",")
-        return pyarrow.decimal128(int(width), int(scale))
-    if name == "bool":
-        return pyarrow.bool_()
-    if name in ("timestamp", "timestamptz"):
-        return pyarrow.timestamp("us", "UTC" if name == "timestamptz" else None)
-    return pyarrow.time64("us") if name == "time64" else getattr(pyarrow, name)()
+def kind(types: Mapping[str, Mapping[str, Any]], oid: int, modifier: int = -1) -> Kind:
+    """The Kind of a type by oid; `types` is what DESCRIBED answered."""
+    told = types[str(oid)]
+    if told["sort"] == "d":
+        # A domain over varchar(5) keeps its own modifier, one over plain numeric has none.
+        return kind(types, int(told["base"]), int(told["modifier"]))
+    sort: Sort = "base"
+    element, fields, labels = None, [], ()
+    if told["array"]:
+        sort, element = "array", kind(types, int(told["element"]), modifier)
+    elif told["sort"] == "e":
+        sort, labels = "enum", tuple(told["labels"] or ())
+    elif told["sort"] == "c":
+        sort = "composite"
+        fields = [(name, kind(types, int(field), int(its))) for name, field, its in told["fields"] or ()]
+    elif told["sort"] in "rm":
+        sort = "range"
+    return Kind(told["name"], told["text"], sort, told["extension"] or "", told["schema"] == "pg_catalog",
+                modifier, element, tuple(fields), labels)
