@@ -47,6 +47,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("agent.planner", "str", "builtin", "The planner that answers questions.", needs_trust=True),
     Setting("agent.timeout_s", "float", 30.0, "Seconds that SQL written for a question may run."),
     Setting("agent.max_rows", "int", 10_000, "Rows that an answer keeps at most."),
+    Setting("ingest.ask_above_mb", "float", 1000.0,
+            "Megabytes at the source above which `cache` asks before it copies a whole table."),
+    Setting("cache.wait_s", "float", 10.0,
+            "Seconds a statement may wait for a stale cached copy to be refreshed; 0: it is served as it is."),
     Setting("runs.keep_days", "int", 7, "Days that finished runs and their results are kept."),
 )
 

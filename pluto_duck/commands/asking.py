@@ -22,6 +22,7 @@ from pluto_duck.errors import PlutoError, UsageError, nearest, unknown_name
 if TYPE_CHECKING:
     from pluto_duck.agent import Answer
     from pluto_duck.runs import Runs, Status
+    from pluto_duck.ingest.live import LiveTable
     from pluto_duck.session import Session, TableInfo
     from pluto_duck.workspace import Result
 
@@ -102,8 +103,19 @@ def recorded(session: Session, kind: str, text: str, work: Callable[[], Any]) ->
 @verb(SECTIONS[2], "tables")
 @_format
 def tables(door: Door, format_: Format) -> object:
-    """The tables and views of the workspace."""
-    return formatted(door.open_session().tables(), format_)
+    """The tables and views of the workspace, and the live ones that it reads elsewhere."""
+    session = door.open_session()
+    return formatted([*session.tables(), *_live(session)], format_)
+
+
+def _live(session: Session) -> list[LiveTable]:
+    from pluto_duck.session.watch import watches
+
+    if not watches(session.control, "live"):
+        return []
+    from pluto_duck.ingest.live import live_tables
+
+    return live_tables(session)
 
 
 def find_table(session: Session, name: str) -> TableInfo:

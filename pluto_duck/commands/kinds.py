@@ -43,7 +43,7 @@ def rows_of(value: object) -> Result | None:
         return _made(_columns_of(value))
     if is_load(value):
         return _made(_loaded(value))
-    if isinstance(value, list) and all(map(is_table, value)):
+    if isinstance(value, list) and all(type(one).__name__ in ("TableInfo", "LiveTable") for one in value):
         return _made(Rows(("table", "kind", "rows", "columns"), tuple(
             (str(one.ref), one.kind, one.row_estimate, len(one.columns)) for one in value)))
     return None

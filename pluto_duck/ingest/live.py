@@ -150,16 +150,18 @@ def live_tables(session: Session) -> list[LiveTable]:
 
 
 def opening(session: Session, source: LiveSource) -> tuple[Connector, str]:
-    """A connector on a live source that has not connected yet, and the address as it may be shown.
+    """A connector on a live source that has not connected yet, and the address as it may be shown."""
+    _refuse_foreign(session, source)
+    return _connector(session, source)
 
-    Raises Untrusted for one that this user did not attach on this machine: the records of a cloned folder
-    must not make anybody connect anywhere.
-    """
+
+def _refuse_foreign(session: Session, source: LiveSource) -> None:
+    """Raises Untrusted for one that this user did not attach on this machine: the records of a cloned folder
+    must not make anybody connect anywhere."""
     if not is_sealed(session.workspace, source.mark, *source.parts):
         raise Untrusted(f"The live source {source.name} ({source.address}) came with this folder: you did not attach "
                         "it here.", hint=f"If you want it: pluto-duck detach {source.name}, then pluto-duck ingest "
                                          f"--live {source.address} --into {source.name}")
-    return _connector(session, source)
 
 
 def before_query(session: Session, request: Request, names: Sequence[str]) -> tuple[Request, tuple[str, ...]]:
@@ -179,16 +181,27 @@ def before_query(session: Session, request: Request, names: Sequence[str]) -> tu
     return replace(request, args={**request.args, "live": wanted}), ()
 
 
-def _connector(session: Session, source: LiveSource) -> tuple[Connector, str]:
+def place(session: Session, source: LiveSource) -> tuple[str, str | None]:
+    """(the whole address, never to be shown, and the connector's name), for copying from a live source."""
+    _refuse_foreign(session, source)
+    return _place(session, source)
+
+
+def _place(session: Session, source: LiveSource) -> tuple[str, str | None]:
     if not source.connection:
-        return open_source(source.address, source.connector or None)
+        return source.address, source.connector or None
     saved = Connections(session.control, session.workspace)
     found = saved.get(source.connection)
     if _absolute(found.address) != source.address:
         raise Refused(f"The connection {found.name} leads elsewhere ({found.address}) than when {source.name} was "
                       "attached.", hint=f"Attach it anew: pluto-duck detach {source.name}, then ingest --live.")
-    opened, _shown = open_source(saved.uri(found), source.connector or found.connector)
-    return opened, found.address
+    return saved.uri(found), source.connector or found.connector
+
+
+def _connector(session: Session, source: LiveSource) -> tuple[Connector, str]:
+    uri, connector = _place(session, source)
+    opened, shown = open_source(uri, connector)
+    return opened, source.address if source.connection else shown
 
 
 def _save(control: ControlStore, source: LiveSource) -> None:

@@ -120,8 +120,6 @@ class Session:
         self.watching = True
         """False: nothing happens for watched names (`session/watch.py`) before a statement."""
         self._on_interrupt: list[Callable[[], None]] = []
-        self.watching = True
-        """False: nothing happens for watched names (`session/watch.py`) before a statement."""
 
     @classmethod
     def open(cls, path: Path | str | None = None, *, role: Role = "shell", label: str = "", **settings: Any) -> Session:

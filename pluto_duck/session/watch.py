@@ -31,6 +31,12 @@ def unwatch(control: ControlStore, hook: str, name: str) -> None:
         db.execute("DELETE FROM watched WHERE hook = ? AND name = ?", (hook, fold(name)))
 
 
+def watches(control: ControlStore, hook: str) -> bool:
+    """Whether any name is watched for a hook."""
+    return control.path.exists() and control.read("watch", MIGRATIONS).execute(
+        "SELECT 1 FROM watched WHERE hook = ?", (hook,)).fetchone() is not None
+
+
 def watched(control: ControlStore, text: str) -> dict[str, list[str]]:
     """The watched names that a text says as a word, by hook. Says too many rather than too few: a column or
     a string may hold the word. Asked before every statement, so it costs some 20 µs."""
