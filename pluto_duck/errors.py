@@ -11,6 +11,7 @@
      ├─ SourceError                 the place that data comes from failed          exit 5   HTTP 502
      │   ├─ ColumnRefused           a column that can't be carried exactly
      │   └─ PartlyLoaded            some tables arrived, others did not; `report` tells
+     ├─ TargetError                 the place that data goes to failed             exit 5   HTTP 502
      ├─ WorkspaceError              folder, file, lock or host                     exit 6   HTTP 503
      │   ├─ WorkspaceNotFound       no pluto.toml from here upward
      │   ├─ WorkspaceUnusable       read-only folder, network file system, newer file
@@ -109,6 +110,12 @@ class PartlyLoaded(SourceError):
     code = "partly_loaded"
     report: Any = None
     """The LoadReport; not carried across processes."""
+
+
+class TargetError(PlutoError):
+    code = "target"
+    exit_code = 5
+    http_status = 502
 
 
 class WorkspaceError(PlutoError):

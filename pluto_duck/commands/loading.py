@@ -2,100 +2,106 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from pluto_duck.commands import Door
-from pluto_duck.commands.asking import recorded
-from pluto_duck.commands.group import SECTIONS, Verb, verb
-from pluto_duck.errors import UsageError
+from pluto_duck.commands.asking import Format, formatted
+from pluto_duck.commands.group import SECTIONS, verb
+from pluto_duck.commands.load_options import AGAIN, OTHER, Ingest, load_options, option, told
+from pluto_duck.errors import PartlyLoaded, PlutoError, UsageError
 
 if TYPE_CHECKING:
-    from pluto_duck.ingest import LoadReport
-
-# Other words for a connector: what people call the file they have.
-_ALSO = {"csv": "file", "parquet": "file"}
-_FROM = {
-    "csv": "A csv file, a folder or a glob; the same as URI alone.",
-    "file": "Files of any kind: csv, tsv, parquet, json; the same as URI alone.",
-    "parquet": "A parquet file, a folder or a glob; the same as URI alone.",
-    "postgres": "postgresql://user@host:port/database, or env:NAME.",
-}
+    from pluto_duck.commands.load_place import Place
+    from pluto_duck.ingest import LoadOptions
 
 
-class Ingest(Verb):
-    """Has one `--from-NAME URI` for each connector that is installed, plug-ins too."""
-
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        from pluto_duck import plugins
-
-        names = {name: name for name in plugins.names("pluto_duck.connectors")}
-        options = [
-            click.Option([f"--from-{alias}", f"from_{alias}"], metavar="URI",
-                         help=_FROM.get(alias, f"Where from, read by the connector {name}."))
-            for alias, name in sorted({**names, **_ALSO}.items()) if name in names]
-        own = super().get_params(ctx)
-        return [*own[:-1], *options, own[-1]]  # --help stays last
-
-
-def source(uri: str | None, aliases: dict[str, str | None]) -> tuple[str, str | None]:
-    """The one place to read from, and the connector when it was named."""
-    named = [(alias.removeprefix("from_"), value) for alias, value in aliases.items() if value is not None]
-    if (uri is not None) + len(named) != 1:
-        raise UsageError("Name one place to read from." if not (uri or named)
-                         else "Name only one place to read from.",
-                         hint="pluto-duck ingest sales.csv, or pluto-duck ingest --from-postgres URI "
-                              "(env:NAME takes the URI from the environment).")
-    if uri is not None:
-        return uri, None
-    alias, value = named[0]
-    return str(value), _ALSO.get(alias, alias)
-
-
-def casts(texts: tuple[str, ...]) -> dict[str, str]:
-    """`--cast column=type`, as given."""
-    found = {}
-    for text in texts:
-        column, equals, kind = text.partition("=")
-        if not (column and equals and kind):
-            raise UsageError(f"--cast {text} is not column=type.",
-                             hint="For example: --cast amount=DECIMAL(12,2)")
-        found[column] = kind
-    return found
-
-
-@verb(SECTIONS[1], "ingest sales.csv", "ingest 'logs/*.parquet' --into logs",
+@verb(SECTIONS[1], "ingest sales.csv", "ingest sales.csv --dry-run", "ingest 'logs/*.parquet' --into logs",
       "ingest --from-postgres postgresql://me@localhost/shop",
-      "ingest --from-postgres env:SHOP_URL --table orders --table customers", cls=Ingest)
+      "ingest --from shop --table orders --table customers --into shop.*",
+      "ingest --from shop --table orders --mode merge --cursor updated_at --save", "ingest --all", cls=Ingest)
 @click.argument("uri", required=False)
-@click.option("--table", "tables", multiple=True, metavar="NAME",
-              help="A table of the source, or a pattern; may be repeated. Without it: all of them.")
-@click.option("--schema", metavar="NAME", help="The schema of the source to read.")
-@click.option("--into", metavar="NAME",
-              help="The table to fill; for several tables, SCHEMA.*")
-@click.option("--mode", type=click.Choice(["replace", "append"]), default="replace", show_default=True,
-              help="Fill the table anew, or add to the one that is there.")
-@click.option("--skip", multiple=True, metavar="COLUMN", help="Leave out COLUMN or TABLE.COLUMN; may be repeated.")
-@click.option("--cast", "cast", multiple=True, metavar="COLUMN=TYPE",
-              help="Carry a column as another type of the source; may be repeated.")
-def ingest(door: Door, uri: str | None, tables: tuple[str, ...], schema: str | None, into: str | None,
-           mode: Literal["replace", "append"], skip: tuple[str, ...], cast: tuple[str, ...],
-           **aliases: str | None) -> LoadReport:
+@load_options
+@option(AGAIN, "--save", metavar="[NAME]", is_flag=False, flag_value="",
+        help="Keep this load in ingest.toml of the workspace, once it has worked.")
+@option(AGAIN, "--force", is_flag=True, help="With --save: replace the load of that name.")
+@option(AGAIN, "--all", "everything", is_flag=True, help="Run every load of ingest.toml.")
+@option(AGAIN, "--only", multiple=True, metavar="NAME", help="Run this load of ingest.toml; may be repeated.")
+@option(OTHER, "--dry-run", is_flag=True, help="Show what would be loaded, with types and notes; write nothing.")
+@option(OTHER, "--format", "format_", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True,
+        help="How the report is written.")
+@click.pass_context
+def ingest(context: click.Context, /, door: Door, uri: str | None, connection: str | None, save: str | None,
+           force: bool, everything: bool, only: tuple[str, ...], dry_run: bool, format_: Format,
+           **given: Any) -> object:
     """Bring tables in from a file or a database.
 
-    All or nothing: the old table stays until the new one is complete. A URI written as env:NAME is
-    taken from the environment, so that a password need not stand in the shell's history.
+    Each table is whole or not at all: the old one stays until the new one is complete, also on Ctrl-C. A URI
+    written as env:NAME is taken from the environment, --from NAME from the saved connections: so a password
+    need not stand in the shell's history.
     """
-    from pluto_duck.ingest import ingest as load
+    from pluto_duck.commands import load_recipes
+    from pluto_duck.commands.load_place import place
 
-    place, connector = source(uri, aliases)
-    options: dict[str, Any] = {}
-    if door.progress is not None:
-        tell = door.progress
-        options["on_progress"] = lambda so_far: tell(so_far.table, so_far.rows)
+    def load(there: Place, options: LoadOptions) -> object:
+        return formatted(_load(door, there, options, dry_run), format_)
+
+    if everything or only:
+        _nothing_beside(context)
+        return load_recipes.each_source(door, only, load)
+    if uri is None and save and connection is None and not any(
+            value for name, value in given.items() if name.startswith("from_")):
+        raise UsageError("Name one place to read from.", hint=f"If {save} is that: {door.program} ingest {save} --save")
+    there = place(door, uri, connection, {name: given.pop(name) for name in list(given) if name.startswith("from_")})
+    options = told(given, there.connector)
+    if save is not None and dry_run:
+        raise UsageError("--dry-run writes nothing, so there is nothing to save.")
+    keep = None if save is None else load_recipes.saving(door, save, there, options, force=force)
+    try:
+        done = load(there, options)
+    except PartlyLoaded as error:
+        return _what_arrived(error, format_)
+    if keep is not None:
+        door.say(keep())
+    return done
+
+
+def _load(door: Door, there: Place, options: LoadOptions, dry_run: bool) -> object:
+    from pluto_duck.commands import load_run
+    from pluto_duck.commands.load_place import meant
+
     session = door.open_session()
-    report: LoadReport = recorded(session, "ingest", place, lambda: load(
-        session, place, tables=tables or None, schema=schema, into=into, mode=mode, skip=skip,
-        cast=casts(cast), connector=connector, **options))
-    return report
+    if there.secret is not None and there.typed is not None:
+        load_run.warn(door, session)
+    if there.frame is not None and options.into is None:
+        options = replace(options, into=there.frame)
+    try:
+        if dry_run:
+            from pluto_duck.ingest.preview import preview
+
+            return preview(session, there.source, options)
+        return load_run.perform(session, there.source, options, shown=there.shown, secret=there.secret,
+                                on_progress=door.progress)
+    except PlutoError as error:
+        raise meant(door, load_run.without(error, there.secret), there) from error.__cause__
+
+
+def _what_arrived(error: PartlyLoaded, format_: Format) -> Iterator[object]:
+    """The tables that arrived, then the error that names the others."""
+    if error.report is not None and error.report.tables:
+        yield formatted(error.report, format_)
+    raise error
+
+
+def _nothing_beside(context: click.Context) -> None:
+    """Raises UsageError for an option that ingest.toml says already."""
+    given = [one for one in context.command.get_params(context)
+             if one.name not in ("everything", "only", "dry_run", "format_", "help")
+             and context.get_parameter_source(str(one.name)) is ParameterSource.COMMANDLINE]
+    if given:
+        raise UsageError(f"{given[0].opts[0]} says what to load, and so does ingest.toml.",
+                         hint="Change it there, or leave --all and --only out.")

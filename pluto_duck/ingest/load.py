@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from pluto_duck.errors import PlutoError, UsageError, unknown_name
+from pluto_duck.errors import Cancelled, PlutoError, UsageError
+from pluto_duck.ingest.attempts import Attempts, AttemptState
+from pluto_duck.ingest.carry import Common, TableJob
+from pluto_duck.ingest.claims import claiming
 from pluto_duck.ingest.connectors import Connector, Selection, SourceTable
 from pluto_duck.ingest.crew import Crew
 from pluto_duck.ingest.meter import Meter
 from pluto_duck.ingest.options import LoadOptions, Progress
 from pluto_duck.ingest.plan import TableLoad, choose, plan, refuse_columns, targets, without
-from pluto_duck.ingest.records import loaded, made_anew
 from pluto_duck.ingest.report import FailedTable, LoadedTable, LoadReport, partly
 from pluto_duck.ingest.sources import open_source
+from pluto_duck.ingest.state import XMIN, Start, States, cursor_column, start
 from pluto_duck.ingest.supply import Request, Supply, split
-from pluto_duck.session import Session, WriteColumn
+from pluto_duck.ingest.told import told
+from pluto_duck.session import Session
 from pluto_duck.workspace import TableRef, quote
 
-MODES = ("replace", "append", "merge", "scd2")
+LOOKS = 3
+"""How often a table is read again whose connector found out on the way what its columns really hold."""
+
+WORKER_BYTES = 512 * 2**20
+"""Memory that one more table at once should have."""
+
+Outcome = LoadedTable | PlutoError
 
 
 def ingest(session: Session, source: Any, options: LoadOptions | None = None, *,
@@ -35,17 +46,16 @@ def ingest(session: Session, source: Any, options: LoadOptions | None = None, *,
     a DataFrame. Keywords are the fields of LoadOptions. Where several tables are loaded and some fail, the
     others arrive, and PartlyLoaded names those that did not; its `report` has the rest. The error of a single
     table is raised as it is. After whatever is raised, Ctrl-C included, a table that did not arrive is as it was.
+    `session.interrupt()` from another thread ends the load with Cancelled.
     """
     options = told(options, keywords)
     if session.in_transaction:
         raise UsageError("A load commits each table by itself, and this session is in a transaction.",
                          hint="COMMIT or ROLLBACK first.")
     started = time.perf_counter()
-    opened, shown = open_source(source, options.connector)
-    opened.configure(options.options)
+    opened, shown = opened_source(source, options)
     with opened as connector:
-        load = _Load(session, connector, shown, options, on_progress)
-        report = load.run(started)
+        report = _Load(session, connector, shown, options, on_progress).run(started)
     if report.failed:
         if len(report.failed) + len(report.tables) == 1:
             raise report.failed[0].error
@@ -53,32 +63,30 @@ def ingest(session: Session, source: Any, options: LoadOptions | None = None, *,
     return report
 
 
-def told(options: LoadOptions | None, keywords: Mapping[str, Any]) -> LoadOptions:
-    """The options with the keywords in their place; None stands for what a field has by itself."""
-    options = options or LoadOptions()
-    known = {field.name: getattr(LoadOptions(), field.name) for field in fields(LoadOptions)}
-    changes = {}
-    for name, value in keywords.items():
-        if name not in known:
-            raise unknown_name("option", name, known)
-        if value is None:
-            continue
-        if isinstance(known[name], tuple):
-            value = (value,) if isinstance(value, str) else tuple(value)
-        changes[name] = value
-    options = replace(options, **changes)
-    if options.mode not in MODES:
-        raise UsageError(f"There is no mode {options.mode!r}.", hint=", ".join(MODES[:-1]) + f" or {MODES[-1]}")
-    return options
+def opened_source(source: Any, options: LoadOptions) -> tuple[Connector, str]:
+    """(the connector with its options, not connected yet; the source as it may be shown)."""
+    connector: Connector
+    if hasattr(source, "discover"):  # a connector already
+        connector, shown = source, source.source
+    else:
+        connector, shown = open_source(source, options.connector)
+    chosen = dict(options.options)
+    if options.into is not None and not options.into.endswith(".*") and getattr(connector, "many", False):
+        chosen.setdefault("union", "true")  # all files of a folder into the one table that was named
+    if options.rejects != "refuse":
+        chosen.setdefault("rejects", options.rejects)
+    connector.configure(chosen)
+    return connector, shown
 
 
 @dataclass
-class _Job:
-    """One table that can be loaded."""
+class _Table:
+    """One of the tables that were asked for, and what has become of it."""
 
-    load: TableLoad
-    request: Request
-    token: str
+    source: SourceTable
+    ref: TableRef
+    job: TableJob | None = None
+    outcome: Outcome | None = None
 
 
 class _Load:
@@ -89,88 +97,141 @@ class _Load:
         self._shown = shown
         self._options = options
         self._meter = Meter(on_progress)
-        self.load_id = uuid.uuid4().hex
+        self._id = uuid.uuid4().hex
         self._started_at = dt.datetime.now(dt.UTC).isoformat()
-        self._loading: dict[tuple[str, str], TableRef] = {}
 
     def run(self, started: float) -> LoadReport:
-        tables, refs = find(self._connector, self._options)
-        self._loading = {(t.schema, t.name): ref for t, ref in zip(tables, refs, strict=True)}
-        existing = {one.ref.key: one for one in self._session.tables()}
-        jobs: list[_Job] = []
-        failed: dict[int, FailedTable] = {}
-        places: list[int] = []
-        for place, (table, ref) in enumerate(zip(tables, refs, strict=True)):
+        tables = [_Table(table, ref) for table, ref in zip(*find(self._connector, self._options), strict=True)]
+        attempts = Attempts(self._session)
+        with claiming(self._session.workspace, self._id) as claims:
+            for table in tables:
+                _attempt(table, lambda table=table: claims.take(table.ref))  # type: ignore[misc]
+            attempts.begin(self._id, self._shown, self._options.mode,
+                           [(one.ref.key, one.source.name) for one in tables if one.outcome is None])
+            stopped: BaseException | None = None
             try:
-                refuse_columns(table, several=len(tables) > 1)
-                jobs.append(self._job(plan(table, ref, self._options, existing.get(ref.key))))
-                places.append(place)
-            except PlutoError as error:
-                failed[place] = FailedTable(ref, table.name, error)
-        done: dict[int, LoadedTable] = {}
-        for place, outcome in zip(places, self._carry_out(jobs), strict=True):
-            if isinstance(outcome, PlutoError):
-                failed[place] = FailedTable(refs[place], tables[place].name, outcome)
-            elif outcome is not None:
-                done[place] = outcome
-        return LoadReport(self.load_id, self._shown, tuple(done[place] for place in sorted(done)),
-                          time.perf_counter() - started, tuple(failed[place] for place in sorted(failed)))
+                self._carry_out(tables)
+            except BaseException as error:
+                stopped = error
+                raise
+            finally:
+                attempts.end(self._id, [_ended(one, stopped) for one in tables])
+        done = tuple(one.outcome for one in tables if isinstance(one.outcome, LoadedTable))
+        failed = tuple(FailedTable(one.ref, one.source.name, one.outcome) for one in tables
+                       if isinstance(one.outcome, PlutoError))
+        return LoadReport(self._id, self._shown, done, time.perf_counter() - started, failed)
 
-    def _job(self, load: TableLoad) -> _Job:
+    def _carry_out(self, tables: Sequence[_Table]) -> None:
+        self._plan([one for one in tables if one.outcome is None], tables)
+        for look in range(LOOKS):
+            jobs = [one for one in tables if one.outcome is None]
+            if not jobs:
+                return
+            self._bring(jobs)
+            again = [one for one in jobs if isinstance(one.outcome, PlutoError) and one.outcome.facts.get("again")]
+            if not again or look == LOOKS - 1:
+                return
+            for one in again:
+                one.outcome = None
+                _attempt(one, partial(self._look_again, one))
+            self._plan([one for one in again if one.outcome is None], tables)
+
+    def _look_again(self, table: _Table) -> None:
+        """The connector knows better now what the table holds."""
+        found = self._connector.discover([table.source.name], schema=table.source.schema or None)
+        table.source = choose(self._connector, found, self._options.skip, self._options.cast, partial=True)[0]
+
+    # -- what will be done ------------------------------------------------------------------------
+
+    def _plan(self, tables: Sequence[_Table], all_tables: Sequence[_Table]) -> None:
+        existing = {one.ref.key: one for one in self._session.tables()}
+        common = Common(self._id, self._connector.source, self._shown, self._options, self._started_at,
+                        {(one.source.schema, one.source.name): one.ref for one in all_tables}, existing,
+                        self._source_state(), self._meter)
+        states = States(self._session, common.source, [one.ref.key for one in tables]) \
+            if self._options.cursor is not None else None
+        for table in tables:
+            def work(table: _Table = table) -> None:
+                refuse_columns(table.source, several=len(all_tables) > 1)
+                load = plan(table.source, table.ref, self._options, existing.get(table.ref.key))
+                table.job = self._job(load, states, common)
+
+            _attempt(table, work)
+
+    def _job(self, load: TableLoad, states: States | None, common: Common) -> TableJob:
         options = self._options
+        begin: Start | None = None
         wanted = Selection(where=options.where or "", limit=options.limit, sample=options.sample)
+        if states is not None and options.cursor is not None:
+            begin = start(self._session, states, load, options)
+            column = "" if options.cursor == XMIN else cursor_column(load.table, options.cursor).name
+            wanted = Selection(wanted.where, column if begin.after is not None else "", begin.after,
+                               begin.changed_since)
+        selects = self._connector.selects
+        if wanted.changed_since is not None and "changed_since" not in selects:
+            raise UsageError(f"{self._shown} has no row versions, so xmin says nothing there.",
+                             hint="Name a column that grows: --cursor updated_at")
         types = {column.name: column.type for column in load.table.columns}
-        selection, part = split(wanted, self._connector.selects, types)
-        return _Job(load, Request(load.table, selection, part), uuid.uuid4().hex)
+        selection, part = split(wanted, selects, types)
+        few = begin is not None and begin.state is not None and (
+            begin.after is not None or begin.changed_since is not None)
+        return TableJob(load, Request(load.table, selection, part, few), begin, uuid.uuid4().hex, common)
 
-    def _carry_out(self, jobs: list[_Job]) -> list[LoadedTable | PlutoError | None]:
-        if not jobs:
-            return []
-        size = workers(self._session, self._options.parallel, len(jobs))
-        self._make_schemas(jobs)
+    def _source_state(self) -> dict[str, Any] | None:
+        if self._options.cursor != XMIN:
+            return None
+        found = dict(self._connector.state())
+        if "changed_since" not in self._connector.selects or not found:
+            raise UsageError(f"{self._shown} has no row versions, so xmin says nothing there.",
+                             hint="Name a column that grows: --cursor updated_at")
+        return found
+
+    # -- doing it ---------------------------------------------------------------------------------
+
+    def _bring(self, tables: Sequence[_Table]) -> None:
+        size = workers(self._session, self._options.parallel, len(tables))
+        self._make_schemas({one.ref.schema for one in tables})
         crew: Crew[LoadedTable]
         with Supply(self._session, self._connector, check=lambda: crew.check(), meter=self._meter) as supply:
-            supply.prepare([job.request for job in jobs], size)
             crew = Crew(self._session, size, stop=supply.interrupt, tick=self._meter.tick)
+            supply.prepare([one.job.request for one in tables if one.job], size)
             # The largest first: begun last, it would keep all others waiting.
-            order = sorted(range(len(jobs)), key=lambda i: -(jobs[i].load.table.row_estimate or 0))
-            came = crew.run([partial(self._one, supply, jobs[i]) for i in order])
-        outcomes: list[LoadedTable | PlutoError | None] = [None] * len(jobs)
-        for i, outcome in zip(order, came, strict=True):
-            outcomes[i] = outcome
-        return outcomes
+            order = sorted(tables, key=lambda one: -(one.source.row_estimate or 0))
 
-    def _make_schemas(self, jobs: Sequence[_Job]) -> None:
+            def work(table: _Table, worker: Session) -> LoadedTable:
+                assert table.job is not None
+                table.outcome = table.job.run(supply, worker)
+                return table.outcome
+
+            for table, outcome in zip(order, crew.run([partial(work, one) for one in order]), strict=True):
+                table.outcome = outcome
+
+    def _make_schemas(self, schemas: set[str]) -> None:
         """Before the workers, whose transactions would collide on a new one."""
-        there = {schema for (schema,) in self._session.query(
-            "SELECT schema_name FROM system.main.duckdb_schemas() WHERE database_name = system.main.current_database()"
-        ).rows()}
-        for schema in {job.load.ref.schema for job in jobs} - there:
+        there = {row[0] for row in self._session.internal([
+            "SELECT schema_name FROM system.main.duckdb_schemas() "
+            "WHERE database_name = system.main.current_database()"])[0]}
+        for schema in schemas - there:
             self._session.query(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}")
 
-    def _one(self, supply: Supply, job: _Job, worker: Session) -> LoadedTable:
-        """One table, in one transaction."""
-        started, load = time.perf_counter(), job.load
 
-        def columns(expressions: Sequence[str]) -> list[WriteColumn]:
-            return [one.written(load.table, expressions[one.place]) for one in load.columns]
+def _attempt(table: _Table, work: Callable[[], None]) -> None:
+    """One table's own error is its outcome, and keeps no other from coming."""
+    try:
+        work()
+    except PlutoError as error:
+        table.outcome = error
 
-        with worker.transaction(job.token):
-            if load.action in ("create", "replace"):
-                rows = supply.write(worker, job.request, load.ref, columns, mode="replace")
-                after = made_anew(load, self._loading)
-            elif load.action != "append":
-                raise UsageError(f"The mode {load.mode} is not there yet.", hint="replace or append")
-            else:
-                if load.alters:
-                    worker.internal(load.alters, writes=[load.ref.key])
-                rows = supply.write(worker, job.request, load.ref, columns, mode="append")
-                after = []
-            after.append(loaded(load, load_id=self.load_id, source=self._shown, rows=rows, started_at=self._started_at))
-            worker.internal(after, writes=[load.ref.key])
-        self._meter.done(load.table, rows)
-        return LoadedTable(load.ref, load.table.name, rows, time.perf_counter() - started, load.mode, inserted=rows,
-                           native=supply.was_native(load.table), notices=load.said)
+
+def _ended(table: _Table, stopped: BaseException | None) -> tuple[str, AttemptState, int | None, str]:
+    outcome = table.outcome
+    if outcome is None and stopped is not None and not isinstance(stopped, Cancelled | KeyboardInterrupt):
+        return table.ref.key, "failed", None, str(stopped) or type(stopped).__name__
+    if isinstance(outcome, LoadedTable):
+        return table.ref.key, "succeeded", outcome.rows, ""
+    if outcome is None or isinstance(outcome, Cancelled):
+        return table.ref.key, "cancelled", None, "It was stopped."
+    return table.ref.key, "failed", None, outcome.message
 
 
 def find(connector: Connector, options: LoadOptions) -> tuple[list[SourceTable], list[TableRef]]:
@@ -188,5 +249,13 @@ def workers(session: Session, parallel: int, tables: int) -> int:
     if parallel > 0:
         return min(parallel, tables)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, tables))
+    threads = int(session.settings["duckdb.threads"] or cores)
+    memory = _bytes(str(session.settings["duckdb.memory_limit"] or ""))
+    return max(1, min(cores, threads, tables, memory // WORKER_BYTES if memory else tables))
+
+
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"\s*([\d.]+)\s*([KMGT]?)i?B?\s*", text, re.I)
+    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " ")) if found else 0
+
 

@@ -24,6 +24,9 @@ class Meter:
         self._said: dict[str, float] = {}
         self._scanning: dict[str, tuple[SourceTable, Session]] = {}
 
+    def begin(self, table: SourceTable) -> None:
+        self._tell(Progress(table.name, 0, table.row_estimate, table.size_bytes))
+
     def rows(self, table: SourceTable, rows: int) -> None:
         self._tell(Progress(table.name, rows, table.row_estimate, table.size_bytes))
 

@@ -60,10 +60,11 @@ class TableLoad:
 
 
 def choose(connector: Connector, tables: Sequence[SourceTable], skip: Iterable[str],
-           cast: Mapping[str, str]) -> list[SourceTable]:
+           cast: Mapping[str, str], *, partial: bool = False) -> list[SourceTable]:
     """The tables with the skipped columns gone and the cast ones changed; those that can't be carried stay.
 
-    `skip` and `cast` name a column of any table or `table.column`.
+    `skip` and `cast` name a column of any table or `table.column`; a name that means none is an error, unless
+    these are only some of the tables (`partial`).
     """
     skip, unused = list(skip), {*skip, *cast}
     chosen = []
@@ -77,7 +78,7 @@ def choose(connector: Connector, tables: Sequence[SourceTable], skip: Iterable[s
             to = cast.get(f"{table.name}.{column.name}", cast.get(column.name))
             columns.append(column if to is None else connector.cast(table, column, to))
         chosen.append(replace(table, columns=tuple(columns)))
-    if unused:
+    if unused and not partial:
         known = {one.name for table in tables for one in table.columns}
         raise unknown_name("column", min(unused), known, where=connector.source)
     return chosen

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from pluto_duck.errors import PlutoError, SourceError
-from pluto_duck.ingest.connectors import Connector, NativeScan, Selection, SourceTable
+from pluto_duck.ingest.connectors import Checksums, Connector, NativeScan, Selection, SourceTable
 from pluto_duck.ingest.meter import Meter
 from pluto_duck.session import NativeSource, Part, Scan, Session, WriteColumn
 from pluto_duck.workspace import TableRef, quote
@@ -118,15 +118,29 @@ class Supply:
     def was_native(self, table: SourceTable) -> bool:
         return (table.schema, table.name) in self._was_native
 
-    def rejects(self, request: Request) -> tuple[str, Any] | None:
-        """After the rows, in the same transaction: ("native", SQL) or ("stream", reader) of what was left out."""
+    def checksums(self, request: Request) -> Checksums | None:
+        """What the source itself counts over the same rows; None where it can't."""
+        ask = getattr(self._connector, "checksums", None)
+        if ask is None:
+            return None
+        with self._borrowed() as connector:
+            found: Checksums | None = connector.checksums(request.table, request.selection)  # type: ignore[attr-defined]
+            return found
+
+    def finish(self, request: Request) -> None:
+        """Before the commit: the source may say that it changed while it was read."""
+        finish = getattr(self._connector, "finish", None)
+        if finish is not None and self.was_native(request.table):
+            finish(request.table)
+
+    def rejects(self, request: Request) -> Any | None:
+        """After the rows, in the same transaction: what was left out, as SQL for the host or as a stream."""
         key = request.table.schema, request.table.name
         scan = self._scans.get(key)
         if key in self._was_native and scan is not None:
-            return ("native", scan.rejects) if scan.rejects else None
+            return scan.rejects or None
         with self._borrowed() as connector:
-            rows = connector.rejects(request.table)
-            return None if rows is None else ("stream", rows)
+            return connector.rejects(request.table)
 
     def _open(self) -> bool:
         with self._opening:

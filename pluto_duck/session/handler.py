@@ -252,10 +252,12 @@ class HostSession:
 
         def work() -> tuple[Rows, int | None, list[tuple[Any, ...]] | None]:
             rows = execute(self._cursor, self._database.parser, statement, parameters)
-            if statement.type in ("CREATE", "DROP") and not temporary:
-                self._let_go(written.keys)
+            counted: list[tuple[Any, ...]] | None = None
             if [c.name for c in rows.columns] == ["Count"]:
                 counted = rows.fetchall()  # CREATE TABLE without rows names a count and has none
+            if statement.type in ("CREATE", "DROP") and not temporary:
+                self._let_go(written.keys)
+            if counted is not None:
                 return rows, int(counted[0][0]) if counted else None, None
             if rows.columns and statement.type in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO"):
                 return rows, None, [rows.reader().read_all()]  # RETURNING

@@ -112,6 +112,16 @@ class NativeScan:
     """A SELECT for after the scan, in the same transaction: (file, line, column, reason, text) of what was left out."""
 
 
+@dataclass(frozen=True)
+class Checksums:
+    """What a source counts by itself over the rows of a selection, for `Checked.checksums`."""
+
+    rows: int
+    columns: Mapping[str, str | None]
+    """Of whole numbers and exact decimals the sum, of texts the characters in all, as text; None for no value.
+    What the source can't sum exactly is left out."""
+
+
 class Connector(Protocol):
     """One source, opened for one load. Used by one thread at a time, which need not be always the same."""
 
@@ -188,3 +198,13 @@ class Connector(Protocol):
 
     def state(self) -> Mapping[str, Any]:
         """Where this moment stands in the source's own history, as JSON values; {} when it can't tell."""
+
+
+class Checked(Protocol):
+    """What a Connector may offer besides."""
+
+    def checksums(self, table: SourceTable, selection: Selection = EVERYTHING) -> Checksums | None:
+        """As of this connector's moment; None when it can't tell. Not while a stream is open."""
+
+    def finish(self, table: SourceTable) -> None:
+        """After a `scan`, before its rows are committed: raises SourceError when the source changed meanwhile."""

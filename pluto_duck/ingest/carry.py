@@ -1,0 +1,209 @@
+"""One table of a load: rows, keys, comments, records and state, in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pluto_duck.errors import SourceError, StatementError
+from pluto_duck.ingest import landing, scd2, state, verify
+from pluto_duck.ingest.landing import Landed
+from pluto_duck.ingest.meter import Meter
+from pluto_duck.ingest.options import LoadOptions
+from pluto_duck.ingest.plan import TableLoad
+from pluto_duck.ingest.records import loaded, made_anew
+from pluto_duck.ingest.rejects import keep_rejects
+from pluto_duck.ingest.report import LoadedTable
+from pluto_duck.ingest.state import XMIN, Start
+from pluto_duck.ingest.supply import Request, Supply
+from pluto_duck.session import Session, TableInfo, WriteColumn
+from pluto_duck.workspace import TableRef, quote
+
+STAGED = TableRef("pluto_staged")
+RECORDS = "_pluto.loads"
+"""The key under which a load commits that changed nothing but its own records."""
+
+
+@dataclass(frozen=True)
+class Common:
+    """What all tables of one load share."""
+
+    load_id: str
+    source: str
+    """As the connector calls it: the same for whatever name or variable led to it."""
+    shown: str
+    options: LoadOptions
+    started_at: str
+    loading: Mapping[tuple[str, str], TableRef]
+    existing: Mapping[str, TableInfo]
+    source_state: Mapping[str, Any] | None
+    meter: Meter
+
+
+@dataclass(frozen=True)
+class _Written:
+    landed: Landed
+    verified: bool = False
+    last: str | None = None
+    """The highest value of the cursor."""
+    without: int = 0
+    """Rows that have none."""
+
+
+@dataclass(frozen=True)
+class TableJob:
+    load: TableLoad
+    request: Request
+    start: Start | None
+    """With a cursor."""
+    token: str
+    """What the commit will be known by."""
+    common: Common
+
+    def run(self, supply: Supply, worker: Session) -> LoadedTable:
+        started, load, common = time.perf_counter(), self.load, self.common
+        common.meter.begin(load.table)
+        with worker.transaction(self.token):
+            written = self._write(supply, worker)
+            landed = written.landed
+            rejected = keep_rejects(supply, worker, self.request, load, common.load_id,
+                                    common.existing) if common.options.rejects == "keep" else 0
+            changed = landed.changed > 0 or self._anew or bool(load.alters or load.remake)
+            after = made_anew(load, common.loading) if self._anew else []
+            after += self._remember(written, changed)
+            after.append(loaded(load, load_id=common.load_id, source=common.shown, rows=_rows(landed),
+                                started_at=common.started_at))
+            supply.finish(self.request)
+            self._last(worker, after, [RECORDS, *([load.ref.key] if changed else ())])
+        common.meter.done(load.table, _rows(landed))
+        return LoadedTable(
+            load.ref, load.table.name, _rows(landed), time.perf_counter() - started, load.mode, landed.inserted,
+            landed.updated, landed.deleted, rejected, supply.was_native(load.table), written.verified,
+            self._notices(written))
+
+    @property
+    def _anew(self) -> bool:
+        return self.load.action in ("create", "replace")
+
+    def _notices(self, written: _Written) -> tuple[str, ...]:
+        said = [*self.load.said, *(self.start.said if self.start else ())]
+        if written.without:
+            said.append(f"{written.without:,} rows have no {self._cursor[0]}: what changes in them later "
+                        "will not be seen")
+        if self.common.options.verify and not written.verified:
+            said.append("not verified: a sample or a limit is never the same rows twice")
+        return tuple(said)
+
+    def _last(self, worker: Session, statements: Sequence[str], writes: Sequence[str]) -> None:
+        try:
+            worker.internal(statements, writes=writes)
+        except StatementError as error:
+            if "PRIMARY KEY" not in statements[0] or error.facts.get("engine") != "Constraint":
+                raise
+            raise SourceError(
+                f"{self.load.table.name}: the key {', '.join(self.load.primary_key)} does not tell rows apart, or is "
+                "empty in some.", hint="Name another with --key, or leave a column of it out with --skip."
+            ) from error
+
+    # -- rows -------------------------------------------------------------------------------------
+
+    def _write(self, supply: Supply, worker: Session) -> _Written:
+        load, options = self.load, self.common.options
+        if self._anew:
+            count = supply.write(worker, self.request, load.ref, self._columns, mode="replace")
+            if load.key != load.table.primary_key:
+                landing.check_key(worker, load, load.ref.sql)
+            return self._looked_at(supply, worker, load.ref.sql, Landed(inserted=count))
+        before = landing.remake(load) if load.remake else []
+        worker.internal([*before, *load.alters])
+        if load.action == "append" and self.start is None and not options.verify:
+            return _Written(Landed(inserted=supply.write(worker, self.request, load.ref, self._columns, mode="append")))
+        supply.write(worker, self.request, STAGED, self._staged_columns, temporary=True)
+        staged = f"temp.main.{quote(STAGED.name)}"
+        landing.check_key(worker, load, staged)
+        found = self._looked_at(supply, worker, staged, Landed())
+        landed = self._land(worker, staged)
+        worker.internal([f"DROP TABLE {staged}"])
+        return replace(found, landed=landed)
+
+    def _land(self, worker: Session, staged: str) -> Landed:
+        load, options, start = self.load, self.common.options, self.start
+        if load.action == "merge":
+            return landing.merge(worker, load, staged, delete_missing=options.delete_missing)
+        if load.action == "scd2":
+            return scd2.land(worker, load, staged, at=self.common.started_at, delete_missing=options.delete_missing)
+        if start is None or start.state is None:
+            return landing.plain_append(worker, load, staged)
+        name, kind = self._cursor
+        return landing.append(worker, load, staged, cursor=name, after=start.after, kind=kind, shared=start.shared)
+
+    def _columns(self, expressions: Sequence[str]) -> list[WriteColumn]:
+        found = self._staged_columns(expressions, constraints=True)
+        return found + scd2.opened(self.common.started_at) if self.load.mode == "scd2" else found
+
+    def _staged_columns(self, expressions: Sequence[str], *, constraints: bool = False) -> list[WriteColumn]:
+        found = [one.written(self.load.table, expressions[one.place]) for one in self.load.columns]
+        return found if constraints else [replace(one, nullable=True, default="") for one in found]
+
+    # -- what is looked at and kept beside them ---------------------------------------------------
+
+    @property
+    def _cursor(self) -> tuple[str, str]:
+        """(name, type) as the target has them."""
+        assert self.common.options.cursor is not None
+        found = state.cursor_column(self.load.table, self.common.options.cursor)
+        place = self.load.table.columns.index(found)
+        column = next(one for one in self.load.columns if one.place == place)
+        return column.name, column.type
+
+    def _looked_at(self, supply: Supply, worker: Session, table: str, landed: Landed) -> _Written:
+        verified = self.common.options.verify and self._verify(supply, worker, table)
+        if self.common.options.cursor in (None, XMIN):
+            return _Written(landed, verified)
+        name, kind = self._cursor
+        known = self.start.state.last if self.start is not None and self.start.state is not None else None
+        last, without = worker.internal([state.newest(table, name, kind, known)])[0][0]
+        return _Written(landed, verified, last, int(without))
+
+    def _verify(self, supply: Supply, worker: Session, table: str) -> bool:
+        part = self.request.part
+        if part is None:
+            sums = supply.checksums(self.request)
+            if sums is not None:
+                verify.against_sums(worker, self.load, table, sums)
+                return True
+        selection = self.request.selection
+        if (part is not None and (part.limit is not None or part.sample is not None)) or (
+                selection.limit is not None or selection.sample is not None):
+            return False
+
+        def again(name: str) -> str:
+            supply.write(worker, replace(self.request, expected_few=False), TableRef(name), self._staged_columns,
+                         temporary=True)
+            return f"temp.main.{quote(name)}"
+
+        verify.against_second_reading(worker, self.load, table, again)
+        return True
+
+    def _remember(self, written: _Written, changed: bool) -> list[str]:
+        common, cursor = self.common, self.common.options.cursor
+        if cursor is None:
+            # Filled whole or from elsewhere: a cursor's state would speak of rows that are gone.
+            return state.remember(self.load, source=common.source, cursor=None, last=None, source_state=None,
+                                  options=common.options, load_id=common.load_id, token="") if self._anew else []
+        known = self.start.state if self.start is not None else None
+        moved = known is None or cursor == XMIN or written.last != known.last
+        if not changed and not moved:
+            return []
+        assert known is None or changed or cursor == XMIN or moved
+        name = XMIN if cursor == XMIN else state.cursor_column(self.load.table, cursor).name
+        return state.remember(
+            self.load, source=common.source, cursor=name, last=written.last,
+            source_state=common.source_state if cursor == XMIN else None, options=common.options,
+            load_id=common.load_id, token=self.token if changed or known is None else known.token)
+
+
+def _rows(landed: Landed) -> int:
+    return landed.inserted + landed.updated
