@@ -1,87 +1,211 @@
-"""How a csv is written, and what is wrong with it: file, line and reason."""
+"""How a csv is written: delimiter, quotes, header, encoding."""
 
 from __future__ import annotations
 
-import gzip
+import codecs
+import csv
+import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pluto_duck.errors import PlutoError, SourceError
+from pluto_duck.errors import SourceError, UsageError
+from pluto_duck.ingest.connectors.csv_types import FLOAT, text
 
 DELIMITERS = ",;\t|"
-HEAD_BYTES = 1 << 16
-
-# A quoted value may hold line breaks, so the reason is known by its beginning only.
-_LINE = re.compile(r"CSV Error on Line: (\d+)\s*\nOriginal Line: ?(.*?)\n"
-                   r"((?:Expected Number|Error when|Value with|Invalid unicode|Maximum line|The CSV)[^\n]*)", re.S)
-_SHOWN = 80
+HEAD_BYTES = 1 << 18
+MAX_LINE_BYTES = 1 << 27
+"""A longer line is no row: a quote that never ends, or no csv at all. DuckDB holds a few of them in memory."""
+NATIVE_ENCODINGS = {"utf-8": "utf-8", "utf_8": "utf-8", "ascii": "utf-8"}
 
 
 @dataclass(frozen=True)
 class CsvDialect:
     delimiter: str
+    header: bool
+    names: tuple[str, ...]
+    encoding: str = "utf-8"
+    quote: str = '"'
+    escape: str = '"'
+    comment: str = ""
+    skip: int = 0
+    nulls: tuple[str, ...] = ("",)
+    renamed: tuple[str, ...] = ()
+    """Columns whose name the file gives twice or not at all, as they are called now."""
 
     @classmethod
-    def of(cls, path: Path) -> CsvDialect:
-        """By the delimiter that stands most often in the first line, outside of quotes."""
-        if ".tsv" in path.suffixes:
-            return cls("\t")
-        first = re.sub(r'"[^"]*"', "", _head(path)).split("\n", 1)[0]
-        return cls(max(DELIMITERS, key=first.count))
+    def of(cls, path: Path, options: Mapping[str, str]) -> CsvDialect:
+        """From the beginning of the file; options of the same names win."""
+        encoding = encoding_of(path, options)
+        head = head_of(path).decode(encoding, errors="replace").removeprefix("\ufeff")
+        skip = int(options.get("skip", "0"))
+        head = head.split("\n", skip)[-1] if skip else head
+        if options.get("comment"):
+            head = "\n".join(line for line in head.split("\n") if not line.startswith(options["comment"]))
+        quote = options.get("quote", '"')
+        escape = options.get("escape", quote)
+        delimiter = _delimiter(options["delimiter"]) if "delimiter" in options else _guessed(path, head, quote)
+        rows = _rows(head, delimiter, quote, escape)
+        header = _flag(options, "header") if "header" in options else _has_header(rows)
+        first = rows[0] if rows else []
+        names, renamed = column_names(first) if header else (tuple(f"column{i}" for i in range(len(first))), ())
+        nulls = ("", *(one for one in options.get("null", "").split(",") if one))
+        return cls(delimiter, header, names, encoding, quote, escape, options.get("comment", ""), skip, nulls, renamed)
 
-    def options(self, types: Mapping[str, str] | None = None) -> str:
-        """Arguments for read_csv."""
-        known = ""
-        if types:
-            known = ", types={" + ", ".join(f"{_text(n)}: {_text(kind)}" for n, kind in types.items()) + "}"
-        return f"delim={_text(self.delimiter)}, quote='\"', escape='\"', comment='', skip=0, strict_mode=true{known}"
+    @property
+    def note(self) -> str:
+        shown = {"\t": "tab", " ": "blank"}.get(self.delimiter, self.delimiter)
+        parts = [f"delimiter {shown}", f"quote {self.quote or 'none'}", "header" if self.header else "no header",
+                 self.encoding]
+        if self.renamed:
+            parts.append(f"columns named here: {', '.join(self.renamed)}")
+        return ", ".join(parts)
+
+    def arguments(self, *, keep_going: bool = False) -> str:
+        """For read_csv: every column as text, called c0, c1, ... and nothing left to its sniffer."""
+        columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(self.names)))
+        nulls = ", ".join(text(one) for one in self.nulls)
+        return (f"auto_detect=false, delim={text(self.delimiter)}, quote={text(self.quote)}, "
+                f"escape={text(self.escape)}, comment={text(self.comment)}, skip={self.skip}, strict_mode=true, "
+                f"header={'true' if self.header else 'false'}, max_line_size={MAX_LINE_BYTES}, "
+                f"nullstr=[{nulls}], columns={{{columns}}}"
+                + (", store_rejects=true, rejects_limit=0" if keep_going else ""))
 
 
-def _head(path: Path) -> str:
-    opener: Any = gzip.open if path.suffix == ".gz" else open
+def open_packed(path: Path) -> Any:
+    """The bytes of a file, unpacked; read errors are OSError, EOFError or ValueError."""
+    import pyarrow
+
+    packed = {".gz": "gzip", ".zst": "zstd"}.get(path.suffix.lower())
+    if packed == "gzip":
+        import gzip
+
+        return gzip.open(path, "rb")
+    return pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), packed) if packed else open(path, "rb")
+
+
+def head_of(path: Path) -> bytes:
     try:
-        with opener(path, "rb") as file:
-            return str(file.read(HEAD_BYTES).decode("utf-8-sig", errors="replace"))
-    except (OSError, EOFError):
-        return ""  # DuckDB will say what is wrong with it
+        with open_packed(path) as file:
+            return bytes(file.read(HEAD_BYTES))
+    except (OSError, EOFError, ValueError):
+        return b""  # DuckDB will say what is wrong with it
 
 
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
-
-
-def csv_problem(connection: Any, path: Path, said: str) -> SourceError:
-    """The error for what DuckDB said about a csv. When its sniffer gave up without naming a line, the file
-    is read once more as plain text in as many columns as its first line has."""
-    found = _LINE.search(said)
-    if found is None and "sniffing" in said:
-        from pluto_duck.workspace.engine_errors import translated
-
-        dialect = CsvDialect.of(path)
-        width = len(re.sub(r'"[^"]*"', "", _head(path)).split("\n", 1)[0].split(dialect.delimiter))
-        columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(width))
+def encoding_of(path: Path, options: Mapping[str, str]) -> str:
+    if "encoding" in options:
         try:
-            with translated():
-                connection.execute(
-                    f"SELECT count(*) FROM read_csv({_text(str(path))}, auto_detect=false, columns={{{columns}}}, "
-                    f"{dialect.options()})").fetchall()
-        except PlutoError as error:
-            said = str(error.__cause__ or error)
-            found = _LINE.search(said)
-    if found is None:
-        return SourceError(f"{path} can't be read: {said.splitlines()[0]}", hint="Is it a csv, in UTF-8, whole?")
-    line, text, reason = int(found[1]), found[2], found[3].strip()
-    if "utf-8" in reason.lower() or "unicode" in reason.lower():
-        return SourceError(f"{path}, line {line}: the text is not UTF-8.",
-                           hint=f"Convert it: iconv -f latin1 -t utf-8 {path.name} > new.csv",
-                           file=str(path), line=line, reason=reason)
-    text = " ".join(text.split())
-    shown = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-    column = re.search(r'converting column "(.*?)"', reason)
-    hint = f"Mend the line, or load the column as text: --cast {column[1]}=VARCHAR" if column else "Mend the line."
-    reason = re.sub(r"Expected Number of Columns: (\d+) Found: (\d+)", r"columns: \2 instead of \1", reason)
-    return SourceError(f"{path}, line {line}: {reason.rstrip('.')}. The line: {shown}", hint=hint,
-                       file=str(path), line=line, reason=reason)
+            return codecs.lookup(options["encoding"]).name
+        except LookupError:
+            raise UsageError(f"There is no encoding {options['encoding']!r}.",
+                             hint="For example utf-8, utf-16, latin-1, windows-1252, cp437, shift_jis") from None
+    start = head_of(path)[:4]
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) and start != codecs.BOM_UTF16_LE + b"\0":
+        return "utf-32"
+    return "utf-16" if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+
+
+def _delimiter(said: str) -> str:
+    made = {"tab": "\t", r"\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}.get(said, said)
+    if not made or len(made) > 4:
+        raise UsageError(f"{said!r} is no delimiter.", hint="One character, or tab, space, comma, semicolon, pipe")
+    return made
+
+
+def _flag(options: Mapping[str, str], name: str) -> bool:
+    said = options[name].lower()
+    if said not in ("true", "false", "yes", "no", "1", "0"):
+        raise UsageError(f"{name}={options[name]} is neither true nor false.", hint=f"--option {name}=true")
+    return said in ("true", "yes", "1")
+
+
+def _guessed(path: Path, head: str, quote: str) -> str:
+    """The delimiter that stands most often in the first line, outside of quotes."""
+    if ".tsv" in [one.lower() for one in path.suffixes]:
+        return "\t"
+    first = re.sub(rf"{re.escape(quote)}[^{re.escape(quote)}]*{re.escape(quote)}", "", head) if quote else head
+    first = first.lstrip("\r\n").split("\n", 1)[0]
+    return max(DELIMITERS, key=first.count)
+
+
+def _rows(head: str, delimiter: str, quote: str, escape: str) -> list[list[str]]:
+    """The first few rows; none where the head is no csv."""
+    csv.field_size_limit(1 << 30)
+    if len(delimiter) > 1:
+        return [line.split(delimiter) for line in head.splitlines()[:20] if line]
+    reader = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter, quotechar=quote or None,
+                        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE, doublequote=escape == quote,
+                        escapechar=None if escape == quote else escape)
+    rows: list[list[str]] = []
+    try:
+        for row in reader:
+            if row:
+                rows.append(row)
+            if len(rows) >= 20:
+                break
+    except csv.Error:
+        pass
+    return rows
+
+
+def _has_header(rows: list[list[str]]) -> bool:
+    """A first row of names: text, without numbers and dates."""
+    if not rows:
+        return True
+    return not any(re.fullmatch(FLOAT, one.strip()) or re.match(r"\d{1,4}[-/.:]\d", one.strip())
+                   for one in rows[0]) and any(one.strip() for one in rows[0])
+
+
+def column_names(first: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Each name once, compared without case, since here case does not tell columns apart."""
+    taken = {one.strip().casefold() for one in first}
+    names: list[str] = []
+    renamed: list[str] = []
+    seen: set[str] = set()
+    for position, one in enumerate(first):
+        name = one.strip() or f"column{position}"
+        if name.casefold() in seen or not one.strip():
+            base, number = name, 1
+            while name.casefold() in seen or (name != base and name.casefold() in taken):
+                name, number = f"{base}_{number}", number + 1
+            renamed.append(name)
+        seen.add(name.casefold())
+        names.append(name)
+    return tuple(names), tuple(renamed)
+
+
+def decoded(path: Path, encoding: str, folder: Path) -> Path:
+    """The file in UTF-8, written beside as a stream. Raises SourceError naming the line that is in another encoding."""
+    target = folder / f"{len(list(folder.iterdir()))}-{path.name}".removesuffix(".gz").removesuffix(".zst")
+    line = 1
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        with open_packed(path) as source, open(target, "w", encoding="utf-8", newline="") as out:
+            while True:
+                block = source.read(1 << 20)
+                piece = decoder.decode(block, final=not block)
+                out.write(piece)
+                line += piece.count("\n")
+                if not block:
+                    break
+    except UnicodeDecodeError as error:
+        start = max(0, error.start - 40)
+        line += error.object[:error.start].count(b"\n")
+        raise SourceError(f"{path}, line {line}: the text is not {encoding}.", file=str(path), line=line,
+                          hint=suggestion(bytes(error.object[start:error.end + 200]))) from error
+    except (OSError, EOFError, ValueError) as error:
+        raise SourceError(f"{path} can't be read: {error}", hint="Was it packed or copied to its end?") from error
+    return target
+
+
+def suggestion(piece: bytes) -> str:
+    """The encoding to try for bytes that are no UTF-8."""
+    for encoding in ("utf-8", "windows-1252", "latin-1"):
+        try:
+            piece.decode(encoding)
+            return f"Say how it is written: --option encoding={encoding}"
+        except UnicodeDecodeError:
+            continue
+    return "Say how it is written: --option encoding=NAME"

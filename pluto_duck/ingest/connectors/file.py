@@ -1,52 +1,56 @@
-"""Files: csv, tsv, parquet, json and ndjson; one file, a folder or a glob, each file a table of its own.
+"""Files: csv, tsv, json, ndjson, parquet and sheets; one file, a folder, a glob or an address of the web.
 
-A private in-memory DuckDB reads them. The dialect of a csv is fixed here and not left to its sniffer,
-which would rather take a ragged file for one with a single column than say which line is wrong.
+Each file is a table of its own, or all of them one (option union). The host's DuckDB reads them itself;
+`read` runs the same SQL in a private one.
 """
 
 from __future__ import annotations
 
-import glob
 import os
 import re
+import shutil
+import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from pluto_duck.errors import PlutoError, SourceError, UnknownName, UsageError, nearest, unknown_name
+from pluto_duck.errors import Cancelled, PlutoError, SourceError, UsageError, nearest, unknown_name
 from pluto_duck.ingest.connectors import EVERYTHING, NativeScan, Selection, SourceColumn, SourceTable
-from pluto_duck.ingest.connectors.csv_dialect import CsvDialect, csv_problem
+from pluto_duck.ingest.connectors.file_csv import CsvReading
+from pluto_duck.ingest.connectors.file_excel import ExcelReading
+from pluto_duck.ingest.connectors.file_formats import table_name
+from pluto_duck.ingest.connectors.file_json import JsonReading
+from pluto_duck.ingest.connectors.file_parquet import ParquetReading
+from pluto_duck.ingest.connectors.file_places import files_at, format_at
+from pluto_duck.ingest.connectors.file_reading import (
+    FileColumn,
+    Files,
+    Reading,
+    Stamp,
+    engine_errors,
+    readable,
+    stamp,
+    type_text,
+    words_of,
+)
+from pluto_duck.ingest.connectors.remote import RemoteFiles, is_remote
 from pluto_duck.session import NativeSource
-from pluto_duck.workspace import quote
 
-FORMATS = {
-    ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet",
-    ".json": "json", ".ndjson": "json", ".jsonl": "json",
-}
-_PACKED = (".gz", ".zst")
+__all__ = ["FileConnector", "table_name"]
+
 BATCH_ROWS = 65_536
-
-# DuckDB writes these to Arrow with a loss (TIMETZ without its offset, HUGEINT as a double): they travel as text.
-_AS_TEXT = re.compile(r"TIME WITH TIME ZONE|U?HUGEINT|BIGNUM|BIT")
-_LOSSY = re.compile(r"\b(TIME WITH TIME ZONE|U?HUGEINT|BIGNUM|BIT|UNION|VARIANT|GEOMETRY)\b")
-
-
-@dataclass(frozen=True)
-class FileColumn(SourceColumn):
-    select: str = ""
-    """SQL that the reading DuckDB evaluates."""
-
-
-@dataclass(frozen=True)
-class _File:
-    path: Path
-    format: str
-    stamp: tuple[int, int]
-    """Size and time of change when it was discovered."""
+OPTIONS = {
+    "csv": ("delimiter", "quote", "escape", "header", "skip", "comment", "null", "encoding", "decimal", "thousands",
+            "dateformat", "sample", "rejects"),
+    "json": ("dateformat",), "parquet": ("hive",), "excel": ("sheet", "range", "header", "skip"),
+    "": ("union", "filename", "format", "name", "endpoint", "region"),
+}
+_READINGS: dict[str, Any] = {"csv": CsvReading, "json": JsonReading, "parquet": ParquetReading, "excel": ExcelReading}
 
 
 class FileConnector:
@@ -54,23 +58,43 @@ class FileConnector:
     selects: frozenset[str] = frozenset()
 
     def __init__(self, uri: str) -> None:
+        self._remote = RemoteFiles(uri) if is_remote(uri) else None
         self._pattern = os.path.expanduser(uri.removeprefix("file://"))
         if not self._pattern:
             raise UsageError("The path is empty.")
-        self.source = os.path.abspath(self._pattern)
+        self.source = self._remote.shown if self._remote else os.path.abspath(self._pattern)
+        self._options: dict[str, str] = {}
         self._connection: Any = None
-        self._files: dict[str, _File] = {}
-        self._types: dict[tuple[str, str], str] = {}
-        """What a csv's column is read as instead of what it looks like, by (table, column)."""
+        self._cursors: set[Any] = set()
+        self._folder: Path | None = None
+        self._paths: list[Path] = []
+        self._readings: dict[str, Reading] = {}
+        self._files: dict[str, Files] = {}
+        self._stamps: dict[Path, Stamp] = {}
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"FileConnector({self.source})"
 
     @classmethod
     def accepts(cls, uri: str) -> bool:
-        if uri.startswith("file://") or os.path.exists(os.path.expanduser(uri)):
+        if is_remote(uri) or uri.startswith("file://") or os.path.exists(os.path.expanduser(uri)):
             return True
         return "://" not in uri and not re.match(r"\s*\w+\s*=", uri)
+
+    def configure(self, options: Mapping[str, str]) -> None:
+        known = sorted({one for names in OPTIONS.values() for one in names})
+        for name in options:
+            if name not in known:
+                close = nearest(name, known)
+                raise UsageError(f"There is no option {name} for files.",
+                                 hint=f"Did you mean {close[0]}?" if close else f"There are: {', '.join(known)}.")
+        self._options = {**self._options, **options}
+
+    @property
+    def many(self) -> bool:
+        """True for a folder or a glob, whose files could be one table."""
+        return self._remote is None and not os.path.isfile(self._pattern)
 
     def __enter__(self) -> Self:
         from pluto_duck.workspace.database import open_memory
@@ -83,36 +107,29 @@ class FileConnector:
         if self._connection is not None:
             with suppress(Exception):
                 self._connection.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
 
     def check(self) -> str:
-        paths = self._paths()
-        return f"{len(paths)} file{'s' if len(paths) != 1 else ''}, {sum(p.stat().st_size for p in paths):,} bytes"
+        paths = self._found()
+        size = sum(stamp(path)[0] for path in paths)
+        return f"{len(paths)} file{'s' if len(paths) != 1 else ''}, {size:,} bytes"
 
-    def configure(self, options: Mapping[str, str]) -> None:
-        if options:
-            raise UsageError(f"There is no option {min(options)} for this source.", hint="It has none.")
-
-    def rejects(self, table: SourceTable) -> Any | None:
-        return None
-
-    def native(self, name: str | None = None) -> NativeSource | None:
-        return None
-
-    def scan(self, table: SourceTable, selection: Selection = EVERYTHING) -> NativeScan | None:
-        return None
-
-    def explained(self, error: PlutoError, table: SourceTable) -> PlutoError:
-        return error
+    def interrupt(self) -> None:
+        if self._remote is not None:
+            self._remote.stop()
+        for cursor in [self._connection, *list(self._cursors)]:
+            if cursor is not None:
+                with suppress(Exception):
+                    cursor.interrupt()
 
     def twin(self) -> Self | None:
         return None
 
-    def interrupt(self) -> None:
-        if self._connection is not None:
-            self._connection.interrupt()
-
     def state(self) -> Mapping[str, Any]:
-        return {str(one.path): list(one.stamp) for one in self._files.values()}
+        return {str(path): list(one) for path, one in self._stamps.items()} if self._remote is None \
+            else self._remote.state()
 
     # -- what is there ----------------------------------------------------------------------------
 
@@ -120,77 +137,76 @@ class FileConnector:
                  query: str | None = None) -> list[SourceTable]:
         if schema is not None:
             raise UsageError("Files have no schemas.", hint="Leave --schema out.")
-        by_name: dict[str, Path] = {}
-        for path in self._paths():
-            name = table_name(path)
-            if name in by_name:
-                raise UsageError(f"{by_name[name].name} and {path.name} would be the same table {name!r}.",
-                                 hint="Load them one by one, each with --into.")
-            by_name[name] = path
-        names = list(by_name) if tables is None else _picked(tables, by_name, self.source)
-        return [self._table(name, by_name[name]) for name in names]
+        if query is not None:
+            raise UsageError("Files answer no query.", hint="Load them, then ask in SQL; or use --where.")
+        known = self._named()
+        names = list(known) if tables is None else _picked(tables, known, self.source)
+        return [self._table(name, known[name]) for name in names]
 
-    def _paths(self) -> list[Path]:
-        """The files that the address means, sorted; raises UnknownName when there are none."""
-        path = Path(self._pattern)
-        if path.is_file():
-            return [path]
-        if path.is_dir():
-            found = sorted(one for one in path.iterdir() if one.is_file() and _format(one))
-            if not found:
-                raise SourceError(f"The folder {path} holds no file that can be loaded.",
-                                  hint=f"Files end in {', '.join(FORMATS)}.")
-            return found
-        found = sorted(Path(one) for one in glob.glob(self._pattern, recursive=True) if os.path.isfile(one))
-        if found:
-            return found
-        folder = path.parent
-        while not folder.is_dir():
-            path, folder = folder, folder.parent
-        there = sorted(one.name for one in folder.iterdir())
-        if glob.has_magic(path.name):
-            raise UnknownName(f"No file fits {self._pattern}.", hint=_files_of(there), kind="file", name=self._pattern)
-        # By the name before the ending: every csv looks like every other by its last four letters.
-        near = [one for one in there if nearest(path.stem, [Path(one).stem])]
-        error = unknown_name("file" if str(path) == self._pattern else "folder", path.name, near,
-                             where=str(folder.absolute()))
-        error.hint = error.hint or _files_of(there)
-        raise error
+    def _named(self) -> dict[str, Files]:
+        paths = self._found()
+        if self._options.get("union", "false").lower() in ("true", "by_name") and self.many:
+            formats = {format_at(path, self._options) for path in paths}
+            if len(formats) > 1:
+                raise UsageError(f"Files of {' and '.join(sorted(formats))} can't be one table.",
+                                 hint="Name one kind: 'folder/*.csv'")
+            stem = os.path.basename(os.path.normpath(re.sub(r"[*?\[\]]+", "", self._pattern))) or "files"
+            name = self._options.get("name") or table_name(Path(stem)).strip("._- ") or "files"
+            return {name: Files(name, tuple(paths), formats.pop(), self.source, self._options)}
+        found: dict[str, Files] = {}
+        for path in paths:
+            format = format_at(path, self._options)
+            shown = self.source if self._remote else str(path)
+            inside = [(table_name(path), self._options)]
+            if format == "excel":
+                inside = ExcelReading.tables(path, self._options, alone=len(paths) == 1)
+            for name, options in inside:
+                if name in found:
+                    raise UsageError(f"{found[name].paths[0].name} and {path.name} would be the same table {name!r}.",
+                                     hint="Load them one by one, each with --into.")
+                found[name] = Files(name, (path,), format, shown, dict(options))
+        return found
 
-    def _table(self, name: str, path: Path) -> SourceTable:
-        format = _format(path)
-        if not format:
-            raise UsageError(f"{path.name} is of no kind that can be loaded.",
-                             hint=f"Files end in {', '.join(FORMATS)}, also packed as .gz or .zst.")
-        with _readable(path):
-            status = path.stat()
-            with open(path, "rb") as file:
-                start = file.read(256)
-        if not start:
-            raise SourceError(f"{path} is empty.", hint="Was it written to the end?")
-        if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
-            raise SourceError(f"{path} is a web page, not {format}.",
-                              hint="Was a login page downloaded in its place?")
-        self._files[name] = _File(path, format, (status.st_size, status.st_mtime_ns))
-        with self._translated(name):
-            rows = self._connection.execute(f"DESCRIBE FROM {self._function(name)}").fetchall()
-        return SourceTable(name, "", tuple(_column(f"c{i}", row[0], row[1]) for i, row in enumerate(rows)))
+    def _found(self) -> list[Path]:
+        if not self._paths:
+            if self._remote is not None:
+                self._paths = self._remote.fetched(self._temporary(), self._options)
+            else:
+                deep = self._options.get("union") is not None or self._options.get("hive") is not None
+                self._paths = [Path(os.path.abspath(one)) for one in files_at(self._pattern, deep=deep)]
+        return self._paths
+
+    def _temporary(self) -> Path:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="pluto-duck-"))
+        return self._folder
+
+    def _table(self, name: str, files: Files) -> SourceTable:
+        with self._lock:
+            for path in files.paths:
+                self._stamps.setdefault(path, stamp(path))
+                _inspect(path, files)
+            reading = self._readings.get(name)
+            if reading is None:
+                reading = self._readings[name] = _READINGS[files.format](files, self._temporary())
+                self._files[name] = files
+            with self._working(name) as cursor:
+                columns = reading.describe(cursor)
+        numbered = tuple(replace(one, expression=one.expression.format(f"c{i}")) for i, one in enumerate(columns))
+        size = sum(self._stamps[path][0] for path in files.paths)
+        return SourceTable(name, "", numbered, kind="file", size_bytes=size, note=reading.note)
 
     def cast(self, table: SourceTable, column: SourceColumn, to: str) -> SourceColumn:
         assert isinstance(column, FileColumn)
-        from pluto_duck.workspace.engine_errors import translated
-
         try:
-            with translated():
-                kind = self._connection.sql(f"SELECT NULL::{_type_text(to)} AS x").types[0]
+            with engine_errors():
+                kind = str(self._connection.cursor().sql(f"SELECT NULL::{type_text(to)} AS x").types[0])
         except PlutoError as error:
             raise UsageError(f"{to!r} is not the name of a DuckDB type.",
                              hint=f"For example --cast {column.name}=VARCHAR") from error
-        if self._files[table.name].format == "csv":
-            # Read as that type from the start: the text 007 must not become 7 on the way to text.
-            self._types[table.name, column.name] = str(kind)
-        incoming = column.expression.split("::")[0]
-        return replace(_column(incoming, column.name, str(kind), cast=str(kind)),
+        made = self._readings[table.name].cast(column, kind)
+        place = re.match(r"c\d+", column.expression)
+        return replace(made, expression=made.expression.format(place[0] if place else "c0"),
                        source_type=f"{column.source_type} as {kind}")
 
     # -- rows -------------------------------------------------------------------------------------
@@ -198,75 +214,151 @@ class FileConnector:
     def read(self, table: SourceTable, selection: Selection = EVERYTHING) -> Any:
         import pyarrow
 
-        picked = ", ".join(f"{column.select} AS {column.expression.split('::')[0]}"
-                           for column in table.columns if isinstance(column, FileColumn))
-        with self._translated(table.name):
-            reader = self._connection.sql(f"SELECT {picked} FROM {self._function(table.name)}") \
-                .to_arrow_reader(BATCH_ROWS)
-        return pyarrow.RecordBatchReader.from_batches(reader.schema, self._batches(table.name, reader))
+        for column in table.columns:
+            assert isinstance(column, FileColumn)
+        cursor = self._connection.cursor()
+        self._cursors.add(cursor)
+        with self._translated(table.name, table):
+            reader = cursor.sql(self._select(table, cursor, stream=True)).to_arrow_reader(BATCH_ROWS)
+        return pyarrow.RecordBatchReader.from_batches(reader.schema, self._batches(table, reader, cursor))
 
-    def _batches(self, name: str, reader: Any) -> Iterator[Any]:
-        with self._translated(name):
-            yield from reader
-        file = self._files[name]
-        with _readable(file.path):
-            status = file.path.stat()
-        if (status.st_size, status.st_mtime_ns) != file.stamp:
-            raise SourceError(f"{file.path} changed while it was read.", hint="Run it again.")
+    def _batches(self, table: SourceTable, reader: Any, cursor: Any) -> Iterator[Any]:
+        try:
+            with self._translated(table.name, table):
+                yield from reader
+            self.finish(table)
+        finally:
+            self._cursors.discard(cursor)
+            with suppress(Exception):
+                cursor.close()
 
-    def _function(self, name: str) -> str:
-        """The table function that reads one file."""
-        file = self._files[name]
-        path = _literal(re.sub(r"([*?\[])", r"[\1]", str(file.path)))  # no globbing a second time
-        if file.format == "csv":
-            types = {column: kind for (table, column), kind in self._types.items() if table == name}
-            return f"read_csv({path}, {CsvDialect.of(file.path).options(types)})"
-        if file.format == "json":
-            return f"read_json({path})"
-        return f"read_parquet({path})"
+    def _select(self, table: SourceTable, cursor: Any, *, stream: bool) -> str:
+        columns = [one for one in table.columns if isinstance(one, FileColumn)]
+        picks = []
+        for column in columns:
+            place = re.match(r"c\d+", column.expression)
+            assert place is not None
+            picks.append(f"{(column.stream if stream else '') or column.select} AS {place[0]}")
+        return f"SELECT {', '.join(picks)} FROM {self._readings[table.name].source(cursor, columns)}"
+
+    def native(self, name: str | None = None) -> NativeSource | None:
+        return NativeSource()
+
+    def scan(self, table: SourceTable, selection: Selection = EVERYTHING) -> NativeScan | None:
+        if self._files[table.name].format == "excel":
+            return None
+        with self._working(table.name) as cursor, self._translated(table.name, table):
+            sql = self._select(table, cursor, stream=False)
+            columns = [one for one in table.columns if isinstance(one, FileColumn)]
+            rejects = self._readings[table.name].rejects(cursor, columns)
+        places = [re.match(r"c\d+", one.expression) for one in table.columns]
+        return NativeScan(sql, tuple(one[0] for one in places if one), rejects=rejects)
+
+    def rejects(self, table: SourceTable) -> Any | None:
+        columns = [one for one in table.columns if isinstance(one, FileColumn)]
+        cursor = self._connection.cursor()
+        with self._translated(table.name, table):
+            sql = self._readings[table.name].rejects(cursor, columns)
+            rows = cursor.sql(sql).to_arrow_table() if sql else None
+        return rows.to_reader() if rows is not None and rows.num_rows else None
+
+    def finish(self, table: SourceTable) -> None:
+        """After the last row, before it counts: raises SourceError when a file changed meanwhile."""
+        for path in self._files[table.name].paths:
+            if stamp(path) != self._stamps.get(path):
+                raise SourceError(f"{path} changed while it was read.", hint="Run it again.")
+
+    # -- errors -----------------------------------------------------------------------------------
+
+    def explained(self, error: PlutoError, table: SourceTable) -> PlutoError:
+        if isinstance(error, (SourceError, Cancelled)) or table.name not in self._readings:
+            return error
+        said = words_of(error)
+        if not re.search(r"pluto-duck: a value|CSV|csv|JSON|Parquet|parquet|file|convert|parse|gzip|zstd|GZIP|ZSTD|"
+                         r"No magic|unicode|UTF", said):
+            return error
+        return self._told(table.name, said)
+
+    def _told(self, name: str, said: str) -> SourceError:
+        """What is wrong; or, where wider types hold all values, that it should be tried again."""
+        reading, files = self._readings[name], self._files[name]
+        for path in files.paths:
+            with readable(path):
+                if stamp(path) != self._stamps.get(path):
+                    return SourceError(f"{path} changed while it was read.", hint="Run it again.")
+        with self._working(name) as cursor:
+            try:
+                changed = reading.settle(cursor)
+            except PlutoError as error:
+                if isinstance(error, Cancelled):
+                    raise
+                changed, said = False, words_of(error)
+            if changed:
+                return SourceError(f"{files.shown}: values after the first rows need other types, which are known now.",
+                                   hint="Run it again.", again=True)
+            return reading.problem(cursor, said)
 
     @contextmanager
-    def _translated(self, name: str) -> Iterator[None]:
-        """DuckDB's errors, and those that come through Arrow, in words."""
-        from pluto_duck.workspace.engine_errors import translated
-
-        file = self._files[name]
+    def _working(self, name: str) -> Iterator[Any]:
+        """A cursor for a piece of work that `interrupt` reaches."""
+        cursor = self._connection.cursor()
+        self._cursors.add(cursor)
         try:
-            with translated():
+            with self._plain(name):
+                yield cursor
+        finally:
+            self._cursors.discard(cursor)
+            with suppress(Exception):
+                cursor.close()
+
+    @contextmanager
+    def _plain(self, name: str) -> Iterator[None]:
+        try:
+            with engine_errors():
+                yield
+        except (SourceError, UsageError, Cancelled) as error:
+            if type(error).__name__ == "StatementError":
+                raise self._problem(name, error) from error
+            raise
+        except (PlutoError, OSError, ValueError, EOFError) as error:
+            raise self._problem(name, error) from error
+
+    def _problem(self, name: str, error: BaseException) -> SourceError:
+        cursor = self._connection.cursor()
+        try:
+            return self._readings[name].problem(cursor, words_of(error))
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def _translated(self, name: str, table: SourceTable) -> Iterator[None]:
+        """DuckDB's errors while rows are read, and those that come through Arrow."""
+        try:
+            with engine_errors():
                 yield
         except (PlutoError, OSError, ValueError) as error:
-            if isinstance(error, SourceError):
+            if isinstance(error, (SourceError, Cancelled)):
                 raise
-            said = str(error.__cause__ or error)
-            if file.format == "csv":
-                raise csv_problem(self._connection, file.path, said) from error
-            reason = re.sub(r"^[\w ]+ Error: ", "", said.splitlines()[0])  # the kind of DuckDB's exception
-            raise SourceError(f"{file.path} can't be read: {reason}",
-                              hint="Is it whole, and of the kind its name says?") from error
+            raise self._told(name, words_of(error)) from error
 
 
-def table_name(path: Path) -> str:
-    """The file's name without what says its format."""
-    name = path.name
-    for suffix in (*_PACKED, *FORMATS):
-        if name.lower().endswith(suffix) and len(name) > len(suffix):
-            name = name[:-len(suffix)]
-    return name
+def _inspect(path: Path, files: Files) -> None:
+    with readable(path), open(path, "rb") as file:
+        start = file.read(256)
+    if not start:
+        raise SourceError(f"{files.shown} is empty.", hint="Was it written to the end?")
+    if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        raise SourceError(f"{files.shown} is a web page, not {files.format}.",
+                          hint="Was a login page downloaded in its place?")
+    if files.format in ("csv", "json") and start.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"PAR1")):
+        raise SourceError(f"{files.shown} is not {files.format}: it begins like a "
+                          f"{'parquet file' if start[:4] == b'PAR1' else 'spreadsheet or an archive'}.",
+                          hint="Say what it is: --option format=excel" if start[:2] == b"PK" else "")
+    if files.format in ("csv", "json") and start.startswith(b"\x1f\x8b") and path.suffix.lower() != ".gz":
+        raise SourceError(f"{files.shown} is packed, but its name does not say so.", hint="Rename it to end in .gz")
 
 
-def _files_of(names: Sequence[str]) -> str:
-    loadable = [one for one in names if _format(Path(one))]
-    return f"Files there: {', '.join(loadable[:12])}{', ...' if len(loadable) > 12 else ''}." if loadable else ""
-
-
-def _format(path: Path) -> str:
-    name = path.name.lower()
-    for suffix in _PACKED:
-        name = name.removesuffix(suffix)
-    return FORMATS.get(os.path.splitext(name)[1], "")
-
-
-def _picked(names: Sequence[str], known: Mapping[str, Path], where: str) -> list[str]:
+def _picked(names: Sequence[str], known: Mapping[str, Files], where: str) -> list[str]:
     picked: dict[str, None] = {}
     for name in names:
         matched = [name] if name in known else [one for one in known if fnmatchcase(one, name)]
@@ -275,33 +367,3 @@ def _picked(names: Sequence[str], known: Mapping[str, Path], where: str) -> list
         picked.update(dict.fromkeys(matched))
     return list(picked)
 
-
-def _column(incoming: str, name: str, kind: str, *, cast: str = "") -> FileColumn:
-    select = f"{quote(name)}::{cast}" if cast else quote(name)
-    if _AS_TEXT.fullmatch(kind):
-        return FileColumn(name, kind, kind, f"{incoming}::{kind}", select=f"({select})::VARCHAR")
-    lossy = _LOSSY.search(kind)
-    if lossy:
-        return FileColumn(name, kind, expression=incoming, cast_to="VARCHAR",
-                          refusal=f"is of type {kind}, which can't be carried exactly yet")
-    return FileColumn(name, kind, kind, incoming, select=select)
-
-
-def _type_text(text: str) -> str:
-    if not re.fullmatch(r'[\w ]+(\(\s*\d+\s*(,\s*\d+\s*)?\))?(\[\])*', text.strip()):
-        raise UsageError(f"{text!r} is not the name of a DuckDB type.", hint="For example VARCHAR or DECIMAL(18,2)")
-    return text.strip()
-
-
-def _literal(text: str) -> str:
-    from pluto_duck.workspace.literals import encode, to_sql
-
-    return to_sql(encode(text))
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SourceError(f"{path} can't be read: {error.strerror}.") from error

@@ -11,6 +11,7 @@ import pytest
 from pluto_duck.errors import ColumnRefused, SourceError, UnknownName, UsageError
 from pluto_duck.ingest import ingest
 from pluto_duck.ingest.connectors.file import table_name
+from pluto_duck.ingest.options import Progress
 from pluto_duck.session import Session
 
 
@@ -78,7 +79,7 @@ def test_what_is_no_csv_is_told(session: Session, tmp_path: Path) -> None:
     (tmp_path / "latin.csv").write_bytes("id,name\n1,café\n".encode("latin1"))
     with pytest.raises(SourceError, match="not UTF-8") as caught:
         ingest(session, str(tmp_path / "latin.csv"))
-    assert "iconv" in caught.value.hint
+    assert "--option encoding=windows-1252" in caught.value.hint
     (tmp_path / "page.csv").write_text("<!DOCTYPE html><html></html>")
     with pytest.raises(SourceError, match="web page"):
         ingest(session, str(tmp_path / "page.csv"))
@@ -158,7 +159,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_half_loaded(session: Sessio
     path = tmp_path / "t.csv"
     path.write_text("a,b\n" + "1,2\n" * 500_000)
 
-    def grow(table: str, rows: int) -> None:
+    def grow(progress: Progress) -> None:
         with open(path, "a") as file:
             file.write("3,4\n")
 
