@@ -23,10 +23,12 @@ def ask(
     planner: str | Planner | None = None,
     history: Sequence[Answer] = (),
     on_event: Callable[[Event], None] | None = None,
+    forced: bool = False,
 ) -> Answer:
     """Answers in the words of `Answer.status`; a question that can't be answered is no error.
 
     `planner`: a name from the entry points, or a planner itself; None: the setting agent.planner.
+    `forced`: see `Context.forced`.
     Raises UsageError for an empty or endless question, and what the database raises (TimedOut, Cancelled).
     """
     text = " ".join(question.split())
@@ -42,7 +44,7 @@ def ask(
     emit = on_event or (lambda event: None)
     started = time.perf_counter()
     emit(Event("reasoning", "start", f"Asking the planner {worker.name}."))
-    answer = worker.plan(text, Context(session, tuple(history), emit))
+    answer = worker.plan(text, Context(session, tuple(history), emit, forced))
     answer = replace(answer, elapsed_s=time.perf_counter() - started)
     emit(Event("message", "final", answer.text, {"status": answer.status, "sql": answer.sql}))
     return answer

@@ -20,6 +20,8 @@ class Context:
     history: Sequence[Answer] = ()
     """Earlier answers of the conversation, oldest first."""
     emit: Callable[[Event], None] = field(default=lambda event: None)
+    forced: bool = False
+    """The best guess is wanted where the planner would rather clarify or decline: for measuring, not for people."""
 
     def catalog(self) -> Catalog:
         return Catalog.of(self.session)

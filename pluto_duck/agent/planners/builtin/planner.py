@@ -35,6 +35,30 @@ class BuiltinPlanner:
     name = "builtin"
 
     def plan(self, question: str, context: Context) -> Answer:
+        answer = self._plan(question, context)
+        if context.forced and not answer.sql:
+            return self._guess(question, context) or answer
+        return answer
+
+    def _guess(self, question: str, context: Context) -> Answer | None:
+        catalog = context.catalog()
+        if not catalog.tables:
+            return None
+        out = outline(mark(question, Vocabulary.of(catalog), catalog.values(context.session)))
+        for one in candidates(out, catalog):
+            try:
+                settled = settle(one.form, one.guesses, lambda form: context.run(sql(form)))
+                form = settled.forms[-1] if settled.forms else one.form
+                result = context.run(sql(form))
+            except StatementError:
+                continue
+            return Answer(
+                "assumed", question, self.name, restate(form), sql(form), ("this is no more than a guess",),
+                round(max(0.0, 1 - one.cost) / 2, 3), one.evidence, result=result,
+            )
+        return None
+
+    def _plan(self, question: str, context: Context) -> Answer:
         catalog = context.catalog()
         if not catalog.tables:
             return self._decline(question, "There are no tables yet. Ingest some data first.")

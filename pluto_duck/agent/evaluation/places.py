@@ -1,0 +1,53 @@
+"""Where the questions of an evaluation are asked: the current workspace, or copies of the databases beside the file."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pluto_duck.catalog import Catalog
+from pluto_duck.errors import nearest, unknown_name
+from pluto_duck.session import Session
+from pluto_duck.workspace import create
+
+SEMANTICS = "semantics.yaml"
+
+
+@contextmanager
+def open_place(
+    file: Path, db: str | None, here: Callable[[], Session], semantics: Path | None = None
+) -> Iterator[Session]:
+    """A session over the database of a case. A database beside the file is copied first: no evaluation, and no
+    planner under evaluation, ever writes to it. `here` opens the current workspace; its owner closes it."""
+    if db is None and semantics is None:
+        yield here()
+        return
+    with tempfile.TemporaryDirectory(prefix="pluto-duck-eval-") as folder:
+        workspace = create(Path(folder) / (db or "workspace"))
+        if db is None:
+            with here().lend("an evaluation") as path:
+                shutil.copyfile(path, workspace.database)
+        else:
+            shutil.copyfile(_database(file, db), workspace.database)
+        workspace.database.chmod(0o600)
+        if semantics is not None:
+            shutil.copyfile(semantics, workspace.root / SEMANTICS)
+        with Session.open(workspace.root) as session:
+            yield session
+
+
+def warm(session: Session) -> None:
+    """Reads the catalog and the values, so that the first question is not charged for them."""
+    Catalog.of(session).values(session)
+
+
+def _database(file: Path, db: str) -> Path:
+    folder = file.parent / "db"
+    path = folder / f"{db}.duckdb"
+    if Path(db).name != db or not path.is_file():
+        there = [one.stem for one in folder.glob("*.duckdb")] if folder.is_dir() else []
+        raise unknown_name("database", f"db/{db}.duckdb", [f"db/{one}.duckdb" for one in nearest(db, there)])
+    return path
