@@ -80,12 +80,15 @@ def detach(door: Door, name: str) -> str:
               "Without it, only --refresh does.")
 @click.option("--where", metavar="CONDITION", help="Copy these rows alone; in the source's own SQL.")
 @click.option("--as", "name", metavar="NAME", help="What to call the copy; else as the table is called.")
+@click.option("--skip", multiple=True, metavar="COLUMN", help="Leave this column out; may be repeated.")
+@click.option("--cast", multiple=True, metavar="COLUMN=TYPE",
+              help="Carry a column as another type of the source; may be repeated.")
 @click.option("--refresh", is_flag=True, help="Copy TABLE anew, or all that are cached.")
 @click.option("--list", "list_", is_flag=True, help="What is cached, from where, how old.")
 @click.option("--remove", is_flag=True, help="Refresh TABLE no more; its rows stay.")
 @click.option("--yes", is_flag=True, help="Copy it however large it is; with --refresh, although it was changed here.")
-def cache(door: Door, table: str | None, ttl: str | None, where: str | None, name: str | None, refresh: bool,
-          list_: bool, remove: bool, yes: bool) -> object:
+def cache(door: Door, table: str | None, ttl: str | None, where: str | None, name: str | None, skip: tuple[str, ...],
+          cast: tuple[str, ...], refresh: bool, list_: bool, remove: bool, yes: bool) -> object:
     """Copy a table of a live source into the workspace, exactly, and keep it fresh.
 
     A statement that names a copy older than its ttl waits until it is loaded anew. Where that takes too long
@@ -93,8 +96,8 @@ def cache(door: Door, table: str | None, ttl: str | None, where: str | None, nam
     """
     if refresh + list_ + remove > 1:
         raise UsageError("Say one of --refresh, --list and --remove.")
-    if (refresh or list_ or remove) and (ttl or where or name):
-        raise UsageError("--ttl, --where and --as belong to a new copy.",
+    if (refresh or list_ or remove) and (ttl or where or name or skip or cast):
+        raise UsageError("--ttl, --where, --as, --skip and --cast belong to a new copy.",
                          hint=f"{door.program} cache shop.orders --ttl 1h")
     session = door.open_session()
     if refresh:
@@ -103,14 +106,27 @@ def cache(door: Door, table: str | None, ttl: str | None, where: str | None, nam
         return _removed(door, session, table)
     if list_ or table is None:
         return _listed(door, session)
-    return _made(door, session, table, ttl, where or "", name, yes)
+    from pluto_duck.ingest.cache import estimate
+    from pluto_duck.ingest.spans import seconds
+
+    return _made(door, session, table, estimate(session, table, ttl_s=seconds(ttl) if ttl else None, where=where or "",
+                                                name=name, skip=skip, cast=_casts(cast)), yes)
 
 
-def _made(door: Door, session: Session, table: str, ttl: str | None, where: str, name: str | None, yes: bool) -> str:
+def _casts(texts: tuple[str, ...]) -> dict[str, str]:
+    found = {}
+    for text in texts:
+        column, equals, kind = text.partition("=")
+        if not (column and equals and kind):
+            raise UsageError(f"--cast {text} is not column=type.", hint="For example: --cast amount=text")
+        found[column] = kind
+    return found
+
+
+def _made(door: Door, session: Session, table: str, wanted: Estimate, yes: bool) -> str:
     from pluto_duck.ingest import cache
-    from pluto_duck.ingest.spans import seconds, span_text
+    from pluto_duck.ingest.spans import span_text
 
-    wanted = cache.estimate(session, table, ttl_s=seconds(ttl) if ttl else None, where=where, name=name)
     if wanted.asks and not yes:
         _ask(door, wanted)
     made: Cache = recorded(session, "ingest", f"cache {table}", lambda: cache.create(

@@ -7,10 +7,11 @@ age: an analysis must not stop because somebody else's server does.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pluto_duck.errors import Cancelled, PlutoError, Refused, UnknownName, Untrusted, UsageError, unknown_name
 from pluto_duck.governance.seal import is_sealed, seal
@@ -30,7 +31,8 @@ MIGRATIONS = (
         key TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, schema TEXT NOT NULL, source TEXT NOT NULL,
         source_schema TEXT NOT NULL, source_table TEXT NOT NULL, where_sql TEXT NOT NULL, ttl_s REAL,
         version INTEGER NOT NULL, rows INTEGER NOT NULL, refreshed_at REAL NOT NULL, elapsed_s REAL NOT NULL,
-        tried_at REAL NOT NULL, failure TEXT NOT NULL, claimed_at REAL NOT NULL, seal TEXT NOT NULL)""",
+        tried_at REAL NOT NULL, failure TEXT NOT NULL, claimed_at REAL NOT NULL, seal TEXT NOT NULL,
+        skip TEXT NOT NULL, casts TEXT NOT NULL)""",
 )
 _ROOM = "caches"
 HOOK = "cache"
@@ -55,6 +57,10 @@ class Cache:
     where: str
     ttl_s: float | None
     """None: only refreshed when somebody says so."""
+    skip: tuple[str, ...] = ()
+    """Columns that are left out."""
+    cast: Mapping[str, str] = field(default_factory=dict)
+    """Column -> type of the source that it is carried as."""
     version: int = 0
     """Of the table after the last load: another one means that somebody else wrote to it."""
     rows: int = 0
@@ -73,7 +79,8 @@ class Cache:
     @property
     def parts(self) -> tuple[object, ...]:
         ttl_s = None if self.ttl_s is None else float(self.ttl_s)
-        return "cache", self.ref.key, self.source, self.source_schema, self.source_table, self.where, ttl_s
+        return ("cache", self.ref.key, self.source, self.source_schema, self.source_table, self.where, ttl_s,
+                list(self.skip), dict(self.cast))
 
     @property
     def age_s(self) -> float:
@@ -101,7 +108,7 @@ class Estimate:
 
 
 def estimate(session: Session, table: str, *, ttl_s: float | None = None, where: str = "",
-             name: str | None = None) -> Estimate:
+             name: str | None = None, skip: Sequence[str] = (), cast: Mapping[str, str] | None = None) -> Estimate:
     """What `create` would do. `table`: shop.public.orders or shop.orders. Raises UnknownName, UsageError."""
     source_name, _, rest = table.partition(".")
     source = live.get(session.control, source_name)
@@ -109,7 +116,7 @@ def estimate(session: Session, table: str, *, ttl_s: float | None = None, where:
         raise UsageError(f"{table} is a live source, not a table.", hint=f"For example: {_first(source)}")
     found = _find(session, source, TableRef.parse(rest), given=rest)
     ref = TableRef.parse(name) if name else TableRef(found.name)
-    made = Cache(ref, source.name, found.schema, found.name, where, ttl_s)
+    made = Cache(ref, source.name, found.schema, found.name, where, ttl_s, tuple(skip), dict(cast or {}))
     there = known(session.control, ref)
     if there is None and any(one.ref.key == ref.key for one in session.tables()):
         raise UsageError(f"There is a table {ref} already, which is no copy of {made.origin}.",
@@ -164,8 +171,9 @@ def caches(control: ControlStore, source: str | None = None) -> list[Cache]:
     """By name; those of one live source."""
     rows = control.read(_ROOM, MIGRATIONS).execute("SELECT * FROM caches ORDER BY key").fetchall()
     return [Cache(TableRef(row["name"], row["schema"]), row["source"], row["source_schema"], row["source_table"],
-                  row["where_sql"], row["ttl_s"], row["version"], row["rows"], row["refreshed_at"], row["elapsed_s"],
-                  row["tried_at"], row["failure"], row["seal"])
+                  row["where_sql"], row["ttl_s"], tuple(json.loads(row["skip"])), json.loads(row["casts"]),
+                  row["version"], row["rows"], row["refreshed_at"], row["elapsed_s"], row["tried_at"], row["failure"],
+                  row["seal"])
             for row in rows if source in (None, row["source"])]
 
 
@@ -248,7 +256,7 @@ def _load(session: Session, cache: Cache, on_progress: Callable[[Progress], None
     begun = now()
     report = ingest(session, uri, LoadOptions(
         tables=(cache.source_table,), schema=cache.source_schema or None, into=cache.ref.sql, where=cache.where or None,
-        connector=connector), on_progress=on_progress)
+        skip=cache.skip, cast=cache.cast, connector=connector), on_progress=on_progress)
     return replace(cache, version=session.versions().get(cache.ref.key, 0), rows=report.rows, refreshed_at=begun,
                    elapsed_s=report.elapsed_s, tried_at=begun, failure="")
 
@@ -267,10 +275,11 @@ def _claim(control: ControlStore, cache: Cache) -> bool:
 
 def _save(control: ControlStore, cache: Cache) -> None:
     with control.connection(_ROOM, MIGRATIONS) as db:
-        db.execute("INSERT OR REPLACE INTO caches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+        db.execute("INSERT OR REPLACE INTO caches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
                    (cache.ref.key, cache.ref.name, cache.ref.schema, cache.source, cache.source_schema,
                     cache.source_table, cache.where, cache.ttl_s, cache.version, cache.rows, cache.refreshed_at,
-                    cache.elapsed_s, cache.tried_at, cache.failure, cache.mark))
+                    cache.elapsed_s, cache.tried_at, cache.failure, cache.mark, json.dumps(cache.skip),
+                    json.dumps(dict(cache.cast))))
 
 
 def _find(session: Session, source: LiveSource, ref: TableRef, *, given: str) -> SourceTable:
@@ -282,12 +291,12 @@ def _find(session: Session, source: LiveSource, ref: TableRef, *, given: str) ->
     connector, _shown = live.opening(session, source)
     with connector:
         try:
-            return connector.discover([name], schema=schema or None)[0]
+            return live.looked_up(connector, [name], schema or None)[0]
         except UnknownName:
             if schema != "main":
                 raise
             # DuckDB shows sources without schemas as if they had this one.
-            return connector.discover([name])[0]
+            return live.looked_up(connector, [name], None)[0]
 
 
 def _first(source: LiveSource) -> str:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+from weakref import WeakKeyDictionary
 
 from pluto_duck.errors import PlutoError, Refused, Untrusted, UsageError, unknown_name
 from pluto_duck.governance.seal import is_sealed, seal
@@ -19,7 +21,7 @@ from pluto_duck.ingest.connections import Connections
 from pluto_duck.ingest.connections_address import split
 from pluto_duck.ingest.connectors import Connector, SourceTable
 from pluto_duck.ingest.live_risks import Risk, risks
-from pluto_duck.ingest.sources import open_source
+from pluto_duck.ingest.sources import from_environment, open_source
 from pluto_duck.session import NativeSource, Session
 from pluto_duck.session.live import asked, lacking
 from pluto_duck.session.watch import unwatch, watch
@@ -38,6 +40,26 @@ KEPT_TABLES = 5_000
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 _TAKEN = frozenset({"main", "system", "temp", "memory", "pg_catalog", "information_schema", "public"})
+
+
+_RECENT: WeakKeyDictionary[Session, dict[tuple[str, str, str], tuple[float, Any]]] = WeakKeyDictionary()
+RECENT_S = 60.0
+"""A password that was changed is noticed after so long."""
+
+
+@runtime_checkable
+class Attachable(Protocol):
+    """A connector whose `native` is for one load: with `live` it says what attaches the source for other readers.
+    It may connect to find out, and must not need to have been entered."""
+
+    def live(self, name: str) -> NativeSource | None: ...
+
+
+@runtime_checkable
+class Glancing(Protocol):
+    """A connector whose `discover` reads values, and that can tell most without."""
+
+    def glance(self, tables: Sequence[str] | None = None, *, schema: str | None = None) -> list[SourceTable]: ...
 
 
 @dataclass(frozen=True)
@@ -172,10 +194,7 @@ def before_query(session: Session, request: Request, names: Sequence[str]) -> tu
     for source in sources(session.control):
         if fold(source.name) in names:
             try:
-                connector, shown = opening(session, source)
-                native = _native(connector, source.name)
-                if native is not None:
-                    wanted.append(asked(source.name, shown, native))
+                wanted.append(_asked(session, source))
             except PlutoError as error:
                 wanted.append(lacking(source.name, error))
     return replace(request, args={**request.args, "live": wanted}), ()
@@ -215,9 +234,26 @@ def _save(control: ControlStore, source: LiveSource) -> None:
 
 
 def _native(connector: Connector, name: str) -> NativeSource | None:
-    """What attaches it for good, made without a connection of its own. A connector whose `native` is for one load
-    only has a `live` beside it."""
-    made: NativeSource | None = getattr(connector, "live", connector.native)(name)
+    """What attaches it outside of any load, by a connector that has not been entered."""
+    made = connector.live(name) if isinstance(connector, Attachable) else connector.native(name)
+    # A file is read by a function: there is nothing to attach.
+    return made if made is not None and any(one.startswith("ATTACH ") for one in made.open) else None
+
+
+def _asked(session: Session, source: LiveSource) -> Any:
+    """What the host needs to attach a source. It may have cost a connection, so it serves for a while."""
+    _refuse_foreign(session, source)
+    uri, kind = _place(session, source)
+    kept = _RECENT.setdefault(session, {})
+    key = (source.name, from_environment(uri), kind or "")
+    if key in kept and time.monotonic() - kept[key][0] < RECENT_S:
+        return kept[key][1]
+    connector, shown = open_source(uri, kind)
+    native = _native(connector, source.name)
+    if native is None:
+        raise Refused(f"{source.address} can't be attached live any more: it can only be copied.")
+    made = asked(source.name, source.address if source.connection else shown, native)
+    kept[key] = (time.monotonic(), made)
     return made
 
 
@@ -226,10 +262,17 @@ def _discovered(connector: Connector, schemas: Sequence[str]) -> list[SourceTabl
     found: list[SourceTable] = []
     for schema in schemas:
         try:
-            found += connector.discover(schema=schema if len(schemas) > 1 or schema != "main" else None)
+            found += looked_up(connector, None, schema if len(schemas) > 1 or schema != "main" else None)
         except PlutoError:
             pass  # a schema of the source's own, or one without a table that may be read
     return found
+
+
+def looked_up(connector: Connector, tables: Sequence[str] | None, schema: str | None) -> list[SourceTable]:
+    """What `discover` says, without reading values where the connector can do without: they may be gigabytes."""
+    if isinstance(connector, Glancing):
+        return connector.glance(tables, schema=schema)
+    return connector.discover(tables, schema=schema)
 
 
 def _kept(name: str, there: Sequence[tuple[str, str, str, str]], exact: Sequence[SourceTable]) -> tuple[LiveTable, ...]:

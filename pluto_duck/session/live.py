@@ -104,7 +104,8 @@ class LiveSources:
                 _run_all(cursor, [str(one) for one in wanted["close"]])
                 if isinstance(error, Refused) or not isinstance(error, PlutoError):
                     raise
-                raise SourceError(f"The live source {name} ({shown}) can't be opened: {error.message}",
+                said = re.sub(r' at "[^"]*"', "", error.message)  # the address in libpq's words; `shown` has it in ours
+                raise SourceError(f"The live source {name} ({shown}) can't be opened: {said}",
                                   hint="Everything else works without it. Check that it runs and lets you in.",
                                   live=name) from error
         finally:

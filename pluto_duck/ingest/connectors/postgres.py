@@ -59,6 +59,7 @@ class PostgresConnector:
         self._attached = ""
         self._relations: dict[tuple[str, str], Relation] = {}
         self._query = ""
+        self._glancing = False
         self._rows: Rows | None = None
         self._stopper = Stopper(self._address, self._name)
 
@@ -151,6 +152,11 @@ class PostgresConnector:
                 shapes = catalog.shapes(relations)
             return [self._table(relation, shapes) for relation in relations]
 
+    def glance(self, tables: Sequence[str] | None = None, *, schema: str | None = None) -> list[SourceTable]:
+        """As `discover`, out of the catalog alone: types that only the values tell come as text."""
+        self._glancing = True
+        return self.discover(tables, schema=schema)
+
     def _lock(self, relations: Sequence[Relation]) -> bool:
         """Keeps the shape of the tables until the load ends, as pg_dump does. Waiting for a lock happens here,
         where Ctrl-C reaches it. False when the moment had to move on behind somebody's ALTER TABLE."""
@@ -192,6 +198,8 @@ class PostgresConnector:
 
     def _ask(self, relation: str, asked: Sequence[probe.Question]) -> probe.Answers:
         """Without an answer the columns come as text; a table that can't be read at all says so when it is."""
+        if self._glancing:
+            return {}
         driver = address.psycopg()
         try:
             with self._connection.transaction():
@@ -308,6 +316,15 @@ class PostgresConnector:
             return None
         self._attached = name or f"pluto_source_{uuid.uuid4().hex}"
         return scanner.source(self._attached, self._address.options(self._connection, self._name))
+
+    def live(self, name: str) -> NativeSource | None:
+        """What attaches the database outside of any load; connects once, for what libpq finds in the environment,
+        the service file and the password file of this process."""
+        connection = self._address.connect(application_name="pluto-duck live")
+        try:
+            return scanner.source(name, self._address.options(connection, "pluto-duck live"))
+        finally:
+            connection.close()
 
     def scan(self, table: SourceTable, selection: Selection = EVERYTHING) -> NativeScan | None:
         if not self._attached:

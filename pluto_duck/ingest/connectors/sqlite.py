@@ -231,6 +231,12 @@ class SqliteConnector(Defaults):
                 self._copy = PrivateCopy.of(self._connection, self._path)
         return self._copy.native(name) if self._copy is not None else None
 
+    def live(self, name: str) -> NativeSource | None:
+        """What attaches the file itself, not a copy of it."""
+        path = str(self._path).replace("'", "''")
+        return NativeSource(("sqlite_scanner",), (f"ATTACH '{path}' AS {quote(name)} (TYPE sqlite, READ_ONLY)",),
+                            (f"DETACH {quote(name)}",))
+
     def scan(self, table: SourceTable, selection: Selection = EVERYTHING) -> NativeScan | None:
         if self._copy is None or table.kind != "table" or selection != EVERYTHING:
             return None
