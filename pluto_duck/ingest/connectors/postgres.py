@@ -21,7 +21,7 @@ from pluto_duck.ingest.connectors import postgres_address as address
 from pluto_duck.ingest.connectors import postgres_errors as errors
 from pluto_duck.ingest.connectors import postgres_probe as probe
 from pluto_duck.ingest.connectors import postgres_scanner as scanner
-from pluto_duck.ingest.connectors.postgres_carrier import SAME, put
+from pluto_duck.ingest.connectors.postgres_carrier import LATE, SAME, put
 from pluto_duck.ingest.connectors.postgres_catalog import Catalog, Relation, Shapes
 from pluto_duck.ingest.connectors.postgres_describe import Path, PostgresColumn, column, stream_way, table
 from pluto_duck.ingest.connectors.postgres_nested import Compiler
@@ -84,6 +84,8 @@ class PostgresConnector:
             self._begin = (*_WORDS, "SET LOCAL row_security = off")
 
     def __enter__(self) -> Self:
+        if self._connection is not None:  # a twin is open already
+            return self
         self._connection = self._address.connect(application_name=self._name)
         self._stopper.main = self._connection
         with self._translated("the snapshot was taken"):
@@ -364,7 +366,7 @@ class PostgresConnector:
                 f"FROM {self._from(table)} WHERE {any_of} LIMIT 1").fetchone()
         for (one, _condition), hit in zip(risky, found[0] if found else (), strict=False):
             if hit:
-                value = "NaN" if one.type.startswith("DECIMAL") else "a time after the year 294247"
+                value = "NaN" if one.type.startswith("DECIMAL") else LATE
                 raise errors.value_refused(table.name, one.name, value, one.type)
 
     def explained(self, error: PlutoError, table: SourceTable) -> PlutoError:

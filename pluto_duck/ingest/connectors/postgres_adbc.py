@@ -21,8 +21,8 @@ class AdbcStream:
         from adbc_driver_postgresql import dbapi
 
         self._connection: Any = dbapi.connect(conninfo, autocommit=True)
+        self._cursor: Any = self._connection.cursor()
         try:
-            self._cursor: Any = self._connection.cursor()
             self._cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(BATCH_BYTES)})
             for statement in begin:
                 self._cursor.execute(statement)
@@ -37,4 +37,5 @@ class AdbcStream:
         yield from self._rows
 
     def close(self) -> None:
+        self._cursor.close()  # the connection will not close over an open one
         self._connection.close()
