@@ -31,12 +31,14 @@ if TYPE_CHECKING:
 @option(AGAIN, "--force", is_flag=True, help="With --save: replace the load of that name.")
 @option(AGAIN, "--all", "everything", is_flag=True, help="Run every load of ingest.toml.")
 @option(AGAIN, "--only", multiple=True, metavar="NAME", help="Run this load of ingest.toml; may be repeated.")
+@option(OTHER, "--live", is_flag=True, help="Attach the database, read-only, instead of copying it: SELECT ... FROM "
+        "NAME.SCHEMA.TABLE reads it where it is. --into NAME names it.")
 @option(OTHER, "--dry-run", is_flag=True, help="Show what would be loaded, with types and notes; write nothing.")
 @option(OTHER, "--format", "format_", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True,
         help="How the report is written.")
 @click.pass_context
 def ingest(context: click.Context, /, door: Door, uri: str | None, connection: str | None, save: str | None,
-           force: bool, everything: bool, only: tuple[str, ...], dry_run: bool, format_: Format,
+           force: bool, everything: bool, only: tuple[str, ...], live: bool, dry_run: bool, format_: Format,
            **given: Any) -> object:
     """Bring tables in from a file or a database.
 
@@ -58,6 +60,13 @@ def ingest(context: click.Context, /, door: Door, uri: str | None, connection: s
         raise UsageError("Name one place to read from.", hint=f"If {save} is that: {door.program} ingest {save} --save")
     there = place(door, uri, connection, {name: given.pop(name) for name in list(given) if name.startswith("from_")})
     options = told(given, there.connector)
+    if live and (save is not None or dry_run):
+        raise UsageError("--live copies nothing: there is nothing to load again, and nothing to try.",
+                         hint="Leave --live out, or the other one.")
+    if live:
+        from pluto_duck.commands.live import attach
+
+        return attach(door, there.typed, there.connection, options)
     if save is not None and dry_run:
         raise UsageError("--dry-run writes nothing, so there is nothing to save.")
     keep = None if save is None else load_recipes.saving(door, save, there, options, force=force)

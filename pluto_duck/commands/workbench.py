@@ -36,9 +36,11 @@ class Workbench(Session):
 
         Keywords are the fields of LoadOptions: `tables`, `into`, `mode`, `cursor`, ...
         """
-        from pluto_duck.ingest import ingest
+        from pluto_duck.commands.load_run import apart, perform
+        from pluto_duck.ingest.told import told
 
-        return ingest(self, source, options, on_progress=on_progress, **keywords)
+        shown, secret = apart(source) if isinstance(source, str) else ("a DataFrame", None)
+        return perform(self, source, told(options, keywords), shown=shown, secret=secret, on_progress=on_progress)
 
     @cached_property
     def runs(self) -> Runs:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pluto_duck.errors import WorkspaceUnusable
 from pluto_duck.ingest.claims import holder
 from pluto_duck.ingest.records import literal
 from pluto_duck.session import Session
@@ -65,18 +68,29 @@ class Attempts:
     def begin(self, load_id: str, source: str, mode: str, tables: Sequence[tuple[str, str]]) -> None:
         """`tables`: (key, the source's name)."""
         now = time.time()
-        with self._control.connection("loads", MIGRATIONS) as db:
+        with self._writing() as db:
             db.executemany("INSERT OR REPLACE INTO load_attempts VALUES (?, ?, ?, ?, ?, 'running', NULL, NULL, ?, ?, "
                            "NULL)", [(load_id, key, name, source, mode, os.getpid(), now) for key, name in tables])
 
     def end(self, load_id: str, ended: Sequence[tuple[str, AttemptState, int | None, str]]) -> None:
-        """(key, state, rows, error) for each table."""
+        """(key, state, rows, error) for each table. Where it can't be written (the disk is full), whoever
+        looks next finds out."""
         now = time.time()
-        with self._control.connection("loads", MIGRATIONS) as db:
+        with suppress(WorkspaceUnusable), self._writing() as db:
             db.executemany("UPDATE load_attempts SET state = ?, rows = ?, error = ?, finished_at = ? "
                            "WHERE load_id = ? AND table_key = ?",
                            [(state, rows, error, now, load_id, key) for key, state, rows, error in ended])
             db.execute("DELETE FROM load_attempts WHERE rowid <= (SELECT max(rowid) FROM load_attempts) - ?", (KEEP,))
+
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._control.connection("loads", MIGRATIONS) as db:
+                yield db
+        except sqlite3.Error as error:
+            raise WorkspaceUnusable(f"{self._control.path} can't be written: {error}.",
+                                    hint="Check the folder's permissions and free space.") from error
 
 
 def history(session: Session, limit: int = 50) -> list[Attempt]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,9 @@ from pluto_duck.session import Session, TableInfo, WriteColumn
 from pluto_duck.workspace import TableRef, quote
 
 STAGED = TableRef("pluto_staged")
+FEW = 1_000
+"""Rows that are first looked at for whether any is new: most increments have only those they had before."""
+
 RECORDS = "_pluto.loads"
 """The key under which a load commits that changed nothing but its own records."""
 
@@ -63,9 +67,26 @@ class TableJob:
     common: Common
 
     def run(self, supply: Supply, worker: Session) -> LoadedTable:
+        """Raises what kept the table from arriving; then it is as it was."""
+        try:
+            return self._run(supply, worker)
+        except StatementError as error:
+            # DuckDB looks at a new key where it is added, or only at the commit.
+            found = re.search(r'constraint violation: duplicate key "(.*)"|contains duplicates', error.message)
+            if not found or not self._anew:
+                raise
+            example = f": {found[1]} comes twice" if found[1] else ""
+            raise SourceError(
+                f"{self.load.table.name}: the key {', '.join(self.load.primary_key)} does not tell rows apart"
+                f"{example}.", hint="Leave a column of it out with --skip, or name another with --mode merge --key "
+                                    "COLUMN.") from error
+
+    def _run(self, supply: Supply, worker: Session) -> LoadedTable:
         started, load, common = time.perf_counter(), self.load, self.common
         common.meter.begin(load.table)
         with worker.transaction(self.token):
+            if common.options.cursor is not None:
+                worker.internal(["SET TimeZone = 'UTC'"])  # its values are kept as text
             written = self._write(supply, worker)
             landed = written.landed
             rejected = keep_rejects(supply, worker, self.request, load, common.load_id,
@@ -76,7 +97,7 @@ class TableJob:
             after.append(loaded(load, load_id=common.load_id, source=common.shown, rows=_rows(landed),
                                 started_at=common.started_at))
             supply.finish(self.request)
-            self._last(worker, after, [RECORDS, *([load.ref.key] if changed else ())])
+            worker.internal(after, writes=[RECORDS, *([load.ref.key] if changed else ())])
         common.meter.done(load.table, _rows(landed))
         return LoadedTable(
             load.ref, load.table.name, _rows(landed), time.perf_counter() - started, load.mode, landed.inserted,
@@ -96,17 +117,6 @@ class TableJob:
             said.append("not verified: a sample or a limit is never the same rows twice")
         return tuple(said)
 
-    def _last(self, worker: Session, statements: Sequence[str], writes: Sequence[str]) -> None:
-        try:
-            worker.internal(statements, writes=writes)
-        except StatementError as error:
-            if "PRIMARY KEY" not in statements[0] or error.facts.get("engine") != "Constraint":
-                raise
-            raise SourceError(
-                f"{self.load.table.name}: the key {', '.join(self.load.primary_key)} does not tell rows apart, or is "
-                "empty in some.", hint="Name another with --key, or leave a column of it out with --skip."
-            ) from error
-
     # -- rows -------------------------------------------------------------------------------------
 
     def _write(self, supply: Supply, worker: Session) -> _Written:
@@ -117,11 +127,16 @@ class TableJob:
                 landing.check_key(worker, load, load.ref.sql)
             return self._looked_at(supply, worker, load.ref.sql, Landed(inserted=count))
         before = landing.remake(load) if load.remake else []
-        worker.internal([*before, *load.alters])
+        if before or load.alters:
+            worker.internal([*before, *load.alters])
         if load.action == "append" and self.start is None and not options.verify:
             return _Written(Landed(inserted=supply.write(worker, self.request, load.ref, self._columns, mode="append")))
-        supply.write(worker, self.request, STAGED, self._staged_columns, temporary=True)
+        count = supply.write(worker, self.request, STAGED, self._staged_columns, temporary=True)
         staged = f"temp.main.{quote(STAGED.name)}"
+        if self.start is not None and self.start.state is not None and count <= FEW and not options.verify \
+                and not landing.any_new(worker, load, staged):
+            worker.internal([f"DROP TABLE {staged}"])
+            return _Written(Landed(), last=self.start.state.last)
         landing.check_key(worker, load, staged)
         found = self._looked_at(supply, worker, staged, Landed())
         landed = self._land(worker, staged)

@@ -105,7 +105,6 @@ class Crew(Generic[T]):
                     self._workers.append(worker)
                 try:
                     worker.watching = False  # what a load reads is no table of a person's statement
-                    worker.query("SET TimeZone = 'UTC'")  # values of a cursor are kept as text
                     self._take(worker, waiting, outcomes)
                 finally:
                     with self._lock:

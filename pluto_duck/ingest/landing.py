@@ -44,6 +44,17 @@ def check_key(worker: Session, load: TableLoad, table: str) -> None:
                           hint="Name more columns: --key ONE --key OTHER; or load with --mode replace.")
 
 
+def any_new(worker: Session, load: TableLoad, staged: str) -> bool:
+    """False when each of some staged rows lies in the table just so, and is the last version there."""
+    if load.action == "append":
+        return True  # the same row may come twice
+    current = " AND t.is_current" if load.action == "scd2" else ""
+    change = differs(load, "t", "s")
+    same = f"{same_key(load, 't', 's')}{current}" + (f" AND NOT ({change})" if change else "")
+    there = f"SELECT 1 FROM {load.ref.sql} AS t WHERE {same}"
+    return bool(worker.internal([f"SELECT count(*) FROM {staged} AS s WHERE NOT EXISTS ({there})"])[0][0][0])
+
+
 def differs(load: TableLoad, left: str, right: str) -> str:
     """A condition on two rows of one key; "" when they have nothing but the key."""
     return " OR ".join(f"{left}.{quote(name)} IS DISTINCT FROM {right}.{quote(name)}" for name in others(load))

@@ -20,7 +20,8 @@ from pluto_duck.ingest.connectors import Connector, Selection, SourceTable
 from pluto_duck.ingest.crew import Crew
 from pluto_duck.ingest.meter import Meter
 from pluto_duck.ingest.options import LoadOptions, Progress
-from pluto_duck.ingest.plan import TableLoad, choose, plan, refuse_columns, targets, without
+from pluto_duck.ingest.plan import TableLoad, canonical, choose, plan, refuse_columns, targets, without
+from pluto_duck.ingest.rejects import side_table
 from pluto_duck.ingest.report import FailedTable, LoadedTable, LoadReport, partly
 from pluto_duck.ingest.sources import open_source
 from pluto_duck.ingest.state import XMIN, Start, States, cursor_column, start
@@ -28,6 +29,7 @@ from pluto_duck.ingest.supply import Request, Supply, split
 from pluto_duck.ingest.told import told
 from pluto_duck.session import Session
 from pluto_duck.workspace import TableRef, quote
+from pluto_duck.workspace.tableref import DEFAULT_SCHEMA
 
 LOOKS = 3
 """How often a table is read again whose connector found out on the way what its columns really hold."""
@@ -54,7 +56,8 @@ def ingest(session: Session, source: Any, options: LoadOptions | None = None, *,
                          hint="COMMIT or ROLLBACK first.")
     started = time.perf_counter()
     opened, shown = opened_source(source, options)
-    with opened as connector:
+    # Looking at the source may take long, too: it can stand behind a lock there.
+    with session.interrupting(opened.interrupt), opened as connector:
         report = _Load(session, connector, shown, options, on_progress).run(started)
     if report.failed:
         if len(report.failed) + len(report.tables) == 1:
@@ -144,7 +147,13 @@ class _Load:
     # -- what will be done ------------------------------------------------------------------------
 
     def _plan(self, tables: Sequence[_Table], all_tables: Sequence[_Table]) -> None:
-        existing = {one.ref.key: one for one in self._session.tables()}
+        refs = [one.ref for one in tables]
+        if self._options.rejects == "keep":
+            refs += [side_table(ref) for ref in refs]
+        existing = {one.ref.key: one for one in self._session.tables(refs)}
+        if self._options.mode != "replace" or self._options.cursor:
+            for table, source in zip(tables, canonical(self._session, [one.source for one in tables]), strict=True):
+                table.source = source
         common = Common(self._id, self._connector.source, self._shown, self._options, self._started_at,
                         {(one.source.schema, one.source.name): one.ref for one in all_tables}, existing,
                         self._source_state(), self._meter)
@@ -190,7 +199,7 @@ class _Load:
 
     def _bring(self, tables: Sequence[_Table]) -> None:
         size = workers(self._session, self._options.parallel, len(tables))
-        self._make_schemas({one.ref.schema for one in tables})
+        self._make_schemas({one.ref.schema for one in tables if one.job and one.job.load.existing is None})
         crew: Crew[LoadedTable]
         with Supply(self._session, self._connector, check=lambda: crew.check(), meter=self._meter) as supply:
             crew = Crew(self._session, size, stop=supply.interrupt, tick=self._meter.tick)
@@ -208,6 +217,8 @@ class _Load:
 
     def _make_schemas(self, schemas: set[str]) -> None:
         """Before the workers, whose transactions would collide on a new one."""
+        if not schemas - {DEFAULT_SCHEMA}:
+            return
         there = {row[0] for row in self._session.internal([
             "SELECT schema_name FROM system.main.duckdb_schemas() "
             "WHERE database_name = system.main.current_database()"])[0]}

@@ -11,7 +11,7 @@ from pluto_duck.errors import ColumnRefused, UsageError, unknown_name
 from pluto_duck.ingest.connectors import Connector, SourceColumn, SourceTable
 from pluto_duck.ingest.drift import fit
 from pluto_duck.ingest.options import LoadOptions, Mode
-from pluto_duck.session import TableInfo, WriteColumn
+from pluto_duck.session import Session, TableInfo, WriteColumn
 from pluto_duck.workspace import TableRef
 from pluto_duck.workspace.tableref import fold
 
@@ -200,6 +200,23 @@ def _no_history_columns(table: SourceTable) -> None:
     if taken:
         raise UsageError(f"{table.name} has a column {taken[0]} of its own, which scd2 would add.",
                          hint=f"Leave it out: --skip {taken[0]}; or load a --query that renames it.")
+
+
+_written: dict[str, str] = {}
+"""A connector's type text -> DuckDB's own, of which there are few."""
+
+
+def canonical(session: Session, tables: Sequence[SourceTable]) -> list[SourceTable]:
+    """With the types as DuckDB itself writes them: a connector's TIMESTAMPTZ is its TIMESTAMP WITH TIME ZONE."""
+    kinds = sorted({column.type for table in tables for column in table.columns if column.type})
+    if not kinds:
+        return list(tables)
+    new = [kind for kind in kinds if kind not in _written]
+    if new:
+        texts = session.internal(["SELECT " + ", ".join(f"typeof(CAST(NULL AS {kind}))" for kind in new)])[0][0]
+        _written.update(zip(new, texts, strict=True))
+    return [replace(table, columns=tuple(replace(column, type=_written.get(column.type, ""))
+                                         for column in table.columns)) for table in tables]
 
 
 def _unique(table: SourceTable) -> None:

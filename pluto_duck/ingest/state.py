@@ -58,13 +58,16 @@ class States:
     def __init__(self, session: Session, source: str, keys: Sequence[str]) -> None:
         self._source = source
         listed = ", ".join(literal(key) for key in keys) or "NULL"
-        rows, newest = session.internal([
+        self._rows = session.internal([
             "SELECT source, source_table, table_key, coalesce(cursor_column, ''), last_value, source_state, selection, "
-            f"token, target_gone FROM _pluto.ingest_state WHERE table_key IN ({listed})",
-            "SELECT key, arg_max(token, seq) FROM (SELECT unnest(tables) AS key, token, seq FROM _pluto.commits) "
-            f"WHERE key IN ({listed}) GROUP BY key"])
-        self._rows = rows
-        self._newest = {str(key): str(token or "") for key, token in newest}
+            f"token, target_gone FROM _pluto.ingest_state WHERE table_key IN ({listed})"])[0]
+        self._newest: dict[str, str] = {}
+        if self._rows:
+            versions = session.versions()
+            seqs = {versions.get(str(row[2]), 0) for row in self._rows}
+            tokens = dict(session.internal([  # the row of the last commit of a table is always there
+                f"SELECT seq, token FROM _pluto.commits WHERE seq IN ({', '.join(map(str, sorted(seqs)))})"])[0])
+            self._newest = {str(row[2]): str(tokens.get(versions.get(str(row[2]), 0)) or "") for row in self._rows}
 
     def find(self, table: SourceTable, key: str, cursor: str) -> State | None:
         for source, name, target, column, last, state, selection, token, gone in self._rows:

@@ -353,9 +353,15 @@ class Session:
         """Attaches a live source (`session.live.asked`) for a moment: (schema, table, column, type) of all it shows."""
         return [tuple(row) for row in self._link.call(Request("look_at_live", {"live": wanted})).header["columns"]]
 
-    def tables(self) -> list[TableInfo]:
-        """Tables and views by schema and name; ours in `_pluto` are left out."""
-        return _tables(self._link.call(Request("tables", retry="read")).header)
+    def tables(self, only: Iterable[TableRef] | None = None) -> list[TableInfo]:
+        """Tables and views by schema and name, all or those of `only` that are there; ours in `_pluto` are left out."""
+        only = None if only is None else list(only)
+        args = {} if only is None else {"only": [[ref.schema, ref.name] for ref in only]}
+        found = _tables(self._link.call(Request("tables", args, retry="read")).header)
+        if only is None:
+            return found
+        keys = {ref.key for ref in only}
+        return [table for table in found if table.ref.key in keys]
 
     def versions(self) -> dict[str, int]:
         """TableRef.key -> version of what was written through a Session; `*` counts for every table."""

@@ -568,7 +568,8 @@ class HostSession:
     def _tables(self, request: Request) -> Reply:
         ledger = self._handler.ledger
         ledger.notice()
-        return Reply({**listing(self._cursor, self._own_catalog), "versions": dict(ledger.versions)})
+        found = listing(self._cursor, self._own_catalog, request.args.get("only"))
+        return Reply({**found, "versions": dict(ledger.versions)})
 
     def _versions(self, request: Request) -> Reply:
         self._handler.ledger.notice()

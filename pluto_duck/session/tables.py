@@ -8,15 +8,23 @@ from pluto_duck.workspace.protocol import Json
 from pluto_duck.workspace.tableref import fold, quote
 
 
-def listing(cursor: Cursor, catalog: str) -> dict[str, Json]:
-    """Tables, views, columns and keys of the user's schemas, as rows."""
+def listing(cursor: Cursor, catalog: str, only: list[list[str]] | None = None) -> dict[str, Json]:
+    """Tables, views, columns and keys of the user's schemas, as rows; `only`: (schema, name) of those wanted,
+    perhaps with others of the same name."""
     # By their full names: the user may have macros called the same.
     mine = (f"database_name = {to_sql({'t': 'str', 'v': catalog})} AND schema_name <> '_pluto'")
+    views = mine
+    if only is not None:
+        # DuckDB's lower() is Unicode's, its comparing of names is not: both forms.
+        names = ", ".join(to_sql({"t": "str", "v": form}) for form in sorted(
+            {form for _schema, name in only for form in (fold(name), name.lower())})) or "NULL"
+        mine += f" AND system.main.lower(table_name) IN ({names})"
+        views += f" AND system.main.lower(view_name) IN ({names})"
     tables = cursor.fetchall(
         "SELECT schema_name, table_name, 'table', estimated_size, comment FROM system.main.duckdb_tables() "
         f"WHERE {mine} AND NOT internal UNION ALL "
         "SELECT schema_name, view_name, 'view', NULL, comment FROM system.main.duckdb_views() "
-        f"WHERE {mine} AND NOT internal ORDER BY 1, 2")
+        f"WHERE {views} AND NOT internal ORDER BY 1, 2")
     columns = cursor.fetchall(
         "SELECT schema_name, table_name, column_name, data_type, is_nullable, comment "
         f"FROM system.main.duckdb_columns() WHERE {mine} AND NOT internal "
