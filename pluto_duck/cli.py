@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pluto_duck.commands import Door, Formatted, each, exit_code, invoke
-from pluto_duck.commands.progress import ProgressLine
+from pluto_duck.commands.progress import TerminalProgress
 from pluto_duck.errors import PlutoError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _run(arguments: list[str], shell: _Shell, progress: bool) -> int:
     interactive = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
     door = Door(open_session=shell.open, say=_say, interactive=interactive, choose=shell.choose, ask=_ask,
                 ask_secret=_ask_secret if interactive else None)
-    line = ProgressLine()
+    line = TerminalProgress()
     if progress:
         door.progress = line
     code = 0

@@ -21,8 +21,8 @@ from pluto_duck.errors import PlutoError, UsageError, nearest, unknown_name
 
 if TYPE_CHECKING:
     from pluto_duck.agent import Answer
-    from pluto_duck.runs import Runs, Status
     from pluto_duck.ingest.live import LiveTable
+    from pluto_duck.runs import Runs, Status
     from pluto_duck.session import Session, TableInfo
     from pluto_duck.workspace import Result
 
@@ -103,9 +103,11 @@ def recorded(session: Session, kind: str, text: str, work: Callable[[], Any]) ->
 @verb(SECTIONS[2], "tables")
 @_format
 def tables(door: Door, format_: Format) -> object:
-    """The tables and views of the workspace, and the live ones that it reads elsewhere."""
+    """The tables and views of the workspace, when each was loaded last, and the live ones that it reads elsewhere."""
+    from pluto_duck.commands.fresh import tables as found
+
     session = door.open_session()
-    return formatted([*session.tables(), *_live(session)], format_)
+    return formatted(found(session, _live(session)), format_)
 
 
 def _live(session: Session) -> list[LiveTable]:
@@ -134,8 +136,11 @@ def find_table(session: Session, name: str) -> TableInfo:
 @click.argument("table")
 @_format
 def describe(door: Door, table: str, format_: Format) -> object:
-    """The columns of one table, their types and keys."""
-    return formatted(find_table(door.open_session(), table), format_)
+    """The columns of one table, their types and keys, and when it was loaded last."""
+    from pluto_duck.commands.fresh import described
+
+    session = door.open_session()
+    return formatted(described(session, find_table(session, table)), format_)
 
 
 class Query(Verb):

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeGuard
 
 from pluto_duck.commands import Rows
+from pluto_duck.commands.load_report import plan_rows, report_rows
 
 if TYPE_CHECKING:
     from pluto_duck.agent import Answer
     from pluto_duck.ingest import LoadReport
+    from pluto_duck.ingest.attempts import Freshness
+    from pluto_duck.ingest.preview import LoadPlan
     from pluto_duck.session import TableInfo
     from pluto_duck.workspace import Result
 
@@ -27,8 +30,12 @@ def is_load(value: object) -> TypeGuard[LoadReport]:
     return type(value).__name__ == "LoadReport"
 
 
+def is_plan(value: object) -> TypeGuard[LoadPlan]:
+    return type(value).__name__ == "LoadPlan"
+
+
 def is_table(value: object) -> TypeGuard[TableInfo]:
-    return type(value).__name__ == "TableInfo"
+    return type(value).__name__ in ("TableInfo", "DescribedTable")
 
 
 def rows_of(value: object) -> Result | None:
@@ -42,11 +49,25 @@ def rows_of(value: object) -> Result | None:
     if is_table(value):
         return _made(_columns_of(value))
     if is_load(value):
-        return _made(_loaded(value))
+        return _made(report_rows(value))
+    if is_plan(value):
+        return _made(plan_rows(value))
     if isinstance(value, list) and all(type(one).__name__ in ("TableInfo", "LiveTable") for one in value):
-        return _made(Rows(("table", "kind", "rows", "columns"), tuple(
-            (str(one.ref), one.kind, one.row_estimate, len(one.columns)) for one in value)))
+        return _made(_listed(value, getattr(value, "loaded", {})))
     return None
+
+
+def _listed(tables: list[TableInfo], loaded: dict[str, Freshness]) -> Rows:
+    rows = []
+    for one in tables:
+        fresh = loaded.get(one.ref.key)
+        rows.append((str(one.ref), one.kind, one.row_estimate, len(one.columns),
+                     *(("" if fresh is None else _when(fresh),) if loaded else ())))
+    return Rows(("table", "kind", "rows", "columns", *(("loaded",) if loaded else ())), tuple(rows))
+
+
+def _when(fresh: Freshness) -> str:
+    return fresh.finished_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _columns_of(table: TableInfo) -> Rows:
@@ -58,11 +79,6 @@ def _columns_of(table: TableInfo) -> Rows:
             keys[name] = "; ".join(filter(None, (keys.get(name), f"-> {foreign.table}.{other}")))
     return Rows(("column", "type", "nullable", "key", "comment"), tuple(
         (one.name, one.type, one.nullable, keys.get(one.name, ""), one.comment) for one in table.columns))
-
-
-def _loaded(report: LoadReport) -> Rows:
-    return Rows(("table", "from", "rows", "seconds"), tuple(
-        (str(one.ref), str(one.source_name), one.rows, round(one.elapsed_s, 3)) for one in report.tables))
 
 
 def _made(rows: Rows) -> Result:

@@ -8,13 +8,15 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from pluto_duck.commands import Done, Facts, Formatted, Rows
-from pluto_duck.commands.kinds import is_answer, is_load, is_result, is_table, rows_of
+from pluto_duck.commands.kinds import is_answer, is_load, is_plan, is_result, is_table, rows_of
+from pluto_duck.commands.load_report import count, plan_parts, report_lines
 from pluto_duck.commands.writing import objects, plain, to_csv, to_json, unique_names
 from pluto_duck.errors import UsageError
 
 if TYPE_CHECKING:
     from pluto_duck.agent import Answer
-    from pluto_duck.ingest import LoadReport
+    from pluto_duck.ingest.attempts import Freshness
+    from pluto_duck.ingest.preview import LoadPlan
 
 Format = Literal["table", "csv", "json"]
 
@@ -80,13 +82,43 @@ def _bundles(value: object, max_rows: int) -> list[dict[str, Any]]:
     if isinstance(value, str | Facts):
         text = _table_text(value, max_rows)
         return [{"text/plain": text, "text/html": f"<pre style='{_PRE}'>{escape(text)}</pre>"}]
+    if is_plan(value):
+        return _plan_bundles(value)
     result = rows_of(value)
     if result is None or not result.has_rows:
         return [{"text/plain": _table_text(value, max_rows)}]
     from pluto_duck import display
 
     table, lead = dict(display.table_bundle(result, max_rows=max_rows)), _lead(value)
-    return [{"text/plain": lead, "text/html": f"<div>{escape(lead)}</div>"}, table] if lead else [table]
+    return [_lines_bundle(lead), table] if lead else [table]
+
+
+def _lines_bundle(text: str) -> dict[str, Any]:
+    return {"text/plain": text, "text/html": f"<div>{escape(text).replace(chr(10), '<br>')}</div>"}
+
+
+def _plan_bundles(plan: LoadPlan) -> list[dict[str, Any]]:
+    from pluto_duck import display
+
+    bundles = []
+    for text, rows in plan_parts(plan):
+        if text:
+            bundles.append(_lines_bundle(_shown(text)))
+        result = rows_of(rows)
+        if result is not None:
+            bundles.append(dict(display.table_bundle(result, max_rows=result.row_count)))
+    return bundles
+
+
+def _plan_text(plan: LoadPlan, width: int | None) -> str:
+    from pluto_duck import display
+
+    texts = []
+    for text, rows in plan_parts(plan):
+        result = rows_of(rows)
+        table = display.table_text(result, max_rows=result.row_count, width=width) if result is not None else ""
+        texts.append("\n".join(part for part in (_shown(text), table) if part))
+    return "\n\n".join(texts)
 
 
 # -- tables on screen ---------------------------------------------------------------------------------
@@ -101,6 +133,8 @@ def _table_text(value: object, max_rows: int, width: int | None = None) -> str:
         return _shown(_facts_text(value))
     if is_answer(value):
         return _answer_text(value, max_rows, width)
+    if is_plan(value):
+        return _plan_text(value, width)
     if isinstance(value, Rows) and not value.rows:
         return value.none
     if isinstance(value, list) and not value:
@@ -124,22 +158,20 @@ def _shown(text: str) -> str:
 def _lead(value: object) -> str:
     """The line above a table, for values that have one."""
     if is_load(value):
-        return _load_line(value)
+        return _shown("\n".join(report_lines(value)))
     if is_table(value):
-        rows = "" if value.row_estimate is None else f", {_count(value.row_estimate, 'row')}"
+        rows = "" if value.row_estimate is None else f", {count(value.row_estimate, 'row')}"
         comment = f": {value.comment}" if value.comment else ""
-        return _shown(f"{value.ref}, a {value.kind}{rows}{comment}")
+        return _shown(f"{value.ref}, a {value.kind}{rows}{comment}{_fresh(getattr(value, 'loaded', None))}")
     return ""
 
 
-def _load_line(report: LoadReport) -> str:
-    rows = sum(one.rows for one in report.tables)
-    return _shown(f"{_count(rows, 'row')} in {_count(len(report.tables), 'table')} from {report.source} "
-                  f"in {report.elapsed_s:.2f} s")
+def _fresh(loaded: Freshness | None) -> str:
+    if loaded is None:
+        return ""
+    from pluto_duck.commands.fresh import age, when
 
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"\nloaded {when(loaded.finished_at)}, {age(loaded.age_s)} ago, from {loaded.source}"
 
 
 def _facts_text(facts: Facts) -> str:
@@ -183,8 +215,7 @@ def _answer_bundles(answer: Answer, max_rows: int) -> list[dict[str, Any]]:
     from pluto_duck import display
 
     before, after = _answer_parts(answer)
-    found = [{"text/plain": before, "text/html": f"<div>{escape(before).replace(chr(10), '<br>')}</div>"}] \
-        if before else []
+    found = [_lines_bundle(before)] if before else []
     if answer.result is not None and answer.result.has_rows:
         chart = display.pick_chart(answer.result, title=answer.question)
         if chart is not None:

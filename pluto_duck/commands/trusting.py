@@ -53,9 +53,17 @@ def forget(workspace: Workspace) -> None:
     trust.forget(workspace)
 
 
+def trusted(workspace: Workspace, read: recipe.Recipe) -> bool:
+    return trust.trusts(workspace, recipe.FILE, read.wanted)
+
+
+def allow(workspace: Workspace, read: recipe.Recipe) -> None:
+    trust.grant(workspace, recipe.FILE, read.wanted)
+
+
 def require(workspace: Workspace, read: recipe.Recipe) -> None:
     """Raises Untrusted, naming what the recipe wants, unless its owner has seen it as it is now."""
-    wish = Wish(read.path, read.wanted, trust.trusts(workspace, recipe.FILE, read.wanted))
-    if not wish.granted:
+    if not trusted(workspace, read):
+        wish = Wish(read.path, read.wanted, granted=False)
         raise Untrusted(f"{wish.path} reads more than the files of its own folder:\n{wish.lines}",
                         hint="If that is what you want: pluto-duck trust")

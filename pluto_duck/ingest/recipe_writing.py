@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pluto_duck.errors import Refused, UsageError
-from pluto_duck.ingest.recipe import parse
+from pluto_duck.ingest.recipe import Recipe, Source, parse
 
 _HEAD = re.compile(r"[ \t]*\[\[\s*source\s*\]\]")
 _ASIDE = re.compile(r"\s*(#.*)?\Z")
@@ -22,17 +22,27 @@ _NEW_FILE = """\
 WIDTH = 100
 
 
-def save(path: Path, entry: Mapping[str, Any], *, force: bool = False) -> Literal["added", "replaced", "unchanged"]:
+def refuse_other(path: Path, entry: Mapping[str, Any], *, force: bool = False) -> None:
     """Raises Refused when an entry of that name says something else, unless `force`."""
-    before = path.read_text(encoding="utf-8") if path.exists() else _NEW_FILE
-    recipe = parse(before, path)
-    old = next((one for one in recipe.sources if one.name == entry["name"]), None)
-    if old is not None and dict(old.written) == dict(entry):
-        return "unchanged"
-    if old is not None and not force:
+    old = _named(parse(path.read_text(encoding="utf-8"), path), entry) if path.exists() and not force else None
+    if old is not None and dict(old.written) != dict(entry):
         raise Refused(f"{path} has a source {entry['name']} already, and it says something else:\n"
                       f"{to_toml(old.written)}", hint=f"Save under another name (--save=NAME), or replace it with "
                                                       f"--save={entry['name']} --force.")
+
+
+def _named(recipe: Recipe, entry: Mapping[str, Any]) -> Source | None:
+    return next((one for one in recipe.sources if one.name == entry["name"]), None)
+
+
+def save(path: Path, entry: Mapping[str, Any], *, force: bool = False) -> Literal["added", "replaced", "unchanged"]:
+    """Raises what `refuse_other` does."""
+    refuse_other(path, entry, force=force)
+    before = path.read_text(encoding="utf-8") if path.exists() else _NEW_FILE
+    recipe = parse(before, path)
+    old = _named(recipe, entry)
+    if old is not None and dict(old.written) == dict(entry):
+        return "unchanged"
     block = to_toml(entry)
     after = before.rstrip("\n") + f"\n\n{block}" if old is None else _replaced(
         before, recipe.sources.index(old), block)

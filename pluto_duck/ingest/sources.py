@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import re
+from difflib import get_close_matches
+from typing import Any
 
 from pluto_duck import plugins
 from pluto_duck.errors import UsageError, nearest, unknown_name
@@ -14,8 +16,11 @@ from pluto_duck.ingest.connectors import Connector
 GROUP = "pluto_duck.connectors"
 
 
-def open_source(uri: str, connector: str | None = None) -> tuple[Connector, str]:
-    """(a connector that has not connected yet, the source as it may be shown)."""
+def open_source(uri: Any, connector: str | None = None) -> tuple[Connector, str]:
+    """(a connector that has not connected yet, the source as it may be shown). `uri`: an address or a DataFrame."""
+    if not isinstance(uri, str):
+        frame: Connector = plugins.load(GROUP, connector or "dataframe")(uri)
+        return frame, frame.source
     address = as_libpq(from_environment(uri))
     kind = plugins.load(GROUP, connector) if connector else _kind(address)
     made: Connector = kind(address)
@@ -38,12 +43,44 @@ def _kind(address: str) -> type[Connector]:
     # Files last: their connector takes any path that no other knows by its ending.
     for name in sorted(plugins.names(GROUP), key=lambda one: (one == "file", one)):
         kind: type[Connector] = plugins.load(GROUP, name)
-        if kind.accepts(address):
+        if kind.accepts(address) and not (name == "file" and _is_host(address)):
             return kind
-    # The rest of the address is not repeated: it may hold a password.
-    scheme = re.match(r"[a-z][a-z0-9+.-]*://", address, re.I)
-    hint = (f"Connectors: {', '.join(plugins.names(GROUP))}. Write postgresql://... or the path of a file, "
-            "or name the connector.")
-    if scheme and scheme[0].lower() in ("http://", "https://"):
+    raise _unknown(address)
+
+
+def _is_host(address: str) -> bool:
+    """Any word may be the path of a file; these are not, unless there is one."""
+    return re.match(r"localhost\b|[\w.-]+:\d+|\d+(\.\d+){3}\b", address) is not None and not os.path.exists(address)
+
+
+_SCHEMES = ("postgresql://", "postgres://", "mysql://", "mariadb://", "sqlite://", "duckdb://", "https://", "http://",
+            "s3://", "file://")
+# A host, with a port or a database behind it: nothing says what kind of database it is.
+_HOST = re.compile(r"(?:localhost|[\w-]+(?:\.[\w-]+)+|[\w.-]+(?=:\d))(?::\d{1,5})?(?:/[\w-]*)?\Z")
+
+
+def _unknown(address: str) -> UsageError:
+    """What is not repeated of the address may hold a password."""
+    scheme = re.match(r"(?:jdbc:)?([a-z][a-z0-9+.-]*://)", address, re.I)
+    if scheme is None:
+        if _HOST.match(address):
+            return UsageError(f"{address} says where, but not what kind of source it is.",
+                              hint=f"For a PostgreSQL: postgresql://USER@{address.rstrip('/')}"
+                                   f"{'' if '/' in address else '/DATABASE'}")
+        return UsageError("No connector knows this kind of address.",
+                          hint=f"Write postgresql://user@host/database, or the path of a file. {_installed()}")
+    found = scheme[1].lower()
+    if address.lower().startswith("jdbc:"):
+        return UsageError("An address for Java does not work here.", hint=f"Leave jdbc: out: {found}USER@HOST/DATABASE")
+    close = get_close_matches(found, _SCHEMES, 1, 0.8)
+    if close and close[0] != found:
+        hint = f"Did you mean {close[0]}?"
+    elif found in ("http://", "https://"):
         hint = "Download the file first, then ingest its path."
-    raise UsageError(f"No connector knows {scheme[0] + '...' if scheme else 'this kind of address'}.", hint=hint)
+    else:
+        hint = f"{_installed()} A plug-in can bring others."
+    return UsageError(f"No connector knows addresses that begin with {found}.", hint=hint)
+
+
+def _installed() -> str:
+    return f"There are the connectors {', '.join(plugins.names(GROUP))}."

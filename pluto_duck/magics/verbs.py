@@ -100,7 +100,11 @@ def command(notebook: Notebook, arguments: list[str]) -> None:
         for value in each(invoke(arguments, notebook.door(progress))):
             notebook.send(partial(show, notebook, value, progress))
 
-    notebook.run(work, tick=progress.tick)
+    try:
+        notebook.run(work, tick=progress.tick)
+    except BaseException:
+        progress.stop()
+        raise
 
 
 def show(notebook: Notebook, value: object, progress: Progress | None = None) -> None:

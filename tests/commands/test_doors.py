@@ -12,6 +12,7 @@ import pytest
 from pluto_duck.commands import Done, Door, Facts, Formatted, Rows, each, exit_code, invoke
 from pluto_duck.commands.render import beside, to_bundles, to_text
 from pluto_duck.errors import PlutoError, Refused, UnknownName, UsageError
+from pluto_duck.ingest import Progress
 from pluto_duck.session import Session, TableInfo
 from pluto_duck.workspace import Result, Workspace
 
@@ -91,10 +92,10 @@ def test_ingest_reads_a_file_by_any_of_its_names(door: Door, session: Session, t
 
 def test_progress_is_told_while_a_load_runs(door: Door, tmp_path: Path) -> None:
     (tmp_path / "sales.csv").write_text("region,amount\nnorth,1\nsouth,2\n", encoding="utf-8")
-    told: list[tuple[str, int]] = []
-    door.progress = lambda table, rows: told.append((table, rows))
+    told: list[Progress] = []
+    door.progress = told.append
     invoke(["ingest", str(tmp_path / "sales.csv")], door)
-    assert told[-1] == ("sales", 2)
+    assert (told[-1].table, told[-1].rows, told[-1].done) == ("sales", 2, True)
 
 
 def test_ask_answers_and_declines(door: Door, loaded: Session) -> None:

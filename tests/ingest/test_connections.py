@@ -10,7 +10,7 @@ import keyring.backends.chainer
 import keyring.backends.fail
 import keyring.backends.null
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 
@@ -93,6 +93,7 @@ def test_an_address_whose_secret_cannot_be_told_apart_is_refused_without_repeati
     assert "env:NAME" in caught.value.hint
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
 def test_any_password_comes_back_as_it_was_in_both_spellings(password: str) -> None:
     for address in ("postgresql://me@db.example:5433/shop?sslmode=require", "postgresql://db.example/shop",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pluto_duck.errors import Refused, UnknownName, UsageError
@@ -119,6 +119,7 @@ _values = st.one_of(st.text(st.characters(codec="utf-8")), st.booleans(), st.int
                     st.dictionaries(st.text(st.characters(codec="utf-8")), st.text(st.characters(codec="utf-8"))))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.text(st.characters(codec="utf-8")), _values))
 def test_what_is_written_reads_the_same_whatever_it_holds(entry: dict[str, Any]) -> None:
     assert tomllib.loads(to_toml(entry)) == {"source": [entry]}
