@@ -63,14 +63,18 @@ class CsvDialect:
             parts.append(f"columns named here: {', '.join(self.renamed)}")
         return ", ".join(parts)
 
-    def arguments(self, *, keep_going: bool = False) -> str:
-        """For read_csv: every column as text, called c0, c1, ... and nothing left to its sniffer."""
+    def arguments(self, *, keep_going: bool = False, long_lines: bool = False) -> str:
+        """For read_csv: every column as text, called c0, c1, ... and nothing left to its sniffer.
+
+        `long_lines`: above DuckDB's 2 MB; its buffers grow with it, and with them the time and the memory.
+        """
         columns = ", ".join(f"'c{i}': 'VARCHAR'" for i in range(len(self.names)))
         nulls = ", ".join(text(one) for one in self.nulls)
         return (f"auto_detect=false, delim={text(self.delimiter)}, quote={text(self.quote)}, "
                 f"escape={text(self.escape)}, comment={text(self.comment)}, skip={self.skip}, strict_mode=true, "
-                f"header={'true' if self.header else 'false'}, max_line_size={MAX_LINE_BYTES}, "
+                f"header={'true' if self.header else 'false'}, "
                 f"nullstr=[{nulls}], columns={{{columns}}}"
+                + (f", max_line_size={MAX_LINE_BYTES}, buffer_size={2 * MAX_LINE_BYTES}" if long_lines else "")
                 + (", store_rejects=true, rejects_limit=0" if keep_going else ""))
 
 

@@ -288,7 +288,7 @@ class FileConnector:
                     return SourceError(f"{path} changed while it was read.", hint="Run it again.")
         with self._working(name) as cursor:
             try:
-                changed = reading.settle(cursor)
+                changed = reading.settle(cursor, said)
             except PlutoError as error:
                 if isinstance(error, Cancelled):
                     raise

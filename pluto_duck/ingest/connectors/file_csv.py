@@ -39,6 +39,7 @@ class CsvReading:
         self._names: list[str] = []
         self._types: dict[str, TextType] = {}
         self._rejects = ""
+        self._long_lines = False
         self.note = ""
 
     # -- what it looks like -----------------------------------------------------------------------
@@ -124,12 +125,15 @@ class CsvReading:
         keep = ", ignore_errors=true" if self._keep and not store else ""
         name = ", filename=true" if self._extra() else ""
         return (f"system.main.read_csv({path_list(group.paths)}, "
-                f"{group.dialect.arguments(keep_going=store)}{keep}{name})")
+                f"{group.dialect.arguments(keep_going=store, long_lines=self._long_lines)}{keep}{name})")
 
     # -- what went wrong --------------------------------------------------------------------------
 
-    def settle(self, connection: Any) -> bool:
+    def settle(self, connection: Any, said: str = "") -> bool:
         """Every value of the columns that lose one is looked at; they get a type that holds all of them."""
+        if not self._long_lines and "aximum line size" in said:
+            self._long_lines = True
+            return True
         source = self._from(self._groups, flat=True)
         at_risk = [(i, name, kind) for i, (name, kind) in enumerate(self._types.items())
                    if kind.type != "VARCHAR" and not kind.certain]

@@ -94,7 +94,7 @@ class ExcelReading:
         connection.register(name, self._load().table())
         return name
 
-    def settle(self, connection: Any) -> bool:
+    def settle(self, connection: Any, said: str = "") -> bool:
         return False
 
     def problem(self, connection: Any, said: str) -> SourceError:

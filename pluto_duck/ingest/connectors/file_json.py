@@ -38,6 +38,7 @@ class JsonReading:
         self._paths: list[Path] = list(files.paths)
         self._shape: dict[str, str] = {}
         self._types: dict[str, TextType] = {}
+        self._quoted: frozenset[str] = frozenset()
         self.note = ""
 
     def describe(self, connection: Any) -> list[FileColumn]:
@@ -57,7 +58,9 @@ class JsonReading:
         from_all += ", union_by_name=true)" if len(self._paths) > 1 else ")"
         relation = connection.sql(f"FROM {from_all}")
         for name, kind in zip(relation.columns, relation.types, strict=True):
-            self._shape[name] = _rendered(kind)
+            shape = _rendered(kind)
+            # Numbers beside the texts that long ones were made of.
+            self._shape[name] = "VARCHAR" if shape == "JSON" and name in self._quoted else shape
         texts = [name for name, kind in self._shape.items() if kind == "VARCHAR"]
         if texts:
             source = f"(SELECT {', '.join(f'{quote(n)} AS c{i}' for i, n in enumerate(texts))} FROM {self._function()})"
@@ -67,8 +70,6 @@ class JsonReading:
                 number = kind.type in ("BIGINT", "HUGEINT", "DOUBLE", "BOOLEAN") or kind.type.startswith("DECIMAL")
                 was_number = name in self._quoted
                 self._types[name] = replace(kind, certain=True) if not number or was_number else TextType(certain=True)
-
-    _quoted: frozenset[str] = frozenset()
 
     def _exact(self, connection: Any, path: Path) -> Path:
         """The file itself, or one with its long numbers as text."""
@@ -110,7 +111,7 @@ class JsonReading:
     def source(self, connection: Any, columns: Sequence[FileColumn]) -> str:
         return self._function()
 
-    def settle(self, connection: Any) -> bool:
+    def settle(self, connection: Any, said: str = "") -> bool:
         return False
 
     def problem(self, connection: Any, said: str) -> SourceError:

@@ -36,7 +36,7 @@ class ParquetReading:
     def source(self, connection: Any, columns: Sequence[FileColumn]) -> str:
         return self._function
 
-    def settle(self, connection: Any) -> bool:
+    def settle(self, connection: Any, said: str = "") -> bool:
         return False
 
     def problem(self, connection: Any, said: str) -> SourceError:

@@ -54,8 +54,8 @@ class Reading(Protocol):
     def source(self, connection: Any, columns: Sequence[FileColumn]) -> str:
         """SQL behind FROM that the columns' `select` reads from."""
 
-    def settle(self, connection: Any) -> bool:
-        """After a scan failed: looks at all values; True when types are others now."""
+    def settle(self, connection: Any, said: str = "") -> bool:
+        """After a scan failed with what DuckDB `said`: looks at all values; True when types are others now."""
 
     def problem(self, connection: Any, said: str) -> SourceError:
         """The error for what DuckDB said."""
