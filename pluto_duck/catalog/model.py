@@ -73,6 +73,8 @@ class Relation:
     """1 for a declared key; less for one inferred from names and data."""
     complete: bool = True
     """Every value of the child was found in the parent; a join loses no row but those without a value."""
+    mixed: bool = False
+    """Numbers on one side, their digits as text on the other: both must be cast to meet."""
 
 
 def is_numeric(type_text: str) -> bool:

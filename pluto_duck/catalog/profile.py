@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import decimal
 import re
 from typing import Any
 
-from pluto_duck.catalog.model import Column, ColumnRole, Part, Table, is_date, is_integer, is_numeric
+from pluto_duck.catalog.model import Column, ColumnRole, Part, Table, is_date, is_numeric
 from pluto_duck.catalog.words import ID_WORDS, entity, split
 from pluto_duck.session import ColumnInfo, Session, TableInfo
 from pluto_duck.workspace.tableref import quote
@@ -23,6 +24,8 @@ _PARTS: dict[str, Part] = {
     "mon": "month",
     "day": "day",
 }
+_END_IN_ID = {"paid", "unpaid", "prepaid", "bid", "humid", "acid", "fluid", "solid", "grid", "mid", "raid", "valid"}
+"""Words that end like an identifier and are none."""
 _RANGES = {"year": (1000, 2999), "quarter": (1, 4), "month": (1, 12), "day": (1, 31)}
 _NOT_MEASURED = {
     "lat",
@@ -103,7 +106,8 @@ def _exact(
             and filled == sampled
             and distinct >= 0.7 * sampled
             and column.name not in declared
-            and (is_integer(column.type) or column.type.startswith(("VARCHAR", "UUID")))
+            and (is_numeric(column.type) or column.type.startswith(("VARCHAR", "UUID")))
+            and _whole(low, high)
         ):
             tests.append(("unique", column.name, f"count(DISTINCT {name}) = count(*)"))
         if column.type == "VARCHAR" and filled and _ISO_DATE.match(low) and _ISO_DATE.match(high):
@@ -120,6 +124,16 @@ def _exact(
     )
 
 
+def _runs_into_id(name: str) -> bool:
+    """stuid, aid"""
+    return name.lower().endswith("id") and name.lower() not in _END_IN_ID
+
+
+def _whole(low: Any, high: Any) -> bool:
+    """Keys may come as floats, from a program that knew no missing integer; no key is 1.5."""
+    return not any(isinstance(end, float | decimal.Decimal) and end != end // 1 for end in (low, high))
+
+
 def _column(
     info: ColumnInfo,
     facts: tuple[int, int, Any, Any] | None,
@@ -133,7 +147,7 @@ def _column(
     return Column(
         info.name,
         info.type,
-        _role(info, table, part, unique, text_date, distinct, filled),
+        _role(info, table, part, unique, text_date, distinct, filled, low, high),
         info.comment,
         distinct,
         unique,
@@ -161,6 +175,8 @@ def _role(
     text_date: bool,
     distinct: int,
     filled: int,
+    low: Any,
+    high: Any,
 ) -> ColumnRole:
     words = split(info.name)
     linked = {name for key in table.foreign_keys for name in key.columns} | set(table.primary_key)
@@ -172,7 +188,7 @@ def _role(
         info.name in linked
         or info.type == "UUID"
         or words[-1] in ID_WORDS
-        or (info.name.lower().endswith("id") and is_integer(info.type))
+        or (_runs_into_id(info.name) and is_numeric(info.type) and _whole(low, high))
     ):
         return (
             "key" if unique or info.name in linked or words[-1] not in {"code", "no", "num"} else "dimension"

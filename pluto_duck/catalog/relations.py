@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,12 @@ from pluto_duck.workspace.tableref import quote
 BATCH = 25
 PROBE_VALUES = 5_000
 """Distinct values of the child that are looked up in the parent."""
+WEAK = 0.65
+"""Below it only the data speak for a relation, not the names."""
 _GENERIC = {("id",), ("name",), ("code",), ("type",), ("year",), ("month",), ("day",), ("title",), ("key",)}
+
+
+Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -63,11 +69,13 @@ def inferred(
         _count(session, fresh[start : start + BATCH], tested)
     best: dict[tuple[str, str, str], Relation] = {}
     strong = {(g.child.ref.key, g.child_column) for g in guesses if g.confidence > 0.8 and _holds(g, tested)}
+    weak = Counter((g.child.ref.key, g.child_column) for g in guesses if g.confidence < WEAK and _holds(g, tested))
     for guess in guesses:
-        if not _holds(guess, tested) or (
-            guess.confidence < 0.8 and (guess.child.ref.key, guess.child_column) in strong
-        ):
+        here = (guess.child.ref.key, guess.child_column)
+        if not _holds(guess, tested) or (guess.confidence < 0.8 and here in strong):
             continue
+        if guess.confidence < WEAK and weak[here] > 1:
+            continue  # the numbers alone don't tell which of several tables is meant
         at = (guess.child.ref.key, guess.child_column, guess.parent.ref.key)
         if at not in best or best[at].confidence < guess.confidence:
             best[at] = Relation(
@@ -78,6 +86,7 @@ def inferred(
                 False,
                 guess.confidence,
                 tested[guess.cache_key][0] == tested[guess.cache_key][1],
+                guess.child.column(guess.child_column).numeric != guess.parent.column(guess.parent_column).numeric,
             )
     return list(best.values())
 
@@ -94,10 +103,18 @@ def _count(session: Session, guesses: Sequence[Guess], tested: Tested) -> None:
         parts.append(
             f"SELECT {number} AS number, count(*) AS tried, count(p.v) AS found FROM (SELECT DISTINCT {child} AS v "
             f"FROM {guess.child.ref.sql} WHERE {child} IS NOT NULL LIMIT {PROBE_VALUES}) AS c "
-            f"LEFT JOIN (SELECT {parent} AS v FROM {guess.parent.ref.sql}) AS p ON c.v = p.v"
+            f"LEFT JOIN (SELECT {parent} AS v FROM {guess.parent.ref.sql}) AS p ON {_equal(guess)}"
         )
     for number, tried, found in session.query(" UNION ALL ".join(parts), read_only=True).rows():
         tested[guesses[number].cache_key] = (tried, found)
+
+
+def _equal(guess: Guess) -> str:
+    """Keys of two loads may be numbers here and their digits there."""
+    child, parent = guess.child.column(guess.child_column), guess.parent.column(guess.parent_column)
+    if child.numeric == parent.numeric:
+        return "c.v = p.v"
+    return "try_cast(c.v AS DOUBLE) = try_cast(p.v AS DOUBLE)"
 
 
 def _guesses(tables: Sequence[Table]) -> Iterable[Guess]:
@@ -112,8 +129,13 @@ def _guesses(tables: Sequence[Table]) -> Iterable[Guess]:
 
 
 def _same_kind(child: Column, parent: Column) -> bool:
-    kind = (is_integer(child.type) and is_integer(parent.type)) or child.type == parent.type
-    return kind and child.role not in ("boolean", "date") and child.low is not None
+    if child.role in ("boolean", "date") or child.low is None or parent.low is None:
+        return False
+    if child.numeric and parent.numeric:
+        return _whole(child) and _whole(parent)
+    if child.numeric != parent.numeric:
+        return parent.role == "key" and _digits(child) and _digits(parent)
+    return child.type == parent.type
 
 
 def _guess(child: Table, column: Column, parent: Table, target: Column) -> Guess | None:
@@ -124,22 +146,47 @@ def _guess(child: Table, column: Column, parent: Table, target: Column) -> Guess
     def guess(confidence: float, included: float, least: int = 1) -> Guess:
         return Guess(child, column.name, parent, target.name, confidence, included, least)
 
-    if words == aim and words not in _GENERIC and (is_key or target.role == "key"):
-        if column.unique and target.unique and entity(child.ref.name)[-1:] == bare[-1:]:
+    if words == aim and words not in _GENERIC:
+        if column.unique and entity(child.ref.name)[-1:] == bare[-1:] and own[-1:] != bare[-1:]:
             return None  # the child is the table that this key is about
-        return guess(0.95, 0.7)
+        if is_key or target.role == "key":
+            return guess(0.95, 0.7)
+        if not column.unique and target.role != "date" and (own == words or child.rows > parent.rows):
+            return guess(0.85, 0.95, least=2)
     if is_key and words in ((*own, *aim), (*own[-1:], *aim)) and aim[-1] in ID_WORDS:
         return guess(0.95, 0.9)
-    if is_key and words == own and not (column.unique and column.role != "key"):
+    if is_key and words == own and not (column.unique and column.role != "key" and column.textual):
         return guess(0.9, 0.9)
-    if is_key and len(words) > len(own) and bare[-len(own) :] == own and words != bare:
+    if is_key and len(words) > len(own) and own in (bare[-len(own) :], bare[: len(own)]) and words != bare:
         return guess(0.85, 0.98)
     if target.name == parent.label and words == own:
         return guess(0.85, 0.9)
     if column.textual and is_key and not column.unique and _code(target) and _within(column, target):
         # Equal codes say nothing by their names, but much by their number: most must be found.
         return guess(0.7, 0.95, least=2)
+    if is_key and column.numeric and target.numeric and _pointer(column, words, target):
+        return guess(0.6, 1.0, least=3)
     return None
+
+
+def _whole(column: Column) -> bool:
+    return is_integer(column.type) or all(float(end).is_integer() for end in (column.low, column.high))
+
+
+def _digits(column: Column) -> bool:
+    return column.numeric or (column.textual and column.low.isdigit() and column.high.isdigit())
+
+
+def _pointer(column: Column, words: Key, target: Column) -> bool:
+    """pcp, head, male_id: a number whose name is not that of its table, all of whose values are keys there.
+
+    Only keys that can't be confused with small counts: the two ends must be close to those of the keys."""
+    if column.role == "key" and words[-1] not in ID_WORDS:
+        return False
+    return bool(
+        column.role == "key" and not column.unique
+        or (column.role == "measure" and column.low >= target.low and column.low >= 100)
+    ) and bool(target.low <= column.low and column.high <= target.high)
 
 
 def _code(column: Column) -> bool:

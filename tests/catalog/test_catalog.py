@@ -112,3 +112,31 @@ def test_a_relation_says_whether_every_value_was_found(session: Session) -> None
     assert [one.complete for one in Catalog.of(session).relations] == [False]
     session.query("INSERT INTO customers VALUES (20)")
     assert [one.complete for one in Catalog.of(session).relations] == [True]
+
+
+def test_keys_that_came_as_floats_are_keys(session: Session) -> None:
+    session.query("CREATE TABLE teams AS SELECT i::DOUBLE AS team_id, 'team ' || i AS name FROM range(9) t(i)")
+    session.query("CREATE TABLE players AS SELECT i::DOUBLE AS pid, (i % 9)::DOUBLE AS team_id FROM range(50) t(i)")
+    assert _roles(session, "players") == {"pid": "key", "team_id": "key"}
+    assert _relations(session) == {("players", "team_id", "teams", "team_id")}
+
+
+def test_a_number_meets_its_digits(session: Session) -> None:
+    session.query("CREATE TABLE tracks AS SELECT i AS track_id, 'track ' || i AS name FROM range(9) t(i)")
+    session.query("CREATE TABLE races AS SELECT i AS race_id, (i % 9)::VARCHAR AS track_id FROM range(30) t(i)")
+    assert [(one.child_column, one.mixed) for one in Catalog.of(session).relations] == [("track_id", True)]
+
+
+def test_a_unique_column_of_the_same_name_is_pointed_at(session: Session) -> None:
+    session.query("CREATE TABLE teachers AS SELECT i AS id, 'n' || i AS name, 100 + i AS classroom FROM range(9) t(i)")
+    session.query("CREATE TABLE pupils AS SELECT i AS id, 'p' || i AS name, 100 + i % 9 AS classroom FROM range(90) t(i)")
+    assert _relations(session) == {("pupils", "classroom", "teachers", "classroom")}
+
+
+def test_a_number_that_may_point_at_two_tables_points_at_none(session: Session) -> None:
+    for name in ("cats", "dogs"):
+        session.query(f"CREATE TABLE {name} AS SELECT 1000 + i AS id FROM range(50) t(i)")
+    session.query("CREATE TABLE visits AS SELECT i AS visit, 1000 + i % 50 AS guest FROM range(90) t(i)")
+    assert _relations(session) == set()
+    session.query("DROP TABLE dogs")
+    assert _relations(session) == {("visits", "guest", "cats", "id")}

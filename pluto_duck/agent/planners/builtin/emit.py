@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from pluto_duck.agent.planners.builtin.dates import Day
 from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Having, Measure, Order, Period
-from pluto_duck.catalog import Column, Table
+from pluto_duck.catalog import Column, Relation, Table
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA
 
 _PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
@@ -35,16 +35,19 @@ def tree(form: Form) -> exp.Select:
     names = _Names(form)
     query = exp.select().from_(names.table(form.root))
     for join in form.joins:
-        on = exp.EQ(
-            this=names.at(join.child.key, join.child_column),
-            expression=names.at(join.parent.key, join.parent_column),
-        )
-        query = query.join(names.reference(join.parent.key), on=on, join_type="inner")
+        query = query.join(names.reference(join.parent.key), on=_meeting(join, names), join_type="inner")
     conditions = [_condition(one, names) for one in form.conditions]
     conditions += [part for one in form.periods for part in _period(one, names)]
     for condition in conditions:
         query = query.where(condition, copy=False)
     return _shaped(query, form, names)
+
+
+def _meeting(join: Relation, names: _Names) -> Any:
+    sides: list[Any] = [names.at(join.child.key, join.child_column), names.at(join.parent.key, join.parent_column)]
+    if join.mixed:
+        sides = [exp.TryCast(this=side, to=exp.DataType.build("DOUBLE"), safe=True) for side in sides]
+    return exp.EQ(this=sides[0], expression=sides[1])
 
 
 def _shaped(query: exp.Select, form: Form, names: _Names) -> exp.Select:
