@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from pluto_duck.agent import Answer
     from pluto_duck.agent.planners import Planner
     from pluto_duck.ingest import LoadOptions, LoadReport, Progress
+    from pluto_duck.ingest.cache import Cache
+    from pluto_duck.ingest.live import Attached
     from pluto_duck.runs import Runs
-
-
-class Workbench(Session):
+ Workbench(Session):
     """One workspace, open: `.query(sql)`, `.ask(question)`, `.ingest(uri)`, `.tables()`, `.runs`."""
 
     @classmethod
@@ -41,6 +41,28 @@ class Workbench(Session):
 
         shown, secret = apart(source) if isinstance(source, str) else ("a DataFrame", None)
         return perform(self, source, told(options, keywords), shown=shown, secret=secret, on_progress=on_progress)
+
+    def attach(self, uri: str, *, name: str | None = None, connector: str | None = None,
+               connection: str | None = None) -> Attached:
+        """Attaches a database live, read-only, instead of copying it; `connection`: a saved one, with uri "".
+        `.detach(name)` forgets it."""
+        from pluto_duck.ingest.live import attach
+
+        return attach(self, uri, name=name, connector=connector, connection=connection)
+
+    def detach(self, name: str) -> None:
+        from pluto_duck.ingest.live import detach
+
+        detach(self, name)
+
+    def cache(self, table: str, *, ttl: str | None = None, where: str = "", name: str | None = None,
+              skip: Sequence[str] = (), cast: Mapping[str, str] | None = None) -> Cache:
+        """Copies a table of a live source, whatever its size; refreshed at the next use when older than `ttl`: 1h."""
+        from pluto_duck.ingest import cache
+        from pluto_duck.ingest.spans import seconds
+
+        return cache.create(self, cache.estimate(self, table, ttl_s=seconds(ttl) if ttl else None, where=where,
+                                                 name=name, skip=skip, cast=cast))
 
     @cached_property
     def runs(self) -> Runs:

@@ -296,7 +296,7 @@ def _find(session: Session, source: LiveSource, ref: TableRef, *, given: str) ->
             if schema != "main":
                 raise
             # DuckDB shows sources without schemas as if they had this one.
-            return live.looked_up(connector, [name], None)[0]
+            return replace(live.looked_up(connector, [name], None)[0], schema="")
 
 
 def _first(source: LiveSource) -> str:

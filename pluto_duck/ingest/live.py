@@ -7,6 +7,7 @@ that names it runs (`session/live.py`); this module says with what, out of the c
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -329,7 +330,7 @@ def _absolute(address: str) -> str:
     """A path as it is from anywhere: the host runs in another folder."""
     if "://" in address or address.startswith("env:") or not Path(address).expanduser().exists():
         return address
-    return str(Path(address).expanduser().absolute())
+    return os.path.abspath(os.path.expanduser(address))
 
 
 def _refuse_own(session: Session, connector: Connector) -> None:

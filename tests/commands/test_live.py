@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import pluto_duck
 from pluto_duck.commands import Door, Rows, invoke
 from pluto_duck.commands.live import attach, attached_text, size_text
 from pluto_duck.commands.render import to_text
@@ -131,3 +132,21 @@ Read it by name: SELECT * FROM shop.public.orders. An exact copy: %pluto cache s
 def test_sizes_are_written_as_people_say_them() -> None:
     assert [size_text(one) for one in (12, 3_400, 820_000_000, 5_000_000_000, 12_000_000_000, 3 * 10**12)] == [
         "12 bytes", "3.4 kB", "820 MB", "5.0 GB", "12 GB", "3.0 TB"]
+
+
+def test_the_verb_attaches_by_address_and_by_connection(door: Door, session: Session, address: str) -> None:
+    door.workspace = str(session.workspace.root)
+    assert "as shop" in str(invoke(["ingest", "--live", address], door))
+    invoke(["connections", "add", "store", address], door)
+    assert str(invoke(["ingest", "--live", "--from", "store"], door)).startswith("Attached store as store, read-only")
+    assert session.query("SELECT count(*) FROM store.orders").rows() == [(3,)]
+    with pytest.raises(Refused, match="password"):
+        invoke(["ingest", "--live", "postgresql://me:geheim@db.example/shop"], door)
+
+
+def test_a_script_has_them_too(workspace: Workspace, address: str) -> None:
+    with pluto_duck.open(workspace.root) as bench:
+        assert bench.attach(address).source.name == "shop"
+        assert bench.cache("shop.orders", ttl="1h", where="id > 0").rows == 2
+        assert bench.query("SELECT count(*) FROM shop.orders, orders").rows() == [(6,)]
+        bench.detach("shop")

@@ -147,3 +147,5 @@ def test_duckdb_is_read_live_between_its_writers(session: Session, tmp_path: Pat
         db.execute("INSERT INTO things VALUES (5)")
     assert session.query("SELECT sum(id) FROM other.things").rows() == [(6,)]
     assert cache.create(session, cache.estimate(session, "other.s.more")).rows == 1
+    assert cache.create(session, cache.estimate(session, "other.things")).rows == 2
+    assert cache.create(session, cache.estimate(session, "other.main.things", name="again")).rows == 2

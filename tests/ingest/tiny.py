@@ -78,7 +78,7 @@ class TinyConnector:
                 if (not tables or table in tables) and schema in (None, where)]
 
     def _count(self, schema: str, table: str) -> int:
-        return int(self._db.execute(f"SELECT count(*) FROM other.{quote(schema)}.{quote(table)}").fetchone()[0])
+        return int(self._db.execute(f"SELECT count(*) FROM other.{quote(schema)}.{quote(table)}").fetchall()[0][0])
 
     def cast(self, table: SourceTable, column: SourceColumn, to: str) -> SourceColumn:
         raise NotImplementedError
