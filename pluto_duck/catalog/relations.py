@@ -184,7 +184,7 @@ def _pointer(column: Column, words: Key, target: Column) -> bool:
     if column.role == "key" and words[-1] not in ID_WORDS:
         return False
     return bool(
-        column.role == "key" and not column.unique
+        (column.role == "key" and not column.unique)
         or (column.role == "measure" and column.low >= target.low and column.low >= 100)
     ) and bool(target.low <= column.low and column.high <= target.high)
 
