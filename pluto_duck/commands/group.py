@@ -18,7 +18,7 @@ EXIT_CODES = (
     (2, "the command, a setting or the SQL makes no sense as written"),
     (3, "refused: a rule said no"),
     (4, "no such table, column, file or run"),
-    (5, "the place that data comes from failed"),
+    (5, "the place that data comes from or goes to failed"),
     (6, "the workspace can't be used"),
     (7, "the question was not answered: declined, or it needs a choice"),
     (124, "a deadline passed"),

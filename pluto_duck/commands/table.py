@@ -5,8 +5,8 @@ A verb enters itself when its module is imported.
 
 from __future__ import annotations
 
-from pluto_duck.commands import asking, backups, connections, evaluating, keeping, live, loading, loads
+from pluto_duck.commands import asking, backups, connections, evaluating, exporting, keeping, live, loading, loads
 from pluto_duck.commands.group import EXIT_CODES, SECTIONS, Told, Verb, pluto
 
-__all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "asking", "backups", "connections", "evaluating", "keeping",
-           "live", "loading", "loads", "pluto"]
+__all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "asking", "backups", "connections", "evaluating", "exporting",
+           "keeping", "live", "loading", "loads", "pluto"]
