@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from pluto_duck.ingest.cache import Cache
     from pluto_duck.ingest.live import Attached
     from pluto_duck.runs import Runs
- Workbench(Session):
+
+
+class Workbench(Session):
     """One workspace, open: `.query(sql)`, `.ask(question)`, `.ingest(uri)`, `.tables()`, `.runs`."""
 
     @classmethod
