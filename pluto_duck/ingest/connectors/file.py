@@ -94,7 +94,7 @@ class FileConnector:
     @property
     def many(self) -> bool:
         """True for a folder or a glob, whose files could be one table."""
-        return self._remote is None and not os.path.isfile(self._pattern)
+        return self._remote.many if self._remote else not os.path.isfile(self._pattern)
 
     def __enter__(self) -> Self:
         from pluto_duck.workspace.database import open_memory

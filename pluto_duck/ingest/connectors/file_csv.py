@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pluto_duck.errors import SourceError
-from pluto_duck.ingest.connectors.csv_dialect import CsvDialect, decoded
+from pluto_duck.errors import PlutoError, SourceError
+from pluto_duck.ingest.connectors.csv_dialect import MAX_LINE_BYTES, CsvDialect, decoded, last_line_bytes
 from pluto_duck.ingest.connectors.csv_guess import TypeGuess
 from pluto_duck.ingest.connectors.csv_problems import Problem, problem_said, write_rejects
 from pluto_duck.ingest.connectors.csv_types import TextType
-from pluto_duck.ingest.connectors.file_reading import FileColumn, Files, column, engine_errors, literal, path_list
+from pluto_duck.ingest.connectors.file_reading import (
+    FileColumn,
+    Files,
+    column,
+    engine_errors,
+    literal,
+    path_list,
+    words_of,
+)
 from pluto_duck.workspace.tableref import fold
 
 SAMPLED_FILES = 8
+DEFAULT_LINE_BYTES = 2_000_000
+_LONG = re.compile("aximum line size|Parallel CSV Reader currently")
 
 
 @dataclass(frozen=True)
@@ -67,12 +78,29 @@ class CsvReading:
         notes = list(dict.fromkeys(group.dialect.note for group in self._groups))
         self.note = "; ".join(notes[:3])
         everything = self._options.get("sample") == "all"
-        sampled = self._from([replace(group, paths=group.paths if everything else group.paths[:SAMPLED_FILES])
-                              for group in self._groups], flat=True)
-        with engine_errors():
-            guess = TypeGuess(connection, self._options)
-            raws = [f"c{i}" for i in range(len(self._names))]
-            kinds = guess.of(sampled, raws, rows=None) if everything else guess.of(sampled, raws)
+        some = [replace(group, paths=group.paths if everything else group.paths[:SAMPLED_FILES])
+                for group in self._groups]
+
+        def sampled() -> str:
+            return self._from(some, flat=True)
+
+        for path in (one for group in self._groups for one in group.paths):
+            tail = last_line_bytes(path, MAX_LINE_BYTES)
+            if tail >= MAX_LINE_BYTES:
+                raise SourceError(f"{self._files.shown}: the last line is longer than 128 MiB.",
+                                  hint="Is a quote never closed, or is it no csv?")
+            self._long_lines |= tail > DEFAULT_LINE_BYTES
+        guess = TypeGuess(connection, self._options)
+        raws = [f"c{i}" for i in range(len(self._names))]
+        try:
+            with engine_errors():
+                kinds = guess.of(sampled(), raws, rows=None) if everything else guess.of(sampled(), raws)
+        except PlutoError as error:
+            if not _LONG.search(words_of(error)):
+                raise
+            self._long_lines = True
+            with engine_errors():
+                kinds = guess.of(sampled(), raws, rows=None) if everything else guess.of(sampled(), raws)
         self._types = dict(zip(self._names, kinds, strict=True))
         if self._keep:
             self.settle(connection)
@@ -131,7 +159,7 @@ class CsvReading:
 
     def settle(self, connection: Any, said: str = "") -> bool:
         """Every value of the columns that lose one is looked at; they get a type that holds all of them."""
-        if not self._long_lines and "aximum line size" in said:
+        if not self._long_lines and _LONG.search(said):
             self._long_lines = True
             return True
         source = self._from(self._groups, flat=True)

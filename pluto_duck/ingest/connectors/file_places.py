@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pluto_duck.errors import SourceError, UnknownName, UsageError, nearest, unknown_name
@@ -12,15 +12,15 @@ from pluto_duck.ingest.connectors.file_formats import FORMATS, format_of, loadab
 
 
 def files_at(pattern: str, *, deep: bool = False) -> list[Path]:
-    """Sorted; `deep`: with the folders inside a folder. Raises UnknownName when there are none."""
+    """Sorted; `deep`: the folders inside, where a folder holds no file itself. Raises UnknownName when there are none."""
     path = Path(pattern)
     if path.is_file():
         return [path]
     if path.is_dir():
         try:
-            inside = sorted(path.rglob("*") if deep else path.iterdir())
-            found = [one for one in inside if one.is_file() and format_of(one.name)
-                     and not one.name.startswith((".", "~$"))]
+            found = _inside(path, path.iterdir())
+            if deep and not found:  # partitions: year=2024/part-0.parquet
+                found = _inside(path, path.rglob("*"))
         except OSError as error:
             raise SourceError(f"{path} can't be read: {error.strerror}.", hint="May you read this folder?") from error
         if not found:
@@ -31,6 +31,12 @@ def files_at(pattern: str, *, deep: bool = False) -> list[Path]:
     if found:
         return found
     raise _missing(path, pattern)
+
+
+def _inside(folder: Path, paths: Iterable[Path]) -> list[Path]:
+    """What can be loaded, without what programs hide or write for themselves: .git, _delta_log, ~$lock.xlsx."""
+    return sorted(one for one in paths if format_of(one.name) and one.is_file()
+                  and not any(part.startswith((".", "_", "~$")) for part in one.relative_to(folder).parts))
 
 
 def _missing(path: Path, pattern: str) -> UnknownName:

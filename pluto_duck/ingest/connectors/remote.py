@@ -48,6 +48,12 @@ class RemoteFiles:
         if parts.scheme.lower() == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
             raise UsageError(f"{self.shown} would come unprotected over the network.", hint="Use https://")
 
+    @property
+    def many(self) -> bool:
+        """True where the address may mean several files."""
+        return self._parts.scheme.lower() == "s3" and (
+            not format_of(self._parts.path) or bool(re.search(r"[*?\[]", self._uri)))
+
     def stop(self) -> None:
         self._stopped.set()
 

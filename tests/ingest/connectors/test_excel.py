@@ -1,0 +1,98 @@
+"""Workbooks: sheets as tables, titles above the header, merged headers, types of cells."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pluto_duck.errors import SourceError, UnknownName, UsageError
+from pluto_duck.ingest import ingest
+from pluto_duck.ingest.connectors.file import FileConnector
+from pluto_duck.ingest.options import LoadOptions
+from pluto_duck.session import Session
+
+
+def _book(path: Path, sheets: dict[str, list[list[Any]]], merge: tuple[str, ...] = ()) -> str:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+        for cells in merge:
+            sheet.merge_cells(cells)
+    book.save(path)
+    return str(path)
+
+
+def _noted(path: str, **options: str) -> str:
+    connector = FileConnector(path)
+    connector.configure(options)
+    with connector:
+        return connector.discover()[0].note
+
+
+def test_a_sheet_becomes_a_table_with_the_types_of_its_cells(session: Session, tmp_path: Path) -> None:
+    path = _book(tmp_path / "b.xlsx", {"Sheet1": [
+        ["id", "price", "day", "at", "ok", "zip", "mixed", None],
+        [1, 1.5, dt.date(2024, 2, 29), dt.datetime(2024, 1, 1, 10, 30), True, "007", 1, None],
+        [2, None, dt.date(2024, 3, 1), dt.datetime(2024, 1, 2), False, "x", "n/a", None]]})
+    ingest(session, path)
+    [table] = session.tables()
+    assert (table.ref.name, [c.type for c in table.columns]) == (
+        "b", ["BIGINT", "DOUBLE", "DATE", "TIMESTAMP", "BOOLEAN", "VARCHAR", "VARCHAR"])
+    assert session.query("SELECT * FROM b").rows() == [
+        (1, 1.5, dt.date(2024, 2, 29), dt.datetime(2024, 1, 1, 10, 30), True, "007", "1"),
+        (2, None, dt.date(2024, 3, 1), dt.datetime(2024, 1, 2), False, "x", "n/a")]
+
+
+def test_every_sheet_is_a_table_and_one_can_be_chosen(session: Session, tmp_path: Path) -> None:
+    path = _book(tmp_path / "b.xlsx", {"Budget": [["a"], [1]], "it's": [["b"], [2]], "Empty": []})
+    assert [t.ref.name for t in ingest(session, path).tables] == ["Budget", "it's"]
+    assert [t.ref.name for t in ingest(session, path, LoadOptions(options={"sheet": "it's"})).tables] == ["b"]
+    with pytest.raises(UnknownName) as caught:
+        ingest(session, path, LoadOptions(options={"sheet": "Budgett"}))
+    assert "Budget" in caught.value.hint
+
+
+def test_titles_above_the_header_and_merged_headers_are_understood_and_said(session: Session, tmp_path: Path) -> None:
+    path = _book(tmp_path / "b.xlsx", {"S": [
+        ["Sales of the north", None, None, None, None], [None] * 5,
+        ["Region", "2023", None, "2024", None], [None, "Q1", "Q2", "Q1", "Q2"],
+        ["North", 1, 2, 3, 4], ["South", 5, 6, 7, None]]}, ("A1:E1", "A3:A4", "B3:C3", "D3:E3"))
+    ingest(session, path)
+    assert [(c.name, c.type) for c in session.tables()[0].columns] == [
+        ("Region", "VARCHAR"), ("2023 Q1", "BIGINT"), ("2023 Q2", "BIGINT"), ("2024 Q1", "BIGINT"), ("2024 Q2", "BIGINT")]
+    assert session.query("SELECT * FROM b").rows() == [("North", 1, 2, 3, 4), ("South", 5, 6, 7, None)]
+    assert _noted(path) == "sheet S; rows 1 to 2 above the header left out; header of 2 rows joined"
+
+
+def test_a_range_rows_skipped_and_a_header_row_can_be_said(session: Session, tmp_path: Path) -> None:
+    path = _book(tmp_path / "b.xlsx", {"S": [["x"] * 4, [None, "a", "b", None], [9, 1, 2, 9], [9, 3, 4, 9]]})
+    for options in ({"range": "B2:C4"}, {"range": "B2:C"}):
+        ingest(session, path, LoadOptions(options=options))
+        assert session.query("SELECT a, b FROM b").rows() == [(1, 2), (3, 4)]
+    ingest(session, path, LoadOptions(options={"header": "2"}))
+    assert session.query("SELECT a, b FROM b").rows() == [(1, 2), (3, 4)]
+    ingest(session, path, LoadOptions(options={"skip": "2", "header": "false"}))
+    assert [c.name for c in session.tables()[0].columns] == ["column0", "column1", "column2", "column3"]
+    with pytest.raises(UsageError, match="no range"):
+        ingest(session, path, LoadOptions(options={"range": "B2"}))
+
+
+def test_merged_cells_below_the_header_are_said(tmp_path: Path) -> None:
+    path = _book(tmp_path / "b.xlsx", {"S": [["a", "b"], ["x", 1], [None, 2]]}, ("A2:A3",))
+    assert _noted(path) == "sheet S; merged cells below the header: the value stands in the first row or column only"
+
+
+def test_what_is_no_workbook_is_told(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "b.xlsx").write_bytes(b"PK\x03\x04 and then nothing")
+    with pytest.raises(SourceError, match=r"b\.xlsx can't be read"):
+        ingest(session, str(tmp_path / "b.xlsx"))
+    with pytest.raises(SourceError, match="no sheet with cells"):
+        ingest(session, _book(tmp_path / "c.xlsx", {"S": []}))

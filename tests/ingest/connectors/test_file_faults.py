@@ -1,0 +1,132 @@
+"""Files that are not what they should be."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from pluto_duck.errors import PlutoError, SourceError
+from pluto_duck.ingest import ingest
+from pluto_duck.ingest.connectors.file import FileConnector
+from pluto_duck.session import Session
+
+
+def test_a_line_of_megabytes_is_a_value(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,c\n1,x\n2," + "y" * 5_000_000 + "\n3,z\n")
+    ingest(session, str(tmp_path / "t.csv"))
+    assert session.query("SELECT id, length(c) FROM t").rows() == [(1, 1), (2, 5_000_000), (3, 1)]
+
+
+def test_a_last_line_longer_than_a_buffer_is_not_left_out(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,c\n1,x\n2," + "y" * 40_000_000)
+    ingest(session, str(tmp_path / "t.csv"))
+    assert session.query("SELECT id, length(c) FROM t").rows() == [(1, 1), (2, 40_000_000)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_line_without_end_is_refused_in_bounded_memory(tmp_path: Path) -> None:
+    import subprocess
+
+    path = tmp_path / "t.csv"
+    with open(path, "wb") as file:
+        file.write(b"id,c\n1,x\n2,")
+        file.truncate(2 << 30)  # sparse: 2 GB of NUL bytes
+    code = ("import sys\n"
+            "from pluto_duck.errors import SourceError\n"
+            "from pluto_duck.ingest.connectors.file import FileConnector\n"
+            "with FileConnector(sys.argv[1]) as c:\n"
+            "    try:\n"
+            "        [t] = c.discover(); c.read(t).read_all()\n"
+            "    except SourceError as error: print(error.message)\n"
+            "print(next(l.split()[1] for l in open('/proc/self/status') if l.startswith('VmHWM')))")
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    said, peak = done.stdout.splitlines()
+    assert said.endswith("the last line is longer than 128 MiB.")
+    assert int(peak) < 400_000  # KiB
+
+
+@pytest.mark.parametrize("name", ["t.csv.gz", "t.ndjson.gz"])
+def test_a_gzip_that_ends_early_leaves_the_old_table(name: str, session: Session, tmp_path: Path) -> None:
+    rows = b"a,b\n" + b"".join(b"%d,%d\n" % (i, i * 7919 % 10007) for i in range(100_000))
+    if "json" in name:
+        rows = b"".join(b'{"a": %d}\n' % i for i in range(100_000))
+    packed = gzip.compress(rows)
+    (tmp_path / name).write_bytes(packed)
+    assert ingest(session, str(tmp_path / name)).rows == 100_000
+    (tmp_path / name).write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(SourceError, match=r"t\."):
+        ingest(session, str(tmp_path / name))
+    assert session.query("SELECT count(*) FROM t").rows() == [(100_000,)]
+
+
+def test_zstd_is_unpacked(session: Session, tmp_path: Path) -> None:
+    import pyarrow
+
+    (tmp_path / "t.csv.zst").write_bytes(pyarrow.compress(b"a,b\n1,x\n", "zstd", asbytes=True))
+    ingest(session, str(tmp_path / "t.csv.zst"))
+    assert session.query("SELECT * FROM t").rows() == [(1, "x")]
+
+
+@pytest.mark.parametrize(("name", "start", "said"), [
+    ("t.csv", b"<!DOCTYPE html><html>", "web page"), ("t.csv", b"PK\x03\x04", "spreadsheet"), ("t.csv", b"", "empty"),
+    ("t.csv", b"PAR1xxxx", "parquet"), ("t.json", b"{not json", "can't be read"), ("t.csv", b"\x1f\x8b\x08", "packed"),
+    ("t.csv", b"\n\n\n", "no row")])
+def test_what_only_has_the_name_is_told(name: str, start: bytes, said: str, session: Session, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(start)
+    with pytest.raises(SourceError, match=said):
+        ingest(session, str(tmp_path / name))
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no POSIX permissions here")
+def test_a_file_that_may_not_be_read_is_told(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a\n1\n")
+    path.chmod(0)
+    if os.geteuid() == 0:  # root reads everything: the system's own refusal stands in
+        import builtins
+
+        real = builtins.open
+
+        def refuse(file: object, *rest: object, **more: object) -> object:
+            if str(file) == str(path):
+                raise PermissionError(13, "Permission denied")
+            return real(file, *rest, **more)  # type: ignore[call-overload]
+
+        monkeypatch.setattr(builtins, "open", refuse)
+    with pytest.raises(SourceError, match="Permission denied"):
+        ingest(session, str(path))
+
+
+def test_a_file_that_vanishes_or_grows_between_look_and_load_is_told(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    for change in (path.unlink, lambda: path.write_text("a\n1\n2\n")):
+        path.write_text("a\n1\n")
+        with FileConnector(str(path)) as connector:
+            [table] = connector.discover()
+            change()
+            with pytest.raises(SourceError, match=r"t\.csv"):
+                connector.read(table).read_all()
+            with pytest.raises(SourceError, match=r"t\.csv"):
+                connector.finish(table)
+
+
+def test_a_macro_of_the_users_changes_nothing(session: Session, tmp_path: Path) -> None:
+    for macro in ("strlen(x) AS 0", "error(x) AS 0", "regexp_full_match(a, b) AS true", "contains(a, b) AS false"):
+        session.query(f"CREATE MACRO {macro}")
+    (tmp_path / "t.csv").write_text("a\n" + "1.5\n" * 21_000 + "007.5\n")
+    ingest(session, str(tmp_path / "t.csv"))
+    assert session.query("SELECT max(a) FROM t").rows() == [("1.5",)]
+
+
+@pytest.mark.parametrize("name", ["it's", 'quo"te', "鴨 ünï", "st*r [x] ?", "select", "x" * 63, "a;b--c"])
+def test_any_name_of_a_file_is_a_name(name: str, session: Session, tmp_path: Path) -> None:
+    (tmp_path / f"{name}.csv").write_text('"a""b",é\n1,2\n')
+    try:
+        report = ingest(session, str(tmp_path / f"{name}.csv"))
+    except PlutoError as error:  # pragma: no cover
+        raise AssertionError(error.message) from error
+    assert [(t.ref.name, t.rows) for t in report.tables] == [(name, 1)]
