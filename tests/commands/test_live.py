@@ -8,8 +8,8 @@ import pytest
 
 import pluto_duck
 from pluto_duck.commands import Door, Rows, invoke
-from pluto_duck.commands.live import attach, attached_text, size_text
 from pluto_duck.commands.render import to_text
+from pluto_duck.commands.table import live
 from pluto_duck.errors import Refused, UnknownName, UsageError
 from pluto_duck.ingest import LoadOptions
 from pluto_duck.ingest.live import Attached, LiveSource, LiveTable
@@ -37,7 +37,7 @@ def door(session: Session, said: list[str]) -> Door:
 
 
 def test_a_live_source_is_attached_listed_and_detached(door: Door, address: str) -> None:
-    text = attach(door, address, None, LoadOptions())
+    text = live.attach(door, address, None, LoadOptions())
     assert text == (f"Attached {address} as shop, read-only: 2 tables.\n"
                     "Read it by name: SELECT * FROM shop.main.items. An exact copy: pluto-duck cache shop.main.items")
     shown = to_text(invoke(["tables"], door))
@@ -51,13 +51,13 @@ def test_a_live_source_is_attached_listed_and_detached(door: Door, address: str)
 
 def test_options_of_a_copy_do_not_go_with_live(door: Door, address: str) -> None:
     with pytest.raises(UsageError, match="attaches a whole database") as refused:
-        attach(door, address, None, LoadOptions(where="id > 1"))
+        live.attach(door, address, None, LoadOptions(where="id > 1"))
     assert "cache TABLE --where" in refused.value.hint
-    assert attach(door, address, None, LoadOptions(into="other")).startswith(f"Attached {address} as other")
+    assert live.attach(door, address, None, LoadOptions(into="other")).startswith(f"Attached {address} as other")
 
 
 def test_a_cached_table_is_made_refreshed_listed_and_forgotten(door: Door, address: str) -> None:
-    attach(door, address, None, LoadOptions())
+    live.attach(door, address, None, LoadOptions())
     text = str(invoke(["cache", "shop.orders", "--ttl", "1h"], door))
     assert text.startswith("Copied shop.main.orders to orders: 3 rows in ")
     assert text.endswith("It is refreshed at the next use when older than 60 min.")
@@ -76,7 +76,7 @@ def test_a_cached_table_is_made_refreshed_listed_and_forgotten(door: Door, addre
 
 
 def test_one_copy_that_fails_does_not_keep_the_others(door: Door, said: list[str], address: str, session: Session) -> None:
-    attach(door, address, None, LoadOptions())
+    live.attach(door, address, None, LoadOptions())
     invoke(["cache", "shop.orders"], door)
     invoke(["cache", "shop.items"], door)
     session.query("INSERT INTO items VALUES (1)")
@@ -90,7 +90,7 @@ def test_a_large_table_asks_where_somebody_can_answer(workspace: Workspace, addr
     with Session.open(workspace.root, ingest__ask_above_mb=0.0001) as session:
         asked: list[str] = []
         door = Door(open_session=lambda: session)
-        attach(door, address, None, LoadOptions())
+        live.attach(door, address, None, LoadOptions())
         with pytest.raises(Refused, match=r"shop.main.orders is about 300 bytes, 3 rows\.") as refused:
             invoke(["cache", "shop.orders"], door)
         assert "--where" in refused.value.hint
@@ -105,7 +105,7 @@ def test_a_large_table_asks_where_somebody_can_answer(workspace: Workspace, addr
 
 
 def test_what_makes_no_sense_says_so(door: Door, address: str) -> None:
-    attach(door, address, None, LoadOptions())
+    live.attach(door, address, None, LoadOptions())
     for line in (["cache", "--list", "--refresh"], ["cache", "shop.orders", "--ttl", "soon"],
                  ["cache", "--list", "--ttl", "1h"], ["cache", "--remove"], ["cache", "shop"]):
         with pytest.raises(UsageError):
@@ -116,7 +116,7 @@ def test_the_columns_that_do_not_come_exactly_are_named() -> None:
     source = LiveSource("shop", "postgresql://me@db/shop", "", tables=(
         LiveTable("shop", "public", "orders", 10, None, ("a",)),))
     risks = tuple(Risk("orders", f"c{i}", "shows NaN as 0") for i in range(8))
-    assert attached_text(Attached(source, risks), "%pluto") == """\
+    assert live.attached_text(Attached(source, risks), "%pluto") == """\
 Attached postgresql://me@db/shop as shop, read-only: 1 table.
 8 columns do not come exactly when read live; a copy does:
   orders.c0 shows NaN as 0
@@ -130,7 +130,7 @@ Read it by name: SELECT * FROM shop.public.orders. An exact copy: %pluto cache s
 
 
 def test_sizes_are_written_as_people_say_them() -> None:
-    assert [size_text(one) for one in (12, 3_400, 820_000_000, 5_000_000_000, 12_000_000_000, 3 * 10**12)] == [
+    assert [live.size_text(one) for one in (12, 3_400, 820_000_000, 5_000_000_000, 12_000_000_000, 3 * 10**12)] == [
         "12 bytes", "3.4 kB", "820 MB", "5.0 GB", "12 GB", "3.0 TB"]
 
 
