@@ -128,6 +128,11 @@ class PostgresConnector:
                 "SELECT current_setting('server_version'), current_database()").fetchone()
         return f"PostgreSQL {version.split()[0]}, database {database}"
 
+    @property
+    def encryption(self) -> str:
+        """Whether the open connection is encrypted: "TLS", or ""."""
+        return "TLS" if self._connection.pgconn.ssl_in_use else ""
+
     def state(self) -> Mapping[str, Any]:
         with self._translated("it was asked for its state"):
             xmin, xmax, at, server = self._connection.execute(
@@ -148,10 +153,9 @@ class PostgresConnector:
         with self._translated("its catalog was read"):
             catalog = Catalog(self._connection)
             relations = catalog.find(tables, schema)
-            shapes = catalog.shapes(relations)
-            if not self._lock([one for one in relations if one.kind in "rp" and _of(shapes, one)["lockable"]]):
+            if not self._lock([one for one in relations if one.kind in "rp" and one.readable]):
                 relations = catalog.find(tables, schema)
-                shapes = catalog.shapes(relations)
+            shapes = catalog.shapes(relations)
             return [self._table(relation, shapes) for relation in relations]
 
     def glance(self, tables: Sequence[str] | None = None, *, schema: str | None = None) -> list[SourceTable]:
@@ -392,7 +396,9 @@ class PostgresConnector:
             said = self._address.words(error.diag.message_primary or str(error)).rstrip(".")
             raise errors.of_state(error.sqlstate, said, self.source, when) from None
         except Exception as error:
-            if type(error).__module__.split(".")[0] not in ("adbc_driver_manager", "pyarrow"):
+            # ADBC's own, and what Arrow makes of them in mid-stream.
+            if not isinstance(error, OSError) and type(error).__module__.split(".")[0] not in (
+                    "adbc_driver_manager", "pyarrow"):
                 raise
             said = self._address.words(str(error)).rstrip(".")
             told = errors.of_text(str(error), self.source, when, self._address)

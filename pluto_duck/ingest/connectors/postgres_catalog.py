@@ -19,7 +19,8 @@ LOADED_BY_DEFAULT = frozenset("rpf")
 """Tables, partitioned and foreign ones. A view comes when it is named, a partition with its parent."""
 
 _RELATIONS = """
-SELECT here.name, n.nspname, c.oid, c.relname, c.relkind::text, c.relispartition, c.reltuples::bigint
+SELECT here.name, n.nspname, c.oid, c.relname, c.relkind::text, c.relispartition, c.reltuples::bigint,
+       has_table_privilege(c.oid, 'SELECT')
 FROM (SELECT coalesce(current_schema(), 'public') AS name) AS here CROSS JOIN pg_namespace n
 LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'f', 'v', 'm')
      AND n.nspname = ANY (%s::text[] || CASE WHEN %s THEN here.name::text END)
@@ -52,8 +53,7 @@ keys AS (
   GROUP BY k.conrelid)
 SELECT json_agg(json_build_object(
     'oid', w.oid::bigint, 'columns', columns.every, 'keys', keys.every, 'comment', obj_description(w.oid, 'pg_class'),
-    'bytes', pg_table_size(w.oid), 'hidden_rows', row_security_active(w.oid),
-    'lockable', has_table_privilege(w.oid, 'SELECT'))),
+    'bytes', pg_table_size(w.oid), 'hidden_rows', row_security_active(w.oid))),
   ({DESCRIBED.replace('%s::oid[]', _THEIR_TYPES)}),
   scale(0::int::money::numeric)
 FROM wanted w LEFT JOIN columns ON columns.attrelid = w.oid LEFT JOIN keys ON keys.conrelid = w.oid"""
@@ -67,6 +67,7 @@ class Relation:
     kind: str
     is_partition: bool
     row_estimate: int | None
+    readable: bool = True
     ambiguous: bool = False
     """Another relation of the schema has this name in other letters: DuckDB can't tell them apart."""
 
@@ -114,11 +115,12 @@ class Catalog:
                 spoken |= {TableRef.parse(name).schema, fold(TableRef.parse(name).schema)}
         home, schemas = schema or "public", dict[str, list[Relation]]()
         rows = self._connection.execute(_RELATIONS, (sorted(spoken), schema is None)).fetchall()
-        for here, space, oid, name, kind, part, tuples in rows:
+        for here, space, oid, name, kind, part, tuples, readable in rows:
             home = here if schema is None else schema
             held = schemas.setdefault(space, [])
             if oid is not None:
-                held.append(Relation(int(oid), space, name, kind, part, tuples if tuples >= 0 else None))
+                held.append(Relation(int(oid), space, name, kind, part, tuples if tuples >= 0 else None,
+                                     readable))
         return home, {space: _marked(held) for space, held in schemas.items()}
 
     def _schemas_with_tables(self) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import stat
 import time
 from contextlib import suppress
 from typing import Any
@@ -59,6 +60,8 @@ class Stopper:
 def _hang_up(ports: set[int]) -> None:
     """Shuts down this process's own TCP sockets with these local ports."""
     for number in range(3, 4096) if ports else ():
-        with suppress(OSError), socket.socket(fileno=os.dup(number)) as line:
-            if line.family in (socket.AF_INET, socket.AF_INET6) and line.getsockname()[1] in ports:
-                line.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            if stat.S_ISSOCK(os.fstat(number).st_mode):
+                with socket.socket(fileno=os.dup(number)) as line:
+                    if line.family in (socket.AF_INET, socket.AF_INET6) and line.getsockname()[1] in ports:
+                        line.shutdown(socket.SHUT_RDWR)
