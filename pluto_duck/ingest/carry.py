@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pluto_duck.errors import SourceError, StatementError
+from pluto_duck.errors import SourceError, StatementError, WorkspaceUnusable
 from pluto_duck.ingest import landing, scd2, state, verify
 from pluto_duck.ingest.landing import Landed
 from pluto_duck.ingest.meter import Meter
@@ -71,6 +71,9 @@ class TableJob:
         try:
             return self._run(supply, worker)
         except StatementError as error:
+            if "No space left" in error.message:
+                raise WorkspaceUnusable(f"The disk is full: {self.load.ref} could not be written, and is as it was.",
+                                        hint="Free some space, then run it again.") from error
             # DuckDB looks at a new key where it is added, or only at the commit.
             found = re.search(r'constraint violation: duplicate key "(.*)"|contains duplicates', error.message)
             if not found or not self._anew:
@@ -97,7 +100,8 @@ class TableJob:
             after.append(loaded(load, load_id=common.load_id, source=common.shown, rows=_rows(landed),
                                 started_at=common.started_at))
             supply.finish(self.request)
-            worker.internal(after, writes=[RECORDS, *([load.ref.key] if changed else ())])
+            worker.internal(after, writes=[RECORDS, *([load.ref.key] if changed else ())],
+                            notes=[load.ref.key] if len(after) > 1 else ())
         common.meter.done(load.table, _rows(landed))
         return LoadedTable(
             load.ref, load.table.name, _rows(landed), time.perf_counter() - started, load.mode, landed.inserted,
@@ -121,6 +125,8 @@ class TableJob:
 
     def _write(self, supply: Supply, worker: Session) -> _Written:
         load, options = self.load, self.common.options
+        if self.request.unchanged:
+            return self._nothing_new()
         if self._anew:
             count = supply.write(worker, self.request, load.ref, self._columns, mode="replace")
             if load.key != load.table.primary_key:
@@ -136,12 +142,20 @@ class TableJob:
         if self.start is not None and self.start.state is not None and count <= FEW and not options.verify \
                 and not landing.any_new(worker, load, staged):
             worker.internal([f"DROP TABLE {staged}"])
-            return _Written(Landed(), last=self.start.state.last)
+            pulse = supply.pulse(self.request)
+            if pulse is not None:
+                worker.internal([state.keep_pulse(load, self.common.source, pulse)])
+            return self._nothing_new()
         landing.check_key(worker, load, staged)
         found = self._looked_at(supply, worker, staged, Landed())
         landed = self._land(worker, staged)
         worker.internal([f"DROP TABLE {staged}"])
         return replace(found, landed=landed)
+
+    def _nothing_new(self) -> _Written:
+        assert self.start is not None
+        assert self.start.state is not None
+        return _Written(Landed(), last=self.start.state.last)
 
     def _land(self, worker: Session, staged: str) -> Landed:
         load, options, start = self.load, self.common.options, self.start
@@ -205,14 +219,10 @@ class TableJob:
     def _remember(self, written: _Written, changed: bool) -> list[str]:
         common, cursor = self.common, self.common.options.cursor
         if cursor is None:
-            # Filled whole or from elsewhere: a cursor's state would speak of rows that are gone.
-            return state.remember(self.load, source=common.source, cursor=None, last=None, source_state=None,
-                                  options=common.options, load_id=common.load_id, token="") if self._anew else []
+            return []  # a table that is filled anew marks the states of before as gone by itself
         known = self.start.state if self.start is not None else None
-        moved = known is None or cursor == XMIN or written.last != known.last
-        if not changed and not moved:
+        if known is not None and not changed and written.last == known.last:
             return []
-        assert known is None or changed or cursor == XMIN or moved
         name = XMIN if cursor == XMIN else state.cursor_column(self.load.table, cursor).name
         return state.remember(
             self.load, source=common.source, cursor=name, last=written.last,

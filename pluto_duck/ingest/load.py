@@ -8,7 +8,8 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -184,7 +185,15 @@ class _Load:
         selection, part = split(wanted, selects, types)
         few = begin is not None and begin.state is not None and (
             begin.after is not None or begin.changed_since is not None)
-        return TableJob(load, Request(load.table, selection, part, few), begin, uuid.uuid4().hex, common)
+        request = Request(load.table, selection, part, few)
+        if begin is not None and begin.state is not None and begin.state.pulse and few and not load.alters:
+            request = replace(request, unchanged=self._supply_pulse(request) == begin.state.pulse)
+        return TableJob(load, request, begin, uuid.uuid4().hex, common)
+
+    def _supply_pulse(self, request: Request) -> str | None:
+        ask = getattr(self._connector, "pulse", None)
+        found: str | None = ask(request.table, request.selection) if ask is not None and request.part is None else None
+        return found
 
     def _source_state(self) -> dict[str, Any] | None:
         if self._options.cursor != XMIN:
@@ -212,7 +221,9 @@ class _Load:
                 table.outcome = table.job.run(supply, worker)
                 return table.outcome
 
-            for table, outcome in zip(order, crew.run([partial(work, one) for one in order]), strict=True):
+            with self._session.bulk() if len(order) > 1 else nullcontext():
+                outcomes = crew.run([partial(work, one) for one in order])
+            for table, outcome in zip(order, outcomes, strict=True):
                 table.outcome = outcome
 
     def _make_schemas(self, schemas: set[str]) -> None:

@@ -36,6 +36,8 @@ class State:
     selection: str
     token: str
     target_gone: bool
+    pulse: str | None
+    """The source's own word for the rows at the boundary, when there was nothing new among them."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class States:
         listed = ", ".join(literal(key) for key in keys) or "NULL"
         self._rows = session.internal([
             "SELECT source, source_table, table_key, coalesce(cursor_column, ''), last_value, source_state, selection, "
-            f"token, target_gone FROM _pluto.ingest_state WHERE table_key IN ({listed})"])[0]
+            f"token, target_gone, pulse FROM _pluto.ingest_state WHERE table_key IN ({listed})"])[0]
         self._newest: dict[str, str] = {}
         if self._rows:
             versions = session.versions()
@@ -70,9 +72,9 @@ class States:
             self._newest = {str(row[2]): str(tokens.get(versions.get(str(row[2]), 0)) or "") for row in self._rows}
 
     def find(self, table: SourceTable, key: str, cursor: str) -> State | None:
-        for source, name, target, column, last, state, selection, token, gone in self._rows:
+        for source, name, target, column, last, state, selection, token, gone, pulse in self._rows:
             if (source, name, target, column) == (self._source, full_name(table), key, cursor):
-                return State(last, json.loads(state) if state else None, selection, token, bool(gone))
+                return State(last, json.loads(state) if state else None, selection, token, bool(gone), pulse)
         return None
 
     def others(self, table: SourceTable, key: str) -> bool:
@@ -165,6 +167,11 @@ def newest(table: str, column: str, kind: str, last: str | None) -> str:
     return (f"SELECT CAST({highest} AS VARCHAR), count(*) FILTER ({quote(column)} IS NULL) FROM {table}")
 
 
+def keep_pulse(load: TableLoad, source: str, pulse: str) -> str:
+    return (f"UPDATE _pluto.ingest_state SET pulse = {literal(pulse)} WHERE source = {literal(source)} "
+            f"AND source_table = {literal(full_name(load.table))} AND table_key = {literal(load.ref.key)}")
+
+
 def remember(load: TableLoad, *, source: str, cursor: str | None, last: str | None,
              source_state: Mapping[str, Any] | None, options: LoadOptions, load_id: str, token: str) -> list[str]:
     """The statements that put the state of before away, and the new one in its place."""
@@ -176,6 +183,6 @@ def remember(load: TableLoad, *, source: str, cursor: str | None, last: str | No
     if cursor is not None:
         values = (source, full_name(load.table), load.ref.key, cursor, last,
                   json.dumps(dict(source_state)) if source_state is not None else None, fingerprint(options),
-                  schema_hash(load.table), load_id, token, False)
+                  schema_hash(load.table), load_id, token, False, None)
         sql.append(f"INSERT INTO _pluto.ingest_state VALUES ({', '.join(literal(value) for value in values)})")
     return sql

@@ -33,6 +33,8 @@ class Request:
     selection: Selection
     part: Part | None = None
     expected_few: bool = False
+    unchanged: bool = False
+    """The source says that its rows are those of the last time: none need be read."""
 
 
 class Supply:
@@ -61,6 +63,9 @@ class Supply:
 
     def prepare(self, requests: list[Request], workers: int) -> None:
         """On one thread, before the others start: what the host will scan, and connectors for the streams."""
+        requests = [one for one in requests if not one.unchanged]
+        if not requests:
+            return
         self._native = self._connector.native()
         for one in requests:
             key = one.table.schema, one.table.name
@@ -125,6 +130,15 @@ class Supply:
             return None
         with self._borrowed() as connector:
             found: Checksums | None = connector.checksums(request.table, request.selection)  # type: ignore[attr-defined]
+            return found
+
+    def pulse(self, request: Request) -> str | None:
+        """The source's own word for the rows of a request, None where it has none."""
+        ask = getattr(self._connector, "pulse", None)
+        if ask is None or request.part is not None:
+            return None
+        with self._borrowed() as connector:
+            found: str | None = connector.pulse(request.table, request.selection)  # type: ignore[attr-defined]
             return found
 
     def finish(self, request: Request) -> None:

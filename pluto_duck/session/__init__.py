@@ -287,6 +287,19 @@ class Session:
             raise
 
     @contextmanager
+    def bulk(self) -> Iterator[None]:
+        """While the block lasts many commits follow each other, of whatever sessions: the host writes its log
+        into the file less often, and once at the end."""
+        self._link.call(Request("bulk", {"on": True}))
+        try:
+            yield
+        finally:
+            try:
+                self._link.call(Request("bulk", {"on": False}))
+            except PlutoError:
+                pass  # a host that is gone has nothing to write
+
+    @contextmanager
     def open_source(self, source: NativeSource) -> Iterator[bool]:
         """Opens a source in the host while the block lasts, for the Scans of every session of this workspace.
 
@@ -304,14 +317,15 @@ class Session:
                 except PlutoError:
                     pass  # the host that had it open is gone, and it with it
 
-    def internal(self, statements: Sequence[str], *, writes: Iterable[str] = ()) -> list[list[list[Any]]]:
+    def internal(self, statements: Sequence[str], *, writes: Iterable[str] = (),
+                 notes: Iterable[str] = ()) -> list[list[list[Any]]]:
         """Runs SQL of our own making in one call; the rows of each statement. Nothing of a person's may
         stand in it but as a literal or a quoted name.
 
         `writes`: keys of the tables it changes, which must happen in an open transaction. Cast what is
-        neither number, text nor bool to VARCHAR.
+        neither number, text nor bool to VARCHAR. `notes`: keys of tables of which it notes a key or a state.
         """
-        args = {"statements": list(statements), "writes": list(writes)}
+        args = {"statements": list(statements), "writes": list(writes), "notes": list(notes)}
         rows: list[list[list[Any]]] = self._link.call(Request("internal", args)).header["rows"]
         return rows
 

@@ -74,6 +74,7 @@ class HostSession:
         """What else this session opened, by name, in words: attached databases, prepared statements."""
         self._sources: list[list[str]] = []
         """For each source that is open: what closes it again."""
+        self._in_bulk = False
         self._begun: set[str] = set()
         """What ran in the open transaction to take a source to its moment."""
         self._live = LiveHold(handler.live, self.in_transaction, lambda: self._catalog)
@@ -81,7 +82,7 @@ class HostSession:
             "open_source": self._open_source, "close_source": self._close_source,
             "query": lambda request: self._live.around(self._query, request),
             "look_at_live": self._live.look, "write": self._write, "frame": self._frame, "unframe": self._unframe,
-            "internal": self._internal,
+            "internal": self._internal, "bulk": self._bulk,
             "tables": self._tables, "versions": self._versions, "outcome": self._outcome, "backup": self._backup,
         }
 
@@ -140,6 +141,9 @@ class HostSession:
             self._transaction = None
         for closing in self._sources:
             self._run_all(closing)
+        if self._in_bulk:
+            self._in_bulk = False
+            self._handler.ledger.bulk(False)
         self._live.close()
         self._cursor.close()
 
@@ -469,7 +473,7 @@ class HostSession:
                 pass
 
     def _internal(self, request: Request) -> Reply:
-        """{statements, writes}: SQL of our own making, for which no gate is needed; {rows} of each statement."""
+        """{statements, writes, notes}: SQL of our own making, for which no gate is needed; {rows} of each statement."""
         writes = {str(key) for key in request.args["writes"]}
         if writes and self._transaction is None:
             raise UsageError("Only an open transaction can write this.")
@@ -479,11 +483,20 @@ class HostSession:
             rows.append([list(row) for row in done.fetchall()] if done.columns else [])
         if self._transaction is not None:
             self._transaction |= writes
+        self._handler.ledger.noted.update(map(str, request.args["notes"]))
         return Reply({"rows": rows})
+
+    def _bulk(self, request: Request) -> Reply:
+        """{on}: many commits are about to follow each other, or have ended."""
+        on = bool(request.args["on"])
+        if on != self._in_bulk:
+            self._in_bulk = on
+            self._handler.ledger.bulk(on)
+        return Reply({})
 
     def _let_go(self, keys: frozenset[str] | set[str]) -> None:
         """What is known of tables goes with them when they are dropped or made anew, in the same transaction."""
-        tables = [key for key in keys if "." in key]
+        tables = [key for key in keys if key in self._handler.ledger.noted]
         if tables:
             listed = ", ".join(to_sql({"t": "str", "v": key}) for key in tables)
             own = quote(self._own_catalog)
@@ -509,7 +522,9 @@ class HostSession:
         def work() -> tuple[None, int]:
             if temporary:
                 return None, self._store(f"temp.main.{quote(table.name)}", request)
-            self._cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(self._own_catalog)}.{quote(table.schema)}")
+            if fold(table.schema) != DEFAULT_SCHEMA:
+                self._cursor.execute(
+                    f"CREATE SCHEMA IF NOT EXISTS {quote(self._own_catalog)}.{quote(table.schema)}")
             if args["mode"] != "append":
                 self._let_go(keys)
             return None, self._store(f"{quote(self._own_catalog)}.{table.sql}", request)

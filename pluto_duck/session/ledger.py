@@ -10,7 +10,7 @@ import time
 
 from pluto_duck.errors import PlutoError, WorkspaceUnusable
 from pluto_duck.session.targets import EVERYTHING, SCHEMA
-from pluto_duck.workspace.database import Cursor, Database
+from pluto_duck.workspace.database import CHECKPOINT_THRESHOLD, Cursor, Database
 from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.tableref import quote
 
@@ -32,8 +32,11 @@ _SETUP = (
     "CREATE TABLE IF NOT EXISTS _pluto.ingest_state "
     "(source VARCHAR NOT NULL, source_table VARCHAR NOT NULL, table_key VARCHAR NOT NULL, cursor_column VARCHAR, "
     "last_value VARCHAR, source_state VARCHAR, selection VARCHAR NOT NULL, schema_hash VARCHAR NOT NULL, "
-    "load_id VARCHAR NOT NULL, token VARCHAR NOT NULL, target_gone BOOLEAN NOT NULL)",
+    "load_id VARCHAR NOT NULL, token VARCHAR NOT NULL, target_gone BOOLEAN NOT NULL, pulse VARCHAR)",
 )
+
+BULK_THRESHOLD = "16MB"
+"""Of log, before it is written into the file, while many commits follow each other."""
 
 KEEP_MS = 3_600_000
 """Tokens are kept an hour: no guest retries a write that long."""
@@ -47,12 +50,16 @@ class Ledger:
         cursor = database.cursor()
         try:
             # By its full name: USE moves a session elsewhere, our rows stay here.
-            self._commits = f"{quote(cursor.fetchall('SELECT system.main.current_database()')[0][0])}._pluto.commits"
+            self._ours = f"{quote(cursor.fetchall('SELECT system.main.current_database()')[0][0])}._pluto"
+            self._commits = f"{self._ours}.commits"
             for statement in _SETUP:
                 cursor.execute(statement)
             self._check_shape(cursor)
             self.versions: dict[str, int] = {
                 row[0]: row[1] for row in cursor.fetchall(_LATEST.format(self._commits))}
+            self.noted: set[str] = {str(row[0]) for row in cursor.fetchall(
+                f"SELECT table_key FROM {self._ours}.known_keys UNION SELECT table_key FROM {self._ours}.ingest_state")}
+            """Tables of which `_pluto` knows more than their version, and perhaps some others."""
             self._seq = int(cursor.fetchall(f"SELECT system.main.max(seq) FROM {self._commits}")[0][0] or 0)
             self._trim(cursor)
         finally:
@@ -61,6 +68,25 @@ class Ledger:
         database.checkpoint()
         self._wal_size = database.wal_size()
         self._since_trim = 0
+        self._bulks = 0
+
+    def bulk(self, on: bool) -> None:
+        """Of a hundred small tables loaded one by one each commit would checkpoint: two thirds of their time."""
+        with self._database.commit_lock:
+            self._bulks += 1 if on else -1
+            if self._bulks != int(on):
+                return  # others are at it
+            cursor = self._database.cursor()
+            try:
+                cursor.execute(f"SET GLOBAL checkpoint_threshold = '{BULK_THRESHOLD if on else CHECKPOINT_THRESHOLD}'")
+            except PlutoError:
+                pass  # it has stopped (a full disk)
+            finally:
+                cursor.close()
+            # What was committed past us meanwhile must still be noticed.
+            if not on and self._database.wal_size() == self._wal_size:
+                self._database.checkpoint()
+                self._wal_size = self._database.wal_size()
 
     def _check_shape(self, cursor: Cursor) -> None:
         """A file made by someone else may hold a `_pluto` of its own."""

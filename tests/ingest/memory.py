@@ -54,7 +54,7 @@ class Memory:
         self.sums: Checksums | None = None
         self.reads: list[tuple[str, Selection]] = []
         self.interrupted = threading.Event()
-        self.version = 0
+        self.pulses = False
 
     def open(self) -> Connector:
         return Connector(self)
@@ -172,6 +172,9 @@ class Connector:
 
     def state(self) -> Mapping[str, Any]:
         return {"rows": max((len(table.rows) for table in self.memory.tables.values()), default=0)}
+
+    def pulse(self, table: SourceTable, selection: Selection) -> str | None:
+        return str(hash(tuple(self._rows(table, selection)))) if self.memory.pulses else None
 
     def checksums(self, table: SourceTable, selection: Selection = EVERYTHING) -> Checksums | None:
         return self.memory.sums

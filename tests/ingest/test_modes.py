@@ -223,6 +223,25 @@ def test_nothing_new_moves_no_version_but_is_recorded(session: Session) -> None:
     assert session.query("SELECT rows FROM _pluto.loads ORDER BY finished_at").rows() == [(3,), (0,), (0,)]
 
 
+@pytest.mark.parametrize("cursor", ["at", "xmin"])
+def test_a_source_that_can_tell_that_nothing_is_new_is_not_read(session: Session, cursor: str) -> None:
+    source = orders()
+    source.pulses = True
+    source.selects = frozenset({"cursor", "after", "changed_since"})
+    for expected in (1, 2, 2, 2):
+        load(session, source, mode="merge", cursor=cursor)
+        assert len(source.reads) == expected
+    source.tables["orders"].rows.append((4, "d", 30))
+    assert load(session, source, mode="merge", cursor=cursor).inserted == 1
+    assert load(session, source, mode="merge", cursor=cursor).rows == 0
+    before = len(source.reads)
+    assert load(session, source, mode="merge", cursor=cursor).rows == 0
+    assert len(source.reads) == before
+    session.query("DELETE FROM orders WHERE id = 4")
+    assert load(session, source, mode="merge", cursor=cursor).inserted == 1
+    assert session.query("SELECT count(*) FROM _pluto.loads").rows() == [(8,)]
+
+
 def test_since_says_where_the_first_load_begins(session: Session) -> None:
     source = orders()
     load(session, source, mode="append", cursor="at", since="20")

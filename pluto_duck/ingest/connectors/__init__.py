@@ -206,5 +206,9 @@ class Checked(Protocol):
     def checksums(self, table: SourceTable, selection: Selection = EVERYTHING) -> Checksums | None:
         """As of this connector's moment; None when it can't tell. Not while a stream is open."""
 
+    def pulse(self, table: SourceTable, selection: Selection) -> str | None:
+        """A short text that stays the same as long as the rows of a selection do: their number and a sum of
+        their hashes, say. Asked before each increment, so it must be quick; None when it can't be."""
+
     def finish(self, table: SourceTable) -> None:
         """After a `scan`, before its rows are committed: raises SourceError when the source changed meanwhile."""
