@@ -148,10 +148,10 @@ class TypeGuess:
             f"count_if({matches(c, '[0-9]{3}')})"])
         if zeros and zeros + numbers == count:
             return "kept as text: a number would lose its leading zeros"
-        if comma == count and short < count:
-            return "looks like numbers with a decimal comma: --option decimal=, --option thousands=."
         if grouped == count:
             return "looks like numbers with thousands separators: --option thousands=,"
+        if comma == count and short < count:
+            return "looks like numbers with a decimal comma: --option decimal=, --option thousands=."
         if dated == count:
             return "looks like dates without a century: --option dateformat=%d/%m/%y"
         if numbers and numbers >= count * 0.5:
