@@ -41,7 +41,7 @@ def place(door: Door, uri: str | None, connection: str | None, aliases: Mapping[
         return _address(str(value), ALSO.get(alias, alias))
     frame = _frame(door, uri)
     if frame is not None:
-        return Place(frame, f"the DataFrame {uri}", frame=uri)
+        return Place({uri: frame}, f"the DataFrame {uri}", frame=uri)
     return _address(uri, None)
 
 
@@ -59,7 +59,11 @@ def saved_place(door: Door, name: str) -> Place:
 
 def _frame(door: Door, word: str) -> Any:
     value = door.namespace.get(word) if word.isidentifier() else None
-    return value if hasattr(type(value), "__arrow_c_stream__") or hasattr(value, "__dataframe__") else None
+    if value is None or isinstance(value, str):
+        return None
+    from pluto_duck.ingest.connectors.dataframe_arrow import is_frame
+
+    return value if is_frame(value) else None
 
 
 def meant(door: Door, error: PlutoError, there: Place) -> PlutoError:

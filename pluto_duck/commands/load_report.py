@@ -15,7 +15,7 @@ MANY = 8
 """From so many tables on, a plan tells a line for each instead of its columns."""
 
 _ACTIONS = {"create": "a new table", "replace": "replaces the table", "append": "adds to the table",
-            "merge": "merges into the table", "scd2": "adds versions to the table", None: "would fail"}
+            "merge": "merges into the table", "scd2": "adds versions to the table", "refuse": "would not be loaded"}
 
 
 def count(number: int, noun: str) -> str:
@@ -69,7 +69,7 @@ def report_rows(report: LoadReport) -> Rows:
 def plan_rows(plan: LoadPlan) -> Rows:
     """One row for each column of each table: for programs."""
     return Rows(("table", "into", "action", "rows", "column", "source_type", "type", "note"), tuple(
-        (table.source_name, str(table.ref), table.action or "fails", table.row_estimate, column.name,
+        (table.source_name, str(table.ref), table.action, table.row_estimate, column.name,
          column.source_type, column.type, column.note) for table in plan.tables for column in table.columns))
 
 
@@ -77,28 +77,31 @@ def plan_parts(plan: LoadPlan) -> Iterator[tuple[str, Rows | None]]:
     """A line and the table below it, for people."""
     known = [one.row_estimate for one in plan.tables if one.row_estimate is not None]
     total = f", about {count(sum(known), 'row')}" if known else ""
-    yield f"Nothing was written. A load from {plan.source} would bring {count(len(plan.tables), 'table')}{total}:", None
+    yield (f"Nothing was written. A load from {plan.source} ({plan.answers}) would bring "
+           f"{count(len(plan.tables), 'table')}{total}:"), None
     if len(plan.tables) >= MANY:
         yield "", Rows(("table", "into", "what", "rows", "columns", "note"), tuple(
             (one.source_name, str(one.ref), _ACTIONS[one.action], one.row_estimate, len(one.columns),
-             one.problem.message if one.problem else "; ".join(one.notices)) for one in plan.tables))
+             one.error.message if one.error else "; ".join(one.said)) for one in plan.tables))
     else:
         for table in plan.tables:
             noted = any(one.note for one in table.columns)
             rows = tuple((one.name, one.source_type, one.type or "not loaded", *((one.note,) if noted else ()))
                          for one in table.columns)
             yield "\n".join(_planned(table)), Rows(("column", "from", "to", *(("note",) if noted else ())), rows)
-    for hint in dict.fromkeys(one.problem.hint for one in plan.tables if one.problem and one.problem.hint):
+    for hint in dict.fromkeys(one.error.hint for one in plan.tables if one.error and one.error.hint):
         yield f"Hint: {hint}", None
 
 
 def _planned(table: PlannedTable) -> list[str]:
     facts = [_ACTIONS[table.action]]
     if table.row_estimate is not None:
-        facts.append(f"about {count(table.row_estimate, 'row')}")
+        facts.append(f"about {count(table.row_estimate, 'row')}" + (" in all" if table.since is not None else ""))
     if table.size_bytes is not None:
         facts.append(size(table.size_bytes))
     if table.key:
         facts.append(f"key {', '.join(table.key)}")
-    lines = [f"{table.source_name} -> {table.ref}: {', '.join(facts)}", *table.notices]
-    return lines + ([table.problem.message] if table.problem else [])
+    if table.since is not None:
+        facts.append(f"from {table.since} on")
+    lines = [f"{table.source_name} -> {table.ref}: {', '.join(facts)}", *table.said]
+    return lines + ([table.error.message] if table.error else [])

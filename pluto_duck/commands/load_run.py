@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -32,11 +33,14 @@ def perform(session: Session, source: Any, options: LoadOptions, *, shown: str, 
     from pluto_duck.commands.asking import _runs
     from pluto_duck.ingest import ingest
 
+    stopped = threading.Event()
+
     def work(run: RunContext) -> tuple[LoadReport, int, dict[str, Any]]:
         try:
-            report = ingest(session, source, options, on_progress=_Teller(run, on_progress))
+            with session.interrupting(stopped.set):
+                report = ingest(session, source, options, on_progress=_Teller(run, on_progress))
         except PlutoError as error:
-            if run.cancelled and not isinstance(error, Cancelled):
+            if stopped.is_set() and not isinstance(error, Cancelled):
                 # In the source's own words: "canceling statement due to user request".
                 raise Cancelled("The load was cancelled.", hint="The tables are as they were.") from None
             raise without(error, secret) from error.__cause__

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -86,13 +85,11 @@ def _load(door: Door, there: Place, options: LoadOptions, dry_run: bool) -> obje
     session = door.open_session()
     if there.secret is not None and there.typed is not None:
         load_run.warn(door, session)
-    if there.frame is not None and options.into is None:
-        options = replace(options, into=there.frame)
     try:
         if dry_run:
-            from pluto_duck.ingest.preview import preview
+            from pluto_duck.ingest.preview import plan_load
 
-            return preview(session, there.source, options)
+            return plan_load(session, there.source, options)
         return load_run.perform(session, there.source, options, shown=there.shown, secret=there.secret,
                                 on_progress=door.progress)
     except PlutoError as error:

@@ -79,7 +79,7 @@ def _bundles(value: object, max_rows: int) -> list[dict[str, Any]]:
         return []
     if is_answer(value):
         return _answer_bundles(value, max_rows)
-    if isinstance(value, str | Facts):
+    if isinstance(value, str | Facts) or (isinstance(value, Rows) and not value.rows):
         text = _table_text(value, max_rows)
         return [{"text/plain": text, "text/html": f"<pre style='{_PRE}'>{escape(text)}</pre>"}]
     if is_plan(value):

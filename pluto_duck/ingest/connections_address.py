@@ -103,7 +103,7 @@ def join(address: str, password: str) -> str:
 
 
 def with_tls(address: str, mode: str, root_certificate: str = "") -> str:
-    """The address with the way of encryption in the words of its own kind of database.
+    """The address with the way of encryption, in libpq's words, which our connector for MySQL takes, too.
 
     Raises UsageError for other kinds, and when the address already says something else.
     """
@@ -114,10 +114,10 @@ def with_tls(address: str, mode: str, root_certificate: str = "") -> str:
         return address
     if is_keywords(address):
         return _with_fields(address, wanted)
-    if address.lower().startswith(_POSTGRES):
+    if address.lower().startswith((*_POSTGRES, *_MYSQL)):
         return _with_parameters(address, wanted)
-    raise UsageError("--tls is for PostgreSQL, by an address that begins with postgresql:// or host=.",
-                     hint="Other kinds say it in the address itself, or encrypt always (https, s3).")
+    raise UsageError("--tls is for databases on a host: postgresql://, mysql:// or host=...",
+                     hint="Other addresses say it themselves (https://), or encrypt always (s3://).")
 
 
 def _with_fields(address: str, wanted: Mapping[str, str]) -> str:

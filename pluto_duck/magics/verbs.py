@@ -176,4 +176,7 @@ def ask(notebook: Notebook, question: str, *, bind: str = "") -> None:
 def full_traceback(notebook: Notebook) -> str:
     if notebook.last_error is None:
         return "No error yet."
-    return "".join(traceback.format_exception(notebook.last_error))
+    from pluto_duck.workspace.blot import blotted
+
+    # The cell's own line stands in it, with whatever address was typed there.
+    return blotted("".join(traceback.format_exception(notebook.last_error)))

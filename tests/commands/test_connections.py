@@ -132,6 +132,7 @@ def test_the_test_says_who_answers_and_how_fast(
     text = to_text(invoke(["connections", "test", "db"], door))
     assert text.startswith("db works.\n")
     assert "answers       PostgreSQL 1" in text
+    assert "encrypted     no" in text
     assert " ms" in text
 
 

@@ -18,7 +18,7 @@ from pluto_duck.commands.private_postgres import PrivatePostgres
 from pluto_duck.errors import PlutoError, Refused, SourceError, UnknownName, UsageError
 from pluto_duck.ingest import connections_keyring
 from pluto_duck.ingest.connections import Connections
-from pluto_duck.ingest.connections_address import join, split, takes_password, with_tls
+from pluto_duck.ingest.connections_address import TLS_MODES, join, split, takes_password, with_tls
 from pluto_duck.ingest.connections_probe import probe
 from pluto_duck.workspace import ControlStore, Workspace, create
 from tests.ingest.memory_keyring import MemoryKeyring
@@ -120,8 +120,16 @@ def test_tls_is_said_in_the_words_of_libpq(address: str, expected: str) -> None:
 def test_two_opinions_on_tls_are_refused() -> None:
     with pytest.raises(UsageError, match="sslmode=disable"):
         with_tls("postgresql://db.example/shop?sslmode=disable", "require")
-    with pytest.raises(UsageError, match="PostgreSQL"):
+    with pytest.raises(UsageError, match="databases on a host"):
         with_tls("data/sales.csv", "require")
+
+
+@pytest.mark.parametrize("mode", TLS_MODES)
+def test_every_mode_is_understood_by_both_kinds_of_database(mode: str) -> None:
+    from pluto_duck.ingest.connectors.mysql_address import Address
+
+    assert Address(with_tls("mysql://me@db.example/shop", mode, "/ca.pem"))._tls == mode
+    assert conninfo_to_dict(with_tls("postgresql://me@db.example/shop", mode, "/ca.pem"))["sslmode"] == mode
 
 
 def test_only_what_has_a_user_or_a_database_takes_a_password() -> None:

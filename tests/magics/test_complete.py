@@ -84,3 +84,13 @@ def test_a_workspace_that_cannot_be_opened_offers_nothing(
     monkeypatch.setenv("PLUTODUCK_HOME", str(tmp_path / "file" / "home"))
     monkeypatch.chdir("/")
     assert offered(shell, "%pluto sql FROM fl|") == []
+
+
+def test_connections_and_frames_are_offered_where_a_load_takes_them(shell: Shell) -> None:
+    shell.run("%pluto connections add shop sales.csv")
+    shell.run("import pyarrow\norders = pyarrow.table({'a': [1]})")
+    assert offered(shell, "%pluto ingest --from sh|") == ["shop"]
+    assert offered(shell, "%pluto connections te|") == ["test"]
+    assert offered(shell, "%pluto connections remove |") == ["shop"]
+    assert offered(shell, "%pluto ingest ord|") == ["orders"]
+    assert offered(shell, "%pluto ingest orders --mode me|") == ["merge"]

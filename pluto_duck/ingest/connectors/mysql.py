@@ -84,6 +84,13 @@ class MysqlConnector(Defaults):
         name = "MariaDB" if "mariadb" in version.lower() else "MySQL"
         return f"{name} {version.split('-')[0]}, " + (f"database {database}" if database else "no database chosen")
 
+    @property
+    def encryption(self) -> str:
+        """How the open connection is encrypted: "TLSv1.3"; "" when it is not."""
+        # PyMySQL has no name of its own for it.
+        version = getattr(getattr(self._connection, "_sock", None), "version", None)
+        return str(version()) if version is not None else ""
+
     def state(self) -> Mapping[str, Any]:
         return {"at": self._at}
 
