@@ -82,7 +82,6 @@ class Attempts:
                            [(state, rows, error, now, load_id, key) for key, state, rows, error in ended])
             db.execute("DELETE FROM load_attempts WHERE rowid <= (SELECT max(rowid) FROM load_attempts) - ?", (KEEP,))
 
-
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
         try:
@@ -96,9 +95,9 @@ class Attempts:
 def history(session: Session, limit: int = 50) -> list[Attempt]:
     """The latest attempts, newest first."""
     _bury(session)
-    with session.control.connection("loads", MIGRATIONS) as db:
-        rows = db.execute("SELECT * FROM load_attempts ORDER BY started_at DESC, rowid DESC LIMIT ?",
-                          (limit,)).fetchall()
+    db = session.control.read("loads", MIGRATIONS)
+    rows = db.execute("SELECT * FROM load_attempts ORDER BY started_at DESC, rowid DESC LIMIT ?",
+                      (limit,)).fetchall()
     return [Attempt(row["load_id"], row["table_key"], row["source_table"], row["source"], row["mode"], row["state"],
                     row["rows"], row["error"] or "", _moment(row["started_at"]),
                     None if row["finished_at"] is None else _moment(row["finished_at"])) for row in rows]
@@ -118,15 +117,16 @@ def freshness(session: Session) -> list[Freshness]:
 
 def _bury(session: Session) -> None:
     """Attempts whose process is gone have failed, unless the commit came before the end."""
-    with session.control.connection("loads", MIGRATIONS) as db:
-        running = db.execute("SELECT load_id, table_key, pid FROM load_attempts WHERE state = 'running'").fetchall()
+    db = session.control.read("loads", MIGRATIONS)
+    running = db.execute("SELECT load_id, table_key, pid FROM load_attempts WHERE state = 'running'").fetchall()
     dead = [row for row in running if holder(session.workspace, row["table_key"]) != row["load_id"]]
     if not dead:
         return
     ids = ", ".join(sorted({literal(row["load_id"]) for row in dead}))
     arrived: dict[tuple[Any, Any], Any] = {(load_id, key): rows for load_id, key, rows in session.internal([
         f"SELECT load_id, table_key, rows FROM _pluto.loads WHERE load_id IN ({ids})"])[0]}
-    with session.control.connection("loads", MIGRATIONS) as db:
+    # Where it can't be written (the disk is full), the next one to look does it.
+    with suppress(sqlite3.Error), session.control.connection("loads", MIGRATIONS) as db:
         for row in dead:
             key = row["load_id"], row["table_key"]
             state, error = ("succeeded", None) if key in arrived else (

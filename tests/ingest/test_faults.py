@@ -151,13 +151,16 @@ def test_a_full_disk_leaves_the_old_table(little_disk: Path) -> None:
     root = create(little_disk / "w").root
     with Session.open(root) as session:
         ingest(session, small().open())
+        (little_disk / "ballast").write_bytes(bytes(2**20))
         source = Memory(t=Table({"id": "BIGINT", "v": "VARCHAR"}, [(i, os.urandom(100).hex()) for i in range(200_000)]))
         with pytest.raises(PlutoError) as caught:
             ingest(session, source.open())
         assert "The disk is full" in caught.value.message + caught.value.hint
         assert history(session)[0].state in ("failed", "running")  # the disk may be too full to note it
+    (little_disk / "ballast").unlink()
     with Session.open(root) as session:
         assert session.query("SELECT * FROM t ORDER BY id").rows() == [(1,), (2,)]
+        assert [one.state for one in history(session)] == ["failed", "succeeded"]
         assert ingest(session, small().open()).rows == 2
 
 
@@ -215,7 +218,10 @@ def test_an_error_of_the_source_in_mid_stream_leaves_the_old_table(session: Sess
             raise SourceError("the connection was lost")
 
     source.on_batch = fail
-    for mode in ("replace", "append", "merge"):
+    session.query("CREATE TABLE grows (id BIGINT)")
+    for mode, into in (("replace", "t"), ("append", "grows"), ("merge", "t"), ("append", "new")):
         with pytest.raises(SourceError, match="the connection was lost"):
-            ingest(session, source.open(), mode=mode)
+            ingest(session, source.open(), mode=mode, into=into)
+    assert session.query("SELECT count(*) FROM grows").rows() == [(0,)]
+    assert {one.ref.name for one in session.tables()} == {"t", "grows"}
     assert session.query("SELECT * FROM t ORDER BY id").rows() == [(1,), (2,)]

@@ -12,6 +12,7 @@ from pluto_duck.errors import StatementError, UnknownName, UsageError
 from pluto_duck.ingest import Progress, ingest
 from pluto_duck.session import Session
 from pluto_duck.workspace import TableRef
+from tests.ingest.memory import Memory, Table
 
 
 @pytest.fixture
@@ -124,9 +125,15 @@ def test_append_that_breaks_a_key_keeps_the_old_rows(folder: Path, session: Sess
 def test_into_names_a_table_or_a_schema(folder: Path, session: Session) -> None:
     assert ingest(session, str(folder), into="raw.*").tables[0].ref == TableRef("a", "raw")
     assert ingest(session, str(folder / "a.csv"), into='raw."odd name"').tables[0].ref == TableRef("odd name", "raw")
+    two = Memory(a=Table({"id": "BIGINT"}), b=Table({"id": "BIGINT"}))
     with pytest.raises(UsageError, match="can't all go into") as caught:
-        ingest(session, str(folder), into="x")
+        ingest(session, two.open(), into="x")
     assert "--into x.*" in caught.value.hint
+
+
+def test_all_files_of_a_folder_go_into_the_one_table_that_is_named(folder: Path, session: Session) -> None:
+    assert ingest(session, str(folder), into="all_of_them").rows == 3
+    assert session.query("SELECT * FROM all_of_them ORDER BY id").rows() == [(1, "x"), (2, "y"), (3, "z")]
 
 
 def test_what_can_not_be_asked_is_said(folder: Path, session: Session) -> None:
@@ -146,9 +153,6 @@ def test_what_can_not_be_asked_is_said(folder: Path, session: Session) -> None:
         ingest(session, "mongodb://u:geheim@h/x")
     assert "mongodb://" in unknown.value.message
     assert "geheim" not in str(unknown.value.to_dict())
-    with pytest.raises(UsageError, match="No connector knows https://") as unknown:
-        ingest(session, "https://example.org/geheim.csv")
-    assert "Download" in unknown.value.hint
     with pytest.raises(UnknownName, match="no environment variable") as missing:
         ingest(session, "env:PLUTO_TEST_NOT_SET_URL")
     assert "export PLUTO_TEST_NOT_SET_URL=" in missing.value.hint
