@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pluto_duck.ingest.connectors import Connector, SourceTable
+from pluto_duck.ingest.connectors import Connector, SourceColumn, SourceTable
 from pluto_duck.ingest.sources import open_source
 from pluto_duck.workspace import quote
 
@@ -105,12 +105,7 @@ def _diagnosed(connector: Connector, table: SourceTable, max_rows: int) -> Table
     refused = {one.name: one for one in table.columns if one.refusal}
     memory = open_memory(["SET TimeZone = 'UTC'"])
     try:
-        rows = connector.read(replace(table, columns=tuple(kept)))
-        memory.register("incoming", rows)
-        picks = ", ".join(f"CAST({one.expression} AS {one.type}) AS {quote(one.name)}" for one in kept)
-        memory.execute(f"CREATE TABLE t AS SELECT {picks} FROM incoming LIMIT {max_rows + 1}")
-        memory.unregister("incoming")
-        del rows
+        _fill(memory, connector.read(replace(table, columns=tuple(kept))), kept, max_rows + 1)
         count = int(memory.execute("SELECT count(*) FROM t").fetchall()[0][0])
         complete = count <= max_rows
         columns = {one.name: _column(memory, one.name, one.type, count, one.note) for one in kept}
@@ -121,6 +116,30 @@ def _diagnosed(connector: Connector, table: SourceTable, max_rows: int) -> Table
                               _keys(memory, table, columns, count), table.note)
     finally:
         memory.close()
+
+
+def _fill(memory: Any, rows: Any, columns: Sequence[SourceColumn], limit: int) -> None:
+    """The table t. An error of the stream comes out as it is, not as what DuckDB makes of it."""
+    import pyarrow
+
+    failed: list[BaseException] = []
+
+    def batches() -> Iterator[Any]:
+        try:
+            yield from rows
+        except Exception as error:
+            failed.append(error)
+            raise
+
+    memory.register("incoming", pyarrow.RecordBatchReader.from_batches(rows.schema, batches()))
+    picks = ", ".join(f"CAST({one.expression} AS {one.type}) AS {quote(one.name)}" for one in columns)
+    try:
+        memory.execute(f"CREATE TABLE t AS SELECT {picks} FROM incoming LIMIT {limit}")
+    except Exception:
+        if failed:
+            raise failed[0] from None
+        raise
+    memory.unregister("incoming")
 
 
 def _column(memory: Any, name: str, kind: str, count: int, note: str) -> ColumnDiagnosis:
@@ -184,7 +203,8 @@ def _of_numbers(memory: Any, c: str, filled: int) -> list[str]:
     low, high = quartiles[0][0] or (0.0, 0.0)
     odd = memory.execute(
         f"SELECT {c}::VARCHAR, count(*) FROM t WHERE regexp_full_match({c}::VARCHAR, '-?9{{3,}}(\\.0+)?|-1(\\.0+)?') "
-        f"AND ({c} = (SELECT max({c}) FROM t) OR {c} = (SELECT min({c}) FROM t)) GROUP BY 1 HAVING count(*) > 1").fetchall()
+        f"AND ({c} = (SELECT max({c}) FROM t) OR {c} = (SELECT min({c}) FROM t)) "
+        "GROUP BY 1 HAVING count(*) > 1").fetchall()
     said += [f"{times:,} x {value}, which may mean nothing" for value, times in odd]
     unreal = memory.execute(f"SELECT count_if(NOT {finite}) FROM t").fetchall()[0][0]
     if unreal:
@@ -225,7 +245,8 @@ def _keys(memory: Any, table: SourceTable, columns: Mapping[str, ColumnDiagnosis
 
     def tells(names: tuple[str, ...]) -> bool:
         picked = ", ".join(quote(one) for one in names)
-        return bool(memory.execute(f"SELECT count(*) = {count} FROM (SELECT DISTINCT {picked} FROM t)").fetchall()[0][0])
+        apart = memory.execute(f"SELECT count(*) FROM (SELECT DISTINCT {picked} FROM t)").fetchall()[0][0]
+        return bool(apart == count)
 
     near = sorted((one for one in whole if one.distinct >= 0.9 * count), key=lambda one: _unlikely(one.name))
     found += [(one.name,) for one in near[:12] if (one.name,) not in found and tells((one.name,))]
