@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeGuard
 
 from pluto_duck.commands import Rows
-from pluto_duck.commands.load_report import plan_rows, report_rows
+from pluto_duck.commands.load_report import diagnosis_rows, plan_rows, report_rows
 
 if TYPE_CHECKING:
     from pluto_duck.agent import Answer
     from pluto_duck.ingest import LoadReport
     from pluto_duck.ingest.attempts import Freshness
+    from pluto_duck.ingest.diagnosis import Diagnosis
     from pluto_duck.ingest.preview import LoadPlan
     from pluto_duck.session import TableInfo
     from pluto_duck.workspace import Result
@@ -34,6 +35,10 @@ def is_plan(value: object) -> TypeGuard[LoadPlan]:
     return type(value).__name__ == "LoadPlan"
 
 
+def is_diagnosis(value: object) -> TypeGuard[Diagnosis]:
+    return type(value).__name__ == "Diagnosis"
+
+
 def is_table(value: object) -> TypeGuard[TableInfo]:
     return type(value).__name__ in ("TableInfo", "DescribedTable")
 
@@ -52,6 +57,8 @@ def rows_of(value: object) -> Result | None:
         return _made(report_rows(value))
     if is_plan(value):
         return _made(plan_rows(value))
+    if is_diagnosis(value):
+        return _made(diagnosis_rows(value))
     if isinstance(value, list) and all(type(one).__name__ in ("TableInfo", "LiveTable") for one in value):
         return _made(_listed(value, getattr(value, "loaded", {})))
     return None

@@ -9,6 +9,7 @@ from pluto_duck.commands import Rows
 
 if TYPE_CHECKING:
     from pluto_duck.ingest import LoadedTable, LoadReport
+    from pluto_duck.ingest.diagnosis import Diagnosis
     from pluto_duck.ingest.preview import LoadPlan, PlannedTable
 
 MANY = 8
@@ -105,3 +106,12 @@ def _planned(table: PlannedTable) -> list[str]:
         facts.append(f"from {table.since} on")
     lines = [f"{table.source_name} -> {table.ref}: {', '.join(facts)}", *table.said]
     return lines + ([table.error.message] if table.error else [])
+
+
+# -- a diagnosis --------------------------------------------------------------------------------------
+
+
+def diagnosis_rows(diagnosis: Diagnosis) -> Rows:
+    """Without the table's name, where there is only one."""
+    first = 1 if len(diagnosis.tables) == 1 else 0
+    return Rows(diagnosis.HEADERS[first:], tuple(row[first:] for row in diagnosis.rows()))

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from pluto_duck.commands import Done, Facts, Formatted, Rows
-from pluto_duck.commands.kinds import is_answer, is_load, is_plan, is_result, is_table, rows_of
+from pluto_duck.commands.kinds import is_answer, is_diagnosis, is_load, is_plan, is_result, is_table, rows_of
 from pluto_duck.commands.load_report import count, plan_parts, report_lines
 from pluto_duck.commands.writing import objects, plain, to_csv, to_json, unique_names
 from pluto_duck.errors import UsageError
@@ -159,6 +159,8 @@ def _lead(value: object) -> str:
     """The line above a table, for values that have one."""
     if is_load(value):
         return _shown("\n".join(report_lines(value)))
+    if is_diagnosis(value):
+        return _shown("\n".join((f"In {value.source}, nothing loaded:", *value.remarks())))
     if is_table(value):
         rows = "" if value.row_estimate is None else f", {count(value.row_estimate, 'row')}"
         comment = f": {value.comment}" if value.comment else ""

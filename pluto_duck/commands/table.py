@@ -5,8 +5,24 @@ A verb enters itself when its module is imported.
 
 from __future__ import annotations
 
-from pluto_duck.commands import asking, backups, connections, evaluating, exporting, keeping, live, loading, loads
+from pluto_duck.commands import (
+           asking,
+           backups,
+           connections,
+           diagnosing,
+           evaluating,
+           exporting,
+           keeping,
+           live,
+           loading,
+           loads,
+)
 from pluto_duck.commands.group import EXIT_CODES, SECTIONS, Told, Verb, pluto
 
-__all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "asking", "backups", "connections", "evaluating", "exporting",
-           "keeping", "live", "loading", "loads", "pluto"]
+# Help and docs list the verbs of a section in this order; the others follow as they were entered.
+_FIRST = ("ingest", "diagnose", "connections", "loads")
+pluto.commands = {name: pluto.commands[name] for name in (
+    *_FIRST, *(name for name in pluto.commands if name not in _FIRST))}
+
+__all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "asking", "backups", "connections", "diagnosing", "evaluating",
+           "exporting", "keeping", "live", "loading", "loads", "pluto"]

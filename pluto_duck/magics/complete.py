@@ -75,7 +75,7 @@ class Completion:
             return fragment, []
         if fragment.startswith("-"):
             return fragment, _starting(_options(command), fragment, "option")
-        if words[0] in ("ingest", "connections"):
+        if words[0] in ("ingest", "diagnose", "connections"):
             found = self._places(words, fragment)
             if found:
                 return fragment, found
@@ -84,7 +84,7 @@ class Completion:
             return fragment, _starting(choices, fragment, "value")
         if words[0] in _FOUND_TABLES:
             return fragment, _starting((_written(str(one.ref)) for one in self._tables()), fragment, "table")
-        return fragment, _paths(fragment) if words[0] == "ingest" else []
+        return fragment, _paths(fragment) if words[0] in ("ingest", "diagnose") else []
 
     def _places(self, words: list[str], fragment: str) -> list[tuple[str, str]]:
         """Connections by name, their verbs, and frames that can be loaded."""
@@ -92,7 +92,7 @@ class Completion:
 
         if words == ["connections"]:
             return _starting(sorted(connections.commands), fragment, "verb")
-        if words == ["ingest"]:
+        if words in (["ingest"], ["diagnose"]):
             frames = _starting((name for name, value in self._variables() if _is_table(value)), fragment, "variable")
             return frames + _paths(fragment) if frames else []
         if words[-1] == "--from" or words in (["connections", "test"], ["connections", "remove"]):

@@ -169,6 +169,23 @@ def test_a_dry_run_of_many_tables_has_a_line_for_each(door: Door, here: Path) ->
     assert sum(line.startswith("t") and "a new table" in line for line in text.splitlines()) == 9
 
 
+def test_a_diagnosis_tells_what_is_odd_and_loads_nothing(door: Door, here: Path, session: Session) -> None:
+    (here / "odd.csv").write_text("id,amount,when\n1,5,2024-01-01\n2,n/a,1900-01-01\n2,n/a,1900-01-01\n3,,\n",
+                                  encoding="utf-8")
+    found = invoke(["diagnose", "odd.csv"], door)
+    text = to_text(found)
+    assert "nothing loaded:" in text.splitlines()[0]
+    assert "odd: 1 rows repeat another one." in text
+    assert "n/a" in text
+    written = json.loads(to_text(Formatted(found, "json")))
+    assert [one["column"] for one in written] == ["id", "amount", "when"]
+    assert all("table" not in one for one in written)
+    assert "<table" in to_bundles(found)[-1]["text/html"]
+    assert session.tables() == []
+    both = json.loads(to_text(invoke(["diagnose", ".", "--format", "json", "--max-rows", "1"], door)))
+    assert {one["table"] for one in both} == {"odd", "sales"}
+
+
 # -- recipes ------------------------------------------------------------------------------------------
 
 
