@@ -20,7 +20,9 @@ def found_file(uri: str) -> Path:
     if uri.startswith("sqlite:") and text.startswith("//"):
         text = text[2:]
         elsewhere = text.startswith("/") and not os.path.exists(text) and os.path.exists(text[1:])
-        if text.startswith("//") or elsewhere:
+        if text.startswith("//"):
+            text = "/" + text.lstrip("/")
+        elif elsewhere:
             text = text[1:]
     if not text.strip("/"):
         raise UsageError("The address names no file.", hint="For example sqlite:///folder/data.db")

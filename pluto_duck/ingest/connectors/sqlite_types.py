@@ -31,8 +31,9 @@ class Carrier:
     """The type that DuckDB's own scanner must give the column for the cast from it to be exact."""
 
 
-_ISO_DAY = "date(substr({},1,10)) IS substr({},1,10) AND {} >= '0001'"
-_CLOCK = "time(substr({0},{1},8)) IS substr({0},{1},8)"
+# Moved by nothing, a time is computed: without that SQLite hands back the 30th of February as it came.
+_ISO_DAY = "date(substr({0},1,10), '+0 days') IS substr({0},1,10) AND {0} >= '0001'"
+_CLOCK = "time(substr({0},{1},8), '+0 days') IS substr({0},{1},8)"
 
 
 def _fraction(length: int) -> str:
@@ -52,12 +53,12 @@ REAL = Carrier("DOUBLE", "float64",
 TEXT = Carrier("VARCHAR", "string", "typeof({0}) IN ('text', 'null')", scanned="VARCHAR")
 BLOB = Carrier("BLOB", "binary", "typeof({0}) IN ('blob', 'null')", scanned="BLOB")
 BOOLEAN = Carrier("BOOLEAN", "int64", "({0} IS NULL OR (typeof({0}) = 'integer' AND {0} IN (0, 1)))", scanned="BIGINT")
-DATE = Carrier("DATE", "string", _text(f"length({{0}}) = 10 AND {_ISO_DAY.replace('{}', '{0}')}"), scanned="DATE")
+DATE = Carrier("DATE", "string", _text(f"length({{0}}) = 10 AND {_ISO_DAY}"), scanned="DATE")
 TIMESTAMP = Carrier(
     "TIMESTAMP", "string",
-    _text(f"{_ISO_DAY.replace('{}', '{0}')} AND substr({{0}},11,1) IN (' ', 'T') "
+    _text(f"{_ISO_DAY} AND substr({{0}},11,1) IN (' ', 'T') "
           f"AND {_CLOCK.format('{0}', 12)} AND {_fraction(19)}"), scanned="TIMESTAMP")
-PLAIN_TIMESTAMP = replace(TIMESTAMP, fits=_text(f"datetime({{0}}) IS {{0}} AND {_ISO_DAY.replace('{}', '{0}')}"))
+PLAIN_TIMESTAMP = replace(TIMESTAMP, fits=_text(f"datetime({{0}}, '+0 days') IS {{0}} AND {_ISO_DAY}"))
 """Written in one way only, so that different texts are different moments: for keys."""
 TIME = Carrier("TIME", "string", _text(f"{_CLOCK.format('{0}', 1)} AND {_fraction(8)}"))
 JSON = Carrier("JSON", "string", _text("json_valid({0})"), scanned="VARCHAR")
