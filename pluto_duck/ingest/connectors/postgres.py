@@ -14,14 +14,14 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from pluto_duck.errors import ColumnRefused, PlutoError, SourceError, UsageError, unknown_name
+from pluto_duck.errors import ColumnRefused, PlutoError, SourceError, UsageError
 from pluto_duck.ingest.connectors import EVERYTHING, NativeScan, Selection, SourceColumn, SourceTable
 from pluto_duck.ingest.connectors import postgres_adbc as adbc
 from pluto_duck.ingest.connectors import postgres_address as address
 from pluto_duck.ingest.connectors import postgres_errors as errors
 from pluto_duck.ingest.connectors import postgres_probe as probe
 from pluto_duck.ingest.connectors import postgres_scanner as scanner
-from pluto_duck.ingest.connectors.postgres_carrier import LATE, SAME, put
+from pluto_duck.ingest.connectors.postgres_carrier import SAME, put
 from pluto_duck.ingest.connectors.postgres_catalog import Catalog, Relation, Shapes
 from pluto_duck.ingest.connectors.postgres_describe import Path, PostgresColumn, column, stream_way, table
 from pluto_duck.ingest.connectors.postgres_nested import Compiler
@@ -74,7 +74,8 @@ class PostgresConnector:
         """`path`: which way the rows take. `row_security=off`: fail where row security hides rows, not just note it."""
         for name, value in options.items():
             if name not in _OPTIONS:
-                raise unknown_name("option", name, _OPTIONS, where="a PostgreSQL source")
+                raise UsageError(f"There is no option {name!r} for a PostgreSQL source.",
+                                 hint=f"Options: {', '.join(_OPTIONS)}")
             if value not in _OPTIONS[name]:
                 raise UsageError(f"{name} can't be {value!r}.", hint=f"{name}={'|'.join(_OPTIONS[name])}")
         self._path = options.get("path", self._path)
@@ -273,9 +274,10 @@ class PostgresConnector:
 
     @property
     def _stream_path(self) -> Path:
-        if self._path == "copy":
-            return "copy"
-        return "adbc" if self._path == "adbc" or adbc.installed() else "copy"
+        if self._path in ("adbc", "copy"):
+            return "adbc" if self._path == "adbc" else "copy"
+        # Beside the host's own scan a stream carries few rows, and ADBC takes 50 ms to connect.
+        return "copy" if scanner.installed() or not adbc.installed() else "adbc"
 
     def _from(self, table: SourceTable) -> str:
         return self._query if table.kind == "query" else f"{quote(table.schema)}.{quote(table.name)}"
@@ -283,11 +285,7 @@ class PostgresConnector:
     def _selected(self, table: SourceTable, selection: Selection, picks: str) -> str:
         kind = "query" if table.kind == "query" else self._relations[table.schema, table.name].kind
         moment = self.state() if selection.changed_since is not None else {}
-        sql = f"SELECT {picks} FROM {selected(self._from(table), kind, selection, moment=moment)}"
-        if selection.where or selection.cursor:
-            with self._translated(f"{table.name} was read"), self._connection.transaction():
-                self._prepared(sql)
-        return sql
+        return f"SELECT {picks} FROM {selected(self._from(table), kind, selection, moment=moment)}"
 
     def read(self, table: SourceTable, selection: Selection = EVERYTHING) -> Any:
         self._end_stream()
@@ -298,6 +296,9 @@ class PostgresConnector:
         picks = ", ".join(f"{put(way.select, one.access)} AS {one.incoming}"
                           for way, one in zip(ways, columns, strict=True))
         sql = self._selected(table, selection, picks)
+        if selection.where:  # COPY would run a second statement behind a semicolon; the other two prepare theirs
+            with self._translated(f"{table.name} was read"), self._connection.transaction():
+                self._prepared(sql)
         if path == "adbc":
             options = self._address.options(self._connection, self._name)
             self._rows = AdbcRows(scanner.conninfo(options), self._adopting(), sql)
@@ -338,8 +339,7 @@ class PostgresConnector:
         self._shared = True
         columns = _ours(table)
         begin = scanner.begin(self._attached, self._adopting()[1:])
-        if self._fit_for_direct(table, selection, columns):
-            self._refuse_risks(table, columns)
+        if self._fit_for_direct(table, selection, columns) and not self._at_risk(table, columns):
             sql = scanner.direct(self._attached, table.schema, table.name,
                                  [(one.name, one.incoming) for one in columns])
             ways = [one.carrier.direct for one in columns if one.carrier]
@@ -358,20 +358,21 @@ class PostgresConnector:
                 and len(names) == len(columns) and (table.size_bytes or 0) >= scanner.PARALLEL_BYTES
                 and all(one.carrier and one.carrier.direct and one.access == quote(one.name) for one in columns))
 
-    def _refuse_risks(self, table: SourceTable, columns: Sequence[PostgresColumn]) -> None:
-        """Values that the direct scan would change: one pass of the server over the columns that could hold any."""
-        risky = [(one, put(one.carrier.risk, one.access)) for one in columns if one.carrier and one.carrier.risk]
+    def _at_risk(self, table: SourceTable, columns: Sequence[PostgresColumn]) -> bool:
+        """One pass of the server over the columns whose values a direct scan might change. True also when it can't
+        be told: the way by a query then refuses the very value, or says what is wrong with the table."""
+        risky = [put(one.carrier.risk, one.access) for one in columns if one.carrier and one.carrier.risk]
         if not risky:
-            return
-        any_of = " OR ".join(condition for _one, condition in risky)
-        with self._translated(f"{table.name} was checked"):
-            found = self._connection.execute(
-                f"SELECT ARRAY[{', '.join(condition for _one, condition in risky)}] "
-                f"FROM {self._from(table)} WHERE {any_of} LIMIT 1").fetchone()
-        for (one, _condition), hit in zip(risky, found[0] if found else (), strict=False):
-            if hit:
-                value = "NaN" if one.type.startswith("DECIMAL") else LATE
-                raise errors.value_refused(table.name, one.name, value, one.type)
+            return False
+        try:
+            with self._connection.transaction():
+                found = self._connection.execute(
+                    f"SELECT EXISTS (SELECT FROM {self._from(table)} WHERE {' OR '.join(risky)})").fetchone()
+                return bool(found[0])
+        except address.psycopg().errors.DatabaseError as error:
+            if self._connection.closed:
+                raise errors.lost(self.source, f"{table.name} was checked") from error
+            return True
 
     def explained(self, error: PlutoError, table: SourceTable) -> PlutoError:
         text = error.message

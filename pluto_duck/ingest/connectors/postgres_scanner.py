@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 
 from pluto_duck.ingest.connectors.postgres_carrier import literal
 from pluto_duck.session import NativeSource
@@ -13,6 +14,11 @@ _IN_SECRET = {"host": "HOST", "port": "PORT", "dbname": "DATABASE", "user": "USE
 PARALLEL_BYTES = 16 << 20
 """The extension hands out 8 MB of a table to each thread; below two of them it has nothing to share, and a
 query of our own spares it reading the catalog of the whole schema."""
+
+
+def installed() -> bool:
+    """As a wheel beside us; the host may also have the extension from elsewhere."""
+    return find_spec(f"duckdb_extension_{EXTENSION}") is not None
 
 
 def source(name: str, options: Mapping[str, str]) -> NativeSource | None:
