@@ -12,6 +12,8 @@
      │   ├─ ColumnRefused           a column that can't be carried exactly
      │   └─ PartlyLoaded            some tables arrived, others did not; `report` tells
      ├─ TargetError                 the place that data goes to failed             exit 5   HTTP 502
+     ├─ ModelError                  the server of a language model failed          exit 5   HTTP 502
+     │   └─ ModelBusy*              it has no room at the moment, or can't be reached
      ├─ WorkspaceError              folder, file, lock or host                     exit 6   HTTP 503
      │   ├─ WorkspaceNotFound       no pluto.toml from here upward
      │   ├─ WorkspaceUnusable       read-only folder, network file system, newer file
@@ -116,6 +118,17 @@ class TargetError(PlutoError):
     code = "target"
     exit_code = 5
     http_status = 502
+
+
+class ModelError(PlutoError):
+    code = "model"
+    exit_code = 5
+    http_status = 502
+
+
+class ModelBusy(ModelError):
+    code = "model_busy"
+    transient = True
 
 
 class WorkspaceError(PlutoError):
