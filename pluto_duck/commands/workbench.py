@@ -32,15 +32,26 @@ class Workbench(Session):
 
         return ask(self, question, planner=planner, history=history, on_event=on_event)
 
-    def ingest(self, source: Any, options: LoadOptions | None = None, *,
+    def ingest(self, source: Any = None, options: LoadOptions | None = None, *, connection: str | None = None,
                on_progress: Callable[[Progress], None] | None = None, **keywords: Any) -> LoadReport:
         """Brings tables in from a file, a database or a DataFrame, each whole or not at all.
 
-        Keywords are the fields of LoadOptions: `tables`, `into`, `mode`, `cursor`, ...
+        `connection`: a saved one, instead of a source. Keywords are the fields of LoadOptions: `tables`, `into`,
+        `mode`, `cursor`, ...
         """
         from pluto_duck.commands.load_run import apart, perform
+        from pluto_duck.errors import UsageError
+        from pluto_duck.ingest.connections import Connections
         from pluto_duck.ingest.told import told
 
+        if (source is None) == (connection is None):
+            raise UsageError("Name one place to read from: a source or a connection.",
+                             hint="ingest('sales.csv'), ingest(df, into='sales') or ingest(connection='shop')")
+        if connection is not None:
+            known = Connections(self.control, self.workspace)
+            found = known.get(connection)
+            source = known.uri(found)
+            keywords.setdefault("connector", found.connector)
         shown, secret = apart(source) if isinstance(source, str) else ("a DataFrame", None)
         return perform(self, source, told(options, keywords), shown=shown, secret=secret, on_progress=on_progress)
 

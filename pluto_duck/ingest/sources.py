@@ -41,11 +41,18 @@ def from_environment(uri: str) -> str:
 
 def _kind(address: str) -> type[Connector]:
     # Files last: their connector takes any path that no other knows by its ending.
+    broken: list[str] = []
     for name in sorted(plugins.names(GROUP), key=lambda one: (one == "file", one)):
-        kind: type[Connector] = plugins.load(GROUP, name)
+        try:
+            kind: type[Connector] = plugins.load(GROUP, name)
+        except Exception as error:  # somebody else's plug-in must not keep all others from loading
+            broken.append(f"The connector {name} can't be loaded ({type(error).__name__}: {error}).")
+            continue
         if kind.accepts(address) and not (name == "file" and _is_host(address)):
             return kind
-    raise _unknown(address)
+    unknown = _unknown(address)
+    unknown.hint = " ".join((unknown.hint, *broken))
+    raise unknown
 
 
 def _is_host(address: str) -> bool:

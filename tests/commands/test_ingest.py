@@ -126,6 +126,25 @@ def test_what_makes_no_sense_is_told_with_the_way_out(door: Door, line: list[str
     assert "s3cret" not in str(caught.value.to_dict())
 
 
+def test_a_plug_in_that_is_broken_keeps_no_other_from_loading(
+    door: Door, session: Session, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from pluto_duck import plugins
+
+    real = plugins.load
+
+    def load(group: str, name: str) -> Any:
+        if name == "duckdb":
+            raise ImportError("no such library")
+        return real(group, name)
+
+    monkeypatch.setattr(plugins, "load", load)
+    assert invoke(["ingest", "sales.csv"], door).rows == 2  # type: ignore[attr-defined]
+    with pytest.raises(UsageError) as caught:
+        invoke(["ingest", "gopher://h/db"], door)
+    assert "The connector duckdb can't be loaded (ImportError: no such library)." in caught.value.hint
+
+
 def test_the_name_of_a_connection_alone_is_understood(door: Door) -> None:
     invoke(["connections", "add", "shop", "sales.csv"], Door(open_session=door.open_session, kind="notebook"))
     with pytest.raises(UnknownName) as caught:
@@ -288,6 +307,11 @@ def test_python_has_the_same_run(here: Path) -> None:
         bench.ingest("sales.csv", into="mine")
         (run,) = bench.runs.list(1)
         assert (run.kind, run.text, run.row_count) == ("ingest", "sales.csv --into mine", 2)
+        assert main(["connections", "add", "sales", "sales.csv"]) == 0
+        assert bench.ingest(connection="sales", mode="append", into="mine").rows == 2
+        for wrong in ({}, {"source": "sales.csv", "connection": "sales"}):
+            with pytest.raises(UsageError, match="Name one place"):
+                bench.ingest(**wrong)  # type: ignore[arg-type]
 
 
 def test_a_cancel_from_elsewhere_stops_the_load_and_leaves_the_old_table(
