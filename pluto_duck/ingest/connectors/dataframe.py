@@ -116,7 +116,7 @@ class DataframeConnector(Defaults):
         with translated():
             self._memory.register("asked", pyarrow.schema([("x", sent)]).empty_table())
             try:
-                return str(self._memory.execute("DESCRIBE SELECT x FROM asked").fetchone()[1])
+                return str(self._memory.execute("DESCRIBE SELECT x FROM asked").fetchall()[0][1])
             finally:
                 self._memory.unregister("asked")
 
@@ -128,7 +128,7 @@ class DataframeConnector(Defaults):
             raise UsageError(f"{to!r} is not the name of a DuckDB type.", hint=f"--cast {column.name}=VARCHAR")
         try:
             with translated():
-                kind = str(self._memory.execute(f"DESCRIBE SELECT NULL::{to} AS x").fetchone()[1])
+                kind = str(self._memory.execute(f"DESCRIBE SELECT NULL::{to} AS x").fetchall()[0][1])
         except PlutoError as error:
             raise UsageError(f"{to!r} is not the name of a DuckDB type.",
                              hint=f"For example --cast {column.name}=VARCHAR") from error

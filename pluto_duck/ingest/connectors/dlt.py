@@ -174,7 +174,7 @@ class DltConnector(Defaults):
         if not self._tables[name]["files"]:
             return 0
         with self._translated(name):
-            return int(self._connection.execute(f"SELECT count(*) FROM {self._relation(name)}").fetchone()[0])
+            return int(self._connection.execute(f"SELECT count(*) FROM {self._relation(name)}").fetchall()[0][0])
 
     def _is_key(self, name: str, key: list[str]) -> bool:
         """dlt believes the source, and merges duplicates later; a key here must be one."""
@@ -185,7 +185,7 @@ class DltConnector(Defaults):
         with self._translated(name):
             row = self._connection.execute(
                 f"SELECT count(*) = count(DISTINCT ({columns})) AND NOT coalesce(bool_or({missing}), false) "
-                f"FROM {self._relation(name)}").fetchone()
+                f"FROM {self._relation(name)}").fetchall()[0]
         return bool(row[0])
 
     def cast(self, table: SourceTable, column: SourceColumn, to: str) -> SourceColumn:
@@ -194,7 +194,7 @@ class DltConnector(Defaults):
             raise UsageError(f"{to!r} is not the name of a DuckDB type.", hint=f"--cast {column.name}=VARCHAR")
         try:
             with self._translated(table.name):
-                kind = str(self._connection.execute(f"DESCRIBE SELECT NULL::{to} AS x").fetchone()[1])
+                kind = str(self._connection.execute(f"DESCRIBE SELECT NULL::{to} AS x").fetchall()[0][1])
         except PlutoError as error:
             raise UsageError(f"{to!r} is not the name of a DuckDB type.",
                              hint=f"For example --cast {column.name}=VARCHAR") from error

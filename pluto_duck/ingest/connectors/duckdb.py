@@ -176,7 +176,7 @@ class DuckdbConnector(Defaults):
         relation = self._relation(table, INSIDE)
         try:
             with self._translated("a type was looked up"), self._inside() as cursor:
-                row = cursor.execute(f"DESCRIBE SELECT {quote(column.name)}::{to} FROM {relation}").fetchone()
+                row = cursor.execute(f"DESCRIBE SELECT {quote(column.name)}::{to} FROM {relation}").fetchall()[0]
         except PlutoError as error:
             raise UsageError(f"{table.name}.{column.name} can't be cast to {to}: {error.message}",
                              hint=f"For example --cast {column.name}=VARCHAR") from error
@@ -281,6 +281,8 @@ class DuckdbConnector(Defaults):
             return SourceError(f"{self.source} was written by a newer DuckDB than the one installed.",
                                hint="pip install -U 'duckdb>=2', or write it again with "
                                     "ATTACH ... (STORAGE_VERSION 'v1.5.0').")
+        if "Corrupt" in said:
+            return SourceError(f"{self.source} is damaged: {said}", hint="Restore it from a backup.")
         if "not a valid DuckDB" in said:
             return SourceError(f"{self.source} is not a DuckDB database.", hint="Is it SQLite? sqlite:///PATH")
         if "ncrypt" in said:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pluto_duck.errors import SourceError, UnknownName, UsageError
+from pluto_duck.errors import SourceError, StatementError, UnknownName, UsageError
 from pluto_duck.ingest.connectors import SourceKey
 from pluto_duck.ingest.connectors.contract import (
     ROWS,
@@ -133,12 +133,18 @@ def test_a_held_foreign_or_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(UnknownName) as caught, DuckdbConnector(str(tmp_path / "hold.duckdb")):
         pass
     assert "held.duckdb" in caught.value.facts["nearest"]
-    newer = bytearray(path.read_bytes())
-    newer[12:20] = (999).to_bytes(8, "little")
-    (tmp_path / "newer.duckdb").write_bytes(newer)
-    with pytest.raises(SourceError, match=r"newer DuckDB|reports while it was opened"), \
-            DuckdbConnector(str(tmp_path / "newer.duckdb")):
+    damaged = bytearray(path.read_bytes())
+    damaged[20:30] = b"0123456789"
+    (tmp_path / "damaged.duckdb").write_bytes(damaged)
+    with pytest.raises(SourceError, match="is damaged"), DuckdbConnector(str(tmp_path / "damaged.duckdb")):
         pass
+
+
+def test_a_file_of_a_newer_duckdb_is_told() -> None:
+    said = "Trying to read a database file with version number 999, but we can only read versions between 64 and 68."
+    told = DuckdbConnector("x.duckdb")._in_words(StatementError(said), "it was opened", "")
+    assert "was written by a newer DuckDB" in told.message
+    assert "pip install" in told.hint
 
 
 def test_nobody_writes_the_file_while_it_is_read(tmp_path: Path) -> None:
