@@ -95,6 +95,37 @@ RIGHT: tuple[tuple[str, str, str], ...] = (
      "SELECT location, avg(salary) FROM employees JOIN departments USING (department_id) GROUP BY 1"),
 )
 
+RIGHT += (
+    # -- what is missing
+    ("shop", "which customers never ordered?", "SELECT name FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)"),
+    ("shop", "how many customers have no orders?",
+     "SELECT count(*) FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)"),
+    ("shop", "names of customers without any orders",
+     "SELECT name FROM customers WHERE id NOT IN (SELECT customer_id FROM orders)"),
+    ("shop", "names of customers who did not order the Teapot",
+     "SELECT name FROM customers WHERE id NOT IN (SELECT customer_id FROM order_items JOIN orders o ON o.id = order_id "
+     "JOIN products p ON p.id = product_id WHERE title = 'Teapot')"),
+    ("shop", "which customers have no orders in March 2024?",
+     "SELECT name FROM customers WHERE id NOT IN (SELECT customer_id FROM orders WHERE month(ordered_on) = 3 AND year(ordered_on) = 2024)"),
+    # -- two things at once
+    ("shop", "names of customers who ordered both the Teapot and the Mug",
+     "SELECT name FROM customers WHERE id IN (SELECT customer_id FROM order_items JOIN orders o ON o.id = order_id "
+     "WHERE product_id = 1) AND id IN (SELECT customer_id FROM order_items JOIN orders o ON o.id = order_id WHERE product_id = 2)"),
+    ("shop", "which countries have both open and cancelled orders?",
+     "SELECT country FROM customers JOIN orders ON customers.id = customer_id WHERE status = 'open' INTERSECT "
+     "SELECT country FROM customers JOIN orders ON customers.id = customer_id WHERE status = 'cancelled'"),
+    ("shop", "how many customers have more than 1 order?",
+     "SELECT count(*) FROM (SELECT customer_id FROM orders GROUP BY 1 HAVING count(*) > 1)"),
+    ("shop", "title of products in the office category or with price below 10",
+     "SELECT title FROM products WHERE category = 'office' OR price < 10"),
+    # -- compared with all
+    ("staff", "employees with a salary above the average",
+     "SELECT employee_id FROM employees WHERE salary > (SELECT avg(salary) FROM employees)"),
+    ("shop", "titles of products cheaper than the average price", "SELECT title FROM products WHERE price < (SELECT avg(price) FROM products)"),
+    ("shop", "how many products have a price below the average?",
+     "SELECT count(*) FROM products WHERE price < (SELECT avg(price) FROM products)"),
+)
+
 NOT_ANSWERED: tuple[tuple[str, str, str, str], ...] = (
     # schema, question, status, a word that must be named ("" for none)
     ("flights", "how many flights were cancelled?", "declined", "cancelled"),
@@ -103,17 +134,14 @@ NOT_ANSWERED: tuple[tuple[str, str, str, str], ...] = (
     ("flights", "what share of flights was late?", "declined", "share"),
     ("flights", "why are flights delayed?", "declined", "why"),
     ("flights", "how many flights last month?", "declined", "last"),
-    ("flights", "which airports have no flights?", "declined", "no"),
     ("flights", "what is the ticket price to LAX?", "declined", "ticket"),
     ("shop", "what was the profit per product?", "declined", "profit"),
-    ("shop", "which customers never ordered?", "declined", "never"),
     ("shop", "how did sales grow compared to 2023?", "declined", "compared"),
     ("shop", "how many customers are from Atlantis?", "declined", "Atlantis"),
     ("shop", "how do I bake a cake?", "declined", "bake"),
     ("shop", "delete all orders", "declined", "delete"),
     ("shop", "median price of products", "declined", "median"),
     ("staff", "who is the happiest employee?", "declined", "happiest"),
-    ("staff", "employees with a salary above the average", "declined", ""),
     ("staff", "how many employees speak German?", "declined", "German"),
     ("staff", "what is the weather in Berlin?", "declined", "weather"),
     ("staff", "average bonus by department", "declined", "bonus"),

@@ -34,6 +34,7 @@ class Outcome:
     confidence: float
     latency_s: float
     cost: Cost = field(default_factory=Cost)
+    assumptions: tuple[str, ...] = ()
     error: str = ""
     """Why nothing could be compared: the planner failed, or every gold did."""
     gold_failed: bool = False
@@ -96,7 +97,7 @@ def _judged(session: Session, db: str, turn: Turn, answer: Answer, elapsed: floa
         rows = _rows(session, answer) if given and golds else None
         correct = rows is not None and any(same_rows(rows, gold, ordered=turn.ordered) for gold in golds)
     return Outcome(turn, db, answer.status, answer.sql, answer.text, correct, answer.confidence, elapsed,
-                   answer.cost, error, gold_failed)
+                   answer.cost, answer.assumptions, error, gold_failed)
 
 
 def _golds(session: Session, turn: Turn) -> tuple[list[Result], str]:

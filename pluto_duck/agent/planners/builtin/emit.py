@@ -9,7 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from pluto_duck.agent.planners.builtin.dates import Day
-from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Having, Measure, Order, Period
+from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Having, Measure, Member, Order, Period
 from pluto_duck.catalog import Column, Relation, Table
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA
 
@@ -31,16 +31,19 @@ def sql(form: Form) -> str:
     return tree(form).sql(dialect="duckdb", pretty=True)
 
 
-def tree(form: Form) -> exp.Select:
+def tree(form: Form, *, alone: bool = False) -> exp.Select:
+    """`alone`: nothing is shown beside what is selected, and in no order: for a query inside another one."""
     names = _Names(form)
     query = exp.select().from_(names.table(form.root))
     for join in form.joins:
         query = query.join(names.reference(join.parent.key), on=_meeting(join, names), join_type="inner")
     conditions = [_condition(one, names) for one in form.conditions]
+    conditions += [exp.paren(exp.or_(*(_condition(one, names) for one in group))) for group in form.either]
+    conditions += [_member(one, names) for one in form.members]
     conditions += [part for one in form.periods for part in _period(one, names)]
     for condition in conditions:
         query = query.where(condition, copy=False)
-    return _shaped(query, form, names)
+    return _shaped(query, form, names, alone)
 
 
 def _meeting(join: Relation, names: _Names) -> Any:
@@ -50,7 +53,7 @@ def _meeting(join: Relation, names: _Names) -> Any:
     return exp.EQ(this=sides[0], expression=sides[1])
 
 
-def _shaped(query: exp.Select, form: Form, names: _Names) -> exp.Select:
+def _shaped(query: exp.Select, form: Form, names: _Names, alone: bool) -> exp.Select:
     used: set[str] = set()
     if form.rows:
         query = query.select(
@@ -60,13 +63,13 @@ def _shaped(query: exp.Select, form: Form, names: _Names) -> exp.Select:
         query = query.select(_aliased(_field(field, names), _field_name(field, used), field))
     extra = [one.by for one in form.order if isinstance(one.by, Measure) and one.by not in form.measures]
     extra += [one.measure for one in form.having if one.measure not in form.measures]
-    for measure in dict.fromkeys([*form.measures, *(extra if form.grouped else [])]):
+    for measure in dict.fromkeys([*form.measures, *(extra if form.grouped and not alone else [])]):
         query = query.select(exp.alias_(_measure(measure, names), _measure_name(measure, used), quoted=None))
     if form.grouped:
         query = query.group_by(*(_field(one, names) for one in form.select))
     for having in form.having:
         query = query.having(_having(having, names))
-    orders = form.order or _natural_order(form)
+    orders = form.order or (() if alone else _natural_order(form))
     for order in orders:
         by = _measure(order.by, names) if isinstance(order.by, Measure) else _field(order.by, names)
         # Explicit, because the two DuckDB defaults and sqlglot's own need not agree.
@@ -159,7 +162,20 @@ def _condition(condition: Condition, names: _Names) -> Any:
     return kinds[operator](this=column, expression=values[0])
 
 
-def _literal(value: str | int | float) -> Any:
+def _member(member: Member, names: _Names) -> Any:
+    inner = exp.Subquery(this=tree(member.among, alone=True))
+    inside = exp.In(this=names.column(member.field.table, member.field.column), query=inner)
+    return exp.Not(this=inside) if member.negated else inside
+
+
+def _overall(measure: Measure) -> Any:
+    """The value of a measure over a whole table."""
+    return exp.Subquery(this=tree(Form(measure.table, (), (), (measure,))))
+
+
+def _literal(value: str | int | float | Measure) -> Any:
+    if isinstance(value, Measure):
+        return _overall(value)
     if isinstance(value, str):
         return exp.Literal.string(value)
     return exp.Literal.number(int(value) if float(value).is_integer() else value)

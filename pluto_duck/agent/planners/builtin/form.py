@@ -36,9 +36,10 @@ class Measure:
 class Condition:
     field: Field
     operator: Operator
-    values: tuple[Literal_, ...]
+    values: tuple[Literal_ | Measure, ...]
+    """A measure stands for its value over all rows of its table: above the average."""
 
-    def among(self, values: tuple[Literal_, ...]) -> Condition:
+    def among(self, values: tuple[Literal_ | Measure, ...]) -> Condition:
         """The same with other values; only for a condition on one or several equal values."""
         negated = self.operator in ("<>", "not in")
         operator: Operator = ("<>" if negated else "=") if len(values) == 1 else ("not in" if negated else "in")
@@ -71,6 +72,16 @@ class Order:
 
 
 @dataclass(frozen=True)
+class Member:
+    """Rows whose field is, or is not, among those that another form finds: customers who never ordered."""
+
+    field: Field
+    among: Form
+    """Selects one field."""
+    negated: bool
+
+
+@dataclass(frozen=True)
 class Form:
     root: Table
     """Every other table is reached from here by joins that never multiply its rows."""
@@ -86,6 +97,9 @@ class Form:
     distinct: bool = False
     rows: bool = False
     """Whole rows of the root are asked for."""
+    either: tuple[tuple[Condition, ...], ...] = ()
+    """Of each group one condition has to hold."""
+    members: tuple[Member, ...] = ()
 
     @property
     def grouped(self) -> bool:

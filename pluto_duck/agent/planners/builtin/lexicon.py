@@ -31,15 +31,27 @@ _put("group", None, "per", "for each", "for every", "in each", "at each", "of ea
      "each", "every", "grouped by", "group by", "broken down by", "from each", "to each", "with each",
      "in every", "of every", "split by")
 _put("by", None, "by")
-_put("order", None, "ordered by", "sorted by", "order by", "sort by", "ranked by", "in order of", "ordered",
-     "sorted", "order them by", "sort them by", "arranged by", "listed by")
+_put("order", None, "sort the results by", "sort the result by", "order the results by", "order the result by",
+     "sort results by",
+     "sort the list by", "order the list by", "sort them in", "ordered by", "sorted by", "order by", "sort by",
+     "ranked by", "in order of",
+     "order them by", "sort them by", "arranged by", "listed by")
 _put("dir", "asc", "ascending", "in ascending order", "ascending order", "alphabetically",
      "in alphabetical order", "alphabetical order", "in ascending alphabetical order",
      "from lowest to highest", "from smallest to largest", "from oldest to newest",
      "in ascending order of", "alphabetical", "in increasing order", "from low to high", "increasing")
 _put("dir", "desc", "descending", "in descending order", "descending order", "from highest to lowest",
      "decreasing", "from largest to smallest", "in decreasing order", "in descending order of",
-     "from high to low", "from newest to oldest", "from most to least")
+     "from high to low", "from newest to oldest", "from most to least",
+     "in descending alphabetical order", "in reverse alphabetical order", "in descending lexicographical order",
+     "in descending order by", "reverse alphabetical order")
+_put("cmp", ">", "more expensive than", "later than", "more", "greater", "higher", "deeper than", "wider than",
+     "faster than",
+     "richer than", "more than the", "higher than the", "greater than the", "larger than the", "above the",
+     "older than the")
+_put("cmp", "<", "earlier than", "slower than", "less", "fewer", "lower", "below the", "less than the",
+     "lower than the",
+     "smaller than the", "shorter than the", "younger than the", "less expensive than")
 _put("cmp", ">", "more than", "greater than", "larger than", "higher than", "bigger than", "over", "above",
      "exceeding", "longer than", "older than", "exceeds", "exceed", "heavier than", "taller than", ">",
      "bigger", "beyond")
@@ -65,6 +77,17 @@ _put("and", None, "and", "&", "as well as", "along with", "and also", "together 
 _put("or", None, "or")
 _put("not", None, "not", "is not", "are not", "other than", "except", "except for", "excluding", "was not",
      "were not", "isn't", "aren't", "apart from", "does not equal", "is not equal to", "not equal to")
+_put("without", None, "never", "without", "without any", "no", "have no", "has no", "had no", "with no",
+     "there is no",
+     "there are no", "do not have any", "does not have any", "did not have any", "don't have any", "doesn't have any",
+     "didn't have any", "do not have", "does not have", "did not have", "don't have", "doesn't have", "didn't have",
+     "have not", "has not", "had not", "haven't", "hasn't", "have never", "has never", "had never", "did not",
+     "does not",
+     "do not", "didn't", "doesn't", "don't", "that have no", "who have no", "but not", "have not been",
+     "has not been",
+     "were never", "was never", "are never", "is never", "not have any", "not have", "not any", "lack", "lacks")
+_put("both", None, "both")
+_put("either", None, "either")
 _put("show", None, "show", "show me", "list", "list all", "list the", "give", "give me", "tell me", "find",
      "display", "return", "what is", "what are", "what's", "which", "what", "what was", "what were",
      "get", "show all", "print", "please show", "which are", "which is", "give the", "report",
@@ -98,6 +121,15 @@ _put("prep", "to", "bound for", "arriving at", "heading to", "going to", "arrivi
 
 # Superlatives: direction, and the column words an adjective speaks of ("expensive" -> price).
 _SIZE = ("size", "area", "population", "capacity")
+COMPARATIVES: dict[str, tuple[str, ...]] = {
+    "older": ("age",), "younger": ("age",), "longer": ("length", "duration", "distance"), "shorter": ("height",
+     "length"),
+    "heavier": ("weight",), "lighter": ("weight",), "taller": ("height",), "cheaper": ("price", "cost", "fee"),
+    "expensive": ("price", "cost", "fee"), "larger": _SIZE, "bigger": _SIZE, "smaller": _SIZE, "deeper": ("depth",),
+    "wider": ("width",), "faster": ("speed",), "slower": ("speed",), "richer": ("income", "salary"),
+}
+"""The column that a comparison speaks of when none is named: older than 30."""
+
 SUPERLATIVES: dict[str, tuple[str, tuple[str, ...]]] = {
     "most": ("desc", ()), "highest": ("desc", ()), "largest": ("desc", _SIZE), "biggest": ("desc", _SIZE),
     "greatest": ("desc", ()), "maximal": ("desc", ()), "least": ("asc", ()), "fewest": ("asc", ()),
@@ -174,7 +206,8 @@ LIGHT = _words(
     "value values table database data row rows record records entry entries exist exists found "
     "correspond corresponds involve involved appear appears appeared related relate "
     "come comes based use used using see seen know known want like total "
-    "information overall run ran go goes went do done done held hold"
+    "information overall run ran go goes went do done done held hold "
+    "sorted available across everybody everyone taken reached someone side member results result contain but whose"
 )
 """Verbs and nouns that say nothing about which data are meant."""
 
@@ -187,6 +220,8 @@ UNITS = _words(
 EVENTS = {"departure": "origin", "takeoff": "origin", "arrival": "dest", "landing": "dest"}
 ORIGIN_WORDS = {"origin", "source", "from", "departure", "start", "dep"}
 DEST_WORDS = {"dest", "destination", "to", "arrival", "end", "target", "arr"}
+
+SEXES = {"male": "m", "males": "m", "man": "m", "men": "m", "female": "f", "females": "f", "woman": "f", "women": "f"}
 
 VERBS = {
     "flight": "fly flew flown flies flying operate operated",
@@ -259,10 +294,9 @@ for _listed, _what in (
         "comparisons, trends and forecasts",
     ),
     (
-        "never without no none neither nor lack don't doesn't didn't haven't hasn't wasn't weren't nobody cannot",
+        "none neither nor nobody cannot",
         "what is missing (never, without, no)",
     ),
-    ("both either also-only", "two conditions on one thing at once"),
     (
         "median mode percentile quartile variance deviation stddev running cumulative rolling moving",
         "that statistic",
@@ -279,7 +313,6 @@ for _listed, _what in (
     ("update delete insert drop create alter remove", "changing data"),
     ("only", "restrictions with 'only'"),
     ("if else", "conditions of this kind"),
-    ("more less fewer higher lower greater", "comparisons without a number"),
 ):
     for _word in _listed.split():
         UNSUPPORTED[_word] = _what

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pluto_duck.agent.planners.builtin.dates import read_day
 from pluto_duck.agent.planners.builtin.guesses import Likeness
@@ -13,6 +13,7 @@ from pluto_duck.agent.planners.builtin.lexicon import (
     GRAINS,
     LIGHT,
     PHRASES,
+    SEXES,
     STOP,
     SUPERLATIVES,
     UNITS,
@@ -23,7 +24,7 @@ from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.tokens import Token, tokens
 from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary
 from pluto_duck.catalog import Value, ValueIndex
-from pluto_duck.catalog.words import singular
+from pluto_duck.catalog.words import singular, split
 
 _SMALL_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
 _NUMBERS = {name: number for number, name in enumerate(_SMALL_NUMBERS.split())} | {
@@ -49,6 +50,8 @@ class _Reader:
         self._vocabulary = vocabulary
         self._values = values
         self._marks: list[Mark] = []
+        self._sorting = False
+        """The question began with "sort": the next "by" says by what."""
 
     def read(self) -> list[Mark]:
         at = 0
@@ -58,7 +61,19 @@ class _Reader:
                 self._or_more(found)
             elif found is not None:
                 self._marks.append(found)
-        return self._marks
+        return list(self._without_doubles())
+
+    def _without_doubles(self) -> Iterator[Mark]:
+        """The average total score: the second word is part of a name, or says nothing more."""
+        before = ""
+        for mark in self._marks:
+            if mark.kind == before == "agg":
+                readings = self._vocabulary.look_up([mark.text.lower()])
+                if not readings:
+                    continue
+                mark = Mark("mention", mark.text, None, readings)
+            before = mark.kind
+            yield mark
 
     def _or_more(self, mark: Mark) -> None:
         """`3 or more` is `at least 3`."""
@@ -67,8 +82,22 @@ class _Reader:
         else:
             self._marks.append(Mark("unknown", mark.text))
 
+    def _sex(self, token: Token) -> Mark | None:
+        """`female`, where the data say F."""
+        found = [
+            one for one in self._values.exact(SEXES[token.lower])
+            if set(split(one.column)) & {"sex", "gender"}
+        ]
+        return Mark("value", token.text, token.text, _of_values(found, self._vocabulary, 1.0)) if found else None
+
     def _next(self, at: int) -> tuple[Mark | None, int]:
         token = self._tokens[at]
+        if at == 0 and token.lower in ("sort", "order", "rank") and len(self._tokens) > 2:
+            self._sorting = True
+            return Mark("show", token.text), 1
+        if self._sorting and token.lower == "by":
+            self._sorting = False
+            return Mark("order", token.text), at + 1
         if token.quoted:
             return self._quoted(token), at + 1
         day = self._day(at)
@@ -211,6 +240,8 @@ class _Reader:
             return None
         if single and readings[0].how and self._values.exact(text) and self._tokens_capital(text):
             return None
+        if single and readings[0].strength <= 0.7 and (word.endswith("ed") or singular(word) in EVENTS):
+            return None
         best = readings[0].strength
         plural = singular(words[-1]) != words[-1]
         return Mark("mention", text, None, [one for one in readings if one.strength >= best - 0.3], plural)
@@ -243,6 +274,9 @@ class _Reader:
 
     def _unknown(self, token: Token) -> Mark | None:
         word = token.lower
+        sex = self._sex(token) if word in SEXES else None
+        if sex is not None:
+            return sex
         if word in UNSUPPORTED:
             return Mark("unsupported", token.text, UNSUPPORTED[word])
         one_of_them = self._values.exact(singular(word)) if singular(word) != word else []
@@ -251,11 +285,11 @@ class _Reader:
         holding = self._values.containing(token.text) if len(word) > 2 and (token.capital or word not in LIGHT) else []
         if holding:
             return self._guessed(token.text, holding, "part")
-        if word in LIGHT:
-            return None
         for noun, verbs in VERBS.items():
             if word in verbs.split() and noun in self._vocabulary.words:
                 return Mark("verb", token.text, noun)
+        if word in LIGHT or word == "ordered":
+            return None
         if word.endswith("ed") and word in self._vocabulary.words:
             return Mark("verb", token.text, word)  # "hired after 2020" speaks of hired_on
         meant = self._vocabulary.misspelt(word)
@@ -268,6 +302,8 @@ class _Reader:
                 singular(word) != word,
                 typo=meant,
             )
+        if word.endswith("ed") and len(word) > 5:
+            return Mark("light", token.text)
         alike = self._values.alike(token.text)
         if alike:
             return self._guessed(token.text, [value for value, _score in alike], "alike")

@@ -8,8 +8,9 @@ from itertools import zip_longest
 
 from pluto_duck.agent.answer import Answer, Choice, Event
 from pluto_duck.agent.planners import Context
+from pluto_duck.agent.planners.builtin.clauses import composed, nested
 from pluto_duck.agent.planners.builtin.emit import sql
-from pluto_duck.agent.planners.builtin.form import Form
+from pluto_duck.agent.planners.builtin.form import Form, Member
 from pluto_duck.agent.planners.builtin.guesses import Guess, Settled, doubt, loss, settle
 from pluto_duck.agent.planners.builtin.marking import mark
 from pluto_duck.agent.planners.builtin.marks import Mark
@@ -17,6 +18,7 @@ from pluto_duck.agent.planners.builtin.outline import Outline, outline
 from pluto_duck.agent.planners.builtin.resolve import Candidate, candidates
 from pluto_duck.agent.planners.builtin.restate import restate
 from pluto_duck.agent.planners.builtin.vocabulary import Vocabulary
+from pluto_duck.catalog import Catalog
 from pluto_duck.catalog.words import split
 from pluto_duck.errors import StatementError
 from pluto_duck.workspace import Result
@@ -44,8 +46,8 @@ class BuiltinPlanner:
         catalog = context.catalog()
         if not catalog.tables:
             return None
-        out = outline(mark(question, Vocabulary.of(catalog), catalog.values(context.session)))
-        for one in candidates(out, catalog):
+        marks = mark(question, Vocabulary.of(catalog), catalog.values(context.session))
+        for one in [*self._composed(marks, catalog, context), *candidates(outline(marks), catalog)]:
             try:
                 settled = settle(one.form, one.guesses, lambda form: context.run(sql(form)))
                 form = settled.forms[-1] if settled.forms else one.form
@@ -58,6 +60,18 @@ class BuiltinPlanner:
             )
         return None
 
+    def _composed(self, marks: Sequence[Mark], catalog: Catalog, context: Context) -> list[Candidate]:
+        """Readings as a question with another one inside; none where a plain reading says it all."""
+        parts = nested(marks)
+        if parts is None:
+            return []
+        found = composed(parts, catalog, lambda form: context.run(sql(form)), strict=not context.forced)
+        found = [one for one in found if one.cost <= MAX_COST or context.forced]
+        if found and all(_about_itself(one) for one in found[0].form.members):
+            plain = outline(marks)
+            return [] if not plain.left_over and candidates(plain, catalog) else found
+        return found
+
     def _plan(self, question: str, context: Context) -> Answer:
         catalog = context.catalog()
         if not catalog.tables:
@@ -65,10 +79,13 @@ class BuiltinPlanner:
         marks = mark(question, Vocabulary.of(catalog), catalog.values(context.session))
         out = outline(marks)
         context.emit(Event("reasoning", "chunk", "; ".join(f"{one.text}: {one.kind}" for one in marks)))
+        found = self._composed(marks, catalog, context)
+        if found:
+            out = Outline()
         refused = self._refusal(question, marks, out)
         if refused is not None:
             return refused
-        found = candidates(out, catalog)
+        found = found or candidates(out, catalog)
         if not found or found[0].cost > MAX_COST:
             return self._decline(
                 question, "I know the words of this question, but not how they belong together here."
@@ -76,11 +93,11 @@ class BuiltinPlanner:
         lost = _unexplained(out, found[0])
         if lost:
             return self._unknown(question, lost)
-        return self._decide(question, context, found)
+        return self._decide(question, context, found, out)
 
     # -- deciding ---------------------------------------------------------------------------------
 
-    def _decide(self, question: str, context: Context, found: Sequence[Candidate]) -> Answer:
+    def _decide(self, question: str, context: Context, found: Sequence[Candidate], out: Outline) -> Answer:
         near, lost = _settled(context, found)
         if not near and lost is not None:
             form, guess = lost
@@ -105,7 +122,8 @@ class BuiltinPlanner:
         if len(results) > 1 or open_guesses:
             return self._clarify(question, results[:3], doubt(open_guesses))
         best, text, result = results[0]
-        best = replace(best, assumptions=(*best.assumptions, *_elsewhere(context, best, result, found)))
+        notes = (*_elsewhere(context, best, result, found), *_once(context, best, result, out))
+        best = replace(best, assumptions=(*best.assumptions, *notes))
         sure = not best.assumptions and best.cost <= SURE_COST
         assumptions = tuple(dict.fromkeys(best.assumptions)) or (
             () if sure else ("the words fit only in part",)
@@ -216,6 +234,19 @@ def _elsewhere(context: Context, best: Candidate, result: Result, found: Sequenc
         if not _same(result, other):
             notes.append(f"'{said}' was taken for {dict(best.places)[said]}; it is in {place} too")
     return notes
+
+
+def _about_itself(member: Member) -> bool:
+    """The inner question reaches no other rows: a plain condition says the same."""
+    return member.among.root.ref == member.field.table.ref and not member.among.having
+
+
+def _once(context: Context, best: Candidate, result: Result, out: Outline) -> list[str]:
+    """A note where a join finds some rows several times and nobody said that each is meant once."""
+    if not best.form.distinct or not best.form.joins or out.distinct:
+        return []
+    whole = context.run(sql(replace(best.form, distinct=False)))
+    return ["each is told once"] if whole.row_count > result.row_count else []
 
 
 def _unexplained(out: Outline, best: Candidate) -> list[str]:

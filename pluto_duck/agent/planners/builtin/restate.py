@@ -10,6 +10,7 @@ from pluto_duck.agent.planners.builtin.wording import (
     condition,
     field,
     listed,
+    member,
     number,
     period,
     rows_of,
@@ -31,8 +32,11 @@ def restate(form: Form) -> str:
     measures = _shown(form)
     head = _subject(form, measures)
     head += "".join(f" {period(one, form)}" for one in form.periods)
-    if form.conditions:
-        head += " where " + " and ".join(condition(one, form) for one in form.conditions)
+    said = [condition(one, form) for one in form.conditions]
+    said += [" or ".join(condition(one, form) for one in group) for group in form.either]
+    said += [member(one, form) for one in form.members]
+    if said:
+        head += " where " + " and ".join(said)
     parts = [head]
     if measures and form.select:
         parts.append("by " + listed([field(one, form) for one in form.select]))

@@ -85,6 +85,9 @@ class Vocabulary:
         own = entity(table.ref.name)
         self._put(own, Reading(table, None, 1.0, ""))
         self._put(split(table.ref.name), Reading(table, None, 1.0, ""))
+        for size in range(2, len(own)):
+            for start in range(len(own) - size + 1):
+                self._put(own[start : start + size], Reading(table, None, 0.85, "part of its name"))
         if len(own) > 1:
             self._put(own[-1:], Reading(table, None, 0.8, "part of its name"))
             self._put(own[:1], Reading(table, None, 0.6, "part of its name"))
@@ -92,12 +95,32 @@ class Vocabulary:
             label = table.column(table.label)
             self._put((*own, "name"), Reading(table, label, 0.9, "by a synonym"))
             self._put(("name",), Reading(table, label, 0.85, "by a synonym"))
+        self._add_key(table, own)
+        self._add_full_name(table, own)
         for column in table.columns:
             for words, strength, how in _names(column, own):
                 # A column called like its table is a number or code of it: the rows are meant before it.
-                self._put(words, Reading(table, column, strength - (0.15 if words == own else 0), how))
+                behind = 0.0 if words != own else 0.05 if column.role == "measure" else 0.15
+                self._put(words, Reading(table, column, strength - behind, how))
                 if words[: len(own)] != own and len(words) <= 3:
                     self._put((*own, *words), Reading(table, column, 0.98 * strength, how))
+
+    def _add_key(self, table: Table, own: Key) -> None:
+        if table.key is None or table.column(table.key).role != "key":
+            return
+        column = table.column(table.key)
+        self._put(("id",), Reading(table, column, 0.85, ""))
+        self._put((*own, "id"), Reading(table, column, 0.9, ""))
+        if not any(set(split(one.name)) & {"number", "no", "num", "nr"} for one in table.columns):
+            self._put((*own, "number"), Reading(table, column, 0.8, ""))
+
+    def _add_full_name(self, table: Table, own: Key) -> None:
+        """People have two names: "name" is told by both (`resolve/fields.py` adds the last one)."""
+        first, last = full_name_columns(table)
+        if first is None or last is None:
+            return
+        for words in (("name",), ("full", "name"), (*own, "name"), (*own, "full", "name")):
+            self._put(words, Reading(table, first, 0.95, ""))
 
     def _add_relation(self, relation: Relation) -> None:
         child, parent = self.catalog.table(relation.child), self.catalog.table(relation.parent)
@@ -195,6 +218,18 @@ def _order(reading: Reading) -> tuple[float, str, str, str]:
     )
 
 
+def full_name_columns(table: Table) -> tuple[Column | None, Column | None]:
+    """The columns of first and last name, where no column holds both."""
+    found: dict[str, Column] = {}
+    for column in table.columns:
+        words = [part for word in split(column.name) for part in _RUN_TOGETHER.get(word, (word,))]
+        if column.textual and words[-2:] in (["first", "name"], ["last", "name"]):
+            found.setdefault(words[-2], column)
+        elif column.textual and split(column.name) == ("name",):
+            return None, None
+    return found.get("first"), found.get("last")
+
+
 def _names(column: Column, own: Key) -> Iterable[tuple[Key, float, str]]:
     words = split(column.name)
     yield words, 1.0, ""
@@ -213,6 +248,12 @@ def _names(column: Column, own: Key) -> Iterable[tuple[Key, float, str]]:
         yield words[-1:], 0.7, "part of its name"
     if len(words) > 2 and words[-1] not in ID_WORDS:
         yield words[-2:], 0.85, "part of its name"
+    if len(words) > 1:
+        for size in range(1, len(words)):
+            for start in range(len(words) - size + 1):
+                part = words[start : start + size]
+                if part != own and not set(part) <= _SMALL | ID_WORDS:
+                    yield part, 0.6 + 0.05 * (size - 1), "part of its name"
 
 
 _ENDINGS = (

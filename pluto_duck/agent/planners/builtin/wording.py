@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Literal_, Period
+from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Literal_, Measure, Member, Period
 from pluto_duck.catalog import Column, Table
 from pluto_duck.catalog.model import is_date
 from pluto_duck.catalog.words import ID_WORDS, entity, singular, split
@@ -68,7 +68,7 @@ def field(one: Field, form: Form) -> str:
 def condition(one: Condition, form: Form) -> str:
     name = field(one.field, form)
     dated = is_date(one.field.column.type) or one.field.column.text_date
-    values = [str(value) if dated else _value(value) for value in one.values]
+    values = [str(value) if dated and not isinstance(value, Measure) else _value(value) for value in one.values]
     if one.operator == "in":
         return f"{name} is {_some(values, 'or')}"
     if one.operator == "not in":
@@ -78,13 +78,33 @@ def condition(one: Condition, form: Form) -> str:
     return f"{name} {(_COMPARE_DATES if dated else _COMPARE)[one.operator]} {values[0]}"
 
 
+def member(one: Member, form: Form) -> str:
+    name = full_name(one.field.table, one.field.column, form)
+    inner = one.among
+    said = [condition(part, inner) for part in inner.conditions]
+    said += [" or ".join(condition(part, inner) for part in group) for group in inner.either]
+    said += [member(part, inner) for part in inner.members]
+    text = f"{name} is {'not ' if one.negated else ''}among those of {rows_of(inner.root)}"
+    text += "".join(f" {period(part, inner)}" for part in inner.periods)
+    text += "".join(
+        f" with {_SIGNS[part.operator]} {number(part.value)} {rows_of(part.measure.table)}" for part in inner.having
+    )
+    return text + (f" whose {' and '.join(said)}" if said else "")
+
+
+_SIGNS = {"=": "exactly", "<": "fewer than", "<=": "at most", ">": "more than", ">=": "at least"}
+
+
 def _some(values: Sequence[str], last: str) -> str:
     if len(values) > MAX_LISTED:
         return f"one of {', '.join(values[:MAX_LISTED])} and {len(values) - MAX_LISTED} more"
     return listed(values, last)
 
 
-def _value(value: Literal_) -> str:
+def _value(value: Literal_ | Measure) -> str:
+    if isinstance(value, Measure):
+        kind = {"avg": "average", "max": "highest", "min": "lowest"}[value.function]
+        return f"the {kind} of all {value.table.ref}"
     return f"'{value}'" if isinstance(value, str) else number(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pluto_duck.agent.planners.builtin.lexicon import COMPARATIVES
 from pluto_duck.agent.planners.builtin.marks import Mark, columns, has_measure, has_table, names_table
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
 from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, MeasureSlot
@@ -24,6 +25,11 @@ def filtered(cursor: Cursor, mark: Mark) -> bool:
         and not (names_table(mark) or cursor.peek(2).kind == "mention")
     ):
         return _compared(cursor, mark, negated, start)
+    if nxt.kind == "cmp" and cursor.peek(1).kind == "agg" and not names_table(mark):
+        operator, statistic = str(cursor.take().value), cursor.take()
+        _repeated(cursor, mark)
+        cursor.filter(FilterSlot(mark, operator, [statistic]))
+        return not negated
     if (
         nxt.kind == "between"
         and cursor.peek(1).kind == "number"
@@ -32,18 +38,18 @@ def filtered(cursor: Cursor, mark: Mark) -> bool:
     ):
         cursor.take()
         low, _and, high = cursor.take(), cursor.take(), cursor.take()
-        cursor.out.filters.append(FilterSlot(mark, "between", [low, high]))
+        cursor.filter(FilterSlot(mark, "between", [low, high]))
         return not negated
     if nxt.kind == "like" and cursor.peek(1).kind in ("text", "value", "unknown", "mention"):
         operator = str(cursor.take().value)
-        cursor.out.filters.append(FilterSlot(mark, operator, [cursor.take()]))
+        cursor.filter(FilterSlot(mark, operator, [cursor.take()]))
         return not negated
     if nxt.kind == "cmp" and nxt.value == "=" and cursor.peek(1).kind in ("value", "text"):
         cursor.take()
         nxt = cursor.peek()
-    if nxt.kind in ("value", "text") and _binds(mark, nxt):
+    if nxt.kind in ("value", "text") and _binds(mark, nxt) and not _own_column(nxt, cursor.peek(1)):
         values = _listed(cursor, cursor.take())
-        cursor.out.filters.append(FilterSlot(mark, "not in" if negated else "in", values))
+        cursor.filter(FilterSlot(mark, "not in" if negated else "in", values))
         return True
     if (
         nxt.kind == "number"
@@ -53,10 +59,23 @@ def filtered(cursor: Cursor, mark: Mark) -> bool:
             for r in mark.readings
         )
     ):
-        cursor.out.filters.append(FilterSlot(mark, "not in" if negated else "in", [cursor.take()]))
+        cursor.filter(FilterSlot(mark, "not in" if negated else "in", [cursor.take()]))
         return True
     cursor.at = start
     return False
+
+
+def _repeated(cursor: Cursor, target: Mark) -> None:
+    """`the average [salary] [of all employees]`: said again, it adds nothing."""
+    if cursor.peek().kind == "mention" and columns(cursor.peek()) & columns(target):
+        cursor.take()
+    if cursor.peek().kind == "prep" and cursor.peek(1).kind == "mention" and has_table(cursor.peek(1)):
+        cursor.take()
+        cursor.take()
+
+
+def _hints(mark: Mark) -> tuple[str, ...]:
+    return next((COMPARATIVES[word] for word in mark.text.lower().split() if word in COMPARATIVES), ())
 
 
 def _compared(cursor: Cursor, mark: Mark, negated: bool, start: int) -> bool:
@@ -68,7 +87,7 @@ def _compared(cursor: Cursor, mark: Mark, negated: bool, start: int) -> bool:
     if negated:
         cursor.at = start
         return False
-    cursor.out.filters.append(FilterSlot(mark, operator, [number]))
+    cursor.filter(FilterSlot(mark, operator, [number]))
     return True
 
 
@@ -79,6 +98,11 @@ def _binds(mark: Mark, value: Mark) -> bool:
     return bool(columns(mark) & columns(value)) or any(
         r.column is None and r.table.ref in {v.table.ref for v in value.readings} for r in mark.readings
     )
+
+
+def _own_column(value: Mark, after: Mark) -> bool:
+    """ships with Malta flags: the value's column follows it."""
+    return after.kind == "mention" and bool(columns(after) & columns(value)) and not has_table(after)
 
 
 def _listed(cursor: Cursor, first: Mark) -> list[Mark]:
@@ -98,6 +122,8 @@ def _listed(cursor: Cursor, first: Mark) -> list[Mark]:
             return values
         if nxt.kind == "number" and cursor.peek(ahead + 1).kind == "mention":
             return values
+        if cursor.peek(ahead - 1).kind == "and" and first.kind == "value" and cursor.out.measures:
+            cursor.out.notes.append(f"'{first.text}' and '{nxt.text}' are taken together")
         cursor.at += ahead
         values.append(cursor.take())
 
@@ -107,7 +133,7 @@ def on_value(cursor: Cursor, mark: Mark) -> None:
     target = None
     if cursor.peek().kind == "mention" and _binds(cursor.peek(), mark) and not has_table(cursor.peek()):
         target = cursor.take()  # "the LAX destination": the column follows
-    cursor.out.filters.append(FilterSlot(target, "not in" if cursor.negated else "in", values, cursor.preposition))
+    cursor.filter(FilterSlot(target, "not in" if cursor.negated else "in", values, cursor.preposition))
     cursor.negated = False
     cursor.last = "filter"
     if cursor.out.projections or cursor.out.measures:
@@ -119,9 +145,19 @@ def on_cmp(cursor: Cursor, mark: Mark) -> None:
     if cursor.peek().kind == "number" and cursor.peek(1).kind == "mention":
         number, target = cursor.take(), cursor.take()
         if has_measure(target) and not names_table(target):
-            cursor.out.filters.append(FilterSlot(target, str(mark.value), [number]))
+            cursor.filter(FilterSlot(target, str(mark.value), [number]))
         else:
             cursor.out.having.append((MeasureSlot("count", target), str(mark.value), float(number.value)))
+        cursor.last = "filter"
+    elif cursor.peek().kind == "agg":
+        statistic = cursor.take()
+        if cursor.peek().kind == "mention" and has_measure(cursor.peek()):
+            cursor.filter(FilterSlot(cursor.take(), str(mark.value), [statistic]))
+        else:
+            cursor.filter(FilterSlot(None, str(mark.value), [statistic], hints=_hints(mark)))
+        cursor.last = "filter"
+    elif cursor.peek().kind == "number" and _hints(mark):
+        cursor.filter(FilterSlot(None, str(mark.value), [cursor.take()], hints=_hints(mark)))
         cursor.last = "filter"
     else:
         cursor.out.left_over.append(mark)

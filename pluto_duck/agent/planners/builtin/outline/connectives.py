@@ -34,6 +34,18 @@ def on_and(cursor: Cursor, mark: Mark) -> None:
         cursor.head = cursor.last == "projection" or cursor.head
 
 
+def on_or(cursor: Cursor, mark: Mark) -> None:
+    if cursor.last != "filter":
+        cursor.out.left_over.append(mark)
+    cursor.either = True
+
+
+def on_both(cursor: Cursor, mark: Mark) -> None:
+    """Where it says more than an "and", the question was taken apart before; else that could not be done."""
+    if mark.kind == "both" and any(one.kind in ("value", "text", "number") for one in cursor.marks[cursor.at :]):
+        cursor.out.left_over.append(mark)
+
+
 def on_not(cursor: Cursor, mark: Mark) -> None:
     nxt = cursor.peek()
     if nxt.kind in ("value", "text", "number") or (nxt.kind == "prep" and cursor.peek(1).kind in ("value", "text")):
@@ -50,12 +62,25 @@ def on_distinct(cursor: Cursor, mark: Mark) -> None:
     cursor.out.distinct = True
 
 
+def on_light(cursor: Cursor, mark: Mark) -> None:
+    """wines produced in 2008: it only links two parts, but it may say more than that, so it is told."""
+    if cursor.peek().kind == "end" or cursor.before(mark) in ("", "show", "count"):
+        cursor.out.left_over.append(mark)
+    else:
+        cursor.out.passed_over.append(mark.text)
+
+
 STEPS: Steps = {
     "show": on_show,
     "where": on_where,
     "prep": on_prep,
     "comma": on_comma,
     "and": on_and,
+    "or": on_or,
+    "both": on_both,
+    "without": on_not,
+    "light": on_light,
+    "either": on_both,
     "not": on_not,
     "verb": on_verb,
     "distinct": on_distinct,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from pluto_duck.agent.planners.builtin.marks import Mark, has_table, names_table
-from pluto_duck.agent.planners.builtin.outline.slots import Outline
+from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, Outline
 
 
 class Cursor:
@@ -19,10 +19,17 @@ class Cursor:
         """The kind of part that was found last."""
         self.preposition = ""
         self.negated = False
+        self.either = False
+        """An "or" came just before: the next condition may hold instead of the last one."""
         self.unbound: list[Mark] = []
         """Columns asked for whose thing may still follow."""
         self.spoken: Mark | None = None
         """The last table or column before the superlative: "carriers" in "which carriers flew the most"."""
+
+    def filter(self, slot: FilterSlot) -> None:
+        slot.alternative = self.either and bool(self.out.filters)
+        self.either = False
+        self.out.filters.append(slot)
 
     def peek(self, ahead: int = 0) -> Mark:
         at = self.at + ahead

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pluto_duck.agent.planners.builtin.lexicon import SUPERLATIVES
-from pluto_duck.agent.planners.builtin.marks import Mark, has_measure
+from pluto_duck.agent.planners.builtin.marks import Mark, has_measure, names_table
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
 from pluto_duck.agent.planners.builtin.outline.measures import measure
 from pluto_duck.agent.planners.builtin.outline.mentions import on_mention
@@ -23,12 +23,25 @@ def on_by(cursor: Cursor, mark: Mark) -> None:
         else:
             cursor.out.left_over.append(mark)
         cursor.last, cursor.head = "order", False
+    elif _measured_rows(cursor, cursor.peek()):
+        cursor.out.things.append(cursor.take())
+        cursor.last = "thing"
     elif cursor.peek().kind in ("mention", "grain"):
         on_group(cursor, mark)
     elif cursor.peek().kind in ("value", "text", "day"):
         cursor.preposition = "by"
     else:
         cursor.out.left_over.append(mark)
+
+
+def _measured_rows(cursor: Cursor, thing: Mark) -> bool:
+    """The money requested by founders: theirs all together, where the money stands in their own table."""
+    if not (thing.plural and names_table(thing) and cursor.out.measures):
+        return False
+    target = cursor.out.measures[-1].target
+    own = {r.table.ref.key for r in thing.readings if r.column is None}
+    measured = [r.table.ref.key for r in target.readings if r.column is not None] if target is not None else []
+    return bool(measured) and measured[0] in own and cursor.peek(1).kind in ("where", "mention", "value", "day", "prep")
 
 
 def on_group(cursor: Cursor, mark: Mark) -> None:

@@ -76,6 +76,8 @@ def on_agg(cursor: Cursor, mark: Mark) -> None:
     if cursor.peek().kind == "count" and mark.value == "sum" and len(functions) == 1:
         on_count(cursor, cursor.take())
         return
+    if cursor.peek().kind == "count" and has_measure(cursor.peek(1)):
+        cursor.take()  # the average number of followers, where followers is a number already
     if cursor.peek().kind not in ("mention", "event"):
         cursor.out.left_over.append(mark)
         return

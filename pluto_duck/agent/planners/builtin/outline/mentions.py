@@ -15,6 +15,10 @@ def on_mention(cursor: Cursor, mark: Mark) -> None:
         else:
             cursor.out.left_over.append(mark)
         return
+    if _opening(cursor, mark):
+        cursor.out.things.append(mark)
+        cursor.head = True
+        return
     cursor.bind(mark)
     if filtered(cursor, mark):
         cursor.last, cursor.head = "filter", False
@@ -32,6 +36,12 @@ def on_mention(cursor: Cursor, mark: Mark) -> None:
         cursor.last = "thing"
     else:
         cursor.out.left_over.append(mark)
+
+
+def _opening(cursor: Cursor, mark: Mark) -> bool:
+    """From the trip records, find ...: says where to look, not what for."""
+    first = cursor.marks[0].kind == "prep" and cursor.at == 2
+    return first and has_table(mark) and any(one.kind in ("show", "count", "agg") for one in cursor.marks[2:5])
 
 
 STEPS: Steps = {"mention": on_mention}

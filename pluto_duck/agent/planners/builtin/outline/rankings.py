@@ -78,7 +78,8 @@ def _super_mention(cursor: Cursor, mark: Mark, direction: str, hints: tuple[str,
     out = cursor.out
     measured = has_measure(target)
     word = mark.text.lower()
-    if measured and not (has_table(target) and hints):
+    per_group = cursor.out.groups and any(r.column is not None and r.column.numeric for r in target.readings)
+    if (measured or per_group) and not (has_table(target) and hints):
         alone = not out.orders and out.limit is None
         by_group = bool(out.groups) or any(one.kind == "group" for one in cursor.marks[cursor.at :])
         if alone and (by_group or (cursor.head and not out.projections)):

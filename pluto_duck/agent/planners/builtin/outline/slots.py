@@ -22,6 +22,10 @@ class FilterSlot:
     operator: str
     values: list[Mark]
     preposition: str = ""
+    hints: tuple[str, ...] = ()
+    """For a comparison without a column: the words its column may be called by."""
+    alternative: bool = False
+    """Joined to the condition before it by "or"."""
 
 
 @dataclass
@@ -59,6 +63,10 @@ class Outline:
     hints: set[str] = field(default_factory=set)
     """Roles that were spoken of: origin, dest."""
     left_over: list[Mark] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)
+    """Verbs that only link what stands around them, as far as we can tell."""
+    notes: list[str] = field(default_factory=list)
+    """What to say of the reading, whatever the words turn out to mean."""
     ranked: bool = False
     """A superlative asked for a ranking."""
     single: bool = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pluto_duck.agent.planners.builtin.form import Condition, Field
+from pluto_duck.agent.planners.builtin.form import Condition, Field, Measure
 from pluto_duck.agent.planners.builtin.guesses import Guess
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.outline import FilterSlot
@@ -12,6 +12,7 @@ from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Impossibl
 from pluto_duck.agent.planners.builtin.vocabulary import Reading
 from pluto_duck.catalog import Column, Table
 from pluto_duck.catalog.model import is_date
+from pluto_duck.catalog.words import split
 
 MAX_GUESSED = 50
 """Values that a word may be a part of; it says nothing when there are more."""
@@ -19,6 +20,9 @@ MAX_GUESSED = 50
 
 def condition(attempt: Attempt, slot: FilterSlot) -> Condition:
     mark = slot.target or slot.values[0]
+    if slot.target is None and mark.kind in ("number", "agg"):
+        field = _hinted(attempt, slot)
+        return _compared(attempt, field.table, field.column, slot)
     reading = attempt.reading(mark)
     table, column = reading.table, reading.column
     if column is None:
@@ -28,8 +32,8 @@ def condition(attempt: Attempt, slot: FilterSlot) -> Condition:
             raise Impossible
         return Condition(Field(table, column), slot.operator, (slot.values[0].text,))  # type: ignore[arg-type]
     kinds = {value.kind for value in slot.values}
-    if kinds <= {"number"}:
-        return _number_condition(attempt, table, column, slot)
+    if kinds <= {"number"} or kinds == {"agg"}:
+        return _compared(attempt, table, column, slot)
     if kinds <= {"day"}:
         return _day_condition(attempt, table, column, slot)
     return _value_condition(attempt, table, column, slot)
@@ -40,6 +44,25 @@ def _column_of_value(attempt: Attempt, reading: Reading, slot: FilterSlot) -> tu
         if one.table.ref == reading.table.ref and one.column is not None and slot.values[0].kind == "value":
             return one.table, one.column
     raise Impossible
+
+
+def _compared(attempt: Attempt, table: Table, column: Column, slot: FilterSlot) -> Condition:
+    if slot.values[0].kind == "number":
+        return _number_condition(attempt, table, column, slot)
+    if not column.numeric or slot.values[0].value not in ("avg", "max", "min"):
+        raise Impossible
+    statistic = Measure(slot.values[0].value, table, column)
+    return Condition(Field(table, column), slot.operator, (statistic,))  # type: ignore[arg-type]
+
+
+def _hinted(attempt: Attempt, slot: FilterSlot) -> Field:
+    """older than 30: the one column of the tables spoken of that is called age."""
+    tables = {one.table.ref.key: one.table for one in attempt.chosen.values()}.values()
+    fits = [Field(t, c) for t in tables for c in t.columns if c.numeric and set(split(c.name)) & set(slot.hints)]
+    if len(fits) != 1:
+        raise Impossible
+    attempt.assumptions.append(f"the comparison goes by {fits[0].column.name}")
+    return fits[0]
 
 
 def _number_condition(attempt: Attempt, table: Table, column: Column, slot: FilterSlot) -> Condition:
@@ -61,12 +84,20 @@ def _day_condition(attempt: Attempt, table: Table, column: Column, slot: FilterS
     day = slot.values[0].value
     if column.part == "year" and day.month is None and day.quarter is None:
         return Condition(Field(table, column), slot.operator, (day.year,))  # type: ignore[arg-type]
+    if _holds_years(column) and day.month is None and day.quarter is None and day.year is not None:
+        attempt.cost += 0.05
+        return Condition(Field(table, column), slot.operator, (day.year,))  # type: ignore[arg-type]
     if (is_date(column.type) or column.text_date) and day.year is not None:
         edge = day.after() if slot.operator in (">", "<=") else day.first()
         operator = {">": ">=", "<=": "<"}.get(slot.operator, slot.operator)
         if operator in (">=", "<"):
             return Condition(Field(table, column), operator, (edge.isoformat(),))  # type: ignore[arg-type]
     raise Impossible
+
+
+def _holds_years(column: Column) -> bool:
+    """founded: numbers that can be nothing but years, whatever the column is called."""
+    return column.numeric and column.low is not None and column.low >= 1000 and column.high <= 2999
 
 
 def _value_condition(attempt: Attempt, table: Table, column: Column, slot: FilterSlot) -> Condition:

@@ -46,8 +46,14 @@ def readings_cost(attempt: Attempt, root: Table, joins: tuple[Relation, ...]) ->
         if id(column) in attempt.chosen and id(thing) in attempt.chosen:
             mine, its = attempt.reading(column), attempt.reading(thing)
             if mine.table.ref != its.table.ref and mine.via is None:
-                cost += 0.6
+                has_own = any(r.column is not None and r.table.ref == its.table.ref for r in column.readings)
+                cost += 0.6 if has_own or not _pointed(attempt, its.table, mine.table) else 0.15
     return cost + 0.1 * len(used - spoken) + 0.15 * _strangers(attempt)
+
+
+def _pointed(attempt: Attempt, child: Table, parent: Table) -> bool:
+    """A body builder's name is that of the person behind."""
+    return any(r.child.key == child.ref.key and r.parent.key == parent.ref.key for r in attempt.catalog.relations)
 
 
 def _strangers(attempt: Attempt) -> int:

@@ -75,6 +75,7 @@ def _form(
         limit,
         distinct=not turn and once,
         rows=not found.select and not grains and not found.measures,
+        either=found.either,
     )
 
 

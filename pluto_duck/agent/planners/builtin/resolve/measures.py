@@ -25,10 +25,14 @@ def measure(attempt: Attempt, slot: MeasureSlot, *, counting: bool = False) -> M
     if slot.function in ("count", "sum") and column is None:
         return Measure("count", table)
     if column is None:
-        raise Impossible
+        column = _only_measure(attempt, slot, table)
     if slot.function == "count":
+        if column.role == "measure" and _counts(column):
+            attempt.cost += 0.1
+            attempt.assumptions.append(f"'{slot.target.text}' is added up from {column.name}")
+            return Measure("sum", table, column)
         if column.role == "measure":
-            raise Impossible
+            attempt.cost += 0.25
         if column.unique and (column.name == table.key or counting) and reading.via is None:
             return Measure("count", table)
         if column.role == "key" and not says_id(slot.target, column):
@@ -41,6 +45,23 @@ def measure(attempt: Attempt, slot: MeasureSlot, *, counting: bool = False) -> M
     if slot.function in ("min", "max") and not (column.numeric or is_date(column.type) or column.text_date):
         raise Impossible
     return Measure(slot.function, table, column)  # type: ignore[arg-type]
+
+
+def _counts(column: Column) -> bool:
+    """Numbers that can be counts: whole, and not below zero."""
+    if column.low is None or column.low < 0:
+        return False
+    return float(column.low).is_integer() and float(column.high).is_integer()
+
+
+def _only_measure(attempt: Attempt, slot: MeasureSlot, table: Table) -> Column:
+    """The average rating, where a rating has nothing but its stars to measure."""
+    measures = [column for column in table.columns if column.role == "measure"]
+    if len(measures) != 1 or slot.target is None:
+        raise Impossible
+    attempt.cost += 0.1
+    attempt.assumptions.append(f"'{slot.target.text}' is measured by {measures[0].name}")
+    return measures[0]
 
 
 def check_groups(measures: Sequence[Measure], select: Sequence[Field], root: Table) -> None:

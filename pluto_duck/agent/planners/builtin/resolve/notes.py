@@ -7,7 +7,7 @@ from pluto_duck.agent.planners.builtin.vocabulary import Reading
 
 
 def words(attempt: Attempt) -> list[str]:
-    notes = []
+    notes = [f"'{one}' was passed over" for one in attempt.out.passed_over] + attempt.out.notes
     for mark in attempt.marks:
         reading = attempt.reading(mark)
         if mark.typo and mark.kind == "mention":

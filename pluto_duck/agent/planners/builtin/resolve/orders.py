@@ -21,9 +21,7 @@ def order(attempt: Attempt, slot: OrderSlot, measures: Sequence[Measure]) -> Ord
         by: Measure | Field = measure(attempt, slot.by)
         column = by.column
     elif isinstance(slot.by, Mark):
-        if slot.by.kind == "grain":
-            raise Impossible
-        reading = attempt.reading(slot.by)
+        reading = _grain(attempt, slot.by) if slot.by.kind == "grain" else attempt.reading(slot.by)
         if reading.column is None:
             if attempt.out.ranked:
                 by = Measure("count", reading.table)
@@ -38,6 +36,15 @@ def order(attempt: Attempt, slot: OrderSlot, measures: Sequence[Measure]) -> Ord
     else:
         by, column = _hinted(attempt, slot, measures)
     return Order(by, _descending(attempt, slot, column))
+
+
+def _grain(attempt: Attempt, mark: Mark) -> Reading:
+    """sorted by year: a column that is called so, of a table that is spoken of."""
+    spoken = {one.table.ref.key for one in attempt.chosen.values()}
+    for reading in mark.readings:
+        if reading.column is not None and reading.strength >= 0.9 and reading.table.ref.key in spoken:
+            return reading
+    raise Impossible
 
 
 def _same_measure(attempt: Attempt, reading: Reading, measures: Sequence[Measure]) -> Measure | None:

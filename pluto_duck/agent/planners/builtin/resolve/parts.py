@@ -22,6 +22,7 @@ class Parts:
     orders: tuple[Order, ...]
     select: tuple[Field, ...]
     things: tuple[Table, ...]
+    either: tuple[tuple[Condition, ...], ...] = ()
     """Tables spoken of that only have to be there."""
 
     @property
@@ -42,16 +43,36 @@ def parts(attempt: Attempt) -> Parts:
         Having(measure(attempt, slot, counting=True), operator, value)  # type: ignore[arg-type]
         for slot, operator, value in out.having
     ]
-    conditions = [condition(attempt, slot) for slot in out.filters]
+    groups: list[list[Condition]] = []
+    for slot in out.filters:
+        found = condition(attempt, slot)
+        if slot.alternative and groups:
+            groups[-1].append(found)
+        else:
+            groups.append([found])
+    conditions = [one[0] for one in groups if len(one) == 1]
+    either = tuple(tuple(one) for one in groups if len(one) > 1)
     _check_conditions(conditions)
     orders = [order(attempt, slot, measures) for slot in out.orders]
     grouping = bool(measures or having or any(isinstance(one.by, Measure) for one in orders))
     named = [mark for mark in [*out.groups, *out.projections] if mark.kind == "mention"]
     select = list(chain.from_iterable(fields(attempt, mark, grouping, orders) for mark in named))
+    select = _without_rows(select, measures)
     things = [attempt.reading(mark).table for mark in out.things]
-    if not (select or measures or out.groups or things or orders):
+    if not (select or measures or out.groups or out.projections or things or orders):
         raise Impossible
-    return Parts(tuple(measures), tuple(having), tuple(conditions), tuple(orders), tuple(select), tuple(things))
+    return Parts(tuple(measures), tuple(having), tuple(conditions), tuple(orders), tuple(select), tuple(things),
+                 either)
+
+
+def _without_rows(select: list[Field], measures: list[Measure]) -> list[Field]:
+    """The average population of each city by status: each status, where the cities themselves are measured."""
+    if not measures or any(one.function == "count" for one in measures):
+        return select
+    table = measures[0].table
+    rows = [one for one in select if one.table.ref == table.ref and one.column.name in (table.key, table.label)]
+    others = [one for one in select if one not in rows]
+    return others if table.key is not None and len(rows) == 2 and others else select
 
 
 def _check_conditions(conditions: list[Condition]) -> None:

@@ -51,5 +51,6 @@ def _needed(parts: Parts) -> set[str]:
     """The keys of all tables that a part of the question speaks of."""
     tables = [*parts.things, *(one.table for one in parts.counted), *(one.table for one in parts.select)]
     tables += [one.field.table for one in parts.conditions]
+    tables += [one.field.table for group in parts.either for one in group]
     tables += [one.by.table for one in parts.orders]
     return {table.ref.key for table in tables}

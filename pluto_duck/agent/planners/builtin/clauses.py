@@ -1,0 +1,185 @@
+"""Questions that hold another question: who never ordered, who have both, how many have more than two orders.
+
+The inner question is read by the same grammar, about the same thing, and becomes a condition on its key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from pluto_duck.agent.planners.builtin.form import Field, Form, Member
+from pluto_duck.agent.planners.builtin.guesses import settle
+from pluto_duck.agent.planners.builtin.marks import Mark, has_table
+from pluto_duck.agent.planners.builtin.outline import outline
+from pluto_duck.agent.planners.builtin.resolve import Candidate, candidates
+from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary
+from pluto_duck.catalog import Catalog
+from pluto_duck.workspace import Result
+
+_NESTING_COST = 0.05
+_ENDS = ("order", "dir", "top", "group")
+Run = Callable[[Form], Result]
+
+
+@dataclass(frozen=True)
+class Clause:
+    marks: tuple[Mark, ...]
+    negated: bool
+
+
+@dataclass(frozen=True)
+class Nested:
+    main: tuple[Mark, ...]
+    clauses: tuple[Clause, ...]
+
+
+def nested(marks: Sequence[Mark]) -> Nested | None:
+    """The question without what it asks of another one, and that; None for a plain question."""
+    for at, mark in enumerate(marks):
+        if mark.kind in ("without", "not") and at:
+            return _negated(marks, at)
+        if mark.kind == "both":
+            return _both(marks, at)
+    return _counted(marks)
+
+
+def _end(marks: Sequence[Mark], start: int) -> int:
+    """Where the clause that begins at `start` is over."""
+    for at in range(start, len(marks)):
+        again = marks[at].kind == "show" and at > start and marks[at].text.lower() not in ("which", "that", "what")
+        if marks[at].kind in _ENDS or again:
+            return at
+    return len(marks)
+
+
+def _negated(marks: Sequence[Mark], at: int) -> Nested | None:
+    end = _end(marks, at + 1)
+    clause = tuple(marks[at + 1 : end])
+    if not clause:
+        return None
+    start = at
+    while start and marks[start - 1].kind in ("where", "and", "comma", "prep", "by"):
+        start -= 1
+    if clause[0].kind in ("value", "text") and marks[at - 1].kind == "mention" and not has_table(marks[at - 1]):
+        start, clause = at - 1, (marks[at - 1], *clause)  # whose type is not Text
+    return Nested((*marks[:start], *marks[end:]), (Clause(clause, True),))
+
+
+def _both(marks: Sequence[Mark], at: int) -> Nested | None:
+    end = _end(marks, at + 1)
+    inside = marks[at + 1 : end]
+    middle = next((i for i, mark in enumerate(inside) if mark.kind == "and"), None)
+    if not middle:
+        return None
+    first, second = tuple(inside[:middle]), tuple(inside[middle + 1 :])
+    if not (_restricts(first) and _restricts(second)):
+        return None
+    lead: tuple[Mark, ...] = ()
+    start = at
+    while start and marks[start - 1].kind in ("where", "prep", "by"):
+        start -= 1
+        lead = (marks[start], *lead)
+    if first[0].kind == "mention" and second[0].kind in ("value", "number") and len(first) > 1:
+        second = (first[0], *second)  # both level 1 and 2
+    trailing = next((mark for mark in second if mark.kind == "mention"), None)
+    if trailing is not None and first[0].kind in ("value", "text") and len(first) == 1:
+        first = (*first, *(mark for mark in second if mark.kind == "mention"))  # both the red and the blue team
+    return Nested((*marks[:start], *marks[end:]), (Clause((*lead, *first), False), Clause((*lead, *second), False)))
+
+
+def _restricts(marks: Sequence[Mark]) -> bool:
+    return any(mark.kind in ("value", "text", "number", "cmp") for mark in marks)
+
+
+def _counted(marks: Sequence[Mark]) -> Nested | None:
+    """How many customers have more than two orders: the counted ones are found by another count."""
+    if not any(mark.kind in ("count", "agg") for mark in marks[:4]):
+        return None
+    for at in range(2, len(marks) - 2):
+        cmp, number, thing = marks[at : at + 3]
+        if cmp.kind == "cmp" and number.kind == "number" and thing.kind == "mention" and has_table(thing):
+            end = _end(marks, at)
+            return Nested((*marks[:at], *marks[end:]), (Clause(tuple(marks[at:end]), False),))
+    return None
+
+
+def composed(question: Nested, catalog: Catalog, run: Run, *, strict: bool = True, limit: int = 4) -> list[Candidate]:
+    """Candidates for the whole question, the cheapest first. `strict`: every word of a clause must play its part."""
+    found: list[Candidate] = []
+    for main in candidates(outline(question.main), catalog, limit=limit):
+        field = _asked_about(main.form, question.main)
+        whole: Candidate | None = main if field is not None else None
+        for clause in question.clauses:
+            inner = _inner(field, clause, catalog, run, strict) if field is not None else None
+            if whole is None or inner is None or field is None:
+                whole = None
+                break
+            form = replace(whole.form, members=(*whole.form.members, Member(field, inner.form, clause.negated)))
+            whole = replace(
+                whole,
+                form=_listed_once(form, field),
+                cost=max(whole.cost, main.cost + inner.cost + _NESTING_COST),
+                assumptions=(*whole.assumptions, *inner.assumptions),
+                evidence=(*whole.evidence, *inner.evidence),
+            )
+        if whole is not None:
+            found.append(whole)
+    return sorted(found, key=lambda one: one.cost)
+
+
+def _listed_once(form: Form, field: Field) -> Form:
+    """What stands for many rows is told once: the countries that have both."""
+    plain = not field.column.unique and form.select == (field,) and not form.grouped
+    return replace(form, distinct=True) if plain else form
+
+
+def _asked_about(form: Form, marks: Sequence[Mark]) -> Field | None:
+    """The key of the things the question is about; or the column itself where no table holds such things."""
+    if form.measures and not form.select:
+        table = form.measures[0].table
+    elif form.select:
+        table = form.select[0].table
+        only = form.select[0].column
+        spoken = any(r.column is None and r.table.ref == table.ref for m in marks for r in m.readings)
+        if not spoken and not only.unique and only.name != table.label and form.select[0].grain is None:
+            return Field(table, only)
+    else:
+        table = form.root
+    name = table.key or table.label
+    return Field(table, table.column(name)) if name is not None else None
+
+
+def _inner(field: Field, clause: Clause, catalog: Catalog, run: Run, strict: bool) -> Candidate | None:
+    """The best reading of the clause as a question about the same things."""
+    own = field.column.name in (field.table.key, field.table.label)
+    reading = Reading(field.table, None if own else field.column, 1.0, "")
+    thing = Mark("mention", field.table.ref.name, readings=[reading])
+    marks = [thing, Mark("where", "with"), *(_noun(mark, field, clause, catalog) for mark in clause.marks)]
+    out = outline([mark for mark in marks if mark.kind not in ("show", "unknown", "unsupported")])
+    if strict and out.left_over:
+        return None
+    for one in candidates(out, catalog, limit=4):
+        settled = settle(one.form, one.guesses, run)
+        if len(settled.forms) != 1 or settled.open:
+            continue
+        form = settled.forms[0]
+        if form.root.ref == field.table.ref and not (form.conditions or form.either or form.periods or form.having):
+            continue  # nobody is not himself
+        form = replace(form, select=(field,), measures=(), rows=False, distinct=False, order=(), limit=None)
+        return replace(one, form=form, assumptions=(*settled.assumptions, *one.assumptions))
+    return None
+
+
+def _noun(mark: Mark, field: Field, clause: Clause, catalog: Catalog) -> Mark:
+    """ "ordered" speaks of the rows of orders; "visit", where only a key is called so, of that key's table."""
+    if mark.kind == "mention" and not has_table(mark) and not _restricts(clause.marks):
+        own = [r for r in mark.readings if r.table.ref != field.table.ref and r.column and r.column.role == "key"]
+        rows = {r.table.ref.key: Reading(r.table, None, 0.85 * r.strength, "as its rows") for r in own}
+        return Mark("mention", mark.text, readings=list(rows.values())) if rows else mark
+    if mark.kind != "verb":
+        return mark
+    tables = [one for one in Vocabulary.of(catalog).look_up([str(mark.value)]) if one.column is None]
+    return Mark("mention", mark.text, readings=tables) if tables else mark
+
+
+__all__ = ["Nested", "composed", "nested"]
