@@ -47,6 +47,25 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("agent.planner", "str", "builtin", "The planner that answers questions.", needs_trust=True),
     Setting("agent.timeout_s", "float", 30.0, "Seconds that SQL written for a question may run."),
     Setting("agent.max_rows", "int", 10_000, "Rows that an answer keeps at most."),
+    Setting("agent.model", "str", "", "The model that the planners anthropic and openai ask, by the name its server "
+            "gives it.", needs_trust=True),
+    Setting("agent.base_url", "str", "", "Where that model is asked, for example http://127.0.0.1:11434/v1; empty: "
+            "the planner's own default.", needs_trust=True),
+    Setting("agent.api_key", "str", "", "Where the key of a model's server comes from: env:NAME or keyring, never the "
+            "key itself; empty: the planner's own variable, then the keyring.", needs_trust=True),
+    Setting("agent.share", "str", "schema", "What a model may be told of the data: schema (names, types, comments and "
+            "counts), values (smallest, largest, most frequent and matched values, too) or rows.",
+            choices=("schema", "values", "rows"), needs_trust=True),
+    Setting("agent.max_tokens", "int", 200_000, "Tokens that a question may cost at a model, read and written "
+            "together; 0: any number.", needs_trust=True),
+    Setting("agent.max_usd", "float", 0.5, "US dollars that a question may cost, where the model's price is known; "
+            "0: any amount.", needs_trust=True),
+    Setting("agent.prices", "str", "", "Prices in US dollars per million tokens, read/written: "
+            "\"my-model=0.5/2, other=3/15\".", needs_trust=True),
+    Setting("agent.max_turns", "int", 12, "Replies that a model may need for one question.", needs_trust=True),
+    Setting("agent.deadline_s", "float", 180.0, "Seconds that a model may take for one question."),
+    Setting("agent.retries", "int", 2, "How often a request that a model's server could not take is sent again."),
+    Setting("agent.approval_hours", "float", 72.0, "Hours after which a proposed change can no longer be approved."),
     Setting("ingest.ask_above_mb", "float", 1000.0,
             "Megabytes at the source above which `cache` asks before it copies a whole table."),
     Setting("cache.wait_s", "float", 10.0,

@@ -12,7 +12,8 @@ import pytest
 from pluto_duck.session import Session
 from pluto_duck.workspace import Workspace, create
 
-pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.services.postgres", "tests.services.mysql"]
+pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.services.postgres", "tests.services.mysql",
+                  "tests.services.models"]
 
 REQUIRE_ALL = os.environ.get("PLUTODUCK_REQUIRE_ALL") == "1"
 

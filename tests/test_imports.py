@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "sqlglot", "anthropic", "rich", "matplotlib", "psycopg", "tornado",
+HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "sqlglot", "anthropic", "openai", "httpx2", "rich", "matplotlib", "psycopg", "tornado",
          "jupyter_server", "polars")
 
 _PROBE = """

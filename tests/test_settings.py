@@ -32,6 +32,7 @@ def test_what_needs_trust_is_ignored_until_it_is_given(setting: object, tmp_path
     name, kind = setting.name, setting.kind  # type: ignore[attr-defined]
     section, key = name.split(".")
     raw = {"bool": "true", "int": "7", "float": "7.5", "str": '"http://example.com/x"'}[kind]
+    raw = f'"{setting.choices[-1]}"' if setting.choices else raw  # type: ignore[attr-defined]
     path = tmp_path / "pluto.toml"
     path.write_text(f"[{section}]\n{key} = {raw}\n", encoding="utf-8")
     assert list(wants_trust(path)) == [name]

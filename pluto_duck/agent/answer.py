@@ -25,8 +25,11 @@ class Cost:
     """What a planner spent; the builtin one spends nothing."""
 
     input_tokens: int = 0
+    """Read by the model, from its cache or anew."""
     output_tokens: int = 0
     usd: float = 0.0
+    usd_known: bool = True
+    """False where tokens were spent at a model whose price is not known."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,19 @@ class Answer:
     cost: Cost = Cost()
     elapsed_s: float = 0.0
     result: Result | None = None
+    chart: Mapping[str, Any] = field(default_factory=dict)
+    """The chart that a planner proposes for the rows: kind, x, y, title. Empty: none."""
+    share: str = ""
+    """What of the data a model was allowed to see (the setting agent.share); empty: no model was asked."""
+    sent: tuple[Mapping[str, Any], ...] = ()
+    """Everything that a model was told, in order: the messages as they left this machine, without the key."""
 
 
 @dataclass(frozen=True)
 class Event:
     """A step on the way to an Answer, in the vocabulary of a run's events."""
 
-    type: Literal["reasoning", "tool", "message"]
+    type: Literal["reasoning", "tool", "message", "progress"]
     subtype: Literal["start", "chunk", "end", "final", "error"]
     text: str
     data: Mapping[str, Any] = field(default_factory=dict)

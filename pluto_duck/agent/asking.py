@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pluto_duck.agent.answer import Answer, Event
 from pluto_duck.agent.planners import Context, Planner
-from pluto_duck.errors import UsageError
+from pluto_duck.errors import PlutoError, RunError, UsageError
 from pluto_duck.plugins import load
 from pluto_duck.session import Session
 
@@ -44,7 +44,13 @@ def ask(
     emit = on_event or (lambda event: None)
     started = time.perf_counter()
     emit(Event("reasoning", "start", f"Asking the planner {worker.name}."))
-    answer = worker.plan(text, Context(session, tuple(history), emit, forced))
+    try:
+        answer = worker.plan(text, Context(session, tuple(history), emit, forced))
+    except PlutoError:
+        raise
+    except Exception as error:  # a plug-in's code: whoever asked must read what happened, and the run must tell it
+        raise RunError(f"The planner {worker.name} stopped with an unexpected {type(error).__name__}.",
+                       hint="Ask in other words, or choose another planner.") from error
     answer = replace(answer, elapsed_s=time.perf_counter() - started)
     emit(Event("message", "final", answer.text, {"status": answer.status, "sql": answer.sql}))
     return answer

@@ -26,12 +26,13 @@ class Context:
     def catalog(self) -> Catalog:
         return Catalog.of(self.session)
 
-    def run(self, sql: str) -> Result:
-        """Read-only, through the Gate, within agent.timeout_s and agent.max_rows. Raises PlutoError."""
+    def run(self, sql: str, *, max_rows: int | None = None) -> Result:
+        """Read-only, through the Gate, within agent.timeout_s and agent.max_rows (or fewer). Raises PlutoError."""
         settings = self.session.settings
+        most = min(settings["agent.max_rows"], settings["agent.max_rows"] if max_rows is None else max_rows)
         self.emit(Event("tool", "start", "run_sql", {"sql": sql}))
         result = self.session.query(
-            sql, read_only=True, timeout_s=settings["agent.timeout_s"], max_rows=settings["agent.max_rows"]
+            sql, read_only=True, timeout_s=settings["agent.timeout_s"], max_rows=most
         )
         self.emit(Event("tool", "end", "run_sql", {"rows": result.row_count, "truncated": result.truncated}))
         return result
