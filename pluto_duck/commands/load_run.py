@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import weakref
@@ -101,6 +102,8 @@ def apart(uri: str) -> tuple[str, str | None]:
     """(the address as it may be shown, its password)."""
     from pluto_duck.ingest.connections_address import split
 
+    if re.match(r"(https?|s3)://[^?]*\?[^@]*\Z", uri, re.I):  # what follows the ? may be a key to what is there
+        uri = uri.partition("?")[0]
     try:
         address, password = split(uri)
         return address, password

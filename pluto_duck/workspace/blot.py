@@ -10,6 +10,9 @@ import re
 # The password ends at the last @ of the word: people forget to percent-encode the ones inside.
 _URL_PASSWORD = re.compile(r"""(://[^\s:/@'"]{0,300}):(?:[^\s'"]|['"](?=[^\s,;)\]])){1,300}@""")
 
+# Whoever has the address of a signed link may read what it means: S3, Azure, Google, CloudFront.
+_SIGNATURE = re.compile(r"(?i)([?&](?:sig|signature|x-(?:amz|goog)-signature|key-pair-id|policy)=)[^\s&'\"#]{1,4000}")
+
 _NAME = (r"password|passwd|pwd|passphrase|secret|token|access_?key|account_?key|api_?key|encryption_key|"
          r"connection_string|authorization")
 _QUOTED = (r"''(?=[^\s',)])[^']{0,4000}''|[eE]?'(?:[^']|''){0,4000}'|\"(?:[^\"]|\"\"){0,4000}\"|"
@@ -21,7 +24,7 @@ _NAMED_PASSWORD = re.compile(
 
 def blotted(text: str) -> str:
     """The text without the passwords that stand in its URLs, options and connection strings."""
-    text = _URL_PASSWORD.sub(r"\1:***@", text)
+    text = _SIGNATURE.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
     return _NAMED_PASSWORD.sub(_without, text)
 
 

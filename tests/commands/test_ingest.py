@@ -453,3 +453,13 @@ def test_an_age_is_said_as_people_say_it(seconds: float, said: str) -> None:
     from pluto_duck.commands.fresh import age
 
     assert age(seconds) == said
+
+
+def test_the_history_holds_nothing_of_a_signed_link(here: Path, session: Session, door: Door) -> None:
+    for query in ("X-Amz-Signature=s3cr3t-sig", "sv=1&sig=s3cr3t-sig", "k=s3cr3t-sig"):
+        with pytest.raises(PlutoError) as caught:
+            invoke(["ingest", f"http://127.0.0.1:9/t.csv?{query}"], door)
+        assert "s3cr3t-sig" not in str(caught.value.to_dict())
+    kept = b"".join(one.read_bytes() for one in (here / ".pluto-duck").glob("control.sqlite*"))
+    assert b"127.0.0.1:9/t.csv" in kept
+    assert b"s3cr3t-sig" not in kept

@@ -21,7 +21,9 @@ from pluto_duck.workspace.blot import blotted
     "CREATE SECRET (TYPE azure, CONNECTION_STRING 'AccountName=a;AccountKey=hunter2==')", "AccountKey=hunter2",
     "CREATE SECRET (TYPE http, BEARER_TOKEN 'hunter2')", "PASSWORD/**/'hunter2'", "PASSWORD\n'hunter2'",
     "CREATE SECRET (TYPE http, EXTRA_HTTP_HEADERS MAP {'Authorization': 'Bearer hunter2'})",
-    "SET s3_secret_access_key = 'hunter2'", "PGPASSWORD=hunter2 psql", "password=>'hunter2'", "secret := 'hunter2'"])
+    "SET s3_secret_access_key = 'hunter2'", "PGPASSWORD=hunter2 psql", "password=>'hunter2'", "secret := 'hunter2'",
+    "https://h.example/a.csv?sv=2024&sig=hunter2%3D&se=1", "from 's3://b/a.csv?X-Amz-Signature=hunter2'",
+    "https://h.example/a.csv?Expires=1&Signature=hunter2"])
 def test_a_password_is_blotted_out(text: str) -> None:
     assert "hunter2" not in blotted(text)
     assert "***" in blotted(text)
@@ -30,7 +32,7 @@ def test_a_password_is_blotted_out(text: str) -> None:
 @pytest.mark.parametrize("text", [
     "select token_count = 5, secret::varchar, password from t where x = 'y'",
     "select 'a@b', 'http://h:80/x', 'c@d'", "see https://h:80/a and mail x@y.z", "select * from t where name = 'pwd'",
-    "postgres://u@h:5432/db"])
+    "postgres://u@h:5432/db", "https://h/t.csv?page=2&key=a", "select sig=5, policy=x from t"])
 def test_what_is_none_stays(text: str) -> None:
     assert blotted(text) == text
 

@@ -69,6 +69,7 @@ class RemoteFiles:
     # -- https ------------------------------------------------------------------------------------
 
     def _from_web(self, folder: Path) -> Path:
+        import http.client
         import urllib.error
         import urllib.request
         from base64 import b64encode
@@ -99,6 +100,9 @@ class RemoteFiles:
             if isinstance(error, SourceError):
                 raise
             raise SourceError(f"{self.shown} broke off: {error}.", hint="Run it again.") from None
+        except http.client.HTTPException as error:
+            raise SourceError(f"{self.shown} answered with what is no HTTP ({type(error).__name__}).",
+                              hint="Is the port right? Is it https://?") from None
 
     def _stored(self, source: Any, target: Path, expected: int | None) -> Path:
         import http.client
@@ -176,7 +180,7 @@ class RemoteFiles:
 def _name(path: str, headers: Any) -> str:
     """A file's name whose ending says what it is, if anything does."""
     given = headers.get_filename() or urllib.parse.unquote(posixpath.basename(path)) or "file"
-    name = re.sub(r"[/\\\0]", "_", given)[-200:]
+    name = re.sub(r"[/\\\0]", "_", given)[-200:].lstrip(".") or "file"
     return name if format_of(name) else name + _ENDINGS.get(headers.get_content_type(), "")
 
 

@@ -54,6 +54,10 @@ class _Site(http.server.BaseHTTPRequestHandler):
             said = base64.b64encode(f"me:{SECRET}".encode()).decode()
             good = self.headers.get("Authorization") == f"Basic {said}"
             self._send(b"id\n1\n" if good else b"no", 200 if good else 401)
+        elif path == "/many.csv":
+            self._send(b"id\n1\n", **{f"X_{i}": "x" for i in range(150)})
+        elif path == "/up.csv":
+            self._send(b"id\n1\n", Content_Disposition='attachment; filename=".."')
         elif path == "/broken.csv":
             self._send(b"oops", 500)
         else:
@@ -84,11 +88,17 @@ def test_a_file_of_the_web_is_loaded_under_its_name(site: str, session: Session)
 
 @pytest.mark.parametrize(("path", "said"), [
     ("/none.csv", "answered 404"), ("/broken.csv", "answered 500"), ("/torn.csv", "broke off after 5 of 5,000 bytes"),
-    ("/login.csv", "is a web page"), ("/ftp.csv", "unprotected")])
+    ("/login.csv", "is a web page"), ("/ftp.csv", "unprotected"), ("/many.csv", "no HTTP")])
 def test_what_goes_wrong_is_told(path: str, said: str, site: str, session: Session) -> None:
     with pytest.raises(PlutoError, match=said) as caught:
         ingest(session, site + path + f"?token={SECRET}")
     assert SECRET not in caught.value.message + caught.value.hint
+    assert session.tables() == []
+
+
+def test_a_name_that_a_server_gives_leads_nowhere(site: str, session: Session) -> None:
+    with pytest.raises(PlutoError, match="file is of no kind"):
+        ingest(session, f"{site}/up.csv")
     assert session.tables() == []
 
 
