@@ -125,8 +125,6 @@ class TableJob:
 
     def _write(self, supply: Supply, worker: Session) -> _Written:
         load, options = self.load, self.common.options
-        if self.request.unchanged:
-            return self._nothing_new()
         if self._anew:
             count = supply.write(worker, self.request, load.ref, self._columns, mode="replace")
             if load.key != load.table.primary_key:
@@ -230,6 +228,21 @@ class TableJob:
             self.load, source=common.source, cursor=name, last=written.last,
             source_state=common.source_state if cursor == XMIN else None, options=common.options,
             load_id=common.load_id, token=self.token if changed or known is None else known.token)
+
+
+def nothing_new(session: Session, jobs: Sequence[TableJob]) -> list[LoadedTable]:
+    """Records tables whose source says that nothing happened there: no row is read, no version moves."""
+    started = time.perf_counter()
+    with session.transaction():
+        session.internal([loaded(job.load, load_id=job.common.load_id, source=job.common.shown, rows=0,
+                                 started_at=job.common.started_at) for job in jobs], writes=[RECORDS])
+    done = []
+    for job in jobs:
+        job.common.meter.begin(job.load.table)
+        job.common.meter.done(job.load.table, 0)
+        done.append(LoadedTable(job.load.ref, job.load.table.name, 0, time.perf_counter() - started, job.load.mode,
+                                notices=(*job.load.said, *(job.start.said if job.start else ()))))
+    return done
 
 
 def _rows(landed: Landed) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 from pluto_duck.errors import Cancelled, PlutoError, UsageError
 from pluto_duck.ingest.attempts import Attempts, AttemptState
-from pluto_duck.ingest.carry import Common, TableJob
+from pluto_duck.ingest.carry import Common, TableJob, nothing_new
 from pluto_duck.ingest.claims import claiming
 from pluto_duck.ingest.connectors import Connector, Selection, SourceTable
 from pluto_duck.ingest.crew import Crew
@@ -186,7 +186,8 @@ class _Load:
         few = begin is not None and begin.state is not None and (
             begin.after is not None or begin.changed_since is not None)
         request = Request(load.table, selection, part, few)
-        if begin is not None and begin.state is not None and begin.state.pulse and few and not load.alters:
+        if begin is not None and begin.state is not None and begin.state.pulse and few and not load.alters \
+                and not options.verify:
             request = replace(request, unchanged=self._supply_pulse(request) == begin.state.pulse)
         return TableJob(load, request, begin, uuid.uuid4().hex, common)
 
@@ -207,6 +208,14 @@ class _Load:
     # -- doing it ---------------------------------------------------------------------------------
 
     def _bring(self, tables: Sequence[_Table]) -> None:
+        unchanged = [one for one in tables if one.job is not None and one.job.request.unchanged]
+        if unchanged:
+            found = nothing_new(self._session, [one.job for one in unchanged if one.job is not None])
+            for table, outcome in zip(unchanged, found, strict=True):
+                table.outcome = outcome
+            tables = [one for one in tables if one.outcome is None]
+            if not tables:
+                return
         size = workers(self._session, self._options.parallel, len(tables))
         self._make_schemas({one.ref.schema for one in tables if one.job and one.job.load.existing is None})
         crew: Crew[LoadedTable]
@@ -223,8 +232,8 @@ class _Load:
 
             with self._session.bulk() if len(order) > 1 else nullcontext():
                 outcomes = crew.run([partial(work, one) for one in order])
-            for table, outcome in zip(order, outcomes, strict=True):
-                table.outcome = outcome
+            for table, brought in zip(order, outcomes, strict=True):
+                table.outcome = brought
 
     def _make_schemas(self, schemas: set[str]) -> None:
         """Before the workers, whose transactions would collide on a new one."""

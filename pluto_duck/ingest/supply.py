@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from pluto_duck.errors import PlutoError, SourceError
+from pluto_duck.errors import PlutoError, SourceError, StatementError
 from pluto_duck.ingest.connectors import Checksums, Connector, NativeScan, Selection, SourceTable
 from pluto_duck.ingest.meter import Meter
 from pluto_duck.session import NativeSource, Part, Scan, Session, WriteColumn
@@ -63,9 +63,6 @@ class Supply:
 
     def prepare(self, requests: list[Request], workers: int) -> None:
         """On one thread, before the others start: what the host will scan, and connectors for the streams."""
-        requests = [one for one in requests if not one.unchanged]
-        if not requests:
-            return
         self._native = self._connector.native()
         for one in requests:
             key = one.table.schema, one.table.name
@@ -94,7 +91,13 @@ class Supply:
         streamed = columns([column.expression for column in table.columns])
 
         def write(rows: Any, picked: Sequence[WriteColumn]) -> int:
-            return worker.write(ref, rows, picked, mode=mode, temporary=temporary, part=request.part)
+            try:
+                return worker.write(ref, rows, picked, mode=mode, temporary=temporary, part=request.part)
+            except PlutoError as error:
+                # What a stream raises itself is in the source's words already.
+                if not isinstance(error, StatementError) and not isinstance(rows, Scan):
+                    raise
+                raise self._connector.explained(error, table) from error.__cause__
 
         if request.expected_few:
             with self._reader(request) as rows:
@@ -106,8 +109,6 @@ class Supply:
             self._meter.native(table, worker)
             try:
                 count = write(Scan(scan.sql, scan.begin), columns(scan.expressions))
-            except PlutoError as error:
-                raise self._connector.explained(error, table) from error.__cause__
             finally:
                 self._meter.native_ended(table)
             self._was_native.add((table.schema, table.name))

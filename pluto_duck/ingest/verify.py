@@ -6,30 +6,37 @@ every value is compared by its hash, whatever the order of the rows.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 
 from pluto_duck.errors import SourceError
 from pluto_duck.ingest.connectors import Checksums
+from pluto_duck.ingest.connectors.measures import Measure, counted, measure
 from pluto_duck.ingest.plan import TableLoad
 from pluto_duck.session import Session
 from pluto_duck.workspace import quote
 
-_SUMMED = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|U?INTEGER|DECIMAL\(\d+,\s*\d+\)")
+_WORDS: dict[Measure, str] = {
+    "sum": "add up to", "characters": "have together, in characters,", "bytes": "have together, in bytes,",
+    "true": "that are true number", "days": "add up, in days, to", "microseconds": "add up, in microseconds, to",
+    "values": "number"}
 
 
 def against_sums(worker: Session, load: TableLoad, table: str, theirs: Checksums) -> None:
     """`theirs` were counted by the source at the same moment. Raises SourceError, naming what differs."""
-    checked = [column for column in load.columns if load.table.columns[column.place].name in theirs.columns]
-    sums = [f"CAST(sum({quote(c.name)}) AS VARCHAR)" if _SUMMED.fullmatch(c.type)
-            else f"CAST(sum(length({quote(c.name)})) AS VARCHAR)" for c in checked]
+    checked = []
+    for column in load.columns:
+        source = load.table.columns[column.place]
+        # A target may be wider than its source; what a value measures must be the same in both types.
+        if source.name in theirs.columns and measure(column.type) == measure(source.type):
+            checked.append(column)
+    sums = [counted(quote(column.name), measure(column.type)) for column in checked]
     rows, *ours = worker.internal([f"SELECT {', '.join(['count(*)', *sums])} FROM {table}"])[0][0]
     _same_rows(load, rows, theirs.rows)
     for column, mine in zip(checked, ours, strict=True):
         other = theirs.columns[load.table.columns[column.place].name]
         if not _equal(mine, other):
-            what = "add up to" if _SUMMED.fullmatch(column.type) else "have together, in characters,"
+            what = _WORDS[measure(column.type)]
             raise SourceError(f"{load.table.name}: the values of {column.name} {what} {mine or 'nothing'} here and "
                               f"{other or 'nothing'} at the source.",
                               hint="Nothing of this table was kept; run it again.")

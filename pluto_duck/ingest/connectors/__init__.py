@@ -118,8 +118,8 @@ class Checksums:
 
     rows: int
     columns: Mapping[str, str | None]
-    """Of whole numbers and exact decimals the sum, of texts the characters in all, as text; None for no value.
-    What the source can't sum exactly is left out."""
+    """As text, what `measures.measure` says of the column's type: of whole numbers the sum, of texts the characters
+    in all; None for no value. What the source can't count exactly is left out."""
 
 
 class Connector(Protocol):

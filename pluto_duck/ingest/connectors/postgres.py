@@ -15,9 +15,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from pluto_duck.errors import ColumnRefused, PlutoError, SourceError, UsageError
-from pluto_duck.ingest.connectors import EVERYTHING, NativeScan, Selection, SourceColumn, SourceTable
+from pluto_duck.ingest.connectors import EVERYTHING, Checksums, NativeScan, Selection, SourceColumn, SourceTable
 from pluto_duck.ingest.connectors import postgres_adbc as adbc
 from pluto_duck.ingest.connectors import postgres_address as address
+from pluto_duck.ingest.connectors import postgres_counts as counts
 from pluto_duck.ingest.connectors import postgres_errors as errors
 from pluto_duck.ingest.connectors import postgres_probe as probe
 from pluto_duck.ingest.connectors import postgres_scanner as scanner
@@ -32,6 +33,7 @@ from pluto_duck.ingest.connectors.postgres_types import kind as kind_of
 from pluto_duck.session import NativeSource
 from pluto_duck.workspace import quote
 
+_READ_ONLY = "SET default_transaction_read_only = on"
 _BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # What a value looks like as text hangs on these; a role or database may have set them otherwise.
 _WORDS = ("SET LOCAL TimeZone = 'UTC'", "SET LOCAL DateStyle = 'ISO, YMD'", "SET LOCAL extra_float_digits = 3",
@@ -90,15 +92,17 @@ class PostgresConnector:
         self._connection = self._address.connect(application_name=self._name)
         self._stopper.main = self._connection
         with self._translated("the snapshot was taken"):
-            self._connection.execute("SET default_transaction_read_only = on")
             self._take_moment(())
         return self
 
     def _take_moment(self, lock: Sequence[Relation]) -> None:
-        self._connection.execute("; ".join((_BEGIN, *self._begin)))
-        if lock:
-            self._connection.execute(f"LOCK TABLE {', '.join(one.sql for one in lock)} IN ACCESS SHARE MODE")
-        self._snapshot = self._connection.execute("SELECT pg_export_snapshot()").fetchone()[0]
+        locking = (f"LOCK TABLE {', '.join(one.sql for one in lock)} IN ACCESS SHARE MODE",) if lock else ()
+        # Of all the statements, in one round trip, only the last has rows.
+        cursor = self._connection.execute("; ".join(
+            (_READ_ONLY, _BEGIN, *self._begin, *locking, "SELECT pg_export_snapshot()")))
+        while cursor.nextset():
+            pass
+        self._snapshot = cursor.fetchone()[0]
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
@@ -116,8 +120,7 @@ class PostgresConnector:
         other._stopper.names.add(self._name)
         other._connection = other._stopper.main = self._address.connect(application_name=other._name)
         with other._translated("the snapshot was taken"):
-            other._connection.execute("SET default_transaction_read_only = on")
-            other._connection.execute("; ".join(other._adopting()))
+            other._connection.execute("; ".join((_READ_ONLY, *other._adopting())))
         return other
 
     def _adopting(self) -> tuple[str, ...]:
@@ -282,10 +285,13 @@ class PostgresConnector:
     def _from(self, table: SourceTable) -> str:
         return self._query if table.kind == "query" else f"{quote(table.schema)}.{quote(table.name)}"
 
-    def _selected(self, table: SourceTable, selection: Selection, picks: str) -> str:
+    def _chosen(self, table: SourceTable, selection: Selection) -> str:
         kind = "query" if table.kind == "query" else self._relations[table.schema, table.name].kind
         moment = self.state() if selection.changed_since is not None else {}
-        return f"SELECT {picks} FROM {selected(self._from(table), kind, selection, moment=moment)}"
+        return selected(self._from(table), kind, selection, moment=moment)
+
+    def _selected(self, table: SourceTable, selection: Selection, picks: str) -> str:
+        return f"SELECT {picks} FROM {self._chosen(table, selection)}"
 
     def read(self, table: SourceTable, selection: Selection = EVERYTHING) -> Any:
         self._end_stream()
@@ -311,6 +317,24 @@ class PostgresConnector:
 
     def rejects(self, table: SourceTable) -> Any | None:
         return None
+
+    # -- what the server counts by itself ---------------------------------------------------------
+
+    def pulse(self, table: SourceTable, selection: Selection) -> str | None:
+        if selection.sample is not None:
+            return None
+        self._shared = True
+        chosen = self._chosen(table, selection)
+        with self._translated(f"{table.name} was looked at"):
+            count, text = self._connection.execute(counts.pulse(_ours(table), selection, chosen)).fetchone()
+        return None if count > counts.MOST_ROWS else str(text)
+
+    def checksums(self, table: SourceTable, selection: Selection = EVERYTHING) -> Checksums | None:
+        if selection.sample is not None or selection.limit is not None:
+            return None
+        sql, names = counts.checksums(_ours(table), self._chosen(table, selection))
+        with self._translated(f"{table.name} was counted"):
+            return counts.read(names, self._connection.execute(sql).fetchone()[0])
 
     def _end_stream(self) -> None:
         if self._rows is not None:

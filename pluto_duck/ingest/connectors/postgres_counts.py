@@ -1,0 +1,61 @@
+"""What a PostgreSQL counts over rows by itself, so that they need not be read: a pulse, and sums to compare with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from pluto_duck.ingest.connectors import Checksums, Selection
+from pluto_duck.ingest.connectors.measures import measure
+from pluto_duck.ingest.connectors.postgres_carrier import literal, put
+from pluto_duck.ingest.connectors.postgres_describe import PostgresColumn
+
+MOST_ROWS = 1_000
+"""Of a pulse. More are new rows, or it would cost as much as reading them."""
+
+_ADD_UP = ("int2", "int4", "int8", "numeric")
+
+
+def pulse(columns: Sequence[PostgresColumn], selection: Selection, chosen: str) -> str:
+    """SQL for (how many rows, at most one more than MOST_ROWS; a text that tells them from others). `chosen`: what
+    follows FROM."""
+    # As text and not by the hash of the type: not every type has one.
+    row = ", ".join(one.access for one in columns)
+    # The same rows under other types or another filter must not pass for those of before.
+    asked = repr(([(one.name, one.type, one.access) for one in columns], selection.where, selection.limit))
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:16]
+    # Two hashes of 64 bits each; sums, because a pair of equal rows would vanish from an xor.
+    one, other = (f"coalesce(sum(hashtextextended(r, {seed})::numeric), 0)" for seed in (0, 1))
+    return (f"SELECT count(*), {literal(digest)} || ' ' || count(*) || ' ' || {one} || ' ' || {other} "
+            f"FROM (SELECT r FROM (SELECT ROW({row})::text AS r FROM {chosen}) AS q LIMIT {MOST_ROWS + 1}) AS few")
+
+
+def checksums(columns: Sequence[PostgresColumn], chosen: str) -> tuple[str, list[str]]:
+    """SQL for one array of texts (the number of rows, then a measure of each column), and the columns' names."""
+    measured = [(one.name, sql) for one in columns if (sql := _measured(one))]
+    every = ", ".join(f"({sql})::text" for sql in ("count(*)", *(sql for _name, sql in measured)))
+    return f"SELECT ARRAY[{every}] FROM {chosen}", [name for name, _sql in measured]
+
+
+def read(names: Sequence[str], values: Sequence[str | None]) -> Checksums:
+    return Checksums(int(values[0] or 0), dict(zip(names, values[1:], strict=True)))
+
+
+def _measured(column: PostgresColumn) -> str:
+    kind, carrier, value = column.kind, column.carrier, column.access
+    if kind is None or carrier is None:
+        return ""
+    what, text = measure(column.type), f"({put(carrier.text.select, value)})"
+    if what == "sum":
+        return f"sum({value})" if kind.name in _ADD_UP and kind.sort == "base" else f"sum({text}::numeric)"
+    if what == "characters":
+        return f"sum(length({text})::bigint)"
+    if what == "bytes":
+        return f"sum(octet_length({value})::bigint)" if kind.name == "bytea" else ""
+    if what == "true":
+        return f"count(*) FILTER (WHERE {value})"
+    if what == "days":
+        return f"sum({value} - date '1970-01-01') FILTER (WHERE isfinite({value}))"
+    if what == "microseconds":
+        return f"sum(round((extract(epoch FROM {value}) * 1000000)::numeric)) FILTER (WHERE isfinite({value}))"
+    return f"count({text})"
