@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from pluto_duck.errors import UnknownName, UsageError, nearest, unknown_name
+from pluto_duck.errors import PlutoError, UnknownName, UsageError, nearest, unknown_name
 from pluto_duck.ingest.connections_address import as_libpq, is_keywords, split
 from pluto_duck.ingest.options import LoadOptions
 
@@ -55,9 +55,19 @@ class Source:
     def needs_trust(self, root: Path) -> bool:
         if not is_path(self) or set(self.written) - _HARMLESS:
             return True
+        from pluto_duck.ingest.connectors.file_formats import format_of
+        from pluto_duck.ingest.connectors.file_places import files_at
+
+        place = self.place(root)
         # As far as there is no pattern in it: that part may lead out of the folder, by .. or a link.
-        fixed = Path(re.split(r"[*?\[]", self.place(root))[0])
-        return not fixed.resolve().is_relative_to(root.resolve())
+        fixed = Path(re.split(r"[*?\[]", place)[0])
+        try:
+            found = files_at(place, deep=True)
+        except PlutoError:
+            found = []
+        # The views of a database read what they like, and files below may be links.
+        return not all(one.resolve().is_relative_to(root.resolve()) for one in (fixed, *found)) or (
+            any(not format_of(one.name) for one in found))
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,11 @@ def test_a_file_that_could_be_misread_is_left_alone(workspace: Workspace) -> Non
     ('uri = "/etc/passwd"', True),
     ('uri = "~/.ssh/*"', True),
     ('uri = "link/x.csv"', True),
+    ('uri = "inside"', True),
+    ('uri = "ins*/*.csv"', True),
+    ('uri = "inside/**/*.csv"', True),
+    ('uri = "views.duckdb"', True),
+    ('uri = "there/*.csv"', False),
     ('uri = "https://evil.example/x.csv"', True),
     ('uri = "s3://evil/x.csv"', True),
     ('uri = "file:/etc/passwd"', True),
@@ -196,6 +201,11 @@ def test_a_file_that_could_be_misread_is_left_alone(workspace: Workspace) -> Non
 ])
 def test_what_reaches_beyond_the_files_of_its_folder_wants_trust(workspace: Workspace, lines: str, wants: bool) -> None:
     (workspace.root / "link").symlink_to("/etc")
+    for folder in ("inside", "there"):
+        (workspace.root / folder).mkdir()
+    (workspace.root / "inside" / "a.csv").symlink_to("/etc/passwd")
+    (workspace.root / "there" / "a.csv").write_text("a\n1\n", encoding="utf-8")
+    (workspace.root / "views.duckdb").write_bytes(b"")
     recipe = parse(f'[[source]]\nname = "a"\n{lines}\n', workspace.root / FILE)
     assert bool(recipe.wanted) is wants
 
