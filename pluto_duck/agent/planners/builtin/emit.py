@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from sqlglot import exp
@@ -64,7 +65,13 @@ def _shaped(query: exp.Select, form: Form, names: _Names, alone: bool) -> exp.Se
     extra = [one.by for one in form.order if isinstance(one.by, Measure) and one.by not in form.measures]
     extra += [one.measure for one in form.having if one.measure not in form.measures]
     for measure in dict.fromkeys([*form.measures, *(extra if form.grouped and not alone else [])]):
-        query = query.select(exp.alias_(_measure(measure, names), _measure_name(measure, used), quoted=None))
+        if form.share == "part":
+            shown, alias = _part(measure, form, names), _told(f"share_of_{measure.table.ref.name.lower()}", used)
+        else:
+            shown, alias = _measure(measure, names), _measure_name(measure, used)
+        query = query.select(exp.alias_(shown, alias, quoted=None))
+    for further, name in _further(form, names):
+        query = query.select(exp.alias_(further, _told(name, used), quoted=None))
     if form.grouped:
         query = query.group_by(*(_field(one, names) for one in form.select))
     for having in form.having:
@@ -77,6 +84,39 @@ def _shaped(query: exp.Select, form: Form, names: _Names, alone: bool) -> exp.Se
     if form.limit is not None:
         query = query.limit(form.limit)
     return query.distinct() if form.distinct else query
+
+
+def _told(name: str, used: set[str]) -> exp.Identifier:
+    used.add(name)
+    return identifier(name)
+
+
+def _ratio(part: Any, whole: Any, form: Form) -> Any:
+    """Nothing of nothing is no number."""
+    ratio = exp.Div(this=part, expression=exp.Anonymous(this="nullif", expressions=[whole, exp.Literal.number(0)]))
+    return exp.Mul(this=exp.Literal.number("100.0"), expression=exp.paren(ratio)) if form.percent else ratio
+
+
+def _part(measure: Measure, form: Form, names: _Names) -> Any:
+    """The rows for which the conditions hold, of all rows."""
+    whole = _measure(measure, names)
+    holds = exp.and_(*(_condition(one, names) for one in form.part))
+    return _ratio(exp.Filter(this=whole, expression=exp.Where(this=holds)), whole.copy(), form)
+
+
+def _further(form: Form, names: _Names) -> Iterator[tuple[Any, str]]:
+    """Columns that look at the other groups."""
+    for measure in form.measures:
+        figure = _measure(measure, names)
+        if form.share == "total":
+            whole = exp.Window(this=exp.Sum(this=figure.copy()))
+            yield _ratio(figure, whole, form), "percent" if form.percent else "share"
+        if form.change:
+            order = exp.Order(expressions=[exp.Ordered(this=_field(form.select[0], names), nulls_first=False)])
+            before = exp.Window(this=exp.Anonymous(this="lag", expressions=[figure.copy()]), order=order)
+            yield exp.Sub(this=figure.copy(), expression=before), "change"
+            gone = exp.Anonymous(this="nullif", expressions=[before.copy(), exp.Literal.number(0)])
+            yield exp.Sub(this=exp.Div(this=figure.copy(), expression=gone), expression=exp.Literal.number(1)), "growth"
 
 
 def _natural_order(form: Form) -> tuple[Order, ...]:

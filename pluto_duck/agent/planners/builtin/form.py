@@ -11,6 +11,7 @@ from pluto_duck.catalog import Column, Relation, Table
 Function = Literal["count", "count_distinct", "sum", "avg", "min", "max"]
 Grain = Literal["year", "quarter", "month", "week", "day"]
 Operator = Literal["=", "<>", "<", "<=", ">", ">=", "in", "not in", "between", "contains", "starts", "ends"]
+Side = Literal["in", "since", "after", "before", "until", "between"]
 Literal_ = str | int | float
 
 
@@ -53,7 +54,7 @@ class Period:
     table: Table
     columns: tuple[Column, ...]
     """One date column; or the integer columns for year, month, day that the table has."""
-    side: Literal["in", "since", "after", "before", "until", "between"]
+    side: Side
     first: Day
     last: Day | None = None
 
@@ -100,6 +101,12 @@ class Form:
     either: tuple[tuple[Condition, ...], ...] = ()
     """Of each group one condition has to hold."""
     members: tuple[Member, ...] = ()
+    share: Literal["", "total", "part"] = ""
+    """total: each group's part of the whole; part: that of the rows for which `part` holds."""
+    percent: bool = False
+    part: tuple[Condition, ...] = ()
+    change: bool = False
+    """Beside each measure, how it differs from that of the period before."""
 
     @property
     def grouped(self) -> bool:

@@ -62,13 +62,17 @@ _put("cmp", "<", "less than", "fewer than", "smaller than", "lower than", "below
 _put("cmp", "<=", "at most", "no more than", "not more than", "less than or equal to", "<=", "up to",
      "maximum of", "a maximum of")
 _put("cmp", "=", "equal to", "equals", "equal", "=", "exactly", "is exactly")
-_put("like", "contains", "contains", "contain", "containing", "including the word", "with the substring",
+_put("like", "contains", "has the word", "have the word", "have the substring", "contains the substring",
+     "contain the substring", "containing the substring", "includes the word", "contains the letter",
+     "contain the letter", "containing the letter", "the substring", "contains", "contain", "containing",
+     "including the word", "with the substring",
      "has the substring", "include", "includes", "including", "contains the word", "contain the word",
      "containing the word", "with the word")
 _put("like", "starts", "starts with", "start with", "starting with", "begins with", "begin with",
      "beginning with", "starts with the letter", "start with the letter", "starting with the letter")
 _put("like", "ends", "ends with", "end with", "ending with", "ending in")
-_put("between", None, "between", "ranging from")
+_put("between", None, "in the range of", "in range of", "in the range between", "in the range from", "between",
+     "ranging from")
 _put("ormore", ">=", "or more", "or greater", "or higher", "or above", "or over", "or larger", "or older",
      "and above")
 _put("ormore", "<=", "or fewer", "or less", "or lower", "or below", "or under", "or smaller", "or younger",
@@ -86,9 +90,18 @@ _put("without", None, "never", "without", "without any", "no", "have no", "has n
      "do not", "didn't", "doesn't", "don't", "that have no", "who have no", "but not", "have not been",
      "has not been",
      "were never", "was never", "are never", "is never", "not have any", "not have", "not any", "lack", "lacks")
+_put("share", "share", "share", "share of", "proportion", "proportion of", "fraction", "fraction of", "as a share",
+     "share of the total", "share of total")
+_put("share", "percent", "percentage", "percentage of", "percent", "percent of", "what percent of",
+     "what percentage of",
+     "as a percentage", "percentage share", "percentage of the total", "percentage of total")
+_put("change", None, "growth", "growth of", "growth in", "change in", "change of", "change", "increase in",
+     "period over period", "month over month", "year over year", "quarter over quarter", "growth rate")
+_put("trend", None, "trend", "trend of", "trend in", "over time", "development of", "evolution of")
 _put("both", None, "both")
 _put("either", None, "either")
-_put("show", None, "show", "show me", "list", "list all", "list the", "give", "give me", "tell me", "find",
+_put("show", None, "what about", "how about", "show", "show me", "list", "list all", "list the", "give",
+     "give me", "tell me", "find",
      "display", "return", "what is", "what are", "what's", "which", "what", "what was", "what were",
      "get", "show all", "print", "please show", "which are", "which is", "give the", "report",
      "find out", "present", "fetch", "retrieve", "tell", "provide", "what kind of", "what kinds of",
@@ -143,7 +156,10 @@ SUPERLATIVES: dict[str, tuple[str, tuple[str, ...]]] = {
     "least expensive": ("asc", ("price", "cost", "fee")), "richest": ("desc",
     ("income", "salary", "wealth")), "most populous": ("desc", ("population",)), "deepest": ("desc",
     ("depth",)), "widest": ("desc", ("width",)), "busiest": ("desc", ("#",)), "most common": ("desc",
-    ("#",)), "most frequent": ("desc", ("#",)), "least common": ("asc", ("#",)), "most popular": ("desc",
+    ("#",)), "most frequent": ("desc", ("#",)), "least common": ("asc", ("#",)), "most often": ("desc", ("#",)),
+     "the most often": ("desc", ("#",)), "most commonly": ("desc", ("#",)),
+    "least often": ("asc", ("#",)), "most prevalent": ("desc", ("#",)), "most numerous": ("desc", ("#",)),
+    "most popular": ("desc",
     ("#",)), "most frequently": ("desc", ("#",)), "least frequent": ("asc", ("#",)),
     "least popular": ("asc", ("#",)),
 }
@@ -287,11 +303,11 @@ SYNONYMS: tuple[tuple[str, ...], ...] = (
 
 UNSUPPORTED: dict[str, str] = {}
 for _listed, _what in (
-    ("percent percentage share proportion ratio fraction rate", "shares and ratios"),
+    ("ratio rate", "ratios"),
     (
-        "growth trend grew change changed increase increased decrease decreased compared compare comparison versus vs "
-        "difference correlation forecast predict prediction",
-        "comparisons, trends and forecasts",
+        "grew changed increased decreased compared compare comparison versus vs difference correlation forecast "
+        "predict prediction",
+        "comparisons and forecasts",
     ),
     (
         "none neither nor nobody cannot",

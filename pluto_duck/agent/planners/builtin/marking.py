@@ -21,8 +21,9 @@ from pluto_duck.agent.planners.builtin.lexicon import (
     VERBS,
 )
 from pluto_duck.agent.planners.builtin.marks import Mark
+from pluto_duck.agent.planners.builtin.relative import read_relative
 from pluto_duck.agent.planners.builtin.tokens import Token, tokens
-from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary
+from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary, full_name_columns
 from pluto_duck.catalog import Value, ValueIndex
 from pluto_duck.catalog.words import singular, split
 
@@ -35,6 +36,7 @@ _NUMBERS = {name: number for number, name in enumerate(_SMALL_NUMBERS.split())} 
 }
 _SCALE = {"k": 1_000, "m": 1_000_000}
 MAX_SPAN = 6
+_COUNTING = ("most", "least", "fewest")
 
 
 def mark(question: str, vocabulary: Vocabulary, values: ValueIndex) -> list[Mark]:
@@ -66,7 +68,9 @@ class _Reader:
     def _without_doubles(self) -> Iterator[Mark]:
         """The average total score: the second word is part of a name, or says nothing more."""
         before = ""
-        for mark in self._marks:
+        for at, mark in enumerate(self._marks):
+            if mark.kind == "super" and self._in_a_row(at):
+                mark = Mark("agg", mark.text, "max" if SUPERLATIVES[str(mark.value)][0] == "desc" else "min")
             if mark.kind == before == "agg":
                 readings = self._vocabulary.look_up([mark.text.lower()])
                 if not readings:
@@ -74,6 +78,23 @@ class _Reader:
                 mark = Mark("mention", mark.text, None, readings)
             before = mark.kind
             yield mark
+
+    def _in_a_row(self, at: int) -> bool:
+        """The highest, lowest and average cost: three figures, no ranking."""
+        word = str(self._marks[at].value)
+        if SUPERLATIVES[word][0] not in ("asc", "desc") or word in _COUNTING:
+            return False
+        figures = ("super", "agg", "comma", "and")
+        start, end = at, at + 1
+        while start and self._marks[start - 1].kind in figures:
+            start -= 1
+        while end < len(self._marks) and self._marks[end].kind in figures:
+            end += 1
+        row = self._marks[start:end]
+        follows = end < len(self._marks) and self._marks[end].kind == "mention"
+        if not any(one.kind in ("comma", "and") for one in row):
+            return False
+        return follows and sum(one.kind in ("super", "agg") for one in row) > 1 and row[-1].kind in ("super", "agg")
 
     def _or_more(self, mark: Mark) -> None:
         """`3 or more` is `at least 3`."""
@@ -103,6 +124,10 @@ class _Reader:
         day = self._day(at)
         if day is not None:
             return day
+        relative = read_relative(self._lower, at)
+        if relative is not None and not self._vocabulary.look_up(self._lower[at : relative[1]]):
+            said = " ".join(one.text for one in self._tokens[at : relative[1]])
+            return Mark("relative", said, relative[0]), relative[1]
         for size in range(min(MAX_SPAN, len(self._tokens) - at), 0, -1):
             if any(one.quoted for one in self._tokens[at : at + size]):
                 continue
@@ -120,7 +145,30 @@ class _Reader:
 
     def _quoted(self, token: Token) -> Mark:
         exact = self._values.exact(token.text)
+        if not exact and (both := self._full_name(token.text)) is not None:
+            self._marks.append(both[0])
+            return both[1]
         return Mark("value" if exact else "text", token.text, token.text, _of_values(exact, self._vocabulary, 1.0))
+
+    def _full_name(self, text: str) -> tuple[Mark, Mark] | None:
+        """A person's name, where first and last name stand in two columns."""
+        words = text.split()
+        if len(words) != 2:
+            return None
+        first, last = (self._values.exact(word) for word in words)
+        for table in self._vocabulary.catalog.tables:
+            columns = full_name_columns(table)
+            found = [
+                [one for one in values if column and (one.table.key, one.column) == (table.ref.key, column.name)]
+                for values, column in zip((first, last), columns, strict=True)
+            ]
+            if all(found):
+                marks = [
+                    Mark("value", word, word, _of_values(one, self._vocabulary, 1.0))
+                    for word, one in zip(words, found, strict=True)
+                ]
+                return marks[0], marks[1]
+        return None
 
     def _day(self, at: int) -> tuple[Mark, int] | None:
         found = read_day(self._lower, at)

@@ -10,6 +10,7 @@ from pluto_duck.agent.answer import Answer, Choice, Event
 from pluto_duck.agent.planners import Context
 from pluto_duck.agent.planners.builtin.clauses import composed, nested
 from pluto_duck.agent.planners.builtin.emit import sql
+from pluto_duck.agent.planners.builtin.followups import joined
 from pluto_duck.agent.planners.builtin.form import Form, Member
 from pluto_duck.agent.planners.builtin.guesses import Guess, Settled, doubt, loss, settle
 from pluto_duck.agent.planners.builtin.marking import mark
@@ -28,6 +29,8 @@ MARGIN = 0.1
 WINDOW = 0.25
 """How far behind a reading may stand whose value has rows, where the best one's has none."""
 MAX_NEAR = 4
+MAX_BEFORE = 6
+"""Earlier questions of a conversation that are read again for an edit of them."""
 MAX_COST = 0.8
 SURE_COST = 0.38
 """Above it an answer carries a caveat, even when no single assumption was made."""
@@ -46,7 +49,7 @@ class BuiltinPlanner:
         catalog = context.catalog()
         if not catalog.tables:
             return None
-        marks = mark(question, Vocabulary.of(catalog), catalog.values(context.session))
+        marks = self._marks(question, context)
         for one in [*self._composed(marks, catalog, context), *candidates(outline(marks), catalog)]:
             try:
                 settled = settle(one.form, one.guesses, lambda form: context.run(sql(form)))
@@ -59,6 +62,13 @@ class BuiltinPlanner:
                 round(max(0.0, 1 - one.cost) / 2, 3), one.evidence, result=result,
             )
         return None
+
+    def _marks(self, question: str, context: Context) -> list[Mark]:
+        """With those of the questions before, where this one only edits them."""
+        catalog = context.catalog()
+        vocabulary, values = Vocabulary.of(catalog), catalog.values(context.session)
+        asked = [one.question for one in context.history if one.sql][-MAX_BEFORE:]
+        return joined([mark(one, vocabulary, values) for one in [*asked, question]])
 
     def _composed(self, marks: Sequence[Mark], catalog: Catalog, context: Context) -> list[Candidate]:
         """Readings as a question with another one inside; none where a plain reading says it all."""
@@ -76,7 +86,7 @@ class BuiltinPlanner:
         catalog = context.catalog()
         if not catalog.tables:
             return self._decline(question, "There are no tables yet. Ingest some data first.")
-        marks = mark(question, Vocabulary.of(catalog), catalog.values(context.session))
+        marks = self._marks(question, context)
         out = outline(marks)
         context.emit(Event("reasoning", "chunk", "; ".join(f"{one.text}: {one.kind}" for one in marks)))
         found = self._composed(marks, catalog, context)

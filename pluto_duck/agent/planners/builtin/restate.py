@@ -55,13 +55,24 @@ def _shown(form: Form) -> list[Measure]:
 
 
 def _subject(form: Form, measures: Sequence[Measure]) -> str:
+    if measures and form.share == "part":
+        rows = rows_of(form.root) if measures[0].function == "count" else _measures(form, measures)
+        told = " and ".join(condition(one, form) for one in form.part)
+        return f"{_kind(form)} of {rows} for which {told}"
     if measures:
-        return _measures(form, measures)
+        told = _measures(form, measures)
+        if form.share == "total":
+            return f"{told} and its {_kind(form)} of the total"
+        return f"{told} and its change from one to the next" if form.change else told
     mine = [one.column for one in form.select if one.grain is None and one.table.ref == form.root.ref]
     if form.rows or (mine == list(form.root.columns) and len(mine) == len(form.select)):
         return f"all columns of {form.root.ref}"
     each = "distinct " if form.distinct else ""
     return f"the {each}{listed([field(one, form) for one in form.select])} of {form.root.ref}"
+
+
+def _kind(form: Form) -> str:
+    return "percentage" if form.percent else "share"
 
 
 def _measures(form: Form, measures: Sequence[Measure]) -> str:

@@ -11,6 +11,7 @@ from pluto_duck.agent.planners.builtin.outline import (
     groups,
     measures,
     mentions,
+    parts_of,
     periods,
     rankings,
 )
@@ -27,6 +28,7 @@ _STEPS: Steps = {
         mentions.STEPS,
         conditions.STEPS,
         periods.STEPS,
+        parts_of.STEPS,
     )
     for kind, step in steps.items()
 }

@@ -163,4 +163,14 @@ def on_cmp(cursor: Cursor, mark: Mark) -> None:
         cursor.out.left_over.append(mark)
 
 
-STEPS: Steps = {"value": on_value, "cmp": on_cmp}
+def on_like(cursor: Cursor, mark: Mark) -> None:
+    """`have the substring "x" in their titles`: the column comes last."""
+    if cursor.peek().kind in ("text", "value") and cursor.peek(1).kind == "prep" and cursor.peek(2).kind == "mention":
+        text, _prep, target = cursor.take(), cursor.take(), cursor.take()
+        cursor.filter(FilterSlot(target, str(mark.value), [text]))
+        cursor.last = "filter"
+    else:
+        cursor.out.left_over.append(mark)
+
+
+STEPS: Steps = {"value": on_value, "cmp": on_cmp, "like": on_like}

@@ -62,9 +62,9 @@ class Cursor:
         if not names_table(mark):
             self.unbound.append(mark)
 
-    def bind(self, thing: Mark) -> None:
+    def bind(self, thing: Mark, *, said: bool = False) -> None:
         """The columns named so far, after which "of" came, are this thing's."""
-        if self.preposition in ("of", "for") and has_table(thing) and self.unbound:
+        if (said or self.preposition in ("of", "for")) and has_table(thing) and self.unbound:
             self.out.bound += [(column, thing) for column in self.unbound]
             self.unbound = []
 

@@ -49,6 +49,8 @@ def on_group(cursor: Cursor, mark: Mark) -> None:
     if cursor.peek().kind not in ("mention", "grain"):
         cursor.out.left_over.append(mark)
         return
+    if mark.text.lower() in ("of each", "for each", "of every", "for every", "each"):
+        cursor.bind(cursor.peek(), said=True)
     while True:
         cursor.out.groups.append(cursor.take())
         ahead = 0

@@ -82,6 +82,12 @@ def on_agg(cursor: Cursor, mark: Mark) -> None:
         cursor.out.left_over.append(mark)
         return
     targets = [counted(cursor)]
+    if cursor.peek().kind == "cmp" and cursor.peek(1).kind == "number" and len(functions) == 1:
+        operator, number = cursor.take(), cursor.take()
+        slot = MeasureSlot(str(mark.value or "sum"), targets[0])
+        cursor.out.having.append((slot, str(operator.value), float(number.value)))
+        cursor.last, cursor.head = "filter", False
+        return
     while (
         cursor.peek().kind in ("and", "comma")
         and cursor.peek(1).kind == "mention"

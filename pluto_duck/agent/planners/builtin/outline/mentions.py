@@ -23,6 +23,11 @@ def on_mention(cursor: Cursor, mark: Mark) -> None:
     if filtered(cursor, mark):
         cursor.last, cursor.head = "filter", False
         return
+    last = cursor.out.projections[-1] if cursor.out.projections else None
+    if last is not None and last in cursor.unbound and _is_its_name(cursor, last, mark):
+        cursor.out.projections[-1] = mark
+        cursor.unbound.remove(last)
+        return
     if cursor.head or (cursor.last == "projection" and not has_table(mark)):
         cursor.project(mark)
     elif has_table(mark) and cursor.before(mark) == "and":
@@ -36,6 +41,12 @@ def on_mention(cursor: Cursor, mark: Mark) -> None:
         cursor.last = "thing"
     else:
         cursor.out.left_over.append(mark)
+
+
+def _is_its_name(cursor: Cursor, name: Mark, mark: Mark) -> bool:
+    """The names of studios, where a studio is no more than its name."""
+    of = cursor.preposition == "of" and cursor.last == "prep"
+    return of and name.text.lower() in ("name", "names") and not has_table(mark)
 
 
 def _opening(cursor: Cursor, mark: Mark) -> bool:

@@ -26,6 +26,13 @@ def on_day(cursor: Cursor, mark: Mark) -> None:
         _period(cursor, "in", mark.value)
 
 
+def on_relative(cursor: Cursor, mark: Mark) -> None:
+    cursor.out.periods.append(PeriodSlot("in", mark.value))
+    cursor.last, cursor.preposition = "period", ""
+    if cursor.out.projections or cursor.out.measures:
+        cursor.head = False
+
+
 def on_side(cursor: Cursor, mark: Mark) -> None:
     if cursor.peek().kind == "day":
         _period(cursor, str(mark.value), cursor.take().value)
@@ -42,6 +49,8 @@ def on_between(cursor: Cursor, mark: Mark) -> None:
 
 
 def _period(cursor: Cursor, side: str, first: Any, last: Any = None) -> None:
+    if cursor.either:
+        cursor.out.left_over.append(Mark("or", "or"))
     if side == "between" and first.year is None and last.year is not None:
         first = Day(last.year, first.quarter, first.month, first.day)
     cursor.out.periods.append(PeriodSlot(side, first, last))
@@ -51,4 +60,4 @@ def _period(cursor: Cursor, side: str, first: Any, last: Any = None) -> None:
         cursor.head = False
 
 
-STEPS: Steps = {"day": on_day, "side": on_side, "between": on_between}
+STEPS: Steps = {"day": on_day, "relative": on_relative, "side": on_side, "between": on_between}

@@ -13,6 +13,10 @@ def on_top(cursor: Cursor, mark: Mark) -> None:
     nxt = cursor.peek()
     if nxt.kind == "number":
         cursor.out.limit = int(cursor.take().value)
+        if cursor.peek().kind == "end" and cursor.out.measures:
+            cursor.out.ranked, cursor.out.single = True, False
+            cursor.out.orders.append(OrderSlot((None, ()), str(mark.value), mark.text))
+            return
         if cursor.peek().kind == "super":
             on_super(cursor, cursor.take())
             return

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from pluto_duck.agent.planners.builtin.dates import Day
 from pluto_duck.agent.planners.builtin.marks import Mark
+from pluto_duck.agent.planners.builtin.relative import Relative
 
 
 @dataclass
@@ -31,7 +32,8 @@ class FilterSlot:
 @dataclass
 class PeriodSlot:
     side: str
-    first: Day
+    first: Day | Relative
+    """A relative one is told once the date column is known."""
     last: Day | None = None
 
 
@@ -56,6 +58,12 @@ class Outline:
     things: list[Mark] = field(default_factory=list)
     """Tables spoken of that only have to be there."""
     verbs: list[Mark] = field(default_factory=list)
+    share: str = ""
+    """share or percent: a part of the whole is asked for."""
+    inside: bool = False
+    """The condition says which part: the share of shipped orders."""
+    change: bool = False
+    """How a measure went from one period to the next."""
     limit: int | None = None
     distinct: bool = False
     bound: list[tuple[Mark, Mark]] = field(default_factory=list)

@@ -43,14 +43,34 @@ def _over(attempt: Attempt, found: Parts, tree: Tree, turn: dict[Measure, Measur
     for (periods, period_cost, period_notes), (grains, grain_cost) in choices:
         if grouped and not found.select and not grains:
             continue
-        yield Candidate(
-            _form(attempt, found, tree, turn, periods, grains, limit),
-            cost + period_cost + grain_cost,
-            (*said, *period_notes),
-            evidence(attempt),
-            tuple(attempt.guesses),
-            places(attempt),
-        )
+        form = _form(attempt, found, tree, turn, periods, grains, limit)
+        for shaped in _shapes(attempt, form):
+            yield Candidate(
+                shaped,
+                cost + period_cost + grain_cost,
+                (*said, *period_notes),
+                evidence(attempt),
+                tuple(attempt.guesses),
+                places(attempt),
+            )
+
+
+def _shapes(attempt: Attempt, form: Form) -> Iterator[Form]:
+    """The form as it is; for a share, each way in which it may be one."""
+    out = attempt.out
+    if out.change:
+        if len([one for one in form.select if one.grain or one.column.part]) == 1 == len(form.select) and form.measures:
+            yield replace(form, change=True, order=())
+        return
+    if not out.share:
+        yield form
+        return
+    if len(form.measures) != 1 or form.measures[0].function not in ("count", "sum"):
+        return
+    if form.conditions:
+        yield replace(form, share="part", percent=out.share == "percent", part=form.conditions, conditions=())
+    if form.select and not out.inside:
+        yield replace(form, share="total", percent=out.share == "percent")
 
 
 def _form(

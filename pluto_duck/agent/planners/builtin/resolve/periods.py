@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
 
-from pluto_duck.agent.planners.builtin.form import Period
+from pluto_duck.agent.planners.builtin.dates import Day
+from pluto_duck.agent.planners.builtin.form import Period, Side
 from pluto_duck.agent.planners.builtin.outline import PeriodSlot
+from pluto_duck.agent.planners.builtin.relative import Relative, present
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt
 from pluto_duck.catalog import Column, Table
 from pluto_duck.catalog.model import is_date
@@ -19,6 +22,9 @@ def period_choices(attempt: Attempt, reached: Sequence[Table]) -> Iterator[tuple
         return
     per_slot = [list(_period_options(attempt, slot, reached)) for slot in attempt.out.periods]
     for choice in islice(product(*per_slot), 6):
+        inside = [(one[0].table.ref.key, one[0].columns) for one in choice if one[0].side == "in" and one[0].first.year]
+        if len(set(inside)) < len(inside):
+            continue  # nothing happens in two years at once
         yield (
             tuple(one[0] for one in choice),
             sum(one[1] for one in choice),
@@ -31,16 +37,35 @@ def _period_options(
 ) -> Iterator[tuple[Period, float, list[str]]]:
     for depth, table in enumerate(reached):
         for columns, cost in _date_columns(attempt, table):
-            period = Period(table, columns, slot.side, slot.first, slot.last)  # type: ignore[arg-type]
+            told = _told(slot, columns)
+            if told is None:
+                continue
+            period, notes = Period(table, columns, *told[0]), list(told[1])
             if not _expressible(period):
                 continue
-            notes = []
             if any(mark.kind == "value" and mark.text.lower().endswith("ed") for mark in attempt.marks):
                 notes.append(f"the date is {columns[0].name}")  # "shipped in May" may speak of another date
             years = _years(table, columns)
-            if slot.first.year is None and (years is None or years[0] != years[1]):
-                notes.append(f"no year was given: {slot.first} of every year counts")
+            if period.first.year is None and (years is None or years[0] != years[1]):
+                notes.append(f"no year was given: {period.first} of every year counts")
             yield period, cost + 0.15 * depth, notes
+
+
+def _told(slot: PeriodSlot, columns: Sequence[Column]) -> tuple[tuple[Side, Day, Day | None], list[str]] | None:
+    """The slot in days of the calendar, and what to say of it."""
+    if not isinstance(slot.first, Relative):
+        return (slot.side, slot.first, slot.last), []  # type: ignore[return-value]
+    high = columns[0].high
+    if columns[0].part == "year" and slot.first.unit == "year" and not slot.first.rolling and high is not None:
+        now: tuple[datetime.date, bool] | None = (datetime.date(int(high), 12, 31), True)
+    else:
+        now = present(high) if columns[0].part is None else None
+    if now is None:
+        return None
+    first, last = slot.first.days(now[0])
+    where = f"the data's last date, {now[0]}" if now[1] else f"today, {now[0]}"
+    span = f"{first} to {last}" if last is not None else str(first)
+    return ("between" if last is not None else "in", first, last), [f"{slot.first} is {span}, counted from {where}"]
 
 
 def _date_columns(attempt: Attempt, table: Table) -> Iterator[tuple[tuple[Column, ...], float]]:

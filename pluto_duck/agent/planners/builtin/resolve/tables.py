@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from pluto_duck.agent.planners.builtin.joins import Paths
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt
 from pluto_duck.agent.planners.builtin.resolve.parts import Parts
 from pluto_duck.catalog import Catalog, Relation, Table
+from pluto_duck.catalog.model import is_date
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,27 @@ def trees(attempt: Attempt, parts: Parts) -> Iterator[Tree]:
     if len(sure) > 1:
         return  # two sums over two tables would multiply each other
     found = False
+    dated = attempt.out.periods or any(one.kind == "grain" for one in [*attempt.out.groups, *attempt.out.projections])
     for key in sorted(paths.roots, key=lambda k: (k not in own, k not in needed, k)):
         if (sure and key not in sure) or (found and key not in own):
             continue  # a bridge only where the thing itself does not lead everywhere
-        for joins in paths.trees(key, sorted(needed), forced):
+        wanted = _dated(attempt.catalog, paths, key, needed) if dated else [needed]
+        for joins in chain.from_iterable(paths.trees(key, sorted(one), forced) for one in wanted):
             fanned = (bool(own) and not own <= ({key} | {j.parent.key for j in joins})) or key not in own
             found = True
             yield Tree(attempt.catalog.table(key), joins, fanned)
+
+
+def _dated(catalog: Catalog, paths: Paths, root: str, needed: set[str]) -> list[set[str]]:
+    """The tables with those beside them that hold dates, where a date is spoken of and none of them has one."""
+    if any(_has_dates(catalog.table(key)) for key in {root, *needed}):
+        return [needed]
+    near = [key for key in paths.start(root) if key not in needed and _has_dates(catalog.table(key))]
+    return [needed, *({*needed, key} for key in near[:3])]
+
+
+def _has_dates(table: Table) -> bool:
+    return any(is_date(column.type) or column.text_date or column.part for column in table.columns)
 
 
 def _needed(parts: Parts) -> set[str]:

@@ -1,0 +1,112 @@
+"""Questions that edit the one before: only France, by month, top 5, and in 2023?, as a share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pluto_duck.agent.planners.builtin.marks import Mark, columns
+
+MAX_MARKS = 8
+_OPENINGS = {"by", "group", "top", "value", "prep", "day", "relative", "side", "share", "where", "not", "order", "dir",
+             "and", "change", "trend", "text", "between", "without", "super"}
+_WHOLE = {"count", "agg", "sum", "event", "unknown"}
+"""What a question of its own has, and an edit hasn't."""
+_SMALL = {"show", "where", "prep", "comma", "and", "or"}
+_WHEN = {"day", "relative", "side"}
+_RANK = {"top", "super", "order", "dir"}
+
+
+def joined(questions: Sequence[Sequence[Mark]]) -> list[Mark]:
+    """The marks of the last question; of an edit, those of the question it edits, edited."""
+    whole: list[Mark] = []
+    for marks in questions:
+        told = _stripped(marks)
+        whole = _edited(whole, told) if whole and _edits(told) else list(marks)
+    return whole
+
+
+def _stripped(marks: Sequence[Mark]) -> list[Mark]:
+    """Without `what about`, `only`, `and now`."""
+    start = 0
+    while start < len(marks) and (
+        marks[start].kind in ("show", "comma", "and") or (marks[start].kind == "unsupported" and _only(marks[start]))
+    ):
+        start += 1
+    return [mark for mark in marks[start:] if not (mark.kind == "unsupported" and _only(mark))]
+
+
+def _only(mark: Mark) -> bool:
+    return mark.text.lower() in ("only", "now")
+
+
+def _edits(marks: Sequence[Mark]) -> bool:
+    kinds = {mark.kind for mark in marks}
+    return bool(marks) and marks[0].kind in _OPENINGS and not kinds & _WHOLE and len(marks) <= MAX_MARKS
+
+
+def _edited(whole: list[Mark], edit: list[Mark]) -> list[Mark]:
+    kinds = {mark.kind for mark in edit}
+    if kinds & {"by", "group"}:
+        whole = _without_groups(whole)
+    if kinds & _WHEN:
+        whole = _without(whole, _WHEN)
+    if kinds & _RANK:
+        whole = _without_ranking(whole)
+    told = {column for mark in edit if mark.kind == "value" for column in columns(mark)}
+    if told:
+        whole = [mark for mark in whole if not (mark.kind == "value" and columns(mark) & told)]
+    if kinds & {"top", "super"}:
+        at = next((i for i, mark in enumerate(edit) if mark.kind in ("top", "super")), 0)
+        return [*edit[:at], *edit[at:], *_headless(whole)] if edit[-1].kind != "number" else _topped(whole, edit)
+    return [*_tidy(whole), Mark("where", "with"), *edit]
+
+
+def _topped(whole: list[Mark], edit: list[Mark]) -> list[Mark]:
+    """top 5, and no word of what: the groups that were there, by the figure that was there."""
+    return [*_tidy(whole), *edit]
+
+
+def _headless(whole: list[Mark]) -> list[Mark]:
+    start = 0
+    while start < len(whole) and whole[start].kind == "show":
+        start += 1
+    return _tidy(whole[start:])
+
+
+def _without_groups(marks: list[Mark]) -> list[Mark]:
+    kept: list[Mark] = []
+    at = 0
+    while at < len(marks):
+        if marks[at].kind in ("by", "group") and at + 1 < len(marks) and marks[at + 1].kind in ("mention", "grain"):
+            at += 2
+            continue
+        kept.append(marks[at])
+        at += 1
+    return kept
+
+
+def _without(marks: list[Mark], kinds: set[str]) -> list[Mark]:
+    kept: list[Mark] = []
+    for mark in marks:
+        if mark.kind in kinds:
+            while kept and kept[-1].kind in ("prep", "between", "and"):
+                kept.pop()
+        else:
+            kept.append(mark)
+    return kept
+
+
+def _without_ranking(marks: list[Mark]) -> list[Mark]:
+    kept: list[Mark] = []
+    for at, mark in enumerate(marks):
+        after = at and mark.kind == "number" and marks[at - 1].kind in ("top", "super")
+        if mark.kind not in ("top", "dir") and not after:
+            kept.append(mark)
+    return kept
+
+
+def _tidy(marks: list[Mark]) -> list[Mark]:
+    kept = list(marks)
+    while kept and kept[-1].kind in _SMALL:
+        kept.pop()
+    return kept
