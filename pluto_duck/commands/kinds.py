@@ -89,34 +89,6 @@ def _columns_of(table: TableInfo) -> Rows:
 
 
 def _made(rows: Rows) -> Result:
-    """Rows of our own as a Result, so that one piece of code draws every table."""
-    import io
-    import json
+    from pluto_duck.commands.plain_rows import PlainResult
 
-    import pyarrow
-    import pyarrow.json
-
-    from pluto_duck.workspace import Column, Result
-
-    kinds = [_kind(column) for column in zip(*rows.rows, strict=True)] if rows.rows else ["VARCHAR"] * len(rows.columns)
-    arrow: dict[str, pyarrow.DataType] = {
-             "VARCHAR": pyarrow.string(), "BIGINT": pyarrow.int64(), "DOUBLE": pyarrow.float64(),
-             "BOOLEAN": pyarrow.bool_()}
-    numbered = [f"c{i}" for i in range(len(rows.columns))]
-    schema = pyarrow.schema([pyarrow.field(name, arrow[kind]) for name, kind in zip(numbered, kinds, strict=True)])
-    # By way of JSON text: pyarrow.array(list) would import pandas, a second or two.
-    lines = "\n".join(json.dumps(dict(zip(numbered, row, strict=True))) for row in rows.rows)
-    table = pyarrow.json.read_json(
-        io.BytesIO(lines.encode()), parse_options=pyarrow.json.ParseOptions(explicit_schema=schema)) \
-        if rows.rows else schema.empty_table()
-    columns = tuple(Column(name, kind) for name, kind in zip(rows.columns, kinds, strict=True))
-    return Result(columns=columns, table=table.rename_columns(list(rows.columns)), sql="", statement="SELECT",
-                  elapsed_s=0.0)
-
-
-def _kind(values: tuple[object, ...]) -> str:
-    known = {type(one) for one in values if one is not None}
-    for kinds, name in (({bool}, "BOOLEAN"), ({int}, "BIGINT"), ({int, float}, "DOUBLE")):
-        if known and known <= kinds:
-            return name
-    return "VARCHAR"
+    return PlainResult(rows.columns, rows.rows)

@@ -42,7 +42,9 @@ def from_environment(uri: str) -> str:
 def _kind(address: str) -> type[Connector]:
     # Files last: their connector takes any path that no other knows by its ending.
     broken: list[str] = []
-    for name in sorted(plugins.names(GROUP), key=lambda one: (one == "file", one)):
+    # The one that is called like the scheme first, which spares importing the others.
+    scheme = address.partition("://")[0] if "://" in address else ""
+    for name in sorted(plugins.names(GROUP), key=lambda one: (one == "file", not scheme.startswith(one), one)):
         try:
             kind: type[Connector] = plugins.load(GROUP, name)
         except Exception as error:  # somebody else's plug-in must not keep all others from loading
