@@ -49,6 +49,8 @@ class CsvDialect:
         delimiter = _delimiter(options["delimiter"]) if "delimiter" in options else _guessed(path, head, quote)
         rows = _rows(head, delimiter, quote, escape)
         header = _flag(options, "header") if "header" in options else _has_header(rows)
+        if header and not skip and rows:  # else a blank first line is the header to DuckDB, and the names a row
+            skip = head[:len(head) - len(head.lstrip("\r\n"))].count("\n")
         first = rows[0] if rows else []
         names, renamed = column_names(first) if header else (tuple(f"column{i}" for i in range(len(first))), ())
         nulls = ("", *(one for one in options.get("null", "").split(",") if one))

@@ -33,6 +33,14 @@ def test_the_delimiter_is_the_one_of_the_first_line(name: str, text: str, sessio
     assert session.query("SELECT a, b FROM t").rows() == [(1, "x,y")]
 
 
+@pytest.mark.parametrize("blank", ["\n", "\n\n", "\r\n\r\n"])
+def test_blank_lines_above_the_header_are_no_header(blank: str, session: Session, tmp_path: Path) -> None:
+    end = "\r\n" if "\r" in blank else "\n"
+    (tmp_path / "t.csv").write_bytes(f"{blank}a,b{end}1,x{end}{end}2,y{end}".encode())
+    ingest(session, str(tmp_path / "t.csv"))
+    assert session.query("FROM t").rows() == [(1, "x"), (2, "y")]
+
+
 def test_a_packed_csv_is_read_and_a_torn_one_is_told(session: Session, tmp_path: Path) -> None:
     packed = gzip.compress(b"a,b\n" + b"1,2\n" * 100_000)
     (tmp_path / "t.csv.gz").write_bytes(packed)
