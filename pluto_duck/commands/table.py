@@ -6,6 +6,7 @@ A verb enters itself when its module is imported.
 from __future__ import annotations
 
 from pluto_duck.commands import (
+           approvals,
            asking,
            backups,
            connections,
@@ -24,5 +25,5 @@ _FIRST = ("ingest", "diagnose", "connections", "loads")
 pluto.commands = {name: pluto.commands[name] for name in (
     *_FIRST, *(name for name in pluto.commands if name not in _FIRST))}
 
-__all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "asking", "backups", "connections", "diagnosing", "evaluating",
-           "exporting", "keeping", "live", "loading", "loads", "pluto"]
+__all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "approvals", "asking", "backups", "connections", "diagnosing",
+           "evaluating", "exporting", "keeping", "live", "loading", "loads", "pluto"]

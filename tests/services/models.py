@@ -43,7 +43,7 @@ class Fails:
 Script = Says | Fails | Callable[[dict[str, Any]], Any]
 
 
-def calls(name: str, **arguments: Any) -> Says:
+def calls(name: str, /, **arguments: Any) -> Says:
     return Says(((name, arguments),))
 
 

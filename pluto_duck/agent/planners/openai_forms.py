@@ -78,7 +78,7 @@ def calls_in(text: str, tools: Sequence[Tool]) -> tuple[Call, ...]:
             end = at + 1
         else:
             name = found.get("tool") or found.get("name") if isinstance(found, dict) else None
-            arguments = found.get("arguments", found.get("parameters")) if name in names else None
+            arguments = found.get("arguments", found.get("parameters")) if isinstance(name, str) and name in names else None
             if isinstance(arguments, dict):
                 return (Call("", str(name), arguments),)
         at = text.find("{", end)

@@ -17,7 +17,7 @@ from pluto_duck.agent.planners.dialogue.model import Call, Message, Model, Reply
 from pluto_duck.agent.planners.dialogue.wire import Wire
 from pluto_duck.agent.sharing import Cleared, Piece, Sharing
 from pluto_duck.agent.tools import Desk, Tool, offered
-from pluto_duck.errors import ModelBusy, PlutoError, Refused, StatementError, UnknownName, UsageError, nearest
+from pluto_duck.errors import ModelBusy, PlutoError, Refused, StatementError, TimedOut, UnknownName, UsageError, nearest
 from pluto_duck.settings import Settings
 
 MAX_REPLY = 4_096
@@ -27,8 +27,9 @@ MAX_SAID = 12_000
 """Characters that a tool may say at once."""
 MAX_BAD_ENDINGS = 2
 """Final SQL that does not run goes back once, with the nearest names; then it is over."""
-TELLABLE = (StatementError, UnknownName, UsageError, Refused)
-"""Errors of what a model wrote; all others end the question."""
+TELLABLE = (StatementError, UnknownName, UsageError, Refused, TimedOut)
+"""Errors of what a model wrote; all others end the question. TimedOut here is the statement's: a run that ends
+interrupts, and says so again."""
 
 
 class DialoguePlanner:

@@ -1,0 +1,85 @@
+"""`approvals list|show|approve|reject|edit`: what the agent proposed, and your word on it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import click
+
+from pluto_duck.commands import Door, Facts, Rows
+from pluto_duck.commands.asking import Format, _format, _text, formatted
+from pluto_duck.commands.group import SECTIONS, family
+
+if TYPE_CHECKING:
+    from pluto_duck.agent.approvals import Approvals
+
+
+def _approvals(door: Door) -> Approvals:
+    from pluto_duck.agent.approvals import Approvals
+
+    return Approvals(door.open_session())
+
+
+@family(SECTIONS[3], "approvals", "approvals show 1f0c", "approvals approve 1f0c")
+def approvals(context: click.Context) -> object:
+    """Changes that the agent proposed: nothing of them happens before you approve it.
+
+    Without a verb: the list. An id may be shortened.
+    """
+    return context.invoke(list_, format_="table") if context.invoked_subcommand is None else None
+
+
+@approvals.verb("approvals list", "approvals list --format json", name="list")
+@_format
+def list_(door: Door, format_: Format) -> object:
+    """What was proposed, newest first, and what became of it."""
+    rows = tuple((one.id, one.status, f"{one.kind} {one.target}", one.question, _when(one.expires_at))
+                 for one in _approvals(door).all())
+    return formatted(Rows(("id", "status", "what", "asked", "expires"), rows, "Nothing was proposed."), format_)
+
+
+@approvals.verb("approvals show 1f0c", name="show")
+@click.argument("id", metavar="ID")
+def show(door: Door, id: str) -> Facts:
+    """One proposal: its SQL, what it would change, what a trial run gave, how to take it back, its history."""
+    known = _approvals(door)
+    one = known.get(id)
+    facts = [("status", one.status), ("asked", one.question), ("planner", one.planner), ("SQL", one.sql),
+             ("tried", one.dry_run), ("taken back by", one.rollback), ("expires", _when(one.expires_at))]
+    if one.before:
+        facts.insert(4, ("diff", one.diff))
+    history = [(_when(entry.at), f"{entry.what} by {entry.who}" + (f": {entry.detail}" if entry.detail else ""))
+               for entry in known.log(one.id)]
+    return Facts(((f"Approval {one.id}: {one.kind} {one.target}", tuple(facts)), ("History", tuple(history))))
+
+
+@approvals.verb("approvals approve 1f0c", name="approve")
+@click.argument("id", metavar="ID")
+def approve(door: Door, id: str) -> str:
+    """Run a proposal as your own statement, once."""
+    one = _approvals(door).approve(id)
+    return f"Done: {one.sql}\nTo take it back: {one.rollback}"
+
+
+@approvals.verb("approvals reject 1f0c", "approvals reject 1f0c --reason 'wrong join'", name="reject")
+@click.argument("id", metavar="ID")
+@click.option("--reason", default="", help="Kept in its history.")
+def reject(door: Door, id: str, reason: str) -> str:
+    """Turn a proposal down."""
+    return f"Rejected: {_approvals(door).reject(id, reason=reason).id}. Nothing was changed."
+
+
+@approvals.verb("approvals edit 1f0c 'SELECT ...'", "approvals edit 1f0c --file better.sql", name="edit")
+@click.argument("id", metavar="ID")
+@click.argument("sql", required=False)
+@click.option("--file", metavar="PATH", help="Read the SELECT from a file.")
+def edit(door: Door, id: str, sql: str | None, file: str | None) -> str:
+    """Put another SELECT into a proposal; it is tried again and goes on waiting."""
+    text = _text(door, sql, file, "SELECT")
+    one = _approvals(door).edit(id, text)
+    return f"Changed: {one.sql}\nTried: {one.dry_run}\nNext: {door.program} approvals approve {one.id}"
+
+
+def _when(at: float) -> str:
+    return dt.datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M")
