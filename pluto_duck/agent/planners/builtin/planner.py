@@ -253,7 +253,8 @@ def _about_itself(member: Member) -> bool:
 
 def _once(context: Context, best: Candidate, result: Result, out: Outline) -> list[str]:
     """A note where a join finds some rows several times and nobody said that each is meant once."""
-    if not best.form.distinct or not best.form.joins or out.distinct:
+    form = best.form
+    if not form.distinct or out.distinct or not (form.joins or form.conditions or form.periods):
         return []
     whole = context.run(sql(replace(best.form, distinct=False)))
     return ["each is told once"] if whole.row_count > result.row_count else []

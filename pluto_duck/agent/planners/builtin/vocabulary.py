@@ -109,6 +109,10 @@ class Vocabulary:
         if table.key is None or table.column(table.key).role != "key":
             return
         column = table.column(table.key)
+        bare = split(column.name)[:-1]
+        if bare and bare != own and bare in (own[-len(bare) :], own[: len(bare)]):
+            # Its own key says what a row is: a financial transaction with a transaction_id is a transaction.
+            self._put(bare, Reading(table, None, 0.97, ""))
         self._put(("id",), Reading(table, column, 0.85, ""))
         self._put((*own, "id"), Reading(table, column, 0.9, ""))
         if not any(set(split(one.name)) & {"number", "no", "num", "nr"} for one in table.columns):

@@ -7,6 +7,7 @@ from pluto_duck.agent.planners.builtin.marks import Mark, has_measure, names_tab
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
 from pluto_duck.agent.planners.builtin.outline.measures import measure
 from pluto_duck.agent.planners.builtin.outline.mentions import on_mention
+from pluto_duck.agent.planners.builtin.outline.rankings import on_order
 
 
 def on_by(cursor: Cursor, mark: Mark) -> None:
@@ -23,6 +24,8 @@ def on_by(cursor: Cursor, mark: Mark) -> None:
         else:
             cursor.out.left_over.append(mark)
         cursor.last, cursor.head = "order", False
+    elif cursor.peek().kind in ("dir", "order"):
+        on_order(cursor, mark)
     elif _measured_rows(cursor, cursor.peek()):
         cursor.out.things.append(cursor.take())
         cursor.last = "thing"
@@ -46,6 +49,8 @@ def _measured_rows(cursor: Cursor, thing: Mark) -> bool:
 
 def on_group(cursor: Cursor, mark: Mark) -> None:
     cursor.skip("distinct", "prep")
+    if cursor.out.projections and cursor.out.measures and cursor.peek().kind in ("end", "comma", "order"):
+        return  # the statuses, and how many cities have each: each of those
     if cursor.peek().kind not in ("mention", "grain"):
         cursor.out.left_over.append(mark)
         return

@@ -58,7 +58,7 @@ def on_super(cursor: Cursor, mark: Mark) -> None:
     if not out.ranked:
         follows = cursor.peek().kind == "mention" and names_table(cursor.peek()) and bool(hints)
         spoken = cursor.peek() if follows or cursor.spoken is None else cursor.spoken
-        out.single = not spoken.plural
+        out.single = not spoken.plural or cursor.before(mark) == "where"
     out.ranked = True
     if cursor.peek().kind == "prep" and not hints:
         cursor.skip("prep", "show")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt
 from pluto_duck.agent.planners.builtin.vocabulary import Reading
 
+RIVAL = 0.15
+"""Another reading that is no weaker by more than this might have been meant."""
+
 
 def words(attempt: Attempt) -> list[str]:
     notes = [f"'{one}' was passed over" for one in attempt.out.passed_over] + attempt.out.notes
@@ -12,12 +15,25 @@ def words(attempt: Attempt) -> list[str]:
         reading = attempt.reading(mark)
         if mark.typo and mark.kind == "mention":
             notes.append(f"'{mark.text}' was read as '{mark.typo}'")
+        if _plain(mark, reading):
+            continue
         if (
             reading.how in ("part of its name", "by a synonym", "by its stem", "by its abbreviation", "as its rows")
             and mark.kind != "value"
         ):
             notes.append(f"'{mark.text}' was taken for {place(reading)}")
     return notes
+
+
+def _plain(mark: Mark, reading: Reading) -> bool:
+    """Part of one name and of no other: nothing else can be meant."""
+    if reading.how != "part of its name" or mark.typo:
+        return False
+    if reading.column is None:
+        rivals = [one for one in mark.readings if one.column is None and one.table.ref != reading.table.ref]
+    else:
+        rivals = [one for one in mark.readings if (one.table.ref, one.column) != (reading.table.ref, reading.column)]
+    return not any(one.strength > reading.strength - RIVAL for one in rivals)
 
 
 def evidence(attempt: Attempt) -> tuple[str, ...]:
