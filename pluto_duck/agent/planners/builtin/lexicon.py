@@ -223,7 +223,8 @@ LIGHT = _words(
     "correspond corresponds involve involved appear appears appeared related relate "
     "come comes based use used using see seen know known want like total "
     "information overall run ran go goes went do done done held hold "
-    "usd billions sorted available across everybody everyone taken reached someone side member results result contain but whose"
+    "usd billions sorted "
+    "available across everybody everyone taken reached someone side member results result contain but whose"
 )
 """Verbs and nouns that say nothing about which data are meant."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt
 from pluto_duck.agent.planners.builtin.vocabulary import Reading
 
