@@ -76,7 +76,7 @@ class TableJob:
                                         hint="Free some space, then run it again.") from error
             # DuckDB looks at a new key where it is added, or only at the commit.
             found = re.search(r'constraint violation: duplicate key "(.*)"|contains duplicates', error.message)
-            if not found or not self._anew:
+            if not found or not self.anew:
                 raise
             example = f": {found[1]} comes twice" if found[1] else ""
             raise SourceError(
@@ -85,31 +85,37 @@ class TableJob:
                                     "COLUMN.") from error
 
     def _run(self, supply: Supply, worker: Session) -> LoadedTable:
+        with worker.transaction(self.token):
+            done = self.bring(supply, worker)
+        self.common.meter.done(self.load.table, done.rows)
+        return done
+
+    def bring(self, supply: Supply, worker: Session) -> LoadedTable:
+        """All of it but BEGIN and COMMIT."""
         started, load, common = time.perf_counter(), self.load, self.common
         common.meter.begin(load.table)
-        with worker.transaction(self.token):
-            if common.options.cursor is not None:
-                worker.internal(["SET TimeZone = 'UTC'"])  # its values are kept as text
-            written = self._write(supply, worker)
-            landed = written.landed
-            rejected = keep_rejects(supply, worker, self.request, load, common.load_id,
-                                    common.existing) if common.options.rejects == "keep" else 0
-            changed = landed.changed > 0 or self._anew or bool(load.alters or load.remake)
-            after = made_anew(load, common.loading) if self._anew else []
-            after += self._remember(written, changed)
-            after.append(loaded(load, load_id=common.load_id, source=common.shown, rows=_rows(landed),
-                                started_at=common.started_at))
-            supply.finish(self.request)
-            worker.internal(after, writes=[RECORDS, *([load.ref.key] if changed else ())],
-                            notes=[load.ref.key] if len(after) > 1 else ())
-        common.meter.done(load.table, _rows(landed))
+        if common.options.cursor is not None:
+            worker.internal(["SET TimeZone = 'UTC'"])  # its values are kept as text
+        written = self._write(supply, worker)
+        landed = written.landed
+        rejected = keep_rejects(supply, worker, self.request, load, common.load_id,
+                                common.existing) if common.options.rejects == "keep" else 0
+        changed = landed.changed > 0 or self.anew or bool(load.alters or load.remake)
+        after = made_anew(load, common.loading) if self.anew else []
+        after += self._remember(written, changed)
+        known = any("_pluto." in statement for statement in after)
+        after.append(loaded(load, load_id=common.load_id, source=common.shown, rows=_rows(landed),
+                            started_at=common.started_at))
+        supply.finish(self.request)
+        worker.internal(after, writes=[RECORDS, *([load.ref.key] if changed else ())],
+                        notes=[load.ref.key] if known else ())
         return LoadedTable(
             load.ref, load.table.name, _rows(landed), time.perf_counter() - started, load.mode, landed.inserted,
             landed.updated, landed.deleted, rejected, supply.was_native(load.table), written.verified,
             self._notices(written))
 
     @property
-    def _anew(self) -> bool:
+    def anew(self) -> bool:
         return self.load.action in ("create", "replace")
 
     def _notices(self, written: _Written) -> tuple[str, ...]:
@@ -125,7 +131,7 @@ class TableJob:
 
     def _write(self, supply: Supply, worker: Session) -> _Written:
         load, options = self.load, self.common.options
-        if self._anew:
+        if self.anew:
             count = supply.write(worker, self.request, load.ref, self._columns, mode="replace")
             if load.key != load.table.primary_key:
                 landing.check_key(worker, load, load.ref.sql)

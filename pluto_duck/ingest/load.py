@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from pluto_duck.errors import Cancelled, PlutoError, UsageError
+from pluto_duck.ingest import together
 from pluto_duck.ingest.attempts import Attempts, AttemptState
 from pluto_duck.ingest.carry import Common, TableJob, nothing_new
 from pluto_duck.ingest.claims import claiming
@@ -211,29 +212,35 @@ class _Load:
         unchanged = [one for one in tables if one.job is not None and one.job.request.unchanged]
         if unchanged:
             found = nothing_new(self._session, [one.job for one in unchanged if one.job is not None])
-            for table, outcome in zip(unchanged, found, strict=True):
-                table.outcome = outcome
+            for table, done in zip(unchanged, found, strict=True):
+                table.outcome = done
             tables = [one for one in tables if one.outcome is None]
             if not tables:
                 return
         size = workers(self._session, self._options.parallel, len(tables))
         self._make_schemas({one.ref.schema for one in tables if one.job and one.job.load.existing is None})
-        crew: Crew[LoadedTable]
+        crew: Crew[None]
         with Supply(self._session, self._connector, check=lambda: crew.check(), meter=self._meter) as supply:
             crew = Crew(self._session, size, stop=supply.interrupt, tick=self._meter.tick)
             supply.prepare([one.job.request for one in tables if one.job], size)
             # The largest first: begun last, it would keep all others waiting.
             order = sorted(tables, key=lambda one: -(one.source.row_estimate or 0))
 
-            def work(table: _Table, worker: Session) -> LoadedTable:
-                assert table.job is not None
-                table.outcome = table.job.run(supply, worker)
-                return table.outcome
+            by_key = {one.ref.key: one for one in order}
 
+            def arrived(job: TableJob, outcome: Outcome) -> None:
+                by_key[job.load.ref.key].outcome = outcome
+
+            def work(jobs: Sequence[TableJob], worker: Session) -> None:
+                together.bring(jobs, supply, worker, arrived)
+
+            groups = list(together.groups([one.job for one in order if one.job is not None], size))
             with self._session.bulk() if len(order) > 1 else nullcontext():
-                outcomes = crew.run([partial(work, one) for one in order])
-            for table, brought in zip(order, outcomes, strict=True):
-                table.outcome = brought
+                outcomes = crew.run([partial(work, group) for group in groups])
+            for group, outcome in zip(groups, outcomes, strict=True):
+                for job in group if isinstance(outcome, PlutoError) else ():
+                    one = by_key[job.load.ref.key]
+                    one.outcome = one.outcome or outcome
 
     def _make_schemas(self, schemas: set[str]) -> None:
         """Before the workers, whose transactions would collide on a new one."""

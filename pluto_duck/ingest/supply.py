@@ -43,7 +43,8 @@ class Supply:
     def __init__(self, session: Session, connector: Connector, *, check: Callable[[], None], meter: Meter) -> None:
         self._session = session
         self._connector = connector
-        self._check = check
+        self.check = check
+        """Raises Cancelled once the load is to stop."""
         self._meter = meter
         self._stack = ExitStack()
         self._idle: queue.SimpleQueue[Connector] = queue.SimpleQueue()
@@ -167,7 +168,7 @@ class Supply:
     @contextmanager
     def _borrowed(self) -> Iterator[Connector]:
         while True:
-            self._check()
+            self.check()
             try:
                 connector = self._idle.get(timeout=0.1)
                 break
@@ -190,7 +191,7 @@ class Supply:
 
         def batches() -> Iterator[Any]:
             for batch in rows:
-                self._check()
+                self.check()
                 counter.rows += batch.num_rows
                 self._meter.rows(table, counter.rows)
                 yield batch
