@@ -159,6 +159,10 @@ def _own(name: str, label: str, money_digits: int) -> Carrier:
         return scalar("BIT", label, shape=f"CASE WHEN {V} = '' THEN 'no bit at all' ELSE {V} END")
     if name == "money":
         return scalar(f"DECIMAL({max(19, money_digits)},{money_digits})", label, via="numeric")
+    if name in ("regproc", "regoper"):
+        # As it is written, a name alone does not tell avg(integer) from avg(numeric).
+        full = {"regproc": "regprocedure", "regoper": "regoperator"}[name]
+        return Carrier("VARCHAR", Way(f"{V}::{full}::text", V), via=full, note="kept as text, with its arguments")
     if name in ("bpchar", "char"):
         return words("without the blanks that fill it up" if name == "bpchar" else "")
     return words()

@@ -9,6 +9,7 @@ import pytest
 
 from pluto_duck.commands.private_postgres import PrivatePostgres
 from pluto_duck.errors import SourceError, UsageError
+from pluto_duck.ingest import ingest
 from pluto_duck.ingest.connectors import Selection, SourceKey
 from pluto_duck.ingest.connectors import postgres_scanner as scanner
 from pluto_duck.ingest.connectors.postgres import PostgresConnector
@@ -275,3 +276,28 @@ def test_a_password_shows_nowhere_in_the_host(
 
 def test_without_a_place_for_a_secret_the_host_is_not_asked() -> None:
     assert scanner.source("x", {"host": "h", "sslpassword": "geheim"}) is None
+
+
+def test_every_table_of_the_catalog_itself_arrives(database: Database, session: Session) -> None:
+    with PostgresConnector(database.uri) as source:
+        names = [one.name for one in source.discover(schema="pg_catalog")]
+    counting = " UNION ALL ".join(f"SELECT '{name}', count(*) FROM pg_catalog.{name}" for name in names)
+    before = dict(database.run(counting))
+    report = ingest(session, database.uri, schema="pg_catalog", into="cat.*")
+    after = dict(database.run(counting))
+    assert len(names) > 50
+    assert {one.source_name for one in report.tables} == set(names)
+    for name in names:  # the server itself may write statistics at any time
+        low, high = sorted((before[name], after[name]))
+        assert low <= session.query(f"SELECT count(*) FROM cat.{name}").scalar() <= high, name
+    assert session.query("SELECT count(*) FROM cat.pg_aggregate WHERE aggfnoid = 'avg(numeric)'").scalar() == 1
+
+
+@pytest.mark.parametrize(("kind", "value", "text"), [
+    ("regproc", "'pg_catalog.avg(numeric)'::regprocedure", "avg(numeric)"),
+    ("regoper", "'+(integer,integer)'::regoperator", "+(integer,integer)"), ("regproc", "0", "-")])
+def test_functions_and_operators_come_with_their_arguments(
+        path: str, database: Database, session: Session, kind: str, value: str, text: str) -> None:
+    database.run(f"CREATE TABLE t (v {kind}, many {kind}[])", f"INSERT INTO t VALUES ({value}, ARRAY[{value}]::{kind}[])")
+    loaded(session, database, path)
+    assert session.query("SELECT * FROM t").rows() == [(text, [text])]
