@@ -82,14 +82,16 @@ class CsvDialect:
 
 def open_packed(path: Path) -> Any:
     """The bytes of a file, unpacked; read errors are OSError, EOFError or ValueError."""
-    import pyarrow
-
-    packed = {".gz": "gzip", ".zst": "zstd"}.get(path.suffix.lower())
-    if packed == "gzip":
+    packed = path.suffix.lower()
+    if packed == ".gz":
         import gzip
 
         return gzip.open(path, "rb")
-    return pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), packed) if packed else open(path, "rb")
+    if packed != ".zst":
+        return open(path, "rb")
+    import pyarrow
+
+    return pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd")
 
 
 def last_line_bytes(path: Path, limit: int) -> int:

@@ -87,15 +87,23 @@ class TextType:
             scale = re.search(r",\s*(\d+)\)", self.type)
             return f"NOT {matches(c, rf'-?(0|[1-9][0-9]*)?(.[0-9]{{0,{scale[1] if scale else 0}}}0*)?')}"
         if self.type == "DATE":
-            return f"(system.main.strlen({c}) <> 10 AND NOT {matches(c, SHAPES['DATE'])})"
-        if self.type in ("TIMESTAMP", "TIME"):
-            return f"({value}::VARCHAR <> {c} AND NOT {matches(c, SHAPES[self.type])})"
+            return suspected(f"system.main.strlen({c}) <> 10", f"NOT {matches(c, SHAPES['DATE'])}")
+        if self.type == "TIMESTAMP":
+            return suspected(f"{c} NOT LIKE '____-__-__ __:__:__'", f"NOT {matches(c, SHAPES['TIMESTAMP'])}")
+        if self.type == "TIME":
+            return suspected(f"{value}::VARCHAR <> {c}", f"NOT {matches(c, SHAPES['TIME'])}")
         return f"NOT {matches(c, SHAPES[self.type])}" if self.type in SHAPES else ""
 
     def checked(self, raw: str, value: str) -> str:
         """SQL of the value, that fails where it would not be the text's."""
         bad = self.changes(raw, value)
         return f"CASE WHEN {bad} THEN system.main.error({text(CHANGED)}) ELSE {value} END" if bad else value
+
+
+def suspected(quick: str, slow: str) -> str:
+    """Both, the slow one asked only where the quick one holds: of an AND DuckDB tries now one side first, now the
+    other."""
+    return f"CASE WHEN {quick} THEN {slow} ELSE false END"
 
 
 def plain_number(value: str, thousands: str, decimal: str) -> str:
@@ -111,13 +119,14 @@ def plain_number(value: str, thousands: str, decimal: str) -> str:
 def digits_lost(c: str, value: str) -> str:
     # A double holds any 15 digits. Longer ones: only what a double would be written as. to_json writes it
     # four times as fast as the cast; the last condition is for 1.2300000000000000 and 1.5E-300.
-    quick = (f"(system.main.strlen({c}) > 15 OR {c} < '-' OR ({c} >= '00' AND {c} < '1') OR "
-             f"({c} >= '-00' AND {c} < '-1') OR system.main.contains({c}, '_'))")
+    quick = (f"CASE WHEN system.main.strlen({c}) > 15 OR system.main.contains({c}, '_') THEN true WHEN {c} < '1' THEN "
+             f"{c} < '-' OR {c} >= '00' OR ({c} >= '-00' AND {c} < '-1') ELSE false END")
     mantissa = f"system.main.regexp_replace({c}, '[eE].*$', '')"
     digits = f"system.main.regexp_replace({mantissa}, '[^0-9]', '', 'g')"
     significant = (f"system.main.strlen(CASE WHEN system.main.contains({mantissa}, '.') "
                    f"THEN system.main.trim({digits}, '0') ELSE system.main.ltrim({digits}, '0') END)")
-    return (f"({quick} AND system.main.to_json({value})::VARCHAR <> {c} AND {value}::VARCHAR <> system.main.lower({c}) "
-            f"AND ({significant} > 15 OR NOT {matches(c, FLOAT)}) "
-            f"AND NOT ({matches(c, PLAIN)} AND system.main.contains({c}, '.') AND system.main.rtrim({c}, '0') = "
-            f"system.main.rtrim({value}::VARCHAR, '0')))")
+    return suspected(quick, suspected(
+        f"system.main.to_json({value})::VARCHAR <> {c}",
+        f"({value}::VARCHAR <> system.main.lower({c}) AND ({significant} > 15 OR NOT {matches(c, FLOAT)}) "
+        f"AND NOT ({matches(c, PLAIN)} AND system.main.contains({c}, '.') AND system.main.rtrim({c}, '0') = "
+        f"system.main.rtrim({value}::VARCHAR, '0')))"))
