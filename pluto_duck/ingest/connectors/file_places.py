@@ -12,7 +12,7 @@ from pluto_duck.ingest.connectors.file_formats import FORMATS, format_of, loadab
 
 
 def files_at(pattern: str, *, deep: bool = False) -> list[Path]:
-    """Sorted; `deep`: also in the folders inside one without files of its own. Raises UnknownName when there are none."""
+    """Sorted; `deep`: folders inside one that holds no file itself, too. Raises UnknownName when there are none."""
     path = Path(pattern)
     if path.is_file():
         return [path]
