@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pluto_duck.errors import SourceError, UsageError, missing_extra, unknown_name
+from pluto_duck.errors import SourceError, missing_extra, unknown_name
 from pluto_duck.ingest.connectors.csv_dialect import column_names
 from pluto_duck.ingest.connectors.csv_types import CHANGED, text
+from pluto_duck.ingest.connectors.file_excel_extent import bounded, cells_of
 from pluto_duck.ingest.connectors.file_formats import table_name
 from pluto_duck.ingest.connectors.file_reading import FileColumn, Files, column, plain_reason, readable
 from pluto_duck.workspace import quote
@@ -21,14 +21,14 @@ LOOKED_AT = 50
 Row = list[Any]
 
 
-def workbook(path: Path, shown: str) -> Any:
+def workbook(path: Path, shown: str, options: Mapping[str, str]) -> Any:
     try:
         import python_calamine
     except ImportError:
         raise missing_extra("python-calamine", "excel", why="A spreadsheet") from None
     try:
         with readable(shown):
-            return python_calamine.CalamineWorkbook.from_path(str(path))
+            return python_calamine.load_workbook(bounded(path, shown, options))
     except (python_calamine.CalamineError, ValueError) as error:
         if isinstance(error, SourceError):
             raise
@@ -47,7 +47,7 @@ class ExcelReading:
         """(name of the table, options with its sheet) for each sheet that holds something, or for the one chosen."""
         import python_calamine
 
-        book = workbook(path, str(path))
+        book = workbook(path, str(path), options)
         names = list(book.sheet_names)
         wanted = options.get("sheet")
         if wanted is not None:
@@ -74,8 +74,8 @@ class ExcelReading:
 
     def _load(self) -> Sheet:
         if self._sheet is None:
-            path = self._files.paths[0]
-            found = workbook(path, self._files.shown).get_sheet_by_name(self._files.options["sheet"])
+            book = workbook(self._files.paths[0], self._files.shown, self._files.options)
+            found = book.get_sheet_by_name(self._files.options["sheet"])
             merged = [(a, b) for a, b in (found.merged_cell_ranges or [])]
             self._sheet = Sheet.of(found.to_python(skip_empty_area=False), merged, self._files.options,
                                    self._files.shown)
@@ -157,24 +157,12 @@ class Sheet:
 def _part(rows: list[Row], merged: Sequence[Any], options: Mapping[str, str]) -> tuple[list[Row], list[Any]]:
     top = left = 0
     if "range" in options:
-        found = re.fullmatch(r"([A-Za-z]{1,3})(\d+):([A-Za-z]{1,3})(\d*)", options["range"])
-        if not found:
-            raise UsageError(f"{options['range']!r} is no range of cells.",
-                             hint="For example range=B3:F200 or range=B3:F")
-        top, left = int(found[2]) - 1, _letters(found[1])
-        bottom = int(found[4]) if found[4] else len(rows)
-        rows = [row[left:_letters(found[3]) + 1] for row in rows[top:bottom]]
+        top, left, bottom, right = cells_of(options["range"])
+        rows = [row[left:right + 1] for row in rows[top:len(rows) if bottom is None else bottom + 1]]
     skip = int(options.get("skip", "0"))
     rows, top = rows[skip:], top + skip
     moved = [((a[0] - top, a[1] - left), (b[0] - top, b[1] - left)) for a, b in merged]
     return rows, [one for one in moved if one[1][0] >= 0 and one[1][1] >= 0]
-
-
-def _letters(text: str) -> int:
-    number = 0
-    for letter in text.upper():
-        number = number * 26 + ord(letter) - 64
-    return number - 1
 
 
 def _filled(rows: list[Row], merged: Sequence[Any]) -> list[Row]:

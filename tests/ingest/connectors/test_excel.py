@@ -96,3 +96,48 @@ def test_what_is_no_workbook_is_told(session: Session, tmp_path: Path) -> None:
         ingest(session, str(tmp_path / "b.xlsx"))
     with pytest.raises(SourceError, match="no sheet with cells"):
         ingest(session, _book(tmp_path / "c.xlsx", {"S": []}))
+
+
+def _sparse(path: Path) -> str:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row in (["id", "name"], [1, "a & b"], [2, "<c>"]):
+        book.active.append(row)
+    book.active["XFD1048576"] = "far"
+    book.create_sheet("Small").append(["x"])
+    book["Small"].append([7])
+    book.save(path)
+    return str(path)
+
+
+def test_a_sheet_with_one_cell_in_the_last_corner_is_refused_with_a_way_out(session: Session, tmp_path: Path) -> None:
+    path = _sparse(tmp_path / "t.xlsx")
+    with pytest.raises(SourceError) as caught:
+        ingest(session, path)
+    assert caught.value.message == (f"{path}: the sheet Sheet reaches to cell XFD1048576, 17,179,869,184 cells; "
+                                    "at most 50,000,000 can be read.")
+    assert "--option range=A1:Z1000" in caught.value.hint
+
+
+@pytest.mark.parametrize("cells", ["A1:Z1000", "A1:B"])
+def test_a_range_is_read_out_of_a_sheet_that_is_too_large(cells: str, session: Session, tmp_path: Path) -> None:
+    path = _sparse(tmp_path / "t.xlsx")
+    ingest(session, path, LoadOptions(into="t", options={"sheet": "Sheet", "range": cells}))
+    assert session.query("FROM t").rows() == [(1, "a & b"), (2, "<c>")]
+
+
+def test_another_sheet_is_read_beside_one_that_is_too_large(session: Session, tmp_path: Path) -> None:
+    ingest(session, _sparse(tmp_path / "t.xlsx"), LoadOptions(into="t", options={"sheet": "Small"}))
+    assert session.query("FROM t").rows() == [(7,)]
+
+
+def test_a_workbook_that_unpacks_to_far_more_than_it_is_is_refused(session: Session, tmp_path: Path) -> None:
+    import zipfile
+
+    path = _sparse(tmp_path / "t.xlsx")
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as book, book.open("xl/media/more.xml", "w") as file:
+        for _ in range(80):
+            file.write(bytes(1 << 20))
+    with pytest.raises(SourceError, match=r"would unpack to more than can be read: xl/media/more.xml has 83,886,080"):
+        ingest(session, path)
