@@ -34,7 +34,7 @@ def refuse_for_everyone(tokens: Sequence[Token], sql: str, protected: Sequence[s
     # 1.5's lexer gives up at what it can't read and calls the rest an operator.
     if any(one.kind == "operator" and len(one.text) > 3 for one in tokens) and _IN_TEXT.search(sql):
         raise _forbidden("logging")
-    strings = _strings(tokens, sql)
+    strings = string_constants(tokens, sql)
     if strings and not _INDIRECT.isdisjoint(words):
         for text in (*strings, "".join(strings)):
             found = _IN_TEXT.search(text)
@@ -59,7 +59,7 @@ _LITERAL = re.compile(r"(?P<tag>\$[^$']*\$)(?P<dollar>.*?)(?P=tag)|[eE]'(?P<esca
                       r"\w?'(?P<plain>(?:[^']|'')*)'", re.S)
 
 
-def _strings(tokens: Sequence[Token], sql: str) -> list[str]:
+def string_constants(tokens: Sequence[Token], sql: str) -> list[str]:
     """The values of all string constants: '...', E'...' and $tag$...$tag$."""
     data = sql.encode()
     found = []

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pluto_duck.errors import DatabaseBusy, MissingExtra, PlutoError, Refused, SourceError, UsageError, from_dict
+from pluto_duck.session.live_writes import refuse_writes
 from pluto_duck.session.native import NativeSource
 from pluto_duck.workspace.database import Cursor, Database
 from pluto_duck.workspace.literals import to_sql
@@ -44,6 +45,7 @@ class LiveSources:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.parser = database.parser
         self._slots: dict[str, _Slot] = {}
         self._lock = threading.Lock()
 
@@ -158,6 +160,9 @@ class LiveHold:
 
     def around(self, call: Callable[[Request], Reply], request: Request) -> Reply:
         wanted = request.args.get("live") or ()
+        if not request.args.get("read_only"):
+            refuse_writes(self._sources.parser, str(request.args["sql"]),
+                          {*self._held, *(str(one["name"]) for one in wanted)})
         if not wanted and not self._held:
             return call(request)
         problem: PlutoError | None = None

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from pluto_duck.commands.private_postgres import PrivatePostgres
-from pluto_duck.errors import ColumnRefused, PlutoError, SourceError, StatementError
+from pluto_duck.errors import ColumnRefused, PlutoError, Refused, SourceError, StatementError
 from pluto_duck.ingest import cache, live
 from pluto_duck.ingest.connections import Connections
 from pluto_duck.session import Session
@@ -61,6 +61,32 @@ def test_nothing_can_be_written_through_it(session: Session, shop: Database) -> 
         with pytest.raises((StatementError, PlutoError)):
             session.query(sql)
     assert shop.run("SELECT count(*) FROM orders") == [(2,)]
+
+
+@loads("postgres_scanner")
+@pytest.mark.parametrize("sql", [
+    "CALL postgres_execute('shop', '{write}')",
+    "FROM postgres_execute('SHOP', $${write}$$)",
+    """SELECT 1; FROM "postgres_execute" /* ( */ ( E'sho\\x70' , '{write}') -- shop""",
+    "FROM query('FROM postgres_execute(''shop'', ''{write}'')')",
+    "CREATE MACRO w(n, q) AS TABLE FROM postgres_execute(n, q)",
+    "PREPARE p AS FROM postgres_execute($1, $2)",
+    "CALL postgres_execute('sh' || 'op', '{write}')",
+])
+def test_no_function_writes_past_the_transaction_that_only_reads(session: Session, shop: Database, sql: str) -> None:
+    live.attach(session, shop.uri, name="shop")
+    with pytest.raises(Refused, match="postgres_execute") as caught:
+        session.query(sql.replace("{write}", "commit; create table hacked(a int); begin"))
+    assert "only read" in caught.value.message
+    assert shop.run("SELECT count(*) FROM pg_class WHERE relname = 'hacked'") == [(0,)]
+    assert session.query("FROM postgres_query('shop', 'SELECT count(*) AS n FROM orders')").rows() == [(2,)]
+
+
+@loads("postgres_scanner")
+def test_a_database_that_is_attached_by_hand_may_be_written(session: Session, shop: Database) -> None:
+    live.attach(session, shop.uri, name="shop")
+    with pytest.raises(StatementError, match="mine"):  # DuckDB's word, not ours: there is none of that name
+        session.query("CALL postgres_execute('mine', 'DELETE FROM orders') -- shop")
 
 
 @loads("postgres_scanner")
