@@ -16,6 +16,7 @@ from typing import Any
 from pluto_duck.errors import SourceError
 from pluto_duck.ingest.connectors.csv_guess import TypeGuess
 from pluto_duck.ingest.connectors.csv_types import TextType
+from pluto_duck.ingest.connectors.file_json_depth import check_depth
 from pluto_duck.ingest.connectors.file_reading import (
     FileColumn,
     Files,
@@ -53,6 +54,8 @@ class JsonReading:
         return [column("filename", "VARCHAR", "filename", source_type="path")]
 
     def _look(self, connection: Any) -> None:
+        for path in self._paths:
+            check_depth(path, self._files.shown if len(self._paths) == 1 else str(path))
         self._paths = [self._exact(connection, path) for path in self._paths]
         from_all = f"read_json({path_list(self._paths)}, sample_size=-1, maximum_object_size=134217728"
         from_all += ", union_by_name=true)" if len(self._paths) > 1 else ")"

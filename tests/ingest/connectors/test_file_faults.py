@@ -130,3 +130,20 @@ def test_any_name_of_a_file_is_a_name(name: str, session: Session, tmp_path: Pat
     except PlutoError as error:  # pragma: no cover
         raise AssertionError(error.message) from error
     assert [(t.ref.name, t.rows) for t in report.tables] == [(name, 1)]
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 5_000 + "1" + "}" * 5_000,
+                                  '[{"a": "]]]]"}, ' * 300, '{"\\"[": "x\\\\", "b": [' * 300])
+def test_json_that_is_nested_without_end_is_refused(text: str, session: Session, tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text(text)
+    with pytest.raises(SourceError) as caught:
+        ingest(session, str(tmp_path / "t.json"))
+    assert caught.value.message == f"{tmp_path}/t.json: lists and objects are nested more than 200 levels deep."
+
+
+@pytest.mark.parametrize("name", ["t.ndjson", "t.ndjson.gz"])
+def test_brackets_in_strings_are_no_depth(name: str, session: Session, tmp_path: Path) -> None:
+    record = r'{"a": "\\", "b": "[[[\"{", "c": "\"[", "d": [{"e": ""}], "f": "' + "{" * 300 + '"}\n'
+    made = (record * 5_000).encode()  # more than a block
+    (tmp_path / name).write_bytes(gzip.compress(made, 1) if name.endswith("gz") else made)
+    assert ingest(session, str(tmp_path / name)).rows == 5_000
