@@ -103,7 +103,6 @@ def test_our_own_csv_comes_back_equal(session: Session) -> None:
     assert session.query("SELECT * FROM back ORDER BY n").rows() == session.query("SELECT * FROM t ORDER BY n").rows()
 
 
-@pytest.mark.xfail(reason="the reader of csv does not tell them apart yet", strict=False)
 def test_an_empty_text_is_no_null_when_it_comes_back(session: Session) -> None:
     from pluto_duck.ingest import ingest
 

@@ -75,7 +75,7 @@ class CsvDialect:
         return (f"auto_detect=false, delim={text(self.delimiter)}, quote={text(self.quote)}, "
                 f"escape={text(self.escape)}, comment={text(self.comment)}, skip={self.skip}, strict_mode=true, "
                 f"header={'true' if self.header else 'false'}, "
-                f"nullstr=[{nulls}], columns={{{columns}}}"
+                f"nullstr=[{nulls}], allow_quoted_nulls=false, columns={{{columns}}}"
                 + (f", max_line_size={MAX_LINE_BYTES}, buffer_size={2 * MAX_LINE_BYTES}" if long_lines else "")
                 + (", store_rejects=true, rejects_limit=0" if keep_going else ""))
 

@@ -62,7 +62,7 @@ class TypeGuess:
 
     def _looks(self, raw: str) -> list[str]:
         c, number = self._clean(raw), self._number(raw)
-        return [f"count({c})", f"count_if({raw} <> trim({raw}))", f"count_if({matches(number, INTEGER)})",
+        return [f"count({c})", f"count_if({raw} <> trim({raw}) OR {raw} = '')", f"count_if({matches(number, INTEGER)})",
                 f"count_if({matches(number, FLOAT)})", f"count_if(regexp_matches({number}, '[0-9]'))",
                 f"count_if(regexp_matches({c}, '^[0-9]+[-/.:]'))",
                 f"count_if(lower({c}) IN ('true', 'false', 't', 'f', 'yes', 'no'))"]

@@ -47,7 +47,7 @@ class TextType:
     format: str = ""
     """For strptime; "" for DuckDB's own cast."""
     padded: bool = False
-    """Blanks around the values are not part of them."""
+    """Blanks around the values are not part of them, and "" is no value."""
     thousands: str = ""
     decimal: str = "."
     note: str = ""

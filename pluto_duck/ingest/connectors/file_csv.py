@@ -119,6 +119,8 @@ class CsvReading:
         if col.name not in self._types:
             return column(col.name, kind, f"{col.select}::{kind}")
         self._types[col.name] = replace(self._types[col.name], type=kind, certain=True, note="")
+        if kind not in ("VARCHAR", "BLOB", "JSON"):
+            self._types[col.name] = replace(self._types[col.name], padded=True)
         if kind not in ("DATE", "TIMESTAMP"):
             self._types[col.name] = replace(self._types[col.name], format="")
         return self._column(col.name, self._types[col.name])
@@ -139,7 +141,12 @@ class CsvReading:
         parts = []
         for group in groups:
             have = {fold(name): i for i, name in enumerate(group.dialect.names)}
-            picks = [f"c{have[fold(name)]} AS c{i}" if fold(name) in have else f"NULL::VARCHAR AS c{i}"
+            words = ", ".join(literal(one) for one in group.dialect.nulls if one)
+
+            def value(raw: str, words: str = words) -> str:  # a word for nothing is one in quotes, too; "" is a text
+                return f"CASE WHEN {raw} IN ({words}) THEN NULL ELSE {raw} END" if words else raw
+
+            picks = [f"{value(f'c{have[fold(name)]}')} AS c{i}" if fold(name) in have else f"NULL::VARCHAR AS c{i}"
                      for i, name in enumerate(self._names)]
             if self._extra() and not flat:
                 renamed = ", ".join(f"[{literal(str(a))}, {literal(str(b))}]"

@@ -93,6 +93,22 @@ def test_options_for_commas_and_nulls_load_the_values(session: Session, tmp_path
     assert session.query("SELECT * FROM t").rows() == [(dt.date(2024, 1, 2), 1234.5, None), (dt.date(2024, 3, 4), 7.25, 5)]
 
 
+@pytest.mark.parametrize("late", [0, EARLY])
+def test_quoted_nothing_is_an_empty_text_but_no_number(late: int, session: Session, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("n,d,f,s\n" + "1,2024-01-02,1.5,x\n" * late
+                                    + '"2","2024-01-03","2.5","y"\n"","","",""\n,,,\n"-","-","-","-"\n')
+    ingest(session, str(tmp_path / "t.csv"), LoadOptions(options={"null": "-"}))
+    assert [c.type for c in session.tables()[0].columns] == ["BIGINT", "DATE", "DOUBLE", "VARCHAR"]
+    assert session.query("SELECT * FROM t WHERE n IS NULL ORDER BY s").rows() == [
+        (None, None, None, ""), (None, None, None, None), (None, None, None, None)]
+
+
+def test_a_cast_takes_quoted_nothing_as_nothing(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text('a,b\n"x","007"\n"y",""\n')
+    ingest(session, str(tmp_path / "t.csv"), cast={"b": "DECIMAL(5,1)"})
+    assert session.query("SELECT b FROM t WHERE a = 'y'").rows() == [(None,)]
+
+
 def test_an_unknown_option_is_answered_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         FileConnector(str(tmp_path)).configure({"delimeter": ";"})
