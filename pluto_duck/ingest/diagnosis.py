@@ -12,9 +12,12 @@ from pluto_duck.workspace import quote
 
 MAX_ROWS = 1_000_000
 KEYS = 3
+MOSTLY = 0.6
+"""From this share on a text column is one of numbers, dates or booleans with some odd values."""
 _NOTHING = ("n/a", "na", "null", "none", "nan", "-", "--", "?", "#n/a", "nil", "missing", "unknown", "tbd", "#ref!",
             "#value!")
 _STAND_IN_DAYS = ("1900-01-01", "1899-12-30", "1970-01-01", "9999-12-31", "2099-12-31")
+_DAYS = ("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%Y.%m.%d", "%d-%m-%Y", "%m-%d-%Y")
 _NUMBER = r"[+-]?([0-9]{1,3}([,.][0-9]{3})+|[0-9]+)([.,][0-9]+)?%?"
 _NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
             "FLOAT", "DOUBLE", "DECIMAL")
@@ -184,6 +187,7 @@ def _of_text(memory: Any, c: str, filled: int, distinct: int) -> list[str]:
         said.append(f"{nothing:,} that may mean nothing: {', '.join(found)}")
     if numbers and numbers + nothing == filled and not zeros:
         said.append("numbers stored as text")
+    said += _mostly(memory, c, words)
     if controls:
         said.append(f"{controls:,} with control characters or broken letters")
     if folded < distinct or distinct <= 12_000:
@@ -194,6 +198,21 @@ def _of_text(memory: Any, c: str, filled: int, distinct: int) -> list[str]:
             example = " / ".join(sorted(_short(one) for one in pairs[0][0]))
             said.append(f"{len(pairs):,} written in more than one way: {example}")
     return said
+
+
+def _mostly(memory: Any, c: str, nothing: str) -> list[str]:
+    """What most of the texts are, with one that is not."""
+    v = f"trim({c})"
+    formats = ", ".join(f"'{one}'" for one in _DAYS)
+    kinds = {"numbers": f"regexp_full_match({v}, '{_NUMBER}')",
+             "dates": f"(regexp_matches({v}, '^[0-9]{{1,4}}[-/.][0-9]') AND "
+                      f"(try_strptime({v}, [{formats}]) IS NOT NULL OR TRY_CAST({v} AS TIMESTAMP) IS NOT NULL))",
+             "booleans": f"(lower({v}) IN ('true', 'false', 'yes', 'no', 't', 'f', 'y', 'n'))"}
+    asked = ", ".join(f"count_if({is_one}), min({c}) FILTER (NOT {is_one})" for is_one in kinds.values())
+    count, *found = memory.execute(
+        f"SELECT count(*), {asked} FROM t WHERE {v} <> '' AND lower({v}) NOT IN ({nothing})").fetchall()[0]
+    return [f"{found[2 * i]:,} of {count:,} values are {kind}; '{_short(found[2 * i + 1])}' is not"
+            for i, kind in enumerate(kinds) if MOSTLY * count <= found[2 * i] < count]
 
 
 def _of_numbers(memory: Any, c: str, filled: int) -> list[str]:

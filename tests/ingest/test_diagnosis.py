@@ -64,3 +64,13 @@ def test_late_values_and_empty_files_are_diagnosed_too(tmp_path: Path) -> None:
     assert table.columns[0].type == "VARCHAR"
     [table] = _diagnosed(tmp_path, "a,b\n").tables
     assert (table.rows, table.keys) == (0, ())
+
+
+def test_texts_that_are_mostly_of_one_kind_are_told_with_one_that_is_not(tmp_path: Path) -> None:
+    [table] = _diagnosed(tmp_path, "day,n,ok,word\n2021-01-02,1,yes,a\n2021-02-30,2,no,b\n2021-03-01,x,maybe,1\n"
+                                   "2021-03-04 10:30,N/A,true,2021-01-01\n").tables
+    said = {one.name: one.findings for one in table.columns}
+    assert said["day"] == ("3 of 4 values are dates; '2021-02-30' is not",)
+    assert "2 of 3 values are numbers; 'x' is not" in said["n"]
+    assert said["ok"] == ("3 of 4 values are booleans; 'maybe' is not",)
+    assert said["word"] == ()
