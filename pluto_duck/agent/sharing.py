@@ -52,13 +52,13 @@ class Sharing:
     def allows(self, level: Level) -> bool:
         return _ORDER[level] <= _ORDER[self.level]
 
-    def clear(self, *pieces: Piece) -> Cleared:
-        """The pieces that may be told, each on a line of its own."""
+    def clear(self, *pieces: Piece, most: int = 0) -> Cleared:
+        """The pieces that may be told, each on a line of its own; cut after `most` characters, 0: not cut."""
         told = (one.text if self.allows(one.holds) else one.instead for one in pieces)
         text = blotted("\n".join(one for one in told if one))
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return Cleared(text)
+        return Cleared(text[:most] + "\n... cut" if most and len(text) > most else text)
 
     def clear_json(self, value: Any) -> Any:
         """A model's own earlier words going back to it: no level to keep, but secrets."""

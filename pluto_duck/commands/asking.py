@@ -179,8 +179,9 @@ def query(door: Door, sql: str | None, file: str | None, params: tuple[str, ...]
       'ask "which 10 destinations had the worst average arrival delay in July?" --format csv')
 @click.argument("question", nargs=-1, required=True)
 @click.option("--planner", metavar="NAME", help="Who answers; else the setting agent.planner.")
+@click.option("--sent", is_flag=True, help="Show every word that a language model was told, as messages.")
 @_format
-def ask(door: Door, question: tuple[str, ...], planner: str | None, format_: Format) -> object:
+def ask(door: Door, question: tuple[str, ...], planner: str | None, sent: bool, format_: Format) -> object:
     """Ask in plain words; the answer shows the SQL it came from.
 
     The builtin planner works offline, knows the words of your tables, and says so when it does not
@@ -190,6 +191,10 @@ def ask(door: Door, question: tuple[str, ...], planner: str | None, format_: For
 
     session, text = door.open_session(), " ".join(question)
     found: Answer = recorded(session, "question", text, lambda: answer(session, text, planner=planner))
+    if sent:
+        for one in found.sent or ({"role": "nothing", "text": "was sent: no language model was asked."},):
+            words = [str(said) for name, said in one.items() if name != "role" and said]
+            door.say(f"[{one['role']}] " + "\n".join(words))
     return formatted(found, format_)
 
 

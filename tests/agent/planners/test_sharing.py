@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+import pluto_duck
 from pluto_duck.agent import ask
 from pluto_duck.agent.sharing import Piece, Sharing, masked, without_values
+from pluto_duck.commands import Door, invoke
 from pluto_duck.errors import StatementError
 from tests.agent.planners.conftest import CANARIES, Opener
 from tests.services.models import ModelServer, calls
+
+AGENT = Path(pluto_duck.__file__).parent / "agent"
 
 TOTAL = calls("final_answer", sql="SELECT sum(amount) AS total FROM orders", restatement="The sum.", confidence=0.9)
 
@@ -125,6 +131,20 @@ def test_passwords_in_comments_do_not_leave(shop: Opener, models: ModelServer) -
     assert "from postgresql://" in models.wire()
     assert "hunter2secret" not in models.wire()
     assert "alsosecret9" not in models.wire()
+
+
+def test_the_shell_shows_what_was_sent(shop: Opener, models: ModelServer) -> None:
+    session, told = shop("anthropic"), []
+    models.script = [calls("describe_table", table="orders"), TOTAL]
+    invoke(["ask", "what did everybody spend?", "--sent"], Door(lambda: session, say=told.append))
+    assert [one[:one.index("]") + 1] for one in told] == [
+        "[system]", "[tools]", "[user]", "[model]", "[tool]", "[model]"]
+    assert "in euros, with tax" in told[4]
+
+
+def test_nothing_but_the_filter_clears_a_text() -> None:
+    makers = [path.name for path in AGENT.rglob("*.py") if re.search(r"\bCleared\(", path.read_text(encoding="utf-8"))]
+    assert makers == ["sharing.py"]
 
 
 # -- the filter itself ------------------------------------------------------------------------------

@@ -190,8 +190,7 @@ class Dialogue:
         return Result(call, self._clear(Piece(text)), failed=True)
 
     def _clear(self, *pieces: Piece) -> Cleared:
-        text = self._desk.sharing.clear(*pieces)
-        return text if len(text) <= MAX_SAID else Cleared(text[:MAX_SAID] + "\n... cut")
+        return self._desk.sharing.clear(*pieces, most=MAX_SAID)
 
     # -- telling ----------------------------------------------------------------------------------
 
