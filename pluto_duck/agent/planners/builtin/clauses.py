@@ -109,8 +109,13 @@ def composed(question: Nested, catalog: Catalog, run: Run, *, strict: bool = Tru
     for main in candidates(outline(question.main), catalog, limit=limit):
         field = _asked_about(main.form, question.main)
         whole: Candidate | None = main if field is not None else None
-        for clause in question.clauses:
-            inner = _inner(field, clause, catalog, run, strict) if field is not None else None
+        inners = [_inner(field, clause, catalog, run, strict) if field else None for clause in question.clauses]
+        if len(inners) > 1 and any(one is not None and field and one.form.root == field.table for one in inners):
+            # No row is two things at once; what has rows of both kinds is the column that is asked for.
+            field = main.form.select[0] if len(main.form.select) == 1 and not main.form.measures else None
+            field = field if field is not None and not field.column.unique else None
+            inners = [_inner(field, clause, catalog, run, strict) if field else None for clause in question.clauses]
+        for clause, inner in zip(question.clauses, inners, strict=True):
             if whole is None or inner is None or field is None:
                 whole = None
                 break

@@ -224,8 +224,10 @@ LIGHT = _words(
     "come comes based use used using see seen know known want like total "
     "information overall run ran go goes went do done done held hold "
     "usd billions sorted "
-    "available across everybody everyone taken reached someone side member results result contain but whose"
+    "across everybody everyone someone but whose"
 )
+PASSING = _words("available taken reached side member results result contain")
+"""They may say something: an answer that passes over them says so, and only between two things that it knows."""
 """Verbs and nouns that say nothing about which data are meant."""
 
 UNITS = _words(

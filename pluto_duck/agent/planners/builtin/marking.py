@@ -12,6 +12,7 @@ from pluto_duck.agent.planners.builtin.lexicon import (
     EVENTS,
     GRAINS,
     LIGHT,
+    PASSING,
     PHRASES,
     SEXES,
     STOP,
@@ -84,17 +85,22 @@ class _Reader:
         word = str(self._marks[at].value)
         if SUPERLATIVES[word][0] not in ("asc", "desc") or word in _COUNTING:
             return False
-        figures = ("super", "agg", "comma", "and")
+        figures = ("super", "agg", "comma", "and", "mention")
         start, end = at, at + 1
         while start and self._marks[start - 1].kind in figures:
             start -= 1
         while end < len(self._marks) and self._marks[end].kind in figures:
             end += 1
+        while start < at and self._marks[start].kind in ("mention", "comma", "and"):
+            start += 1
         row = self._marks[start:end]
-        follows = end < len(self._marks) and self._marks[end].kind == "mention"
+        follows = row[-1].kind == "mention"
+        again = sum(one.kind == "mention" for one in row) > 1
+        if again and not any(one.kind == "agg" for one in row):
+            return False
         if not any(one.kind in ("comma", "and") for one in row):
             return False
-        return follows and sum(one.kind in ("super", "agg") for one in row) > 1 and row[-1].kind in ("super", "agg")
+        return follows and sum(one.kind in ("super", "agg") for one in row) > 1
 
     def _or_more(self, mark: Mark) -> None:
         """`3 or more` is `at least 3`."""
@@ -231,6 +237,9 @@ class _Reader:
                 holding = self._values.containing(text)
                 if holding:
                     return self._guessed(text, holding, "part")
+        before = self._lower[start - 1] if start else ""
+        if phrase in ("report", "present", "return", "list", "display") and before in ("who", "that", "which", "not"):
+            return Mark("unknown", text)
         if phrase in SUPERLATIVES:
             return Mark("super", text, phrase)
         if phrase in PHRASES:
@@ -350,7 +359,7 @@ class _Reader:
                 singular(word) != word,
                 typo=meant,
             )
-        if word.endswith("ed") and len(word) > 5:
+        if word in PASSING or (word.endswith("ed") and len(word) > 5):
             return Mark("light", token.text)
         alike = self._values.alike(token.text)
         if alike:

@@ -124,7 +124,7 @@ class Vocabulary:
         if first is None or last is None:
             return
         for words in (("name",), ("full", "name"), (*own, "name"), (*own, "full", "name")):
-            self._put(words, Reading(table, first, 0.95, ""))
+            self._put(words, Reading(table, first, 0.88 if words == ("name",) else 0.95, ""))
 
     def _add_relation(self, relation: Relation) -> None:
         child, parent = self.catalog.table(relation.child), self.catalog.table(relation.parent)

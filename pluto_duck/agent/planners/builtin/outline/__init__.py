@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pluto_duck.agent.planners.builtin.marks import Mark
+from pluto_duck.agent.planners.builtin.marks import Mark, names_table
 from pluto_duck.agent.planners.builtin.outline import (
     conditions,
     connectives,
@@ -51,6 +51,10 @@ def _finish(cursor: Cursor) -> None:
     out = cursor.out
     if cursor.negated:
         out.left_over.append(Mark("unsupported", "not", "this use of 'not'"))
+    if not (out.measures or out.having or out.orders) and out.projections:
+        # "the payment methods used by customers": theirs, not one for each of them
+        out.things += [one for one in out.groups if one.kind == "mention" and names_table(one)]
+        out.groups = [one for one in out.groups if one not in out.things]
     counting = out.measures or out.having or any(isinstance(order.by, MeasureSlot) for order in out.orders)
     if counting:
         out.groups = [*out.projections, *out.groups]

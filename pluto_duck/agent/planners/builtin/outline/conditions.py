@@ -12,6 +12,7 @@ def filtered(cursor: Cursor, mark: Mark) -> bool:
     """Takes the comparison that follows a column, if one does."""
     start = cursor.at
     negated = False
+    cursor.skip("either")
     if cursor.peek().kind == "not":
         negated = True
         cursor.take()

@@ -64,8 +64,9 @@ def on_distinct(cursor: Cursor, mark: Mark) -> None:
 
 def on_light(cursor: Cursor, mark: Mark) -> None:
     """wines produced in 2008: it only links two parts, but it may say more than that, so it is told."""
-    if cursor.peek().kind == "end" or cursor.before(mark) in ("", "show", "count"):
-        cursor.out.left_over.append(mark)
+    links = ("prep", "by", "day", "relative", "side", "value", "text", "number", "cmp", "between", "super", "both")
+    if cursor.peek().kind not in links or cursor.before(mark) in ("", "show", "count", "agg", "share"):
+        cursor.out.left_over.append(mark)  # "refunded orders" are not all orders
     else:
         cursor.out.passed_over.append(mark.text)
 

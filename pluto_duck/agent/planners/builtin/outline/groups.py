@@ -44,7 +44,8 @@ def _measured_rows(cursor: Cursor, thing: Mark) -> bool:
     target = cursor.out.measures[-1].target
     own = {r.table.ref.key for r in thing.readings if r.column is None}
     measured = [r.table.ref.key for r in target.readings if r.column is not None] if target is not None else []
-    return bool(measured) and measured[0] in own and cursor.peek(1).kind in ("where", "mention", "value", "day", "prep")
+    ends = cursor.peek(1).kind in ("where", "mention", "value", "day", "prep", "end")
+    return bool(measured) and measured[0] in own and ends
 
 
 def on_group(cursor: Cursor, mark: Mark) -> None:

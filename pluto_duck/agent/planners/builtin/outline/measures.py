@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pluto_duck.agent.planners.builtin.marks import Mark, has_measure
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
-from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot
+from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot, OrderSlot
 
 
 def measure(cursor: Cursor) -> MeasureSlot | None:
@@ -73,6 +73,10 @@ def on_agg(cursor: Cursor, mark: Mark) -> None:
         cursor.at += ahead
         functions.append(cursor.take())
     cursor.skip("prep", "show")
+    if _ranks(cursor, mark) and len(functions) == 1:
+        cursor.out.orders.append(OrderSlot(cursor.take(), "desc" if mark.value == "max" else "asc", mark.text))
+        cursor.out.ranked, cursor.last = True, "order"
+        return
     if cursor.peek().kind == "count" and mark.value == "sum" and len(functions) == 1:
         on_count(cursor, cursor.take())
         return
@@ -99,6 +103,13 @@ def on_agg(cursor: Cursor, mark: Mark) -> None:
     for target in targets:
         cursor.out.measures += [MeasureSlot(str(one.value or "sum"), target) for one in functions]
     cursor.said_measure()
+
+
+def _ranks(cursor: Cursor, mark: Mark) -> bool:
+    """The employee with the maximum salary: not the maximum of each, but whoever has it."""
+    asked = cursor.out.projections and not cursor.out.groups and not cursor.out.measures
+    column = cursor.peek().kind == "mention" and has_measure(cursor.peek())
+    return mark.value in ("max", "min") and cursor.before(mark) == "where" and bool(asked) and column
 
 
 STEPS: Steps = {"count": on_count, "event": on_event, "sum": on_agg, "agg": on_agg}

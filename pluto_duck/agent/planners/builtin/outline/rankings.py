@@ -94,6 +94,7 @@ def _super_mention(cursor: Cursor, mark: Mark, direction: str, hints: tuple[str,
             )
             if direction not in ("desc", "asc"):
                 out.left_over.append(mark)
+            out.ranked = False
             cursor.said_measure()
             return
         out.orders.append(OrderSlot(target, direction, mark.text))

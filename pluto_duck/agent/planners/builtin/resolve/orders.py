@@ -62,6 +62,8 @@ def _same_measure(attempt: Attempt, reading: Reading, measures: Sequence[Measure
 def _hinted(attempt: Attempt, slot: OrderSlot, measures: Sequence[Measure]) -> tuple[Measure | Field, Column | None]:
     assert isinstance(slot.by, tuple)
     target, hints = slot.by
+    if target is not None and "#" in hints and target not in [*attempt.out.projections, *attempt.out.groups]:
+        raise Impossible  # who has the most common of something: that something is found first
     if (not hints and slot.direction in ("asc", "desc")) or "#" in hints:
         if len(measures) != 1:
             if "#" in hints and not measures and len(attempt.out.things) == 1:

@@ -53,6 +53,9 @@ def parts(attempt: Attempt) -> Parts:
     conditions = [one[0] for one in groups if len(one) == 1]
     either = tuple(tuple(one) for one in groups if len(one) > 1)
     _check_conditions(conditions)
+    fixed = {one.field for one in conditions if one.operator in ("=", "in")}
+    if any(one.field in fixed for group in either for one in group):
+        raise Impossible  # "in Lyon, France or in Oslo, Norway": pairs, not alternatives of one column
     orders = [order(attempt, slot, measures) for slot in out.orders]
     grouping = bool(measures or having or any(isinstance(one.by, Measure) for one in orders))
     named = [mark for mark in [*out.groups, *out.projections] if mark.kind == "mention"]
