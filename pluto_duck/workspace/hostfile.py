@@ -15,6 +15,7 @@ from typing import Literal
 from pluto_duck.errors import WorkspaceUnusable
 from pluto_duck.workspace.folder import Workspace
 from pluto_duck.workspace.protocol import Role
+from pluto_duck.workspace.sweep import PREFIX, sweep
 
 State = Literal["waiting", "open", "handover", "lent"]
 
@@ -78,7 +79,7 @@ def remove_socket(address: str) -> None:
     # The name was chosen by us; a hostile host.json must not make us delete anything else.
     if path.name.startswith("host-") and path.suffix == ".sock":
         path.unlink(missing_ok=True)
-        if path.parent.name.startswith("pluto-duck-"):
+        if path.parent.name.startswith(PREFIX):
             try:
                 path.parent.rmdir()
             except OSError:
@@ -100,7 +101,8 @@ def temporary_address(name: str) -> str:
     """A socket path in a private temporary folder, in the first place where it is short enough."""
     for parent in (tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR"), "/tmp"):
         if parent and len(os.fsencode(parent)) + len(name) + 24 <= LONGEST_SOCKET_PATH and os.access(parent, os.W_OK):
-            return str(Path(tempfile.mkdtemp(prefix="pluto-duck-", dir=parent)) / name)
+            sweep(parent)
+            return str(Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent)) / name)
     raise WorkspaceUnusable(f"There is no folder whose path is short enough for a socket: {tempfile.gettempdir()}.",
                             hint="Set TMPDIR to a folder with a shorter path.")
 

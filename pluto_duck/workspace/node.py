@@ -9,6 +9,7 @@ Node. After a fork the child's inherited Node is dead and `join` makes a new one
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import threading
 import time
@@ -73,7 +74,10 @@ class Node:
 
     @cached_property
     def _key(self) -> bytes:
-        return hostfile.key(self.workspace)
+        try:
+            return hostfile.key(self.workspace)
+        except OSError as error:
+            raise _unusable(self.workspace, error) from error
 
     @cached_property
     def _versions(self) -> dict[str, Any]:
@@ -202,9 +206,11 @@ class Node:
             try:
                 hostfile.clean(self.workspace)
                 self._open_as_host(lock, until)
-            except BaseException:
+            except BaseException as error:
                 self.workspace.host_file.unlink(missing_ok=True)
                 lock.close()
+                if isinstance(error, OSError):
+                    raise _unusable(self.workspace, error) from error
                 raise
 
     def _open_as_host(self, lock: FileLock, until: float) -> None:
@@ -497,6 +503,14 @@ class Node:
             self._watch.after_fork_in_child()
         for link in list(self._links):
             link.after_fork_in_child()
+
+
+def _unusable(workspace: Workspace, error: OSError) -> WorkspaceUnusable:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return WorkspaceUnusable(f"The workspace {workspace.root} can't be opened: the disk is full.",
+                                 hint="Free some space, then run it again. Committed rows are safe.")
+    return WorkspaceUnusable(f"The workspace {workspace.root} can't be opened: {error.strerror or error}.",
+                             hint="Check the folder's permissions.")
 
 
 def _decline(peer: Peer, why: str) -> None:

@@ -89,6 +89,43 @@ def test_a_long_temporary_folder_is_not_in_the_way(tmp_path: Path, monkeypatch: 
         assert session.query("SELECT 1").scalar() == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such sockets")
+def test_dead_sockets_of_killed_hosts_are_swept_and_nothing_else_is(tmp_path: Path,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    import tempfile
+
+    place = Path(tempfile.mkdtemp(prefix="pd", dir="/tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+
+    def bound(name: str, *, listening: bool = False, old: bool = True, mode: int = 0o700) -> socket.socket:
+        (place / name).mkdir(mode=0o700)
+        made = socket.socket(socket.AF_UNIX)
+        made.bind(str(place / name / "host-ab.sock"))
+        if listening:
+            made.listen(1)
+        if old:
+            os.utime(place / name / "host-ab.sock", (1, 1))
+        (place / name).chmod(mode)
+        return made
+
+    try:
+        with bound("pluto-duck-alive", listening=True), bound("pluto-duck-young", old=False), \
+                bound("pluto-duck-shared", mode=0o777), bound("pluto-duck-more"), bound("elsewhere"), \
+                bound("pluto-duck-dead"):
+            (place / "pluto-duck-more" / "rows.csv").touch()
+            (place / "pluto-duck-link").symlink_to(place / "elsewhere")
+            (place / "pluto-duck-empty").mkdir(mode=0o700)
+            with Session.open(create(tmp_path / ("long" * 40)).root) as session:
+                found = hostfile.read(session.workspace)
+                assert found is not None
+                left = {one.name for one in place.iterdir()} - {Path(found.address).parent.name}
+        assert left == {"pluto-duck-alive", "pluto-duck-young", "pluto-duck-shared", "pluto-duck-more", "elsewhere",
+                        "pluto-duck-link", "pluto-duck-empty"}
+        assert (place / "elsewhere" / "host-ab.sock").exists()
+    finally:
+        shutil.rmtree(place)
+
+
 def test_a_deleted_folder_can_be_left(tmp_path: Path) -> None:
     session = Session.open(create(tmp_path / "gone").root)
     shutil.rmtree(tmp_path / "gone")
@@ -741,6 +778,26 @@ def test_a_full_disk_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
         assert rows == [(int(acknowledged), int(acknowledged))]
     finally:
         subprocess.run(["umount", disk], check=False)
+
+
+@pytest.mark.root
+def test_a_disk_that_is_full_already_is_named_when_a_workspace_is_opened(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("this machine does not let us mount a small disk")
+    try:
+        workspace = create(disk / "w")
+        Session.open(workspace.root).close()
+        subprocess.run(["dd", "if=/dev/zero", f"of={disk / 'ballast'}", "bs=4k"], capture_output=True, check=False)
+        with pytest.raises(WorkspaceUnusable, match="disk is full") as caught:
+            Session.open(workspace.root)
+        assert "ree some space" in caught.value.hint
+        (disk / "ballast").unlink()
+        with Session.open(workspace.root) as session:
+            assert session.query("SELECT 1").scalar() == 1
+    finally:
+        subprocess.run(["umount", "-l", disk], check=False)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows deletes no open file")
