@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ DELIMITERS = ",;\t|"
 HEAD_BYTES = 1 << 18
 MAX_LINE_BYTES = 1 << 27
 """A longer line is no row: a quote that never ends, or no csv at all. DuckDB holds a few of them in memory."""
+MAX_COLUMNS = 10_000
 NATIVE_ENCODINGS = {"utf-8": "utf-8", "utf_8": "utf-8", "ascii": "utf-8"}
 
 
@@ -52,6 +54,9 @@ class CsvDialect:
         if header and not skip and rows:  # else a blank first line is the header to DuckDB, and the names a row
             skip = head[:len(head) - len(head.lstrip("\r\n"))].count("\n")
         first = rows[0] if rows else []
+        if len(first) > MAX_COLUMNS:
+            raise SourceError(f"{path} has {len(first):,} columns; at most {MAX_COLUMNS:,} can be read.",
+                              hint="Is the delimiter right (--option delimiter=;), and does each row end its line?")
         names, renamed = column_names(first) if header else (tuple(f"column{i}" for i in range(len(first))), ())
         nulls = ("", *(one for one in options.get("null", "").split(",") if one))
         return cls(delimiter, header, names, encoding, quote, escape, options.get("comment", ""), skip, nulls, renamed)
@@ -94,11 +99,11 @@ def open_packed(path: Path) -> Any:
     return pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd")
 
 
-def last_line_bytes(path: Path, limit: int) -> int:
-    """How long the last line is, up to `limit`. A last line that is longer than its buffer DuckDB leaves out
-    without a word (seen with 40 MB)."""
+def long_line_bytes(path: Path, limit: int) -> int:
+    """How long the last line is, of a packed file the longest (or up to 1 MiB more), up to `limit`. A last line that is longer
+    than its buffer DuckDB leaves out without a word (seen with 40 MB; packed, with 1 GB)."""
     if path.suffix.lower() in (".gz", ".zst"):
-        return 0
+        return _longest_line(path, limit)
     with open(path, "rb") as file:
         at = size = file.seek(0, 2)
         while at > 0 and size - at < limit:
@@ -109,6 +114,16 @@ def last_line_bytes(path: Path, limit: int) -> int:
                 return size - start - found - 1
             at = start
     return min(size, limit)
+
+
+def _longest_line(path: Path, limit: int) -> int:
+    longest = size = 0
+    with suppress(OSError, EOFError, ValueError), open_packed(path) as file:  # DuckDB will say what is wrong with it
+        while longest < limit and (block := file.read(1 << 20)):
+            end = max(block.rfind(b"\n"), block.rfind(b"\r"))
+            longest = max(longest, size + (len(block) if end < 0 else end))
+            size = size + len(block) if end < 0 else len(block) - end
+    return min(longest, limit)
 
 
 def head_of(path: Path) -> bytes:

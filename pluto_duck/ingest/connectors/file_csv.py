@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pluto_duck.errors import PlutoError, SourceError
-from pluto_duck.ingest.connectors.csv_dialect import MAX_LINE_BYTES, CsvDialect, decoded, last_line_bytes
+from pluto_duck.ingest.connectors.csv_dialect import MAX_LINE_BYTES, CsvDialect, decoded, long_line_bytes
 from pluto_duck.ingest.connectors.csv_guess import TypeGuess
 from pluto_duck.ingest.connectors.csv_problems import Problem, problem_said, write_rejects
 from pluto_duck.ingest.connectors.csv_types import TextType
+from pluto_duck.ingest.connectors.file_formats import PACKED
 from pluto_duck.ingest.connectors.file_reading import (
     FileColumn,
     Files,
@@ -27,6 +28,10 @@ from pluto_duck.workspace.tableref import fold
 SAMPLED_FILES = 8
 DEFAULT_LINE_BYTES = 2_000_000
 _LONG = re.compile("aximum line size|Parallel CSV Reader currently")
+
+
+def _which(path: Path) -> str:
+    return "a" if path.suffix.lower() in PACKED else "the last"
 
 
 @dataclass(frozen=True)
@@ -85,9 +90,9 @@ class CsvReading:
             return self._from(some, flat=True)
 
         for path in (one for group in self._groups for one in group.paths):
-            tail = last_line_bytes(path, MAX_LINE_BYTES)
+            tail = long_line_bytes(path, MAX_LINE_BYTES)
             if tail >= MAX_LINE_BYTES:
-                raise SourceError(f"{self._files.shown}: the last line is longer than 128 MiB.",
+                raise SourceError(f"{self._files.shown}: {_which(path)} line is longer than 128 MiB.",
                                   hint="Is a quote never closed, or is it no csv?")
             self._long_lines |= tail > DEFAULT_LINE_BYTES
         guess = TypeGuess(connection, self._options)

@@ -147,3 +147,24 @@ def test_brackets_in_strings_are_no_depth(name: str, session: Session, tmp_path:
     made = (record * 5_000).encode()  # more than a block
     (tmp_path / name).write_bytes(gzip.compress(made, 1) if name.endswith("gz") else made)
     assert ingest(session, str(tmp_path / name)).rows == 5_000
+
+
+@pytest.mark.parametrize("start", [b"", b"id,c\n1,x\n2,"])
+def test_a_packed_line_without_end_is_refused(start: bytes, session: Session, tmp_path: Path) -> None:
+    piece = gzip.compress(b"y" * (1 << 26), 1)
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(start) + piece * 48)  # 3 GB
+    with pytest.raises(SourceError) as caught:
+        ingest(session, str(tmp_path / "t.csv.gz"))
+    assert caught.value.message == f"{tmp_path}/t.csv.gz: a line is longer than 128 MiB."
+
+
+def test_a_packed_last_line_of_megabytes_is_not_left_out(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"id,c\n1,x\n2," + b"y" * 40_000_000, 1))
+    ingest(session, str(tmp_path / "t.csv.gz"))
+    assert session.query("SELECT id, length(c) FROM t").rows() == [(1, 1), (2, 40_000_000)]
+
+
+def test_a_csv_of_more_columns_than_a_table_can_bear_is_refused(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(",".join(f"c{i}" for i in range(20_000)) + "\n" + ",".join(["1"] * 20_000) + "\n")
+    with pytest.raises(SourceError, match=r"t\.csv has 20,000 columns; at most 10,000 can be read"):
+        ingest(session, str(tmp_path / "t.csv"))
