@@ -38,6 +38,8 @@ def evaluate(door: Door, file: str, planner: str | None, forced: bool, question_
     """
     from pluto_duck.agent.evaluation import evaluate as run
 
+    if semantics is not None:
+        door.say("The semantic file is put in place, but no planner reads one yet.")
     report = run(
         Path(file).expanduser(), door.open_session, planner=planner, forced=forced, question_field=question_field,
         semantics=Path(semantics).expanduser() if semantics else None, on_outcome=_counted(door.say),
