@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,12 @@ from pluto_duck.ingest.plan import TableLoad
 from pluto_duck.ingest.records import literal
 from pluto_duck.session import Session
 from pluto_duck.workspace import quote
+
+MANY = 20_000
+"""Staged rows from which on it pays to ask first which columns differ at all."""
+_PLAIN = re.compile(r"U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(\d+,\s*\d+\)|BOOLEAN|VARCHAR|JSON|"
+                    r"BLOB|UUID|DATE|TIME|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?")
+"""Types whose equal values are the same: of intervals, a month equals 30 days. (Over 0.0 DuckDB writes no -0.0.)"""
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,26 @@ def any_new(worker: Session, load: TableLoad, staged: str) -> bool:
 
 def differs(load: TableLoad, left: str, right: str) -> str:
     """A condition on two rows of one key; "" when they have nothing but the key."""
-    return " OR ".join(f"{left}.{quote(name)} IS DISTINCT FROM {right}.{quote(name)}" for name in others(load))
+    return _differ(others(load), left, right)
+
+
+def _differ(names: Sequence[str], left: str, right: str) -> str:
+    return " OR ".join(f"{left}.{quote(name)} IS DISTINCT FROM {right}.{quote(name)}" for name in names)
+
+
+def changing(worker: Session, load: TableLoad, staged: str) -> list[str]:
+    """The columns that differ in some row, or may: writing all nine of 300,000 rows where two had changed took
+    twice as long as writing those."""
+    names = others(load)
+    kinds = {column.name: column.type for column in load.columns}
+    asked = [name for name in names if _PLAIN.fullmatch(kinds[name])]
+    if not asked or worker.internal([f"SELECT count(*) FROM {staged}"])[0][0][0] < MANY:
+        return names
+    tests = [f"system.main.bool_or(t.{quote(name)} IS DISTINCT FROM s.{quote(name)})" for name in asked]
+    [found] = worker.internal([f"SELECT {', '.join(tests)} FROM {load.ref.sql} AS t JOIN {staged} AS s "
+                               f"ON {same_key(load, 't', 's')}"])[0]
+    same = {name for name, differs_somewhere in zip(asked, found, strict=True) if not differs_somewhere}
+    return [name for name in names if name not in same]
 
 
 def others(load: TableLoad) -> list[str]:
@@ -104,8 +130,9 @@ def merge(worker: Session, load: TableLoad, staged: str, *, delete_missing: bool
         deleted = int(worker.internal([
             f"DELETE FROM {target} AS t WHERE NOT EXISTS (SELECT 1 FROM {staged} AS s WHERE {same_key(load, 't', 's')})"
         ])[0][0][0])
-    changes = ", ".join(f"{quote(name)} = s.{quote(name)}" for name in others(load))
-    update = f"WHEN MATCHED AND ({differs(load, 't', 's')}) THEN UPDATE SET {changes} " if changes else ""
+    setting = changing(worker, load, staged)
+    changes = ", ".join(f"{quote(name)} = s.{quote(name)}" for name in setting)
+    update = f"WHEN MATCHED AND ({_differ(setting, 't', 's')}) THEN UPDATE SET {changes} " if changes else ""
     before, merged, after = worker.internal([
         f"SELECT count(*) FROM {target}",
         f"MERGE INTO {target} AS t USING {staged} AS s ON ({same_key(load, 't', 's')}) {update}"

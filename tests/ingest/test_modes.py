@@ -62,6 +62,22 @@ def test_merge_keeps_nulls_apart_from_values(session: Session) -> None:
     assert load(session, source, mode="merge").updated == 0
 
 
+def test_a_large_merge_writes_only_the_columns_that_differ_and_leaves_none_out(
+        session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pluto_duck.ingest.landing.MANY", 0)
+    kinds = {"id": "BIGINT", "same": "VARCHAR", "name": "VARCHAR", "x": "DOUBLE", "n": "BIGINT"}
+    source = Memory(t=Table(kinds, [(1, "s", "a", 0.0, None), (2, "s", None, 1.0, 5), (3, "s", "c", 0.0, 6)], key=("id",)))
+    load(session, source, mode="merge")
+    source.tables["t"].rows = [(1, "s", "A", 0.0, None), (2, "s", "b", 1.0, None), (3, "s", "c", 0.0, 6), (4, "new", "d", 4.0, 7)]
+    done = load(session, source, mode="merge")
+    assert (done.inserted, done.updated, done.deleted) == (1, 2, 0)
+    assert rows(session, "t") == [
+        (1, "s", "A", 0.0, None), (2, "s", "b", 1.0, None), (3, "s", "c", 0.0, 6), (4, "new", "d", 4.0, 7)]
+    before = session.versions()["main.t"]
+    assert load(session, source, mode="merge").rows == 0
+    assert session.versions()["main.t"] == before
+
+
 def test_merge_without_any_key_is_refused_with_the_way_out(session: Session) -> None:
     source = orders()
     source.tables["orders"].key = ()
