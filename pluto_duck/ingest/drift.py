@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pluto_duck.errors import UsageError, nearest
 from pluto_duck.ingest.connectors import SourceTable
 from pluto_duck.ingest.options import Columns
-from pluto_duck.ingest.widening import holds, wider
-from pluto_duck.session import TableInfo
+from pluto_duck.ingest.widening import as_far, whole_digits, wider
+from pluto_duck.session import Session, TableInfo
 from pluto_duck.workspace import quote
 from pluto_duck.workspace.tableref import fold
 
@@ -45,8 +45,8 @@ def fit(table: SourceTable, existing: TableInfo, rule: Columns, *, own: Sequence
                 found.said.append(f"the column {column.name} was left out")
             continue
         kind = old.type
-        if not holds(kind, column.type):
-            wide = wider(kind, column.type)
+        wide = wider(kind, column.type) or as_far(kind, column.type)
+        if wide != kind:
             drifts.append(f"{column.name} was {_short(kind)} and comes as {_short(column.type)}")
             if wide is None or rule != "evolve":
                 bad.append((column.name, column.type, old.type))
@@ -81,8 +81,31 @@ def fit(table: SourceTable, existing: TableInfo, rule: Columns, *, own: Sequence
 def _refuse(table: SourceTable, existing: TableInfo, bad: Sequence[tuple[str, str, str]]) -> None:
     said = "; ".join(f"{table.name}.{name} comes as {_short(kind)}, but {existing.ref} holds it as {_short(old)}"
                      for name, kind, old in bad)
-    raise UsageError(f"{said}.", hint=f"Cast it at the source: --cast {bad[0][0]}=TYPE; or load with --mode replace.",
-                     column=bad[0][0])
+    name, kind, old = bad[0]
+    hint = f"Cast it at the source: --cast {name}=TYPE; or load with --mode replace."
+    if kind == "VARCHAR" and old.startswith("DECIMAL("):
+        hint = (f"{name} now holds what is no number of at most 38 digits (NaN, perhaps). Let it be text from now on "
+                f"with --mode replace, or keep it a number with --cast '{name}={old}'.")
+    raise UsageError(f"{said}.", hint=hint, column=name)
+
+
+def check_digits(session: Session, existing: TableInfo, columns: Sequence[tuple[str, str]]) -> None:
+    """Raises UsageError where a decimal of the table loses digits before the point to new places behind it, and
+    holds a value that needs them. `columns`: (name, type) as the table will have them."""
+    types = dict(columns)
+    for old in existing.columns:
+        kind = types.get(old.name, old.type)
+        digits, before = whole_digits(kind), whole_digits(old.type)
+        if digits is None or before is None or digits >= before:
+            continue
+        column = quote(old.name)
+        found = session.internal([f"SELECT max(abs({column}))::VARCHAR FROM {existing.ref.sql}"])[0][0][0]
+        if found is not None and len(found.partition(".")[0].lstrip("0")) > digits:
+            raise UsageError(
+                f"{existing.ref}.{old.name} is {old.type} and has to become {kind} for what comes, but it "
+                f"holds {found}, which has more than {digits} digits before the point.",
+                hint=f"Let it be text: --mode replace --cast {old.name}=text; or round what comes: --cast "
+                     f"'{old.name}={old.type}'.", column=old.name)
 
 
 def _frozen_hint(missing: Sequence[str], extra: Sequence[str]) -> str:

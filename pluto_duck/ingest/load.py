@@ -20,6 +20,7 @@ from pluto_duck.ingest.carry import Common, TableJob, nothing_new
 from pluto_duck.ingest.claims import claiming
 from pluto_duck.ingest.connectors import Connector, Selection, SourceTable
 from pluto_duck.ingest.crew import Crew
+from pluto_duck.ingest.drift import check_digits
 from pluto_duck.ingest.meter import Meter
 from pluto_duck.ingest.options import LoadOptions, Progress
 from pluto_duck.ingest.plan import TableLoad, canonical, choose, plan, refuse_columns, targets, without
@@ -165,6 +166,8 @@ class _Load:
             def work(table: _Table = table) -> None:
                 refuse_columns(table.source, several=len(all_tables) > 1)
                 load = plan(table.source, table.ref, self._options, existing.get(table.ref.key))
+                if load.existing is not None and load.action != "replace":
+                    check_digits(self._session, load.existing, [(one.name, one.type) for one in load.columns])
                 table.job = self._job(load, states, common)
 
             _attempt(table, work)

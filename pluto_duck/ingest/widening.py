@@ -33,6 +33,22 @@ def wider(one: str, other: str) -> str | None:
     return None
 
 
+def as_far(one: str, other: str) -> str | None:
+    """For two decimals one of which is as wide as they come, which is what a number without declared digits
+    comes as: that width with the places of both. Not every value of either has to fit, so the values decide.
+    None for other types."""
+    first, second = _DECIMAL.fullmatch(one), _DECIMAL.fullmatch(other)
+    if first is None or second is None or "38" not in (first[1], second[1]):
+        return None
+    return f"DECIMAL(38,{max(int(first[2]), int(second[2]))})"
+
+
+def whole_digits(kind: str) -> int | None:
+    """Before the point of a decimal; None for other types."""
+    found = _DECIMAL.fullmatch(kind)
+    return int(found[1]) - int(found[2]) if found else None
+
+
 def _ordered(first: str, second: str) -> str | None:
     if first in _SIGNED and second in _SIGNED:
         return _BY_BITS[max(_SIGNED[first], _SIGNED[second])]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from pluto_duck.errors import UsageError
+from pluto_duck.errors import PlutoError, UsageError
 from pluto_duck.ingest import ingest
 from pluto_duck.ingest.widening import wider
 from pluto_duck.session import Session
@@ -70,6 +72,47 @@ def test_an_enum_takes_the_labels_that_were_added(session: Session) -> None:
     ingest(session, second.open(), mode="merge")
     assert session.query("SELECT id, mood::VARCHAR FROM t ORDER BY id").rows() == [(1, "fine"), (2, "it's ok")]
     assert ingest(session, second.open(), mode="merge").tables[0].notices == ()
+
+
+def bare(value: str, digits: str, key: int = 1) -> Memory:
+    return source({"id": "BIGINT", "v": digits}, [(key, value)])
+
+
+@pytest.mark.parametrize("mode", ["append", "merge", "scd2"])
+def test_a_number_without_declared_digits_gets_more_places(session: Session, mode: str) -> None:
+    ingest(session, bare("1.10", "DECIMAL(38,2)").open(), mode=mode)
+    done = ingest(session, bare("1.123456789", "DECIMAL(38,9)", 2).open(), mode=mode).tables[0]
+    assert done.notices[0] == "the column v was widened from DECIMAL(38,2) to DECIMAL(38,9)"
+    assert ingest(session, bare("7", "DECIMAL(38,0)", 3).open(), mode=mode).tables[0].notices == ()
+    assert session.query("SELECT v FROM t ORDER BY id").rows() == [
+        (Decimal("1.100000000"),), (Decimal("1.123456789"),), (Decimal("7.000000000"),)]
+
+
+def test_places_that_would_cost_a_number_its_digits_stop_the_load(session: Session) -> None:
+    ingest(session, bare("1" + "0" * 33 + ".25", "DECIMAL(38,2)").open(), mode="append")
+    with pytest.raises(UsageError, match=r"t.v is DECIMAL\(38,2\) and has to become DECIMAL\(38,9\).*it holds 10{33}.25,"
+                                         ) as caught:
+        ingest(session, bare("1.123456789", "DECIMAL(38,9)").open(), mode="append")
+    assert "--cast v=text" in caught.value.hint
+    assert session.query("SELECT typeof(v) FROM t").rows() == [("DECIMAL(38,2)",)]
+    with pytest.raises(UsageError, match="holds it as"):
+        ingest(session, bare("1.123456789", "DECIMAL(38,9)").open(), mode="append", columns="discard")
+
+
+def test_a_number_too_long_for_the_places_of_the_table_is_refused(session: Session) -> None:
+    ingest(session, bare("1.123456789", "DECIMAL(38,9)").open(), mode="append")
+    with pytest.raises(PlutoError, match="DECIMAL"):
+        ingest(session, bare("1" + "0" * 35, "DECIMAL(38,0)").open(), mode="append")
+    assert session.query("SELECT count(*) FROM t").rows() == [(1,)]
+
+
+def test_a_number_that_came_to_be_text_names_both_ways_out(session: Session) -> None:
+    ingest(session, bare("1.5", "DECIMAL(38,1)").open(), mode="merge")
+    text = source({"id": "BIGINT", "v": "VARCHAR"}, [(2, "NaN")])
+    with pytest.raises(UsageError, match=r"t.v comes as VARCHAR, but t holds it as DECIMAL\(38,1\)") as caught:
+        ingest(session, text.open(), mode="merge")
+    assert "--mode replace" in caught.value.hint
+    assert "--cast 'v=DECIMAL(38,1)'" in caught.value.hint
 
 
 @pytest.mark.parametrize(("one", "other", "both"), [
