@@ -120,6 +120,7 @@ class TableJob:
 
     def _notices(self, written: _Written) -> tuple[str, ...]:
         said = [*self.load.said, *(self.start.said if self.start else ())]
+        said += [f"column {one.name}: {one.note}" for one in self.load.table.columns if one.guess]
         if written.without:
             said.append(f"{written.without:,} rows have no {self._cursor[0]}: what changes in them later "
                         "will not be seen")

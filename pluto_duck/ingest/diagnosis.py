@@ -87,6 +87,9 @@ def diagnose(source: str, *, tables: Sequence[str] | None = None, options: Mappi
     opened.configure(options or {})
     with opened as ready:
         found = ready.discover(tables)
+        for table in found:
+            if table.problem is not None:
+                raise table.problem
         return Diagnosis(shown, tuple(diagnose_table(ready, table, max_rows=max_rows) for table in found))
 
 

@@ -100,7 +100,9 @@ def _named(table: SourceTable, pattern: str) -> bool:
 
 
 def refuse_columns(table: SourceTable, *, several: bool) -> None:
-    """Raises ColumnRefused, naming every column that is left and can't be carried."""
+    """Raises ColumnRefused, naming every column that is left and can't be carried; or the table's own problem."""
+    if table.problem is not None:
+        raise table.problem
     if not table.columns:
         raise UsageError(f"Nothing is left of the table {table.name}: it has no columns to load.")
     refused = [column for column in table.columns if column.refusal]

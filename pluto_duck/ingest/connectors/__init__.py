@@ -47,6 +47,8 @@ class SourceColumn:
     comment: str = ""
     note: str = ""
     """What a reader of the type should know: "kept as text, in PostgreSQL's own words"."""
+    guess: bool = False
+    """The note tells what was guessed and may be wrong, so a load says it, too."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class SourceTable:
     """As it lies in the source, None when not known."""
     note: str = ""
     """What a reader of the rows should know: "row security hides some rows from this user"."""
+    problem: PlutoError | None = None
+    """Why this table alone can't be read, where others of the source can; it has no columns then."""
 
 
 @dataclass(frozen=True)

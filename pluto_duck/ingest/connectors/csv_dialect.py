@@ -100,8 +100,8 @@ def open_packed(path: Path) -> Any:
 
 
 def long_line_bytes(path: Path, limit: int) -> int:
-    """How long the last line is, of a packed file the longest (or up to 1 MiB more), up to `limit`. A last line that is longer
-    than its buffer DuckDB leaves out without a word (seen with 40 MB; packed, with 1 GB)."""
+    """How long the last line is, up to `limit`; of a packed file the longest, or up to 1 MiB more. A last line
+    that is longer than its buffer DuckDB leaves out without a word (seen with 40 MB; packed, with 1 GB)."""
     if path.suffix.lower() in (".gz", ".zst"):
         return _longest_line(path, limit)
     with open(path, "rb") as file:

@@ -81,9 +81,12 @@ class TypeGuess:
                 f"SELECT DISTINCT lower({self._clean(raw)}) FROM {source}").fetchall()} - {None}
             # A column of nothing but F, or NO, may be a column of letters and countries.
             if any(found <= set(pair) and (len(found) == 2 or pair[0] == "true") for pair in _WORDS):
-                return TextType("BOOLEAN", padded=blanks)
+                if found <= {"true", "false"}:
+                    return TextType("BOOLEAN", padded=blanks)
+                return TextType("BOOLEAN", padded=blanks, guess=True,
+                                note=f"{' and '.join(sorted(found, reverse=True))} read as true and false")
             return TextType()
-        return TextType(note=self._why_text(source, raw, count, numbers))
+        return self._as_text(source, raw, count, numbers)
 
     def _numeric(self, source: str, raw: str, whole: bool, padded: bool) -> TextType:
         written = {"padded": padded, "thousands": self._given.get("thousands", ""),
@@ -124,18 +127,22 @@ class TypeGuess:
             kind = "TIMESTAMP" if re.search("%[HIMS]", wanted) else "DATE"
             formats = [(wanted, kind, ".*"), *formats]
         if not formats:
-            return TextType(note=self._why_text(source, raw, count, 0))
+            return self._as_text(source, raw, count, 0)
         fits = self._ask(source, [f"count_if({matches(c, shape)} AND try_strptime({c}, {text(f)}) IS NOT NULL)"
                                   for f, _kind, shape in formats])
         fitting = [one for one, fit in zip(formats, fits, strict=True) if fit == count]
         if not fitting:
-            return TextType(note=self._why_text(source, raw, count, 0))
+            return self._as_text(source, raw, count, 0)
         form, kind, _shape = fitting[0]
         note = f"written as {form}"
         if len(fitting) > 1 and form != wanted:
             note = (f"read as {form}: day or month first can't be told from the values; "
                     f"--option dateformat={fitting[1][0]} for the other")
-        return TextType(kind, format=form, padded=padded, note=note)
+        return TextType(kind, format=form, padded=padded, note=note, guess=len(fitting) > 1 and form != wanted)
+
+    def _as_text(self, source: str, raw: str, count: int, numbers: int) -> TextType:
+        note = self._why_text(source, raw, count, numbers)
+        return TextType(note=note, guess="--option" in note)
 
     def _why_text(self, source: str, raw: str, count: int, numbers: int) -> str:
         """What would make numbers or dates of it, or why it is text although it looks like numbers."""

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from pluto_duck.errors import SourceError
-from pluto_duck.ingest.connectors.csv_dialect import CsvDialect, open_packed, suggestion
+from pluto_duck.ingest.connectors.csv_dialect import CsvDialect, head_of, open_packed, suggestion
 from pluto_duck.ingest.connectors.csv_types import TextType
 from pluto_duck.ingest.connectors.file_reading import engine_errors, path_list, plain_reason
 
 SHOWN = 200
+LOOKED_AT = 50
 MAX_REJECTS = 1_000_000
 _NULL_WORDS = {"n/a", "na", "null", "none", "nan", "-", "--", "?", ".", "#n/a", r"\n", "nil", "missing", "unknown"}
 
@@ -175,7 +176,10 @@ class Problem:
     def _told(self, reject: Reject, piece: bytes, paths: Sequence[Path], value: str = "") -> SourceError:
         where = f"{reject.file}, line {reject.line}" if reject.line else reject.file
         hint = "Mend the line, or keep such lines in a table of their own: --rejects keep"
-        if "not UTF-8" in reject.reason and reject.line:
+        begins = _columns_begin(Path(reject.file), self._dialect) if reject.reason.startswith("columns:") else 0
+        if begins:
+            hint = f"If the columns begin in line {begins + 1}: --option skip={begins}; or mend the line"
+        elif "not UTF-8" in reject.reason and reject.line:
             hint = suggestion(_line_bytes(Path(reject.file), reject.line))
         elif value.strip().lower() in _NULL_WORDS:
             hint = (f"If it means that nothing is known: --option null={value.strip()}; or "
@@ -184,6 +188,18 @@ class Problem:
             hint = f"Mend the line, load the column as text (--cast {reject.column}=VARCHAR), or --rejects keep"
         return SourceError(f"{where}: {reject.reason}. The line: {shortened(reject.text, 80)}", hint=hint,
                            file=reject.file, line=reject.line, reason=reject.reason, column=reject.column)
+
+
+def _columns_begin(path: Path, dialect: CsvDialect) -> int:
+    """How many lines of titles stand above the columns; 0 for none: what most of the first lines look like decides."""
+    if dialect.skip or dialect.encoding != "utf-8":
+        return 0
+    lines = head_of(path).decode(errors="replace").splitlines()[:LOOKED_AT]
+    widths = [len(next(csv.reader([line], delimiter=dialect.delimiter[0], quotechar=dialect.quote or None), []))
+              for line in lines]
+    usual = max(set(widths), key=widths.count, default=0)
+    first = widths.index(usual) if usual > len(dialect.names) else 0
+    return first if all(one < usual for one in widths[:first]) else 0
 
 
 def _line_bytes(path: Path, number: int) -> bytes:
@@ -199,6 +215,9 @@ def _line_bytes(path: Path, number: int) -> bytes:
 
 def problem_said(shown: str, said: str) -> SourceError:
     """What DuckDB says of the file as a whole."""
+    if "invalid state" in said:  # what its parser says of a line that ends as no line before it did
+        return SourceError(f"{shown} can't be read: its lines seem to end in two ways, \\n and \\r\\n.",
+                           hint="Give all lines the same end: sed -i 's/\\r$//' FILE, or save it anew in an editor")
     if "CSV Error" in said:
         found = re.search(r"(Maximum line size|Invalid unicode|unterminated quote|Expected Number)[^\n]*", said)
         return SourceError(f"{shown} can't be read: {_reason(found[0]) if found else shortened(plain_reason(said))}.",

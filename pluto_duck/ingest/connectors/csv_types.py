@@ -51,6 +51,8 @@ class TextType:
     thousands: str = ""
     decimal: str = "."
     note: str = ""
+    guess: bool = False
+    """The note tells of something that may be meant otherwise."""
     certain: bool = False
     """A person said so, or every value was looked at: nothing else is tried."""
 

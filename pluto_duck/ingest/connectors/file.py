@@ -141,7 +141,19 @@ class FileConnector:
             raise UsageError("Files answer no query.", hint="Load them, then ask in SQL; or use --where.")
         known = self._named()
         names = list(known) if tables is None else _picked(tables, known, self.source)
-        return [self._table(name, known[name]) for name in names]
+        if len(names) == 1:
+            return [self._table(names[0], known[names[0]])]
+        found = [self._table_or_problem(name, known[name]) for name in names]
+        if all(one.problem for one in found):
+            raise found[0].problem or AssertionError
+        return found
+
+    def _table_or_problem(self, name: str, files: Files) -> SourceTable:
+        """One broken file keeps no other from being loaded."""
+        try:
+            return self._table(name, files)
+        except SourceError as error:
+            return SourceTable(name, "", (), kind="file", problem=error)
 
     def _named(self) -> dict[str, Files]:
         paths = self._found()
@@ -157,14 +169,19 @@ class FileConnector:
         for path in paths:
             format = format_at(path, self._options)
             shown = self.source if self._remote else str(path)
-            inside = [(table_name(path), self._options)]
+            inside, problem = [(table_name(path), self._options)], None
             if format == "excel":
-                inside = ExcelReading.tables(path, self._options, alone=len(paths) == 1)
+                try:
+                    inside = ExcelReading.tables(path, self._options, alone=len(paths) == 1)
+                except SourceError as error:
+                    if len(paths) == 1:
+                        raise
+                    problem = error
             for name, options in inside:
                 if name in found:
                     raise UsageError(f"{found[name].paths[0].name} and {path.name} would be the same table {name!r}.",
                                      hint="Load them one by one, each with --into.")
-                found[name] = Files(name, (path,), format, shown, dict(options))
+                found[name] = Files(name, (path,), format, shown, dict(options), problem)
         return found
 
     def _found(self) -> list[Path]:
@@ -182,6 +199,8 @@ class FileConnector:
         return self._folder
 
     def _table(self, name: str, files: Files) -> SourceTable:
+        if files.problem is not None:
+            raise files.problem
         with self._lock:
             for path in files.paths:
                 self._stamps.setdefault(path, stamp(path))

@@ -113,7 +113,11 @@ class CsvReading:
     def _column(self, name: str, kind: TextType) -> FileColumn:
         i = self._names.index(name)
         checked = kind.checked(f"c{i}", f"v{i}") if not self._keep else f"v{i}"
-        return column(name, kind.type, checked, source_type="text", note=kind.note)
+        notes = [kind.note] if kind.note else []
+        if any(name in group.dialect.renamed for group in self._groups):
+            notes.append("named here, for the file gives the name twice or none")
+        return column(name, kind.type, checked, source_type="text", note="; ".join(notes),
+                      guess=kind.guess or len(notes) > bool(kind.note))
 
     def _extra(self) -> list[FileColumn]:
         if self._options.get("filename") != "true":
@@ -123,7 +127,7 @@ class CsvReading:
     def cast(self, col: FileColumn, kind: str) -> FileColumn:
         if col.name not in self._types:
             return column(col.name, kind, f"{col.select}::{kind}")
-        self._types[col.name] = replace(self._types[col.name], type=kind, certain=True, note="")
+        self._types[col.name] = replace(self._types[col.name], type=kind, certain=True, note="", guess=False)
         if kind not in ("VARCHAR", "BLOB", "JSON"):
             self._types[col.name] = replace(self._types[col.name], padded=True)
         if kind not in ("DATE", "TIMESTAMP"):

@@ -97,7 +97,8 @@ class JsonReading:
         if kind is None:
             return column(name, shape, quote(name), source_type="json")
         raw = quote(name)
-        return column(name, kind.type, kind.checked(raw, f"({kind.value(raw)})"), source_type="json", note=kind.note)
+        return column(name, kind.type, kind.checked(raw, f"({kind.value(raw)})"), source_type="json", note=kind.note,
+                      guess=kind.guess)
 
     def cast(self, col: FileColumn, kind: str) -> FileColumn:
         if col.name in self._types:

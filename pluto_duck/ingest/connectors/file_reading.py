@@ -38,6 +38,8 @@ class Files:
     shown: str
     """What people call it: a path or an address."""
     options: dict[str, str] = field(default_factory=dict)
+    problem: SourceError | None = None
+    """Why it can't even be opened."""
 
 
 class Reading(Protocol):
@@ -64,14 +66,15 @@ class Reading(Protocol):
         """A SELECT of (file, line, column, reason, text) of the rows that `source` leaves out; "" for none."""
 
 
-def column(name: str, kind: str, select: str, *, source_type: str = "", note: str = "") -> FileColumn:
+def column(name: str, kind: str, select: str, *, source_type: str = "", note: str = "",
+           guess: bool = False) -> FileColumn:
     """A column that has this type already."""
     source_type = source_type or kind
     if _AS_TEXT.fullmatch(kind):
         return FileColumn(name, source_type, kind, "{}::" + kind, select=select, stream=f"({select})::VARCHAR",
-                          note=note)
+                          note=note, guess=guess)
     lossy = _LOSSY.search(kind)
-    return FileColumn(name, source_type, kind, "{}", select=select, note=note,
+    return FileColumn(name, source_type, kind, "{}", select=select, note=note, guess=guess,
                       cast_to="VARCHAR" if lossy else "",
                       refusal=f"is of type {kind}, which can't be carried exactly yet" if lossy else "")
 
