@@ -17,9 +17,8 @@ from pluto_duck.session import Session
 from pluto_duck.workspace import quote
 
 _WORDS: dict[Measure, str] = {
-    "sum": "add up to", "characters": "have together, in characters,", "bytes": "have together, in bytes,",
-    "true": "that are true number", "days": "add up, in days, to", "microseconds": "add up, in microseconds, to",
-    "values": "number"}
+    "sum": "add up to", "digest": "have the digest", "true": "that are true number",
+    "days": "add up, in days, to", "microseconds": "add up, in microseconds, to", "values": "number"}
 
 
 def against_sums(worker: Session, load: TableLoad, table: str, theirs: Checksums) -> None:
@@ -30,7 +29,7 @@ def against_sums(worker: Session, load: TableLoad, table: str, theirs: Checksums
         # A target may be wider than its source; what a value measures must be the same in both types.
         if source.name in theirs.columns and measure(column.type) == measure(source.type):
             checked.append(column)
-    sums = [counted(quote(column.name), measure(column.type)) for column in checked]
+    sums = [counted(quote(column.name), measure(column.type), column.type) for column in checked]
     rows, *ours = worker.internal([f"SELECT {', '.join(['count(*)', *sums])} FROM {table}"])[0][0]
     _same_rows(load, rows, theirs.rows)
     for column, mine in zip(checked, ours, strict=True):

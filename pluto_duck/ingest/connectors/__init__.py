@@ -122,8 +122,8 @@ class Checksums:
 
     rows: int
     columns: Mapping[str, str | None]
-    """As text, what `measures.measure` says of the column's type: of whole numbers the sum, of texts the characters
-    in all; None for no value. What the source can't count exactly is left out."""
+    """As text, what `measures.measure` says of the column's type: of whole numbers the sum, of texts a digest; None
+    for no value. What the source can't count exactly is left out."""
 
 
 class Connector(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -120,11 +121,17 @@ def test_a_load_is_verified_without_reading_its_source_twice(
     assert {name: sums.columns[name] for name in ("exact", "flag", "day", "day_too", "local", "local_too", "words",
                                                   "raw", "tree", "half")} == {
         "exact": "2.50", "flag": "2", "day": None, "day_too": "-1470320", "local": None, "local_too": "-2",
-        "words": "12", "raw": "4", "tree": "32", "half": "2"}
+        "words": _twice("grün 🦆".encode()), "raw": _twice(b"\x00\xff"), "tree": _twice(b'{"a": [1, 2.50]}'), "half": "2"}
+
+
+def _twice(value: bytes) -> str:
+    """The digest of a column that holds it twice."""
+    return str(2 * int(hashlib.md5(value).hexdigest()[:8], 16))
 
 
 @pytest.mark.parametrize(("column", "change"), [
-    ("exact", "exact + 0.01"), ("words", "words || 'x'"), ("flag", "NOT flag"), ("day_too", "day_too + 1"),
+    ("exact", "exact + 0.01"), ("words", "words || 'x'"), ("words", "reverse(words)"),
+    ("tree", "'{\"a\": [1, 2.51]}'"), ("flag", "NOT flag"), ("day_too", "day_too + 1"),
     ("at", "at + INTERVAL '1 microsecond'"), ("raw", "raw || raw"), ("half", "NULL"), ("mood", "'ok'")])
 def test_what_changed_on_its_way_is_named(session: Session, database: Database, monkeypatch: pytest.MonkeyPatch,
                                           column: str, change: str) -> None:
