@@ -35,10 +35,17 @@ def _key(session: Session, name: str) -> str:
 
     wanted = TableRef.parse(name)
     known = {one.ref.key: str(one.ref) for one in session.tables()}
-    known |= {one.table: one.table for one in history(session, 10_000) if one.table not in known}
+    known |= {one.table: _shown(one.table) for one in history(session, 10_000) if one.table not in {*known, ""}}
     if wanted.key not in known:
         raise unknown_name("table", name, known.values())
     return wanted.key
+
+
+def _shown(key: str) -> str:
+    """A table that is not there, in the way of one that is."""
+    from pluto_duck.workspace.tableref import DEFAULT_SCHEMA
+
+    return key.removeprefix(f"{DEFAULT_SCHEMA}.")
 
 
 def _history(session: Session, key: str | None, failed: bool, limit: int) -> Rows:
@@ -49,7 +56,8 @@ def _history(session: Session, key: str | None, failed: bool, limit: int) -> Row
     found = [one for one in history(session, limit if key is None and not failed else 10_000)
              if (key is None or one.table == key) and not (failed and one.state in ("succeeded", "running"))][:limit]
     told = any(one.error for one in found)
-    rows = tuple((when(one.started_at), names.get(one.table, one.table), one.source, one.mode, one.state, one.rows,
+    rows = tuple((when(one.started_at), names.get(one.table, _shown(one.table)), one.source, one.mode, one.state,
+                  one.rows,
                   None if one.finished_at is None else round((one.finished_at - one.started_at).total_seconds(), 3),
                   *((one.error,) if told else ())) for one in found)
     columns = ("when", "table", "from", "mode", "state", "rows", "seconds", *(("why",) if told else ()))

@@ -36,7 +36,7 @@ AttemptState = Literal["running", "succeeded", "failed", "cancelled"]
 class Attempt:
     load_id: str
     table: str
-    """TableRef.key"""
+    """TableRef.key; "" where the source failed before it told its tables."""
     source_table: str
     source: str
     mode: str

@@ -8,12 +8,12 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from pluto_duck.errors import Cancelled, PlutoError, UsageError
+from pluto_duck.errors import Cancelled, PlutoError, SourceError, UnknownName, UsageError
 from pluto_duck.ingest import together
 from pluto_duck.ingest.attempts import Attempts, AttemptState
 from pluto_duck.ingest.carry import Common, TableJob, nothing_new
@@ -60,13 +60,29 @@ def ingest(session: Session, source: Any, options: LoadOptions | None = None, *,
     started = time.perf_counter()
     opened, shown = opened_source(source, options)
     # Looking at the source may take long, too: it can stand behind a lock there.
-    with session.interrupting(opened.interrupt), opened as connector:
-        report = _Load(session, connector, shown, options, on_progress).run(started)
+    load: _Load | None = None
+    try:
+        with session.interrupting(opened.interrupt), opened as connector:
+            load = _Load(session, connector, shown, options, on_progress)
+            report = load.run(started)
+    except PlutoError as error:
+        if (load is None or not load.begun) and not isinstance(error, UsageError | UnknownName):
+            _never_began(session, shown, options, error)
+        raise
     if report.failed:
         if len(report.failed) + len(report.tables) == 1:
             raise report.failed[0].error
         raise partly(report)
     return report
+
+
+def _never_began(session: Session, shown: str, options: LoadOptions, error: PlutoError) -> None:
+    """Notes a load whose source could not be reached or would not tell its tables."""
+    attempts, load_id = Attempts(session), uuid.uuid4().hex
+    with suppress(PlutoError):  # what went wrong first counts
+        attempts.begin(load_id, shown, options.mode, [("", "")])
+        attempts.end(load_id, [("", "cancelled", None, "It was stopped.") if isinstance(error, Cancelled)
+                               else ("", "failed", None, error.message)])
 
 
 def opened_source(source: Any, options: LoadOptions) -> tuple[Connector, str]:
@@ -105,10 +121,13 @@ class _Load:
         self._meter = Meter(on_progress)
         self._id = uuid.uuid4().hex
         self._started_at = dt.datetime.now(dt.UTC).isoformat()
+        self.begun = False
+        """Whether its tables are known, and noted."""
 
     def run(self, started: float) -> LoadReport:
         tables = [_Table(table, ref) for table, ref in zip(*find(self._connector, self._options), strict=True)]
         attempts = Attempts(self._session)
+        self.begun = True
         with claiming(self._session.workspace, self._id) as claims:
             for table in tables:
                 _attempt(table, lambda table=table: claims.take(table.ref))  # type: ignore[misc]
@@ -121,6 +140,9 @@ class _Load:
                 stopped = error
                 raise
             finally:
+                for one in tables:
+                    if isinstance(one.outcome, PlutoError):
+                        one.outcome = _blamed(one.outcome, self._options.where)
                 attempts.end(self._id, [_ended(one, stopped) for one in tables])
         done = tuple(one.outcome for one in tables if isinstance(one.outcome, LoadedTable))
         failed = tuple(FailedTable(one.ref, one.source.name, one.outcome) for one in tables
@@ -262,6 +284,14 @@ def _attempt(table: _Table, work: Callable[[], None]) -> None:
         work()
     except PlutoError as error:
         table.outcome = error
+
+
+def _blamed(error: PlutoError, where: str | None) -> PlutoError:
+    """What the source could not read is the condition, where there is one."""
+    if not where or not isinstance(error, SourceError) or error.facts.get("reason") not in ("changed", "syntax"):
+        return error
+    return UsageError(f"The source can't run the condition {where!r}: {error.facts.get('said') or error.message}.",
+                      hint="--where takes a condition in the source's own SQL: --where \"amount > 10\"")
 
 
 def _ended(table: _Table, stopped: BaseException | None) -> tuple[str, AttemptState, int | None, str]:

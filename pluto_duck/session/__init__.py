@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import threading
 import time
 import uuid
@@ -349,17 +348,6 @@ class Session:
             request.args["token"] = token
         with self._whole:
             self._query(request, None, time.perf_counter())
-
-    def record_load(self, *, load_id: str, table: TableRef, source: str, mode: str, rows: int, started_at: str) -> None:
-        """Writes into the load history, in the open transaction; `source` must hold no password."""
-        self._link.call(Request("query", {
-            "sql": "INSERT INTO _pluto.loads VALUES "
-                   "($load_id, $table_key, $source, $mode, $rows, $started_at, $finished_at)",
-            "params": _encoded({"load_id": load_id, "table_key": table.key, "source": source, "mode": mode,
-                                "rows": rows, "started_at": started_at,
-                                # Not now(): that is when the transaction began.
-                                "finished_at": dt.datetime.now(dt.UTC)}),
-            "internal": True}))
 
     # -- what is there ----------------------------------------------------------------------------
 

@@ -425,6 +425,8 @@ def test_loads_tells_what_was_tried_and_what_became_of_it(door: Door, here: Path
     assert "is a view" in found[0]["why"]
     assert [one["state"] for one in rows(invoke(["loads", "--table", "SALES"], door))] == ["succeeded"] * 2
     assert [one["table"] for one in rows(invoke(["loads", "--failed"], door))] == ["blocked"]
+    session.query("DROP VIEW blocked")
+    assert [one["table"] for one in rows(invoke(["loads", "--failed"], door))] == ["blocked"]
     assert len(rows(invoke(["loads", "--limit", "1"], door))) == 1
     with pytest.raises(UnknownName) as caught:
         invoke(["loads", "--table", "sale"], door)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pluto_duck.errors import PlutoError, SourceError, WorkspaceError
+from pluto_duck.errors import PlutoError, SourceError, UsageError, WorkspaceError
 from pluto_duck.ingest import ingest
 from pluto_duck.ingest.attempts import history
 from pluto_duck.session import Session
@@ -225,3 +225,22 @@ def test_an_error_of_the_source_in_mid_stream_leaves_the_old_table(session: Sess
     assert session.query("SELECT count(*) FROM grows").rows() == [(0,)]
     assert {one.ref.name for one in session.tables()} == {"t", "grows"}
     assert session.query("SELECT * FROM t ORDER BY id").rows() == [(1,), (2,)]
+
+
+def test_a_condition_or_query_that_postgres_cant_run_is_ones_own_mistake(session: Session, database: Database) -> None:
+    database.run("CREATE TABLE p (id int)", "INSERT INTO p VALUES (1)")
+    for where, said in (("nosuch > 1", 'column "nosuch" does not exist'), ("id >", "syntax error")):
+        with pytest.raises(UsageError, match=said) as caught:
+            ingest(session, database.uri, tables=["p"], where=where)
+        assert (caught.value.exit_code, "changed" in caught.value.message) == (2, False)
+        assert "--where" in caught.value.hint
+    with pytest.raises(UsageError, match='can\'t run that query: relation "nosuch" does not exist') as caught:
+        ingest(session, database.uri, query="SELECT * FROM nosuch", into="q")
+    assert "changed" not in caught.value.message
+
+
+def test_a_source_that_is_not_there_is_noted_as_a_failed_load(session: Session) -> None:
+    with pytest.raises(PlutoError):
+        ingest(session, "postgresql://nobody@127.0.0.1:1/none?connect_timeout=2")
+    assert [(one.table, one.state, "127.0.0.1:1" in one.source, bool(one.error)) for one in history(session)] == [
+        ("", "failed", True, True)]

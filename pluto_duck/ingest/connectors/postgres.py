@@ -225,7 +225,9 @@ class PostgresConnector:
             with self._translated("the query was described"), self._connection.transaction():
                 shown = self._prepared(query)
         except SourceError as error:
-            raise UsageError(f"PostgreSQL can't run that query: {error.message}", hint=error.hint) from None
+            said = error.facts.get("said")
+            raise UsageError(f"PostgreSQL can't run that query: {f'{said}.' if said else error.message}",
+                             hint="Check it in psql: it is PostgreSQL's SQL and names." if said else error.hint) from None
         if shown.nfields == 0:
             raise UsageError("That query returns no columns.", hint="Write one SELECT, in PostgreSQL's SQL.")
         names = [shown.fname(place).decode() for place in range(shown.nfields)]

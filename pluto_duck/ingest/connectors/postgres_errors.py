@@ -27,7 +27,11 @@ def of_state(state: str | None, said: str, source: str, when: str) -> SourceErro
         return SourceError(f"{source} refuses while {when}: {said}.",
                            hint="Ask for SELECT on it, or name the tables to load with --table.", reason="permission")
     if state in ("42P01", "42703", "3F000") or "cache lookup failed" in said:
-        return SourceError(f"{source} changed while {when}: {said}.", hint="Run the load again.", reason="changed")
+        return SourceError(f"{source} changed while {when}: {said}.", hint="Run the load again.", reason="changed",
+                           said=said)
+    if state == "42601":
+        return SourceError(f"{source} can't read the SQL it was given: {said}.", reason="syntax", said=said,
+                           hint="Check --where, --query and --cast: they are in PostgreSQL's SQL.")
     if state == "57014" and "timeout" in said:
         return SourceError(f"{source} stopped while {when}: {said}.",
                            hint="The server or this user has a statement_timeout. Load less at once (--where), or "
@@ -47,7 +51,7 @@ def of_text(text: str, source: str, when: str, address: Address) -> SourceError 
         return None
     said = address.words(found["words"]).rstrip(".")
     states = (("permission denied", "42501"), ("row-level security", "42501"), ("does not exist", "42P01"),
-              ("statement timeout", "57014"))
+              ("statement timeout", "57014"), ("syntax error", "42601"))
     state = next((state for words, state in states if words in said), None)
     return of_state(state, said, source, when)
 
