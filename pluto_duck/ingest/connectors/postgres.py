@@ -227,7 +227,7 @@ class PostgresConnector:
         except SourceError as error:
             said = error.facts.get("said")
             raise UsageError(f"PostgreSQL can't run that query: {f'{said}.' if said else error.message}",
-                             hint="Check it in psql: it is PostgreSQL's SQL and names." if said else error.hint) from None
+                             hint="Check its SQL and names, with psql perhaps." if said else error.hint) from None
         if shown.nfields == 0:
             raise UsageError("That query returns no columns.", hint="Write one SELECT, in PostgreSQL's SQL.")
         names = [shown.fname(place).decode() for place in range(shown.nfields)]
