@@ -50,7 +50,7 @@ class BuiltinPlanner:
         if not catalog.tables:
             return None
         marks = self._marks(question, context)
-        for one in [*self._composed(marks, catalog, context), *candidates(outline(marks), catalog)]:
+        for one in [*self._composed(marks, catalog, context, strict=False), *candidates(outline(marks), catalog)]:
             try:
                 settled = settle(one.form, one.guesses, lambda form: context.run(sql(form)))
                 form = settled.forms[-1] if settled.forms else one.form
@@ -70,13 +70,15 @@ class BuiltinPlanner:
         asked = [one.question for one in context.history if one.sql][-MAX_BEFORE:]
         return joined([mark(one, vocabulary, values) for one in [*asked, question]])
 
-    def _composed(self, marks: Sequence[Mark], catalog: Catalog, context: Context) -> list[Candidate]:
+    def _composed(
+        self, marks: Sequence[Mark], catalog: Catalog, context: Context, *, strict: bool = True
+    ) -> list[Candidate]:
         """Readings as a question with another one inside; none where a plain reading says it all."""
         parts = nested(marks)
         if parts is None:
             return []
-        found = composed(parts, catalog, lambda form: context.run(sql(form)), strict=not context.forced)
-        found = [one for one in found if one.cost <= MAX_COST or context.forced]
+        found = composed(parts, catalog, lambda form: context.run(sql(form)), strict=strict)
+        found = [one for one in found if one.cost <= MAX_COST or not strict]
         if found and all(_about_itself(one) for one in found[0].form.members):
             plain = outline(marks)
             return [] if not plain.left_over and candidates(plain, catalog) else found
