@@ -39,7 +39,7 @@ lint: $(VENV)/.test ## ruff, mypy, the floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.test ## measures; prints the table
+bench: $(VENV)/.bench ## measures; prints the table
 	$(BIN)/python -m pytest -m bench -s tests/benchmarks
 
 soak: $(VENV)/.test ## fault and scale tests with all their rounds
@@ -65,6 +65,11 @@ $(VENV)/.test: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing pluto-duck and what its tests need into $(VENV) ..."
 	@$(PIP) --editable '.[test]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.bench: $(VENV)/.test
+	@echo "Installing the peers to measure against into $(VENV) ..."
+	@$(PIP) --editable '.[bench]'
+	@touch $@
 
 # DuckDB 2.0 has no extension wheels yet: it lies beside the environment, not in it.
 .duckdb2/.installed: $(BIN)/python

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from pluto_duck.agent.planners import Planner
     from pluto_duck.ingest import LoadOptions, LoadReport, Progress
     from pluto_duck.ingest.cache import Cache
+    from pluto_duck.ingest.export import ExportReport
     from pluto_duck.ingest.live import Attached
     from pluto_duck.runs import Runs
+    from pluto_duck.session.backup import Backup
 
 
 class Workbench(Session):
@@ -76,6 +78,21 @@ class Workbench(Session):
 
         return cache.create(self, cache.estimate(self, table, ttl_s=seconds(ttl) if ttl else None, where=where,
                                                  name=name, skip=skip, cast=cast))
+
+    def export(self, what: str, target: Path | str, **keywords: Any) -> ExportReport:
+        """Writes a table or a SELECT to a file, a folder or a PostgreSQL table, whole or not at all.
+
+        Keywords: `format`, `partition_by`, `compression`, `overwrite`, `into`, `mode`, `namespace`.
+        """
+        from pluto_duck.ingest.export import export
+
+        return export(self, what, target, **keywords)
+
+    def backup(self, target: Path | None = None, *, keep: int | None = None) -> Backup:
+        """Copies the workspace into a folder, while others write to it."""
+        from pluto_duck.session.backup import back_up
+
+        return back_up(self, target, keep=keep)
 
     @cached_property
     def runs(self) -> Runs:
