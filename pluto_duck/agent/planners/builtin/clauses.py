@@ -14,6 +14,7 @@ from pluto_duck.agent.planners.builtin.outline import outline
 from pluto_duck.agent.planners.builtin.resolve import Candidate, candidates
 from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary
 from pluto_duck.catalog import Catalog
+from pluto_duck.errors import StatementError
 from pluto_duck.workspace import Result
 
 _NESTING_COST = 0.05
@@ -164,7 +165,10 @@ def _inner(field: Field, clause: Clause, catalog: Catalog, run: Run, strict: boo
     if strict and out.left_over:
         return None
     for one in candidates(out, catalog, limit=4):
-        settled = settle(one.form, one.guesses, run)
+        try:
+            settled = settle(one.form, one.guesses, run)
+        except StatementError:
+            continue  # a reading that the data's types forbid
         if len(settled.forms) != 1 or settled.open:
             continue
         form = settled.forms[0]
