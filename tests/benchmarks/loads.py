@@ -143,8 +143,8 @@ def merging(uri: str) -> Iterator[Row]:
             for turn in range(3):
                 # The clock runs on: the changed rows are those above the last one seen.
                 connection.execute("UPDATE t SET amt = amt + 1, ts = (SELECT max(ts) FROM t) + id * interval '1 microsecond' "
-                                   "WHERE id % 10 = %s", (turn,))
-                since = connection.execute("SELECT min(ts) FROM t WHERE id % 10 = %s", (turn,)).fetchone()
+                                   "WHERE id %% 10 = %s", (turn,))
+                since = connection.execute("SELECT min(ts) FROM t WHERE id %% 10 = %s", (turn,)).fetchone()
                 assert since is not None
                 theirs.append(once_ms(lambda since=since: bare.execute(
                     f"INSERT INTO t SELECT * FROM pg.t WHERE ts >= TIMESTAMPTZ '{since[0].isoformat()}' "

@@ -78,7 +78,8 @@ def calls_in(text: str, tools: Sequence[Tool]) -> tuple[Call, ...]:
             end = at + 1
         else:
             name = found.get("tool") or found.get("name") if isinstance(found, dict) else None
-            arguments = found.get("arguments", found.get("parameters")) if isinstance(name, str) and name in names else None
+            known = isinstance(name, str) and name in names
+            arguments = found.get("arguments", found.get("parameters")) if known else None
             if isinstance(arguments, dict):
                 return (Call("", str(name), arguments),)
         at = text.find("{", end)
