@@ -34,8 +34,9 @@ class Workbench(Session):
 
         return ask(self, question, planner=planner, history=history, on_event=on_event)
 
-    def ingest(self, source: Any = None, options: LoadOptions | None = None, *, connection: str | None = None,
-               on_progress: Callable[[Progress], None] | None = None, **keywords: Any) -> LoadReport:
+    def ingest(self, source: Any = None, options: LoadOptions | Mapping[str, str] | None = None, *,
+               connection: str | None = None, on_progress: Callable[[Progress], None] | None = None,
+               **keywords: Any) -> LoadReport:
         """Brings tables in from a file, a database or a DataFrame, each whole or not at all.
 
         `connection`: a saved one, instead of a source. Keywords are the fields of LoadOptions: `tables`, `into`,

@@ -7,7 +7,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -43,7 +43,7 @@ WORKER_BYTES = 512 * 2**20
 Outcome = LoadedTable | PlutoError
 
 
-def ingest(session: Session, source: Any, options: LoadOptions | None = None, *,
+def ingest(session: Session, source: Any, options: LoadOptions | Mapping[str, str] | None = None, *,
            on_progress: Callable[[Progress], None] | None = None, **keywords: Any) -> LoadReport:
     """Copies tables of a source into the workspace, each of them whole or not at all.
 

@@ -13,9 +13,14 @@ _CHOICES = {"mode": ("replace", "append", "merge", "scd2"), "columns": ("evolve"
             "rejects": ("refuse", "keep")}
 
 
-def told(options: LoadOptions | None, keywords: Mapping[str, Any]) -> LoadOptions:
-    """The options with the keywords in their place; None stands for what a field has by itself."""
-    options = options or LoadOptions()
+def told(options: LoadOptions | Mapping[str, str] | None, keywords: Mapping[str, Any]) -> LoadOptions:
+    """The options with the keywords in their place; None stands for what a field has by itself.
+
+    A mapping is the field of the same name, given by keyword: options={"encoding": "latin-1"}.
+    """
+    if not isinstance(options, LoadOptions):
+        keywords = keywords if options is None else {**keywords, "options": dict(options)}
+        options = LoadOptions()
     known = {field.name: getattr(LoadOptions(), field.name) for field in fields(LoadOptions)}
     changes = {}
     for name, value in keywords.items():

@@ -159,3 +159,10 @@ def test_what_can_not_be_asked_is_said(folder: Path, session: Session) -> None:
     with pytest.raises(UnknownName, match='no connector "fiel"') as caught:
         ingest(session, str(folder), connector="fiel")
     assert "file" in caught.value.hint
+
+
+def test_options_of_the_kind_of_source_may_be_given_by_keyword(session: Session, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes("name\nnaïve\n".encode("latin-1"))
+    ingest(session, str(path), options={"encoding": "latin-1"})
+    assert session.query("SELECT name FROM t").rows() == [("naïve",)]
