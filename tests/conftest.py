@@ -27,6 +27,15 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLUTODUCK_HOME", str(tmp_path / "home"))
 
 
+@pytest.fixture(autouse=True)
+def _plug_ins() -> Iterator[None]:
+    """What a test makes known as a plug-in is known no longer after it."""
+    from pluto_duck import plugins
+
+    yield
+    plugins._group.cache_clear()
+
+
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return create(tmp_path / "workspace")
