@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pluto_duck.agent.planners.builtin.dates import read_day
-from pluto_duck.agent.planners.builtin.guesses import Likeness
+from pluto_duck.agent.planners.builtin.figures import without_doubles
+from pluto_duck.agent.planners.builtin.findings import Finder, of_values
 from pluto_duck.agent.planners.builtin.lexicon import (
     ADVERBS,
     EVENTS,
     GRAINS,
     LIGHT,
-    PASSING,
     PHRASES,
-    SEXES,
     STOP,
     SUPERLATIVES,
     UNITS,
     UNSUPPORTED,
-    VERBS,
 )
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.relative import read_relative
+from pluto_duck.agent.planners.builtin.strangers import Strangers
 from pluto_duck.agent.planners.builtin.tokens import Token, tokens
-from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary, full_name_columns
-from pluto_duck.catalog import Value, ValueIndex
-from pluto_duck.catalog.words import singular, split
+from pluto_duck.agent.planners.builtin.vocabulary import Vocabulary
+from pluto_duck.catalog import ValueIndex
+from pluto_duck.catalog.words import singular
 
 _SMALL_NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
 _NUMBERS = {name: number for number, name in enumerate(_SMALL_NUMBERS.split())} | {
@@ -37,7 +36,6 @@ _NUMBERS = {name: number for number, name in enumerate(_SMALL_NUMBERS.split())} 
 }
 _SCALE = {"k": 1_000, "m": 1_000_000}
 MAX_SPAN = 6
-_COUNTING = ("most", "least", "fewest")
 
 
 def mark(question: str, vocabulary: Vocabulary, values: ValueIndex) -> list[Mark]:
@@ -52,6 +50,8 @@ class _Reader:
         self._lower = [token.lower for token in words]
         self._vocabulary = vocabulary
         self._values = values
+        self._found = Finder(vocabulary, values)
+        self._strangers = Strangers(vocabulary, values)
         self._marks: list[Mark] = []
         self._sorting = False
         """The question began with "sort": the next "by" says by what."""
@@ -64,43 +64,7 @@ class _Reader:
                 self._or_more(found)
             elif found is not None:
                 self._marks.append(found)
-        return list(self._without_doubles())
-
-    def _without_doubles(self) -> Iterator[Mark]:
-        """The average total score: the second word is part of a name, or says nothing more."""
-        before = ""
-        for at, mark in enumerate(self._marks):
-            if mark.kind == "super" and self._in_a_row(at):
-                mark = Mark("agg", mark.text, "max" if SUPERLATIVES[str(mark.value)][0] == "desc" else "min")
-            if mark.kind == before == "agg":
-                readings = self._vocabulary.look_up([mark.text.lower()])
-                if not readings:
-                    continue
-                mark = Mark("mention", mark.text, None, readings)
-            before = mark.kind
-            yield mark
-
-    def _in_a_row(self, at: int) -> bool:
-        """The highest, lowest and average cost: three figures, no ranking."""
-        word = str(self._marks[at].value)
-        if SUPERLATIVES[word][0] not in ("asc", "desc") or word in _COUNTING:
-            return False
-        figures = ("super", "agg", "comma", "and", "mention")
-        start, end = at, at + 1
-        while start and self._marks[start - 1].kind in figures:
-            start -= 1
-        while end < len(self._marks) and self._marks[end].kind in figures:
-            end += 1
-        while start < at and self._marks[start].kind in ("mention", "comma", "and"):
-            start += 1
-        row = self._marks[start:end]
-        follows = row[-1].kind == "mention"
-        again = sum(one.kind == "mention" for one in row) > 1
-        if again and not any(one.kind == "agg" for one in row):
-            return False
-        if not any(one.kind in ("comma", "and") for one in row):
-            return False
-        return follows and sum(one.kind in ("super", "agg") for one in row) > 1
+        return list(without_doubles(self._marks, self._vocabulary))
 
     def _or_more(self, mark: Mark) -> None:
         """`3 or more` is `at least 3`."""
@@ -108,14 +72,6 @@ class _Reader:
             self._marks.insert(len(self._marks) - 1, Mark("cmp", mark.text, mark.value))
         else:
             self._marks.append(Mark("unknown", mark.text))
-
-    def _sex(self, token: Token) -> Mark | None:
-        """`female`, where the data say F."""
-        found = [
-            one for one in self._values.exact(SEXES[token.lower])
-            if set(split(one.column)) & {"sex", "gender"}
-        ]
-        return Mark("value", token.text, token.text, _of_values(found, self._vocabulary, 1.0)) if found else None
 
     def _next(self, at: int) -> tuple[Mark | None, int]:
         token = self._tokens[at]
@@ -147,34 +103,14 @@ class _Reader:
             return None, at + 1
         if token.lower in STOP or token.lower in (",",):
             return (Mark("comma", ",") if token.lower == "," else None), at + 1
-        return self._unknown(token), at + 1
+        return self._strangers.mark(token), at + 1
 
     def _quoted(self, token: Token) -> Mark:
         exact = self._values.exact(token.text)
-        if not exact and (both := self._full_name(token.text)) is not None:
+        if not exact and (both := self._found.full_name(token.text)) is not None:
             self._marks.append(both[0])
             return both[1]
-        return Mark("value" if exact else "text", token.text, token.text, _of_values(exact, self._vocabulary, 1.0))
-
-    def _full_name(self, text: str) -> tuple[Mark, Mark] | None:
-        """A person's name, where first and last name stand in two columns."""
-        words = text.split()
-        if len(words) != 2:
-            return None
-        first, last = (self._values.exact(word) for word in words)
-        for table in self._vocabulary.catalog.tables:
-            columns = full_name_columns(table)
-            found = [
-                [one for one in values if column and (one.table.key, one.column) == (table.ref.key, column.name)]
-                for values, column in zip((first, last), columns, strict=True)
-            ]
-            if all(found):
-                marks = [
-                    Mark("value", word, word, _of_values(one, self._vocabulary, 1.0))
-                    for word, one in zip(words, found, strict=True)
-                ]
-                return marks[0], marks[1]
-        return None
+        return Mark("value" if exact else "text", token.text, token.text, of_values(exact, self._vocabulary, 1.0))
 
     def _day(self, at: int) -> tuple[Mark, int] | None:
         found = read_day(self._lower, at)
@@ -232,11 +168,11 @@ class _Reader:
             if not single or self._may_be_value(start):
                 exact = self._values.exact(text)
                 if exact and (not single or phrase not in PHRASES):
-                    return self._exact(text, exact)
+                    return self._found.exact(text, exact)
             if not single and not any(self._known(at) for at in range(start, end)):
                 holding = self._values.containing(text)
                 if holding:
-                    return self._guessed(text, holding, "part")
+                    return self._found.guessed(text, holding, "part")
         before = self._lower[start - 1] if start else ""
         if phrase in ("report", "present", "return", "list", "display") and before in ("who", "that", "which", "not"):
             return Mark("unknown", text)
@@ -248,18 +184,6 @@ class _Reader:
         if single:
             return self._single(start, words[0], text)
         return None
-
-    def _exact(self, text: str, found: Sequence[Value]) -> Mark:
-        # "San" begins many names; that it is also a code in capitals is chance more often than not.
-        if len(text) > 1 and text.istitle() and all(len(one.text) <= 3 and one.text.isupper() for one in found):
-            return self._guessed(text, found, "code")
-        mark = Mark("value", text, text, _of_values(found, self._vocabulary, 1.0))
-        mark.longer = tuple(self._values.containing(text))
-        return mark
-
-    def _guessed(self, text: str, found: Sequence[Value], likeness: Likeness) -> Mark:
-        strength = 0.85 if likeness == "alike" else 0.9
-        return Mark("value", text, text, _of_values(found, self._vocabulary, strength), likeness=likeness)
 
     def _known(self, at: int) -> bool:
         """The word has a meaning of its own, so that it is hardly the middle of a name."""
@@ -328,48 +252,3 @@ class _Reader:
         if word in ("since", "after", "before", "until", "till"):
             return Mark("side", text, {"till": "until"}.get(word, word))
         return None
-
-    def _unknown(self, token: Token) -> Mark | None:
-        word = token.lower
-        sex = self._sex(token) if word in SEXES else None
-        if sex is not None:
-            return sex
-        if word in UNSUPPORTED:
-            return Mark("unsupported", token.text, UNSUPPORTED[word])
-        one_of_them = self._values.exact(singular(word)) if singular(word) != word else []
-        if one_of_them:
-            return self._exact(token.text, one_of_them)  # engineers: the rows whose job is engineer
-        holding = self._values.containing(token.text) if len(word) > 2 and (token.capital or word not in LIGHT) else []
-        if holding:
-            return self._guessed(token.text, holding, "part")
-        for noun, verbs in VERBS.items():
-            if word in verbs.split() and noun in self._vocabulary.words:
-                return Mark("verb", token.text, noun)
-        if word in LIGHT or word == "ordered":
-            return None
-        if word.endswith("ed") and word in self._vocabulary.words:
-            return Mark("verb", token.text, word)  # "hired after 2020" speaks of hired_on
-        meant = self._vocabulary.misspelt(word)
-        if meant is not None and not token.text.isupper() and self._vocabulary.look_up([meant]):
-            return Mark(
-                "mention",
-                token.text,
-                None,
-                [Reading(r.table, r.column, 0.9 * r.strength, r.how, r.via) for r in self._vocabulary.look_up([meant])],
-                singular(word) != word,
-                typo=meant,
-            )
-        if word in PASSING or (word.endswith("ed") and len(word) > 5):
-            return Mark("light", token.text)
-        alike = self._values.alike(token.text)
-        if alike:
-            return self._guessed(token.text, [value for value, _score in alike], "alike")
-        return Mark("unknown", token.text)
-
-
-def _of_values(found: Sequence[Value], vocabulary: Vocabulary, strength: float) -> list[Reading]:
-    readings = []
-    for value in found:
-        table = vocabulary.catalog.table(value.table)
-        readings.append(Reading(table, table.column(value.column), strength, "", None, value.text))
-    return readings

@@ -1,0 +1,28 @@
+"""The words the grammar itself knows. Nothing here may name a particular database."""
+
+from __future__ import annotations
+
+from pluto_duck.agent.planners.builtin.lexicon.adjectives import COMPARATIVES, DELAY_LIKE, SUPERLATIVES
+from pluto_duck.agent.planners.builtin.lexicon.nouns import DEST_WORDS, EVENTS, ORIGIN_WORDS, SEXES, SYNONYMS, VERBS
+from pluto_duck.agent.planners.builtin.lexicon.phrases import PHRASES
+from pluto_duck.agent.planners.builtin.lexicon.small import ADVERBS, GRAINS, LIGHT, PASSING, STOP, UNITS, UNSUPPORTED
+
+__all__ = [
+    "ADVERBS",
+    "COMPARATIVES",
+    "DELAY_LIKE",
+    "DEST_WORDS",
+    "EVENTS",
+    "GRAINS",
+    "LIGHT",
+    "ORIGIN_WORDS",
+    "PASSING",
+    "PHRASES",
+    "SEXES",
+    "STOP",
+    "SUPERLATIVES",
+    "SYNONYMS",
+    "UNITS",
+    "UNSUPPORTED",
+    "VERBS",
+]
