@@ -66,6 +66,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("agent.deadline_s", "float", 180.0, "Seconds that a model may take for one question."),
     Setting("agent.retries", "int", 2, "How often a request that a model's server could not take is sent again."),
     Setting("agent.approval_hours", "float", 72.0, "Hours after which a proposed change can no longer be approved."),
+    Setting("agent.keep", "str", "answers", "What is kept of a question in the workspace's control store: answers (all "
+            "but the rows), rows (the first 100 of them, too) or nothing.", choices=("answers", "rows", "nothing")),
     Setting("ingest.ask_above_mb", "float", 1000.0,
             "Megabytes at the source above which `cache` asks before it copies a whole table."),
     Setting("cache.wait_s", "float", 10.0,

@@ -58,6 +58,12 @@ class Answer:
     """What of the data a model was allowed to see (the setting agent.share); empty: no model was asked."""
     sent: tuple[Mapping[str, Any], ...] = ()
     """Everything that a model was told, in order: the messages as they left this machine, without the key."""
+    id: str = ""
+    """What it is kept by in `agent.memory`; empty: it is not kept."""
+    conversation: str = ""
+    """The conversation it belongs to; empty: none."""
+    verified: str = ""
+    """The verified question whose SQL this is; empty: a planner worked it out."""
 
 
 @dataclass(frozen=True)

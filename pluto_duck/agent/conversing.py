@@ -1,0 +1,72 @@
+"""A question as a turn of a conversation: what every door calls, so that all of them give the same Answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from pluto_duck.agent.answer import Answer, Event
+from pluto_duck.agent.asking import ask
+from pluto_duck.agent.memory import Door, Memory
+from pluto_duck.agent.planners import Context, Planner
+from pluto_duck.errors import UsageError
+from pluto_duck.session import Session
+
+
+def converse(
+    session: Session,
+    question: str,
+    *,
+    conversation: str = "",
+    planner: str | Planner | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    door: Door = "python",
+) -> Answer:
+    """As `ask`, with what was asked before in that conversation, and kept as its next turn.
+
+    `conversation`: its id, or the beginning of it; "": a new one. Where the last answer offers choices, their number
+    is an answer to it. Raises UnknownName for a conversation that is not there, and what `ask` raises.
+    """
+    memory = Memory(session)
+    if not conversation:
+        return memory.keep(ask(session, question, planner=planner, on_event=on_event), door=door)
+    id = memory.conversation(conversation).id
+    history = memory.history(id)
+    number = re.fullmatch(r"\s*(\d)\s*[.)]?\s*", question)
+    if number and history and history[-1].choices:
+        return choose(session, history[-1].id, int(number[1]), on_event=on_event, door=door)
+    found = ask(session, question, planner=planner, history=history, on_event=on_event)
+    return memory.keep(found, conversation=id, door=door)
+
+
+def choose(
+    session: Session,
+    answer_id: str,
+    number: int,
+    *,
+    on_event: Callable[[Event], None] | None = None,
+    door: Door = "python",
+) -> Answer:
+    """One of the readings that an answer offered, counted from 1; the next turn of its conversation."""
+    memory = Memory(session)
+    asked = memory.answer(answer_id).answer
+    if not 1 <= number <= len(asked.choices):
+        raise UsageError(f"There is no choice {number} for this question.",
+                         hint=_offered(asked) or "Its answer offers none.")
+    chosen = chosen_of(session, asked, number, on_event=on_event)
+    return memory.keep(chosen, conversation=asked.conversation, door=door)
+
+
+def chosen_of(
+    session: Session, asked: Answer, number: int, *, on_event: Callable[[Event], None] | None = None
+) -> Answer:
+    """The answer by one of the choices, not kept."""
+    one = asked.choices[number - 1]
+    result = Context(session, emit=on_event or (lambda event: None)).run(one.sql)
+    return Answer("answered", asked.question, asked.planner, one.text, one.sql, confidence=1.0,
+                  evidence=(*asked.evidence, f"you chose: {one.text}"), result=result, share=asked.share,
+                  elapsed_s=result.elapsed_s)
+
+
+def _offered(asked: Answer) -> str:
+    return "\n".join(f"{number}. {one.text}" for number, one in enumerate(asked.choices, 1))

@@ -1,0 +1,184 @@
+"""Conversations in the control store: what was asked, what was answered, what people thought of it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from pluto_duck.agent.answer import Answer
+from pluto_duck.agent.fingerprint import fingerprint
+from pluto_duck.agent.memory.kept import Conversation, Door, Kept, Rating, answer_of, body, cells
+from pluto_duck.errors import PlutoError, UnknownName, UsageError
+from pluto_duck.session import Session
+from pluto_duck.workspace import TableRef
+from pluto_duck.workspace.blot import blotted
+
+MIGRATIONS = (
+    """CREATE TABLE conversations (
+        id TEXT NOT NULL PRIMARY KEY, title TEXT NOT NULL, door TEXT NOT NULL, created_at REAL NOT NULL,
+        changed_at REAL NOT NULL)""",
+    """CREATE TABLE answers (
+        id TEXT NOT NULL PRIMARY KEY, conversation TEXT NOT NULL, turn INTEGER NOT NULL, asked_at REAL NOT NULL,
+        question TEXT NOT NULL, planner TEXT NOT NULL, status TEXT NOT NULL, text TEXT NOT NULL, sql TEXT NOT NULL,
+        body TEXT NOT NULL, columns TEXT NOT NULL, row_count INTEGER, mark TEXT NOT NULL, rows TEXT,
+        versions TEXT NOT NULL, rating TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '',
+        UNIQUE (conversation, turn))""",
+    "CREATE INDEX conversations_changed ON conversations (changed_at)",
+)
+_ROOM = "memory"
+MAX_NOTE = 1_000
+MAX_TURNS = 200
+"""Of a conversation: planners read the last few, and whoever goes on has begun another subject long ago."""
+
+
+class Memory:
+    """That of one workspace. `now`: seconds since 1970."""
+
+    def __init__(self, session: Session, now: Callable[[], float] = time.time) -> None:
+        self._session, self._control, self._now = session, session.control, now
+
+    # -- writing ----------------------------------------------------------------------------------
+
+    def keep(self, answer: Answer, *, conversation: str = "", door: Door = "python") -> Answer:
+        """The answer with its id, kept as the setting agent.keep says: at the end of a conversation, or as the
+        beginning of one. With `nothing` it comes back as it is."""
+        keep = self._session.settings["agent.keep"]
+        if keep == "nothing":
+            return answer
+        now, made = self._now(), not conversation
+        kept = replace(answer, id=uuid.uuid4().hex[:12], conversation=conversation or uuid.uuid4().hex[:8])
+        result = answer.result if answer.result is not None and answer.result.has_rows else None
+        columns = json.dumps([one.name for one in result.columns] if result else [])
+        facts = (columns, result.row_count if result else None, fingerprint(result) if result else "",
+                 cells(result) if result and keep == "rows" else None, json.dumps(self._versions(answer.sql)))
+        with self._control.connection(_ROOM, MIGRATIONS) as db:
+            if made:
+                db.execute("INSERT INTO conversations VALUES (?, ?, ?, ?, ?)",
+                           (kept.conversation, blotted(answer.question), door, now, now))
+            elif not db.execute("UPDATE conversations SET changed_at = ? WHERE id = ?",
+                                (now, conversation)).rowcount:
+                raise _missing("conversation", conversation)  # deleted while the question was worked on
+            turn = db.execute("SELECT coalesce(max(turn), 0) + 1 FROM answers WHERE conversation = ?",
+                              (kept.conversation,)).fetchone()[0]
+            db.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '')", (
+                kept.id, kept.conversation, turn, now, blotted(answer.question), answer.planner, answer.status,
+                blotted(answer.text), blotted(answer.sql), body(kept), *facts))
+        _LAST[self._session] = kept.conversation
+        return kept
+
+    def _versions(self, sql: str) -> dict[str, int]:
+        """Of the tables that some SQL reads."""
+        if not sql:
+            return {}
+        import sqlglot
+        from sqlglot import expressions
+
+        try:
+            tree = sqlglot.parse_one(sql, dialect="duckdb")
+            named = {TableRef(one.name, one.db or "main").key for one in tree.find_all(expressions.Table)}
+            return {key: version for key, version in self._session.versions().items() if key in named or key == "*"}
+        except (sqlglot.errors.SqlglotError, PlutoError):
+            return {}
+
+    def rate(self, id: str, rating: Rating, note: str = "") -> Kept:
+        """Thumbs up or down for an answer; "" takes it back. A rating changes no later answer by itself."""
+        if rating not in ("up", "down", ""):
+            raise UsageError(f"{rating!r} is no rating.", hint="up, down, or an empty text to take it back.")
+        if len(note) > MAX_NOTE:
+            raise UsageError(f"The note has {len(note)} characters; {MAX_NOTE} is the most.")
+        found = self.answer(id)
+        with self._control.connection(_ROOM, MIGRATIONS) as db:
+            db.execute("UPDATE answers SET rating = ?, note = ? WHERE id = ?", (rating, blotted(note), found.answer.id))
+        return replace(found, rating=rating, note=blotted(note))
+
+    def delete(self, id: str) -> Conversation:
+        """A conversation and all its answers; questions that were verified stay."""
+        found = self.conversation(id)
+        with self._control.connection(_ROOM, MIGRATIONS) as db:
+            db.execute("DELETE FROM answers WHERE conversation = ?", (found.id,))
+            db.execute("DELETE FROM conversations WHERE id = ?", (found.id,))
+        if _LAST.get(self._session) == found.id:
+            del _LAST[self._session]
+        return found
+
+    # -- reading ----------------------------------------------------------------------------------
+
+    def conversations(self, limit: int = 50, *, before: float | None = None) -> list[Conversation]:
+        """Those last used first. `before`: the `changed_at` of the last one of the page before."""
+        rows = self._read().execute(
+            "SELECT c.*, (SELECT count(*) FROM answers a WHERE a.conversation = c.id) AS turns FROM conversations c "
+            "WHERE ? IS NULL OR changed_at < ? ORDER BY changed_at DESC, id LIMIT ?", (before, before, limit))
+        return [Conversation(**dict(row)) for row in rows]
+
+    def conversation(self, id: str) -> Conversation:
+        """By its id or the beginning of it. Raises UnknownName."""
+        name = self._one("conversations", "conversation", id)
+        row = self._read().execute("SELECT c.*, (SELECT count(*) FROM answers a WHERE a.conversation = c.id) AS turns "
+                                   "FROM conversations c WHERE id = ?", (name,)).fetchone()
+        return Conversation(**dict(row))
+
+    def turns(self, id: str) -> list[Kept]:
+        """The answers of a conversation, oldest first."""
+        rows = self._read().execute("SELECT * FROM answers WHERE conversation = ? ORDER BY turn",
+                                    (self.conversation(id).id,)).fetchall()
+        return [_kept(row) for row in rows]
+
+    def history(self, id: str) -> list[Answer]:
+        """What a planner is told of a conversation when it goes on."""
+        found = [one.answer for one in self.turns(id)]
+        if len(found) >= MAX_TURNS:
+            raise UsageError(f"This conversation has {len(found)} questions; {MAX_TURNS} is the most.",
+                             hint="Begin another one: ask without naming a conversation.")
+        return found
+
+    def last(self, door: Door) -> str:
+        """The conversation that this session used last, else the one that came through that door last.
+        Raises UnknownName where there is none."""
+        own = _LAST.get(self._session)
+        if own is not None:
+            return own
+        row = self._read().execute("SELECT id FROM conversations WHERE door = ? ORDER BY changed_at DESC LIMIT 1",
+                                   (door,)).fetchone()
+        if row is None:
+            raise UnknownName("There is no conversation to go on with.", hint="Ask a whole question first.")
+        return str(row["id"])
+
+    def answer(self, id: str) -> Kept:
+        """By its id or the beginning of it. Raises UnknownName."""
+        name = self._one("answers", "answer", id)
+        return _kept(self._read().execute("SELECT * FROM answers WHERE id = ?", (name,)).fetchone())
+
+    def _one(self, table: str, kind: str, id: str) -> str:
+        ids: Sequence[str] = [row["id"] for row in self._read().execute(
+            f"SELECT id FROM {table} WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT 3", (len(id), id))]
+        found = [id] if id in ids else ids
+        if not id or not found:
+            raise _missing(kind, id)
+        if len(found) > 1:
+            raise UsageError(f'Several {kind}s begin with "{id}": {", ".join(found)}.', hint="Give more of it.")
+        return found[0]
+
+    def _read(self) -> sqlite3.Connection:
+        return self._control.read(_ROOM, MIGRATIONS)
+
+
+_LAST: WeakKeyDictionary[Session, str] = WeakKeyDictionary()
+"""The conversation that a session used last."""
+
+
+def _missing(kind: str, id: str) -> UnknownName:
+    return UnknownName(f'There is no {kind} "{id}".', hint="`conversations list` shows what is kept.",
+                       kind=kind, name=id)
+
+
+def _kept(row: sqlite3.Row) -> Kept:
+    rows: Any = json.loads(row["rows"]) if row["rows"] is not None else None
+    return Kept(answer_of(dict(row)), row["turn"], row["asked_at"], tuple(json.loads(row["columns"])),
+                row["row_count"], row["mark"], None if rows is None else tuple(tuple(one) for one in rows),
+                json.loads(row["versions"]), row["rating"], row["note"])
