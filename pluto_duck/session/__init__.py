@@ -220,8 +220,11 @@ class Session:
                 if not wanted or name in lent or not _is_frame(frame):
                     self._take_back(lent)
                     raise
-                self._link.call(Request("frame", {"name": name}, rows=_arrow(frame, self.hosting)))
+                self._link.call(Request("frame", {"name": name, "anew": error.facts.get("anew", False)},
+                                        rows=_arrow(frame, self.hosting)))
                 lent.add(name)
+                # What stands before it in the text has run.
+                request = replace(request, args={**request.args, "start": error.facts.get("ran", 0)})
             except BaseException:
                 self._take_back(lent)
                 raise

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pluto_duck.errors import Cancelled, HostLost, PlutoError, Refused, StatementError, UsageError
+from pluto_duck.errors import Cancelled, HostLost, PlutoError, Refused, StatementError, UnknownName, UsageError
 from pluto_duck.governance import Gate, RoleCatalog
 from pluto_duck.session.execute import exact, execute
 from pluto_duck.session.ledger import Ledger
@@ -165,15 +165,26 @@ class HostSession:
                              hint=f"Give it a value: a variable {name} of the notebook, --param {name}=... in a shell, "
                                   f"params={{'{name}': ...}} in Python.", name=name)
         token = str(args.get("token") or "")
-        done = self._done_before(statements, token) if args.get("again") else {}
+        done = self._done_before(statements, args) if args.get("again") else {}
         setup: list[tuple[str, str]] = []
+        start, begun = int(args.get("start") or 0), None
         for i, statement in enumerate(statements):
-            if i in done:
+            if i < start:
+                reply = Reply({})  # it ran when the text was sent without the frame that a later one names
+            elif i in done:
                 reply = Reply({"statement": statement.type, "sql": statement.sql, "affected": done[i],
                                "notices": ["The host ended during this statement; it had been committed "
                                            "and was not run again."]})
             else:
-                reply = self._run(statement, parameters, {**args, "token": f"{token}:{i}" if token else ""})
+                try:
+                    reply = self._run(statement, parameters, {**args, "token": f"{token}:{i}" if token else ""})
+                except UnknownName as error:
+                    # 2.0 aborts a transaction for this: one that this text began is begun again.
+                    anew = begun is not None and self._transaction is not None
+                    error.facts.update(ran=begun if anew else i, anew=anew)
+                    raise
+                if statement.type == "TRANSACTION":
+                    begun = i
             if statement.type == "SET":
                 self._catalog, self._schema, path = self._cursor.fetchall(_WHERE)[0]
                 if "," in path:
@@ -184,11 +195,13 @@ class HostSession:
         reply.header["setup"] = setup
         return reply
 
-    def _done_before(self, statements: list[Statement], token: str) -> dict[int, int | None]:
+    def _done_before(self, statements: list[Statement], args: dict[str, Json]) -> dict[int, int | None]:
         """For a call that is sent again after its host was lost: the statements that had committed, with
         their row counts. Raises HostLost where running the others again could do something twice."""
-        commits = self._handler.ledger.find(self._cursor, token)
+        commits = self._handler.ledger.find(self._cursor, str(args.get("token") or ""))
         for i, statement in enumerate(statements):
+            if i < int(args.get("start") or 0):
+                continue
             certain = i in commits or (statement.type in WRITES | {"SELECT", "SET", "EXPLAIN", "TRANSACTION"}
                                        and not may_write(statement, self._database.parser))
             if statement.type == "COPY" and not target(statement, self._database.parser).keys:
@@ -423,7 +436,10 @@ class HostSession:
     # -- rows in ----------------------------------------------------------------------------------
 
     def _frame(self, request: Request) -> Reply:
+        """{name, anew}: a table by this name; `anew`: the open transaction will be sent again from its BEGIN."""
         name = str(request.args["name"])
+        if request.args.get("anew") and self._transaction is not None:
+            self._transaction_statement(Statement("TRANSACTION", "ROLLBACK", frozenset()), request.args)
         rows = request.rows
         if hasattr(rows, "read_all"):
             rows = rows.read_all()

@@ -197,6 +197,20 @@ def test_frames_of_the_namespace_are_tables(session: Session) -> None:
     assert session.query("SELECT count(*) FROM found", namespace={"found": found}).scalar() == 2
 
 
+def test_what_stands_before_a_frame_in_the_text_runs_once(session: Session) -> None:
+    frames = {"f": pyarrow.table({"k": [1, 2]}), "g": pyarrow.table({"k": [5]})}
+    session.query("CREATE TABLE kept (k INT)")
+    text = "INSERT INTO kept VALUES (0); INSERT INTO kept FROM f; INSERT INTO kept VALUES (7); INSERT INTO kept FROM g"
+    assert session.query(f"{text}; FROM kept", namespace=frames).rows() == [(0,), (1,), (2,), (7,), (5,)]
+    assert session.query("BEGIN; DELETE FROM kept; INSERT INTO kept FROM f; COMMIT; FROM kept",
+                         namespace=frames).rows() == [(1,), (2,)]
+    with pytest.raises(UnknownName):
+        session.query("INSERT INTO kept VALUES (8); FROM f, nowhere", namespace=frames)
+    assert session.query("SELECT count_if(k = 8) FROM kept").scalar() == 1
+    session.query("SET VARIABLE v = 3; SELECT k + getvariable('v') FROM f", namespace=frames)
+    assert session.query("SELECT getvariable('v')").scalar() == 3
+
+
 def test_a_frame_is_read_as_it_is_now(session: Session) -> None:
     assert session.query("SELECT sum(k) FROM f", namespace={"f": pyarrow.table({"k": [1]})}).scalar() == 1
     assert session.query("SELECT sum(k) FROM f", namespace={"f": pyarrow.table({"k": [5]})}).scalar() == 5
