@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("pandas", "numpy", "pyarrow", "duckdb", "sqlglot", "anthropic", "openai", "httpx2", "rich", "matplotlib", "psycopg", "tornado",
-         "jupyter_server", "polars")
+         "jupyter_server", "polars", "yaml")
 
 _PROBE = """
 import sys

@@ -29,6 +29,17 @@ class Column:
     """For an integer column that holds one part of a date: a table with year, month, day columns."""
     text_date: bool = False
     """A date that is stored as ISO text and must be cast."""
+    called: str = ""
+    """The one name that the semantic file gives it; empty: none."""
+    words: tuple[str, ...] = ()
+    """All that people call it, by the semantic file: that name and the synonyms."""
+    description: str = ""
+    """Of the semantic file, or of dbt."""
+    unit: str = ""
+    hidden: bool = False
+    """Never offered to a planner; a join may still use it."""
+    value_words: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Stored values, as text, and the words people use for them."""
 
     @property
     def numeric(self) -> bool:
@@ -44,6 +55,7 @@ class Table:
     ref: TableRef
     kind: Literal["table", "view"]
     columns: tuple[Column, ...]
+    """Without the hidden ones."""
     rows: int
     key: str | None
     """The column that names a row: declared, or the first one found unique. None: there is none."""
@@ -51,10 +63,24 @@ class Table:
     """The column a person would call a row by (name, title); None: there is none."""
     comment: str = ""
     version: int = 0
+    called: str = ""
+    """What the semantic file calls one row of it; empty: nothing."""
+    words: tuple[str, ...] = ()
+    """All that people call it, by the semantic file: that name and the synonyms."""
+    description: str = ""
+    """Of the semantic file, or of dbt."""
+    date: str | None = None
+    """The column that questions with a date mean, where none is named; None: not said."""
+    concealed: tuple[Column, ...] = ()
+    """Its hidden columns."""
+
+    @property
+    def every_column(self) -> tuple[Column, ...]:
+        return (*self.columns, *self.concealed)
 
     def column(self, name: str) -> Column:
         """Raises KeyError: names come from the catalog itself."""
-        for column in self.columns:
+        for column in self.every_column:
             if column.name == name:
                 return column
         raise KeyError(name)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pluto_duck.catalog.model import Column, Relation, Table, is_integer
+from pluto_duck.catalog.semantics.model import Join
 from pluto_duck.catalog.words import ID_WORDS, entity, split
 from pluto_duck.session import Session, TableInfo
 from pluto_duck.workspace.tableref import quote
@@ -58,6 +59,25 @@ def declared(infos: Iterable[TableInfo]) -> list[Relation]:
     ]
 
 
+def told(session: Session, tables: Sequence[Table], joins: Sequence[Join], tested: Tested) -> list[Relation]:
+    """The joins of a semantic file; the data say only whether they lose rows. `tested` as for `inferred`."""
+    by_key = {table.ref.key: table for table in tables}
+    guesses = [Guess(by_key[one.child.key], one.child_column, by_key[one.parent.key], one.parent_column, 1.0, 0.0)
+               for one in joins]
+    fresh = [guess for guess in guesses if guess.cache_key not in tested]
+    for start in range(0, len(fresh), BATCH):
+        _count(session, fresh[start : start + BATCH], tested)
+    return [
+        Relation(one.child.ref, one.child_column, one.parent.ref, one.parent_column, True, 1.0,
+                 tested[one.cache_key][0] == tested[one.cache_key][1], _mixed(one))
+        for one in guesses
+    ]
+
+
+def _mixed(guess: Guess) -> bool:
+    return guess.child.column(guess.child_column).numeric != guess.parent.column(guess.parent_column).numeric
+
+
 def inferred(
     session: Session, tables: Sequence[Table], known: Sequence[Relation], tested: Tested
 ) -> list[Relation]:
@@ -86,7 +106,7 @@ def inferred(
                 False,
                 guess.confidence,
                 tested[guess.cache_key][0] == tested[guess.cache_key][1],
-                guess.child.column(guess.child_column).numeric != guess.parent.column(guess.parent_column).numeric,
+                _mixed(guess),
             )
     return list(best.values())
 
@@ -111,8 +131,7 @@ def _count(session: Session, guesses: Sequence[Guess], tested: Tested) -> None:
 
 def _equal(guess: Guess) -> str:
     """Keys of two loads may be numbers here and their digits there."""
-    child, parent = guess.child.column(guess.child_column), guess.parent.column(guess.parent_column)
-    if child.numeric == parent.numeric:
+    if not _mixed(guess):
         return "c.v = p.v"
     return "try_cast(c.v AS DOUBLE) = try_cast(p.v AS DOUBLE)"
 

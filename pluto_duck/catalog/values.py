@@ -70,18 +70,31 @@ def read_values(session: Session, table: Table) -> TableValues:
 class ValueIndex:
     """Finds values by whole text, by leading or inner words, and by likeness."""
 
-    def __init__(self, tables: Iterable[TableValues]) -> None:
+    def __init__(self, values: Iterable[TableValues], tables: Iterable[Table] = ()) -> None:
+        """`tables`: those in the users' words. Their hidden columns stay out, what their values are called comes in."""
+        tables = list(tables)
+        hidden = {(one.ref.key, column.name) for one in tables for column in one.concealed}
         self._exact: dict[str, list[Value]] = {}
         self._by_word: dict[str, list[str]] = {}
-        for table in tables:
+        for table in values:
             for value in table.values:
-                key = folded(value.text)
-                if not key:
-                    continue
-                if key not in self._exact:
-                    for word in set(key.split()):
-                        self._by_word.setdefault(word, []).append(key)
-                self._exact.setdefault(key, []).append(value)
+                if (value.table.key, value.column) not in hidden:
+                    self._put(folded(value.text), value)
+        for one in tables:
+            for column in one.columns:
+                for stored, words in column.value_words:
+                    for word in words:
+                        self._put(folded(word), Value(one.ref, column.name, stored))
+
+    def _put(self, key: str, value: Value) -> None:
+        if not key:
+            return
+        if key not in self._exact:
+            for word in set(key.split()):
+                self._by_word.setdefault(word, []).append(key)
+        have = self._exact.setdefault(key, [])
+        if value not in have:
+            have.append(value)
 
     def __len__(self) -> int:
         return sum(len(values) for values in self._exact.values())

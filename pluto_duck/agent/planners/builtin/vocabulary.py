@@ -85,6 +85,8 @@ class Vocabulary:
         own = entity(table.ref.name)
         self._put(own, Reading(table, None, 1.0, ""))
         self._put(split(table.ref.name), Reading(table, None, 1.0, ""))
+        for said in table.words:
+            self._put(split(said), Reading(table, None, 1.0, ""))
         for size in range(2, len(own)):
             for start in range(len(own) - size + 1):
                 self._put(own[start : start + size], Reading(table, None, 0.85, "part of its name"))
@@ -109,6 +111,8 @@ class Vocabulary:
         if table.key is None or table.column(table.key).role != "key":
             return
         column = table.column(table.key)
+        if column.hidden:
+            return
         bare = split(column.name)[:-1]
         if bare and bare != own and bare in (own[-len(bare) :], own[: len(bare)]):
             # Its own key says what a row is: a financial transaction with a transaction_id is a transaction.
@@ -237,6 +241,8 @@ def full_name_columns(table: Table) -> tuple[Column | None, Column | None]:
 def _names(column: Column, own: Key) -> Iterable[tuple[Key, float, str]]:
     words = split(column.name)
     yield words, 1.0, ""
+    for said in column.words:
+        yield split(said), 1.0, ""
     spelt = tuple(part for word in words for part in _RUN_TOGETHER.get(word, (word,)))
     if spelt != words:
         yield spelt, 1.0, ""
