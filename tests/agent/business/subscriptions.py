@@ -157,7 +157,7 @@ def _subscription(draw: Draw, number: int, account: Any, day: datetime.date, pla
         return (number, account[0], plan[0], coupon[0] if coupon else None, "expired", day, ends, None, None, None, seats, 0, before)
     if ends:
         started = min(after(ends, draw.whole(0, 3)), TODAY)
-    stays = int(60 + draw.share() ** 0.7 * {1: 900, 2: 1_300, 3: 1_900, 4: 3_600}[plan[2]])
+    stays = int(25 + draw.share() ** 1.2 * {1: 800, 2: 1_100, 3: 1_600, 4: 3_200}[plan[2]])
     if after(started, stays) <= TODAY:
         canceled, reason, status = after(started, stays), REASON.draw(draw), "canceled"
     elif draw.chance(0.05):
