@@ -25,7 +25,8 @@ _EVERY = 100
 @click.option("--forced", is_flag=True, help="Take the best guess where the planner would rather not answer.")
 @click.option("--question-field", metavar="NAME", default="question", show_default=True,
               help="The field of a line that holds the question.")
-@click.option("--semantics", metavar="FILE", help="A semantic file to use in place of the workspace's own.")
+@click.option("--semantics", metavar="FILE", help="A semantic file to use in place of the workspace's own; or a folder "
+              "with one for each database, NAME.semantics.yaml.")
 @click.option("--json", "json_", metavar="OUT", help="Write the numbers there, overall and by group.")
 @click.option("--predictions", metavar="OUT", help="Write id, sql, status and confidence there, one line a question.")
 @click.option("--html", metavar="OUT", help="Write a page to read there: the numbers, and what went wrong.")
@@ -38,8 +39,6 @@ def evaluate(door: Door, file: str, planner: str | None, forced: bool, question_
     """
     from pluto_duck.agent.evaluation import evaluate as run
 
-    if semantics is not None:
-        door.say("The semantic file is put in place, but no planner reads one yet.")
     report = run(
         Path(file).expanduser(), door.open_session, planner=planner, forced=forced, question_field=question_field,
         semantics=Path(semantics).expanduser() if semantics else None, on_outcome=_counted(door.say),

@@ -23,8 +23,8 @@ def evaluate(
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Report:
     """`forced`: the planner gives its best guess where it would rather not; its caveats still count as such."""
-    if semantics is not None and not semantics.is_file():
-        raise UsageError(f"There is no file {semantics}.")
+    if semantics is not None and not semantics.exists():
+        raise UsageError(f"There is no file or folder {semantics}.")
     cases = read_cases(file, question_field=question_field)
     outcomes = run_cases(
         file, cases, here, planner=planner, forced=forced, semantics=semantics, on_outcome=on_outcome

@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pluto_duck.catalog import Catalog
-from pluto_duck.errors import nearest, unknown_name
+from pluto_duck.catalog.semantics import FILE
+from pluto_duck.errors import UsageError, nearest, unknown_name
 from pluto_duck.session import Session
 from pluto_duck.workspace import create
-
-SEMANTICS = "semantics.yaml"
 
 
 @contextmanager
@@ -21,7 +20,10 @@ def open_place(
     file: Path, db: str | None, here: Callable[[], Session], semantics: Path | None = None
 ) -> Iterator[Session]:
     """A session over the database of a case. A database beside the file is copied first: no evaluation, and no
-    planner under evaluation, ever writes to it. `here` opens the current workspace; its owner closes it."""
+    planner under evaluation, ever writes to it. `here` opens the current workspace; its owner closes it.
+
+    `semantics`: a semantic file for every database, or a folder with one for each: NAME.semantics.yaml or NAME.yaml.
+    """
     if db is None and semantics is None:
         yield here()
         return
@@ -34,14 +36,36 @@ def open_place(
             shutil.copyfile(_database(file, db), workspace.database)
         workspace.database.chmod(0o600)
         if semantics is not None:
-            shutil.copyfile(semantics, workspace.root / SEMANTICS)
+            shutil.copyfile(_words(semantics, db), workspace.root / FILE)
         with Session.open(workspace.root) as session:
+            if semantics is not None:
+                _refuse_broken(session, _words(semantics, db))
             yield session
 
 
 def warm(session: Session) -> None:
     """Reads the catalog and the values, so that the first question is not charged for them."""
     Catalog.of(session).values(session)
+
+
+def _words(semantics: Path, db: str | None) -> Path:
+    """The semantic file for a database."""
+    if not semantics.is_dir():
+        return semantics
+    names = [FILE] if db is None else [f"{db}.semantics.yaml", f"{db}.yaml"]
+    for name in names:
+        if (semantics / name).is_file():
+            return semantics / name
+    raise UsageError(f"There is no semantic file for {db or 'the workspace'} in {semantics}.",
+                     hint=f"It would be called {' or '.join(names)}.")
+
+
+def _refuse_broken(session: Session, file: Path) -> None:
+    """Numbers taken with half of a file would be told as those of the whole."""
+    broken = [one for one in Catalog.of(session).semantics.problems if one.level == "broken"]
+    if broken:
+        more = f" And {len(broken) - 1} more." if len(broken) > 1 else ""
+        raise UsageError(f"{file}: {str(broken[0]).removeprefix(FILE + ':')}{more}", hint=broken[0].hint)
 
 
 def _database(file: Path, db: str) -> Path:

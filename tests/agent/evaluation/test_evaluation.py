@@ -120,6 +120,36 @@ def test_a_database_beside_the_file_is_asked_in_a_copy(session: Session, write: 
         _run(session, write(_case("unsure", db="pet")))
 
 
+class Reader:
+    """Answers with the expression of the metric that a question names."""
+
+    name = "reader"
+
+    def plan(self, question: str, context: Context) -> Answer:
+        (metric,) = [one for one in context.catalog().semantics.metrics if question in one.words]
+        return Answer("answered", question, self.name, "", f"SELECT {metric.expression} FROM {metric.table.sql}")
+
+
+def test_each_database_has_its_semantic_file(
+        session: Session, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pluto_duck.agent.asking.load", lambda group, name: Reader)
+    (tmp_path / "db").mkdir()
+    for name, expression, end in (("pets", "max(one)", "semantics.yaml"), ("shops", "sum(one) * 2", "yaml")):
+        with Session.open(create(tmp_path / name).root) as made:
+            made.query("CREATE TABLE t AS SELECT 1 AS one")
+        (tmp_path / name / ".pluto-duck" / "workspace.duckdb").rename(tmp_path / "db" / f"{name}.duckdb")
+        (tmp_path / f"{name}.{end}").write_text(f"metrics: {{score: {{table: t, expression: {expression}}}}}")
+    file = write(_case("score", db="pets"), _case("score", db="shops", gold_sql="SELECT 2"))
+    assert _run(session, file, semantics=tmp_path).overall["execution_accuracy"] == 1
+    assert _run(session, file, semantics=tmp_path / "pets.semantics.yaml").overall["execution_accuracy"] == 0.5
+    (tmp_path / "shops.yaml").write_text("metrics: {score: {table: t, expression: sum(won)}}")
+    with pytest.raises(UsageError, match=r"shops\.yaml: ?1: metrics\.score: t has no column"):
+        _run(session, file, semantics=tmp_path)
+    (tmp_path / "shops.yaml").unlink()
+    with pytest.raises(UsageError, match="no semantic file for shops"):
+        _run(session, file, semantics=tmp_path)
+
+
 def test_another_field_may_hold_the_question(session: Session, write: Write) -> None:
     file = write(_case("sure and wrong", other="sure and right"), _case("no idea"))
     numbers = _run(session, file, question_field="other").overall
