@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from pluto_duck.agent.answer import Answer, Event
 from pluto_duck.agent.asking import ask
 from pluto_duck.agent.memory import Door, Memory
 from pluto_duck.agent.planners import Context, Planner
+from pluto_duck.agent.telling import told
 from pluto_duck.errors import UsageError
 from pluto_duck.session import Session
+
+if TYPE_CHECKING:
+    from pluto_duck.runs import RunContext, Runs
 
 
 def converse(
@@ -70,3 +75,28 @@ def chosen_of(
 
 def _offered(asked: Answer) -> str:
     return "\n".join(f"{number}. {one.text}" for number, one in enumerate(asked.choices, 1))
+
+
+def attended(
+    runs: Runs,
+    session: Session,
+    question: str,
+    *,
+    conversation: str = "",
+    planner: str | Planner | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    door: Door = "python",
+) -> Answer:
+    """As `converse`, as a run in the history of the workspace: followed and cancelled from anywhere, ended by the
+    setting agent.deadline_s, and told as failed where its process dies."""
+
+    def work(run: RunContext) -> tuple[Answer, int, dict[str, Any]]:
+        def tell(event: Event) -> None:
+            run.emit(event.type, event.subtype, text=event.text, **event.data)
+            if on_event is not None:
+                on_event(event)
+
+        answer = converse(session, question, conversation=conversation, planner=planner, on_event=tell, door=door)
+        return answer, answer.result.row_count if answer.result is not None else 0, {"answer": told(answer)}
+
+    return runs.attend("question", question, session, work, deadline_s=session.settings["agent.deadline_s"])

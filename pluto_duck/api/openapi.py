@@ -110,7 +110,8 @@ SCHEMAS: dict[str, Json] = {
         "params": {"type": ["object", "array"], "description": "Values for $name, or for $1 and ?."},
         "workspace": _one("string"), "max_rows": _one("integer", "At most the setting query.max_rows.", minimum=0),
         "timeout_s": _one("number", "At most the setting query.timeout_s.", exclusiveMinimum=0),
-        "detach": _one("boolean", "The run goes on when nobody follows it any more.", default=False)}),
+        "detach": _one("boolean", "The run goes on when nobody follows it any more.", default=False),
+        "conversation": _one("string", "With question: the one it goes on with, as an answer named it.")}),
     "Started": _one("object", properties={
         "run_id": _one("string"), "status": _STATUS, "workspace": _one("string"), "links": _LINKS}),
     "Run": _one("object", properties={

@@ -11,6 +11,7 @@ from pluto_duck.errors import UsageError
 if TYPE_CHECKING:
     from pluto_duck.api.places import Place
     from pluto_duck.runs import Run
+    from pluto_duck.session import Session
 
 PAGE, MAX_PAGE = 1_000, 10_000
 """Rows of a JSON page."""
@@ -20,7 +21,7 @@ STATUSES = ("queued", "running", "succeeded", "failed", "cancelled", "timed_out"
 
 _BODY: dict[str, tuple[type, ...]] = {
     "sql": (str,), "question": (str,), "params": (dict, list), "workspace": (str,), "max_rows": (int,),
-    "timeout_s": (int, float), "detach": (bool,),
+    "timeout_s": (int, float), "detach": (bool,), "conversation": (str,),
 }
 
 
@@ -37,7 +38,12 @@ class QueriesHandler(PlutoHandler):
             raise UsageError(f'"{kind}" is empty.')
         if kind == "question" and "params" in body:
             raise UsageError('"params" belong to "sql".')
+        if kind == "sql" and "conversation" in body:
+            raise UsageError('A "conversation" belongs to a "question".')
         place = await self.place(body.get("workspace"))
+        if body.get("conversation"):
+            found = await self.in_thread(place.ask, lambda session: _conversation(session, body["conversation"]))
+            body["conversation"] = found
         run = await self.in_thread(_start, place, kind, text, body)
         url = self.url("query", run.run_id, workspace=await self._named(place))
         self.set_header("Location", url)
@@ -157,14 +163,23 @@ def _start(place: Place, kind: str, text: str, body: dict[str, Any]) -> Run:
 
     max_rows = _capped(place, "query.max_rows", "max_rows", body)
     timeout_s = _capped(place, "query.timeout_s", "timeout_s", body)
+    if kind == "question" and "timeout_s" not in body:
+        timeout_s = min(timeout_s, place.settings["agent.deadline_s"])
     if kind == "sql":
         work = run_sql(place, text, body.get("params"), max_rows=int(max_rows))
     else:
-        work = answer_question(place, text)
+        work = answer_question(place, text, body.get("conversation", ""))
     run = place.runs.start(kind, text, work, deadline_s=timeout_s)
     if not body.get("detach", False):
         place.attached.add(run.run_id)
     return run
+
+
+def _conversation(session: Session, id: str) -> str:
+    """The whole id. Raises UnknownName before a run is begun in vain."""
+    from pluto_duck.agent.memory import Memory
+
+    return Memory(session).conversation(id).id
 
 
 def _capped(place: Place, setting: str, name: str, body: dict[str, Any]) -> float:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pluto_duck.agent import Answer, Event
+    from pluto_duck.agent import Event
     from pluto_duck.api.places import Place
     from pluto_duck.runs import RunContext, Work
 
@@ -22,24 +21,19 @@ def run_sql(place: Place, sql: str, params: dict[str, Any] | list[Any] | None, *
     return work
 
 
-def answer_question(place: Place, question: str) -> Work:
+def answer_question(place: Place, question: str, conversation: str) -> Work:
     """A question's planner only ever runs SQL that passed the Gate."""
 
     def work(run: RunContext) -> dict[str, Any]:
-        from pluto_duck.agent import ask
+        from pluto_duck.agent.conversing import converse
+        from pluto_duck.agent.telling import told
 
         def tell(event: Event) -> None:
             run.emit(event.type, event.subtype, text=event.text, **event.data)
 
         place.keep_open()
-        answer = ask(run.session, question, on_event=tell)
+        answer = converse(run.session, question, conversation=conversation, on_event=tell, door="rest")
         facts = run.write_result(answer.result) if answer.result is not None else {}
-        return facts | {"answer": _told(answer)}
+        return facts | {"answer": told(answer)}
 
     return work
-
-
-def _told(answer: Answer) -> dict[str, Any]:
-    """The answer without its rows: those are the run's."""
-    plain = {one.name: getattr(answer, one.name) for one in fields(answer) if one.name != "result"}
-    return plain | {"choices": [asdict(one) for one in answer.choices], "cost": asdict(answer.cost)}

@@ -176,26 +176,41 @@ def query(door: Door, sql: str | None, file: str | None, params: tuple[str, ...]
 
 
 @verb(SECTIONS[2], 'ask "how many flights per month?"',
-      'ask "which 10 destinations had the worst average arrival delay in July?" --format csv')
+      'ask "which 10 destinations had the worst average arrival delay in July?" --format csv',
+      "ask -c only carrier AA")
 @click.argument("question", nargs=-1, required=True)
 @click.option("--planner", metavar="NAME", help="Who answers; else the setting agent.planner.")
+@click.option("-c", "--continue", "carry_on", is_flag=True, help="Go on with the last conversation.")
+@click.option("--conversation", metavar="ID", default="", help="Go on with this one.")
 @click.option("--sent", is_flag=True, help="Show every word that a language model was told, as messages.")
 @_format
-def ask(door: Door, question: tuple[str, ...], planner: str | None, sent: bool, format_: Format) -> object:
+def ask(door: Door, question: tuple[str, ...], planner: str | None, carry_on: bool, conversation: str, sent: bool,
+        format_: Format) -> object:
     """Ask in plain words; the answer shows the SQL it came from.
 
     The builtin planner works offline, knows the words of your tables, and says so when it does not
-    understand (exit code 7).
+    understand (exit code 7). `ask -c 2` picks the second of the choices that were offered, `ask -c only Europe`
+    changes the question before it.
     """
-    from pluto_duck.agent import ask as answer
-
     session, text = door.open_session(), " ".join(question)
-    found: Answer = recorded(session, "question", text, lambda: answer(session, text, planner=planner))
+    found = answered(door, session, text, conversation=conversation, carry_on=carry_on, planner=planner)
     if sent:
         for one in found.sent or ({"role": "nothing", "text": "was sent: no language model was asked."},):
             words = [str(said) for name, said in one.items() if name != "role" and said]
             door.say(f"[{one['role']}] " + "\n".join(words))
     return formatted(found, format_)
+
+
+def answered(door: Door, session: Session, question: str, *, conversation: str = "", carry_on: bool = False,
+             planner: str | None = None) -> Answer:
+    """The Answer to a question, kept as a turn of its conversation. `carry_on`: with the last one of this door."""
+    from pluto_duck.agent.conversing import attended
+    from pluto_duck.agent.memory import Memory
+
+    if carry_on and not conversation:
+        conversation = Memory(session).last(door.kind)
+    with _runs(session) as runs:
+        return attended(runs, session, question, conversation=conversation, planner=planner, door=door.kind)
 
 
 def _when(moment: dt.datetime) -> str:

@@ -230,12 +230,9 @@ def _answer_bundles(answer: Answer, max_rows: int) -> list[dict[str, Any]]:
 
 
 def _answer_object(answer: Answer) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "status": answer.status, "question": answer.question, "planner": answer.planner, "text": answer.text,
-        "sql": answer.sql, "assumptions": list(answer.assumptions), "confidence": answer.confidence,
-        "choices": [{"text": one.text, "sql": one.sql} for one in answer.choices],
-        "unknown_words": list(answer.unknown_words),
-        "elapsed_s": answer.elapsed_s, "columns": None, "rows": None}
+    from pluto_duck.agent.telling import told
+
+    found: dict[str, Any] = told(answer) | {"columns": None, "rows": None}
     if answer.result is not None and answer.result.has_rows:
         names = unique_names([column.name for column in answer.result.columns])
         found["columns"] = [{"name": name, "type": column.type}

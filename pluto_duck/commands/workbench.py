@@ -27,12 +27,15 @@ class Workbench(Session):
     def open(cls, path: Path | str | None = None, **options: Any) -> Self:
         return super().open(path, **options)  # type: ignore[return-value]
 
-    def ask(self, question: str, *, planner: str | Planner | None = None,
-            history: Sequence[Answer] = (), on_event: Callable[..., None] | None = None) -> Answer:
-        """Answers a question about the tables; see `Answer.status` before using `Answer.result`."""
-        from pluto_duck.agent import ask
+    def ask(self, question: str, *, conversation: str = "", planner: str | Planner | None = None,
+            on_event: Callable[..., None] | None = None) -> Answer:
+        """Answers a question about the tables; see `Answer.status` before using `Answer.result`.
 
-        return ask(self, question, planner=planner, history=history, on_event=on_event)
+        `conversation`: that of an earlier answer (`Answer.conversation`), to go on with it.
+        """
+        from pluto_duck.agent.conversing import attended
+
+        return attended(self.runs, self, question, conversation=conversation, planner=planner, on_event=on_event)
 
     def ingest(self, source: Any = None, options: LoadOptions | Mapping[str, str] | None = None, *,
                connection: str | None = None, on_progress: Callable[[Progress], None] | None = None,

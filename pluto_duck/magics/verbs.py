@@ -28,11 +28,12 @@ Usage: %pluto traceback
 
   Where the last error came from, in full.""",
     "ask": """\
-Usage: %ask QUESTION
-       %%ask [NAME]            and the question below it
+Usage: %ask [-c] QUESTION
+       %%ask [-c] [NAME]       and the question below it
        %pluto ask [--planner NAME] QUESTION
 
-  Ask in plain words. The answer shows its SQL; with NAME its rows are bound to it.""",
+  Ask in plain words. The answer shows its SQL; with NAME its rows are bound to it.
+  With -c it goes on with the notebook's last conversation: %ask -c only Europe; %ask -c 2 picks a choice.""",
 }
 NOTEBOOK = """
 In a notebook also:
@@ -160,17 +161,26 @@ def _name(text: str, magic: str) -> str:
 
 def ask(notebook: Notebook, question: str, *, bind: str = "") -> None:
     """Shows the answer; its Result, when there is one, is bound to the name."""
+    bind, carried = _carried_on(bind)
+    question, also = _carried_on(question)
     name = _name(bind, "%%ask")
-    question = " ".join(question.split())
     if not question:
         raise UsageError("There is no question.", hint=HELP["ask"])
     from pluto_duck.commands import invoke
 
-    answer = notebook.run(lambda: invoke(["ask", "--", question], notebook.door()))
+    options = ["-c"] if carried or also else []
+    answer = notebook.run(lambda: invoke(["ask", *options, "--", question], notebook.door()))
     show(notebook, answer)
     result = getattr(answer, "result", None)
     if name and result is not None:
         notebook.ipython.user_ns[name] = result
+
+
+def _carried_on(text: str) -> tuple[str, bool]:
+    """The words without the `-c` in front of them, and whether there was one."""
+    words = text.split()
+    carried = words[:1] in (["-c"], ["--continue"])
+    return " ".join(words[carried:]), carried
 
 
 def full_traceback(notebook: Notebook) -> str:

@@ -126,20 +126,21 @@ class Runs:
         return self.get(run_id)
 
     def attend(self, kind: str, text: str, session: Session,
-               work: Callable[[RunContext], tuple[T, int, dict[str, Any]]]) -> T:
+               work: Callable[[RunContext], tuple[T, int, dict[str, Any]]], *, deadline_s: float | None = None) -> T:
         """Does work in this thread and session, as a run that anybody may follow and cancel.
 
-        `work` returns (a value, its rows, its facts); the value comes back, and whatever it raises comes out as it is.
-        A cancel interrupts the session until the work ends.
+        `work` returns (a value, its rows, its facts); the value comes back, and whatever it raises comes out as it is,
+        but for TimedOut once the deadline has passed. A cancel interrupts the session until the work ends.
         """
         self._tidy()
         run_id = str(uuid.uuid4())
         context = self._context(run_id)
         context.lend(session)
-        job = _Job(run_id, kind, _nothing, None, context)
+        job = _Job(run_id, kind, _nothing, deadline_s, context)
+        job.ends_at = None if deadline_s is None else time.monotonic() + deadline_s
         with self._lock:
             owner = self._be_present()
-        self._store.insert(run_id=run_id, kind=kind, text=text, owner=owner, deadline_s=None)
+        self._store.insert(run_id=run_id, kind=kind, text=text, owner=owner, deadline_s=deadline_s)
         with self._lock:
             self._active[run_id] = job
             self._begin_watch()
@@ -152,6 +153,8 @@ class Runs:
         except BaseException as error:
             status, explained = _outcome(job, _told(error))
             self._store.finish(run_id, status, error=explained.to_dict())
+            if context.stop_reason == "timed_out" and isinstance(error, PlutoError):
+                raise explained from error
             raise
         finally:
             context.close()

@@ -1,0 +1,14 @@
+"""An Answer as plain JSON: the one shape that the shell, REST and the record of a run tell it in."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+from typing import Any
+
+from pluto_duck.agent.answer import Answer
+
+
+def told(answer: Answer) -> dict[str, Any]:
+    """Without its rows: where those are told, they stand beside it."""
+    plain = {one.name: getattr(answer, one.name) for one in fields(answer) if one.name != "result"}
+    return plain | {"choices": [asdict(one) for one in answer.choices], "cost": asdict(answer.cost)}
