@@ -43,7 +43,7 @@ def test_a_part_can_be_taken_in_each_group(schemas: dict[str, Session]) -> None:
 
 def test_growth_looks_at_the_period_before(schemas: dict[str, Session]) -> None:
     answer = ask(schemas["shop"], "growth of orders by year")
-    assert _rows(answer) == [(datetime.date(2023, 1, 1), 1, None, None), (datetime.date(2024, 1, 1), 7, 6, 6.0)]
+    assert _rows(answer) == [(2023, 1, None, None, None), (2024, 7, 1, 6, 6.0)]
     assert answer.assumptions == ("each period is compared with the one before it that has rows",)
 
 
@@ -55,7 +55,7 @@ def test_a_trend_is_told_by_month_and_that_is_said(schemas: dict[str, Session]) 
 
 def test_a_measure_finds_the_dates_of_the_table_it_belongs_to(schemas: dict[str, Session]) -> None:
     answer = ask(schemas["shop"], "total amount by year")
-    assert [str(row[0]) for row in _rows(answer)] == ["2023-01-01", "2024-01-01"]
+    assert [str(row[0]) for row in _rows(answer)] == ["2023", "2024"]
 
 
 @pytest.mark.parametrize(("said", "count", "told"), [

@@ -84,7 +84,7 @@ RIGHT: tuple[tuple[str, str, str], ...] = (
     ("staff", "list the first name and last name of employees hired after 2020",
      "SELECT first_name, last_name FROM employees WHERE hired_on >= '2021-01-01'"),
     ("staff", "how many employees earn more than 60000 salary?", "SELECT count(*) FROM employees WHERE salary > 60000"),
-    ("staff", "number of employees per year", "SELECT date_trunc('year', hired_on)::DATE, count(*) FROM employees GROUP BY 1"),
+    ("staff", "number of employees per year", "SELECT year(hired_on), count(*) FROM employees GROUP BY 1"),
     ("staff", "total salary of engineers", "SELECT sum(salary) FROM employees WHERE job_title = 'engineer'"),
     ("staff", "which department has the highest budget?", "SELECT name FROM departments ORDER BY budget DESC LIMIT 1"),
     ("staff", "how many employees are not engineers?", "SELECT count(*) FROM employees WHERE job_title <> 'engineer'"),

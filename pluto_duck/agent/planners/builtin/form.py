@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pluto_duck.agent.planners.builtin.dates import Day
-from pluto_duck.catalog import Column, Relation, Table
+from pluto_duck.catalog import Column, Metric, Relation, Table, Term
 
-Function = Literal["count", "count_distinct", "sum", "avg", "min", "max"]
-Grain = Literal["year", "quarter", "month", "week", "day"]
+Function = Literal["count", "count_distinct", "sum", "avg", "min", "max", "median", "quantile", "metric"]
+Grain = Literal["year", "quarter", "month", "week", "day", "weekday", "hour"]
 Operator = Literal["=", "<>", "<", "<=", ">", ">=", "in", "not in", "between", "contains", "starts", "ends"]
 Side = Literal["in", "since", "after", "before", "until", "between"]
 Literal_ = str | int | float
@@ -31,6 +31,27 @@ class Measure:
     """Whose rows are counted or measured."""
     column: Column | None = None
     """None: the rows themselves."""
+    metric: Metric | None = None
+    """A figure with a name, of the semantic file; its function is "metric"."""
+    at: float = 0.5
+    """Which quantile."""
+
+    @property
+    def adds_up(self) -> bool:
+        """The figures of the parts make that of the whole."""
+        if self.metric is not None:
+            said = self.metric.expression.lower()
+            return said.startswith(("sum(", "count(*)")) and " / " not in said
+        return self.function in ("count", "sum")
+
+
+@dataclass(frozen=True)
+class Named:
+    """Rows for which a condition with a name holds, or doesn't: active customers."""
+
+    table: Table
+    term: Term
+    negated: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +84,17 @@ class Period:
 class Having:
     measure: Measure
     operator: Operator
-    value: int | float
+    value: int | float | Literal["avg", "median"]
+    """avg: the average of all groups."""
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One of the things that stand side by side: a time, or the rows of a condition."""
+
+    label: str
+    periods: tuple[Period, ...] = ()
+    conditions: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,12 +132,30 @@ class Form:
     either: tuple[tuple[Condition, ...], ...] = ()
     """Of each group one condition has to hold."""
     members: tuple[Member, ...] = ()
-    share: Literal["", "total", "part"] = ""
-    """total: each group's part of the whole; part: that of the rows for which `part` holds."""
+    share: Literal["", "total", "within", "part", "top"] = ""
+    """Each group's part of the whole, or of those with the same `within`; the part of the rows for which `part`
+    holds; the part that the first `limit` groups have together."""
     percent: bool = False
     part: tuple[Condition, ...] = ()
-    change: bool = False
-    """Beside each measure, how it differs from that of the period before."""
+    within: tuple[Field, ...] = ()
+    change: Literal["", "before", "year"] = ""
+    """Beside each measure, how it differs from that of the period before, or of a year earlier."""
+    terms: tuple[Named, ...] = ()
+    spans: tuple[tuple[Period, ...], ...] = ()
+    """Of each group one has to hold: in 2023 or 2024."""
+    each: tuple[Field, ...] = ()
+    """`limit` counts within each of these, not over all."""
+    running: bool = False
+    """Beside each measure, its sum from the first period on."""
+    typical: Literal["", "avg", "median", "min", "max"] = ""
+    over: tuple[Field, ...] = ()
+    """The measure is taken for each of these first, and then `typical` of that: the average monthly revenue."""
+    sides: tuple[Facet, ...] = ()
+    """The measure of each of them, in columns."""
+    beside: tuple[Form, ...] = ()
+    """Other figures by the same fields, from other tables."""
+    quotient: bool = False
+    """The first figure divided by the second one is asked for."""
 
     @property
     def grouped(self) -> bool:

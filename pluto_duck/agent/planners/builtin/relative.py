@@ -40,8 +40,8 @@ class Relative:
         if self.to_date:
             return _day(_start(self.unit, now)), _day(now)
         if self.rolling:
-            return _day(_shift(self.unit, now, -self.count) + datetime.timedelta(days=1)), _day(now)
-        start = _shift(self.unit, _start(self.unit, now), -self.back)
+            return _day(shift(self.unit, now, -self.count) + datetime.timedelta(days=1)), _day(now)
+        start = shift(self.unit, _start(self.unit, now), -self.back)
         if self.unit == "year":
             return Day(start.year), None
         if self.unit == "quarter":
@@ -98,7 +98,7 @@ def _start(unit: str, now: datetime.date) -> datetime.date:
     return datetime.date(now.year, month, 1)
 
 
-def _shift(unit: str, day: datetime.date, count: int) -> datetime.date:
+def shift(unit: str, day: datetime.date, count: int) -> datetime.date:
     if unit in ("day", "week"):
         return day + datetime.timedelta(days=count * (7 if unit == "week" else 1))
     months = day.year * 12 + day.month - 1 + count * {"month": 1, "quarter": 3, "year": 12}[unit]

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Literal_, Measure, Member, Period
+from pluto_duck.agent.planners.builtin.form import (
+    Condition,
+    Facet,
+    Field,
+    Form,
+    Literal_,
+    Measure,
+    Member,
+    Named,
+    Period,
+)
 from pluto_duck.catalog import Column, Table
 from pluto_duck.catalog.model import is_date
 from pluto_duck.catalog.words import ID_WORDS, entity, singular, split
@@ -62,7 +72,8 @@ def full_name(table: Table, column: Column, form: Form) -> str:
 
 def field(one: Field, form: Form) -> str:
     name = column_name(one.table, one.column, form)
-    return f"{one.grain} of {name}" if one.grain else name
+    grain = {"weekday": "day of the week"}.get(one.grain or "", one.grain)
+    return f"{grain} of {name}" if one.grain else name
 
 
 def condition(one: Condition, form: Form) -> str:
@@ -87,9 +98,23 @@ def member(one: Member, form: Form) -> str:
     text = f"{name} is {'not ' if one.negated else ''}among those of {rows_of(inner.root)}"
     text += "".join(f" {period(part, inner)}" for part in inner.periods)
     text += "".join(
-        f" with {_SIGNS[part.operator]} {number(part.value)} {rows_of(part.measure.table)}" for part in inner.having
+        f" with {_SIGNS[part.operator]} {number(part.value)} {rows_of(part.measure.table)}"
+        for part in inner.having
+        if not isinstance(part.value, str)
     )
+    said += [named(part) for part in inner.terms]
     return text + (f" whose {' and '.join(said)}" if said else "")
+
+
+def named(one: Named) -> str:
+    """A term in its own words, with what it means."""
+    kind = "is no" if one.negated else "is"
+    return f"it {kind} {one.term.name} ({one.term.filter})"
+
+
+def side(one: Facet, form: Form) -> str:
+    said = [period(part, form) for part in one.periods] + [condition(part, form) for part in one.conditions]
+    return " and ".join(said)
 
 
 _SIGNS = {"=": "exactly", "<": "fewer than", "<=": "at most", ">": "more than", ">=": "at least"}

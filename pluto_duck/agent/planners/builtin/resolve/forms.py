@@ -60,7 +60,7 @@ def _shapes(attempt: Attempt, form: Form) -> Iterator[Form]:
     out = attempt.out
     if out.change:
         if len([one for one in form.select if one.grain or one.column.part]) == 1 == len(form.select) and form.measures:
-            yield replace(form, change=True, order=())
+            yield replace(form, change="before", order=())
         return
     if not out.share:
         yield form
