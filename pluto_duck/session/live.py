@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pluto_duck.errors import DatabaseBusy, MissingExtra, PlutoError, Refused, SourceError, UsageError, from_dict
+from pluto_duck.session.live_views import FileSql, look, refuse_reaching, with_views
 from pluto_duck.session.live_writes import refuse_writes
 from pluto_duck.session.native import NativeSource
 from pluto_duck.workspace.database import Cursor, Database
 from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.protocol import Json, Reply, Request
+from pluto_duck.workspace.tableref import fold
 
 
 def asked(name: str, shown: str, source: NativeSource) -> Json:
@@ -38,6 +40,8 @@ class _Slot:
     users: int = 0
     opened: str = ""
     close: tuple[str, ...] = ()
+    sql: FileSql = field(default_factory=FileSql)
+    """Of a DuckDB file, which can't change while it is attached."""
 
 
 class LiveSources:
@@ -59,7 +63,7 @@ class LiveSources:
                 raise DatabaseBusy(f"Another session reads the live source {wanted['name']} from another address.",
                                    hint="Run it again when that statement has ended.")
             if not slot.users:
-                self._attach(wanted)
+                slot.sql = self._attach(wanted)
                 slot.opened, slot.close = opened, tuple(str(one) for one in wanted["close"])
             slot.users += 1
 
@@ -85,7 +89,21 @@ class LiveSources:
         finally:
             cursor.close()
 
-    def _attach(self, wanted: Json) -> None:
+    def check(self, names: Iterable[str], sql: str, standing: str) -> None:
+        """Raises Refused for a statement that would run SQL of an attached file which reaches beyond it."""
+        for name in names:
+            found = self._slots[name].sql
+            if found.written:
+                cursor = self._database.cursor()
+                try:
+                    views = dict(cursor.fetchall("SELECT view_name, sql FROM system.main.duckdb_views() WHERE "
+                                                 "database_name = system.main.current_database() AND NOT internal"))
+                finally:
+                    cursor.close()
+                refuse_reaching(self.parser, found, name, with_views(sql, views),
+                                standing=fold(standing) == fold(name))
+
+    def _attach(self, wanted: Json) -> FileSql:
         name, shown = str(wanted["name"]), str(wanted["shown"])
         missing = [one for one in wanted["extensions"] if not self._database.load_extension(str(one))]
         if missing:
@@ -98,10 +116,11 @@ class LiveSources:
             try:
                 for statement in wanted["open"]:
                     cursor.execute(str(statement))
-                rows = cursor.fetchall("SELECT readonly FROM system.main.duckdb_databases() "
+                rows = cursor.fetchall("SELECT readonly, type FROM system.main.duckdb_databases() "
                                        f"WHERE database_name = {_text(name)}")
-                if rows != [(True,)]:
+                if [row[0] for row in rows] != [True]:
                     raise Refused(f"The live source {name} was not attached for reading only.")
+                return look(cursor, name) if rows[0][1] == "duckdb" else FileSql()
             except BaseException as error:
                 _run_all(cursor, [str(one) for one in wanted["close"]])
                 if isinstance(error, Refused) or not isinstance(error, PlutoError):
@@ -176,6 +195,7 @@ class LiveHold:
             except PlutoError as error:
                 problem = problem or error
         try:
+            self._sources.check(sorted(self._held), str(request.args["sql"]), self._standing())
             reply = call(request)
         except PlutoError as error:
             self._settle()

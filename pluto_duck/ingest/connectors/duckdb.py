@@ -70,6 +70,8 @@ class DuckdbConnector(Defaults):
         try:
             with self._translated("it was opened"):
                 self._connection.execute(f"ATTACH {self._literal} AS {INSIDE} (READ_ONLY)")
+                # Its views and macros are a stranger's SQL: they reach this file, and nothing else.
+                self._connection.execute("SET enable_external_access = false")
         except BaseException:
             self._connection.close()
             raise
@@ -245,7 +247,9 @@ class DuckdbConnector(Defaults):
         return NativeSource((), (f"ATTACH {self._literal} AS {self._name} (READ_ONLY)",), (f"DETACH {self._name}",))
 
     def scan(self, table: SourceTable, selection: Selection = EVERYTHING) -> NativeScan | None:
-        if table.kind == "query":  # its names are the file's own, and the host's are others
+        # The names of a query are the file's own, and the host's are others. What a view or a generated column
+        # computes is a stranger's SQL, which runs where it can reach nothing.
+        if table.kind != "table" or Catalog(self._connection, INSIDE).generated(TableRef(table.name, table.schema)):
             return None
         columns = [column for column in table.columns if isinstance(column, DuckdbColumn)]
         return NativeScan(self._select(table, selection, self._name, [column.name for column in columns]),
@@ -271,6 +275,10 @@ class DuckdbConnector(Defaults):
 
     def _in_words(self, error: PlutoError, when: str, sql: str) -> PlutoError:
         said = error.message
+        if "disabled by configuration" in said or "disabled by the configuration" in said:
+            return SourceError(f"{self.source} holds SQL that reads beyond the file, and it is not run: {said}",
+                               hint="Load the tables that it is made from. Files of your own: ingest them first, then "
+                                    "join here.", reason="beyond")
         if "lock on file" in said or "being used by another process" in said:
             holder = re.search(r"held in (.*?) \(PID (\d+)\)", said)
             who = f" ({holder[1]}, pid {holder[2]})" if holder and holder[2] != "0" else ""

@@ -51,11 +51,11 @@ class Catalog:
             "SELECT column_name, data_type, is_nullable, column_default, comment FROM duckdb_columns() "
             "WHERE database_name = {} AND schema_name = {} AND table_name = {} ORDER BY column_index",
             ref.schema, ref.name)
-        generated = self._generated(ref)
+        generated = self.generated(ref)
         return [Declared(name, kind, bool(nullable), "" if name in generated else self._default(default), comment or "")
                 for name, kind, nullable, default, comment in rows]
 
-    def _generated(self, ref: TableRef) -> set[str]:
+    def generated(self, ref: TableRef) -> set[str]:
         """duckdb_columns() tells the formula of a generated column as if it were a default."""
         rows = self._rows("SELECT sql FROM duckdb_tables() WHERE database_name = {} AND schema_name = {} "
                           "AND table_name = {}", ref.schema, ref.name)

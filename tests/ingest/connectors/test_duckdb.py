@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pluto_duck.errors import SourceError, StatementError, UnknownName, UsageError
+from pluto_duck.errors import Refused, SourceError, StatementError, UnknownName, UsageError
+from pluto_duck.ingest import ingest, live
 from pluto_duck.ingest.connectors import SourceKey
 from pluto_duck.ingest.connectors.contract import (
     ROWS,
@@ -18,9 +19,9 @@ from pluto_duck.ingest.connectors.contract import (
     host,
     odd_statements,
     rows_of,
-    rows_scanned,
 )
 from pluto_duck.ingest.connectors.duckdb import DuckdbConnector
+from pluto_duck.ingest.options import LoadOptions
 from pluto_duck.session import Session
 from pluto_duck.workspace import quote
 from pluto_duck.workspace.database import open_memory
@@ -99,8 +100,7 @@ def test_schemas_views_keys_comments_and_defaults_are_known(tmp_path: Path) -> N
         assert [(one.schema, one.name) for one in connector.discover(["other.x", "v"])] == [("other", "x"), ("main", "v")]
         view = connector.discover(["v"])[0]
         assert view.kind == "view"
-        with host(connector) as memory:
-            assert rows_scanned(memory, connector, view) == rows_of(connector, view) == [(7,)]
+        assert rows_of(connector, view) == [(7,)]
         with pytest.raises(UnknownName):
             connector.discover(schema="othr")
 
@@ -156,3 +156,65 @@ def test_nobody_writes_the_file_while_it_is_read(tmp_path: Path) -> None:
                               capture_output=True, text=True)
         assert "lock" in done.stderr
         assert rows_of(connector, table) == [(1,)]
+
+
+STRANGE = ("CREATE TABLE t (a INT, g VARCHAR GENERATED ALWAYS AS (upper(a::VARCHAR)))", "INSERT INTO t (a) VALUES (1)",
+           "CREATE VIEW plain AS SELECT a + 1 AS b FROM t", "CREATE VIEW reads AS FROM read_csv('{secret}')",
+           "CREATE VIEW names AS FROM '{secret}'", "CREATE VIEW through AS FROM reads",
+           "CREATE MACRO count_of(x) AS (SELECT count(*) FROM read_csv('{secret}'))",
+           "CREATE VIEW counts AS SELECT count_of(a) FROM t", "CREATE MACRO listed() AS TABLE FROM read_csv('{secret}')",
+           "CREATE VIEW lists AS FROM listed()", "CREATE MACRO upper(x) AS (SELECT string_agg(s) FROM read_csv('{secret}'))")
+"""What a stranger's file may hold: SQL that reads other files when it is read."""
+
+
+@pytest.fixture
+def strange(tmp_path: Path) -> Path:
+    (tmp_path / "secret.csv").write_text("s\nhidden\n")
+    make(tmp_path / "strange.duckdb", *(one.replace("{secret}", f"{tmp_path}/secret.csv") for one in STRANGE))
+    return tmp_path / "strange.duckdb"
+
+
+@pytest.mark.parametrize("name", ["reads", "names", "through", "counts", "lists"])
+def test_sql_that_came_with_the_file_reaches_no_other(session: Session, strange: Path, name: str) -> None:
+    with pytest.raises(SourceError, match="reads beyond the file") as caught:
+        ingest(session, str(strange), LoadOptions(tables=[name]))
+    assert caught.value.hint
+    assert session.tables() == []
+
+
+def test_what_stays_inside_the_file_comes_and_computes_outside_of_the_host(session: Session, strange: Path) -> None:
+    with DuckdbConnector(str(strange)) as connector:
+        assert [connector.scan(one) for one in connector.discover(["t", "plain"])] == [None, None]
+    ingest(session, str(strange), LoadOptions(tables=["t", "plain"]))
+    assert session.query("SELECT a, g, b FROM t, plain").rows() == [(1, "1", 2)]
+
+
+def test_a_query_reads_the_file_and_nothing_else(strange: Path) -> None:
+    with DuckdbConnector(str(strange)) as connector:
+        assert rows_of(connector, connector.discover(["q"], query="SELECT a FROM t")[0]) == [(1,)]
+        with pytest.raises(SourceError, match="reads beyond the file"):
+            connector.discover(["q"], query=f"FROM read_csv('{strange.parent}/secret.csv')")
+
+
+@pytest.mark.parametrize("sql", [
+    "FROM other.reads", 'FROM "other" . main."names"', "FROM OTHER.Through", "FROM other.counts", "FROM other.main.listed()",
+    "SELECT other.main.count_of(1)", "FROM query('FROM other.reads')", "CREATE VIEW mine AS FROM other.lists",
+    "FROM before_it_was_strange", "USE other; FROM names", "USE other; SELECT upper('a')", "USE other; FROM t",
+    "FROM through_two",
+])
+def test_a_live_file_s_own_sql_is_refused_where_it_reaches_beyond_it(
+        session: Session, strange: Path, tmp_path: Path, sql: str) -> None:
+    live.attach(session, str(strange), name="other")
+    make(tmp_path / "kind.duckdb", "CREATE TABLE t (a INT)", "CREATE VIEW reads AS FROM t")
+    strange.rename(tmp_path / "away.duckdb")
+    (tmp_path / "kind.duckdb").rename(strange)
+    session.query("CREATE VIEW before_it_was_strange AS SELECT * FROM other.reads")
+    session.query("CREATE VIEW through_two AS SELECT * FROM before_it_was_strange")
+    (tmp_path / "away.duckdb").rename(strange)
+    for one in sql.split("; ")[:-1]:
+        session.query(one)
+    with pytest.raises(Refused, match="reaches beyond that file"):
+        session.query(sql.split("; ")[-1])
+    session.query("USE " + session.query("SELECT database_name FROM duckdb_databases() WHERE path = $path",
+                                         {"path": str(session.workspace.database)}).scalar())
+    assert session.query("SELECT b FROM other.plain").rows() == [(2,)]
