@@ -72,6 +72,13 @@ class Attempts:
             db.executemany("INSERT OR REPLACE INTO load_attempts VALUES (?, ?, ?, ?, ?, 'running', NULL, NULL, ?, ?, "
                            "NULL)", [(load_id, key, name, source, mode, os.getpid(), now) for key, name in tables])
 
+    def succeeded(self, load_id: str, source: str, mode: str, tables: Sequence[tuple[str, str]], began: float) -> None:
+        """Notes what began and ended at once, with no row."""
+        with suppress(WorkspaceUnusable), self._writing() as db:
+            db.executemany("INSERT OR REPLACE INTO load_attempts VALUES (?, ?, ?, ?, ?, 'succeeded', 0, '', ?, ?, ?)",
+                           [(load_id, key, name, source, mode, os.getpid(), began, time.time())
+                            for key, name in tables])
+
     def end(self, load_id: str, ended: Sequence[tuple[str, AttemptState, int | None, str]]) -> None:
         """(key, state, rows, error) for each table. Where it can't be written (the disk is full), whoever
         looks next finds out."""

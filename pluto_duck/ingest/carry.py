@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pluto_duck.errors import SourceError, StatementError, WorkspaceUnusable
-from pluto_duck.ingest import landing, scd2, state, verify
+from pluto_duck.ingest import landing, scd2, state, still, verify
+from pluto_duck.ingest.connectors import Connector
 from pluto_duck.ingest.landing import Landed
 from pluto_duck.ingest.meter import Meter
 from pluto_duck.ingest.options import LoadOptions
@@ -149,7 +150,8 @@ class TableJob:
             worker.internal([f"DROP TABLE {staged}"])
             pulse = supply.pulse(self.request)
             if pulse is not None:
-                worker.internal([state.keep_pulse(load, self.common.source, pulse)])
+                with supply.borrowed() as connector:
+                    worker.internal([self.keep(worker, connector, pulse)])
             return self._nothing_new()
         guarded = load.existing is not None and load.existing.primary_key
         if load.key != load.table.primary_key or not guarded:  # the source's own key holds, as far as it has values
@@ -157,7 +159,17 @@ class TableJob:
         found = self._looked_at(supply, worker, staged, Landed())
         landed = self._land(worker, staged)
         worker.internal([f"DROP TABLE {staged}"])
+        if load.action == "append" and self.request.part is None and not landed.changed and count <= FEW:
+            with supply.borrowed() as connector:  # without a pulse: rows that are deleted here come again
+                worker.internal([self.keep(worker, connector, None)])
         return replace(found, landed=landed)
+
+    def keep(self, session: Session, connector: Connector, pulse: str | None) -> str:
+        """The statement that keeps what the source says now that nothing is new."""
+        said = self.load.said or (self.start is not None and self.start.said)
+        kept = still.Kept(pulse) if said else still.keep(
+            session, connector, self.load, self.common.options, after=self.request.selection.after, pulse=pulse)
+        return state.keep_pulse(self.load, self.common.source, kept.text())
 
     def _nothing_new(self) -> _Written:
         assert self.start is not None
@@ -237,12 +249,14 @@ class TableJob:
             load_id=common.load_id, token=self.token if changed or known is None else known.token)
 
 
-def nothing_new(session: Session, jobs: Sequence[TableJob]) -> list[LoadedTable]:
+def nothing_new(session: Session, connector: Connector, jobs: Sequence[TableJob]) -> list[LoadedTable]:
     """Records tables whose source says that nothing happened there: no row is read, no version moves."""
     started = time.perf_counter()
+    kept = [job.keep(session, connector, still.Kept.read(job.start.state.pulse).pulse) for job in jobs
+            if job.start is not None and job.start.state is not None]
     with session.transaction():
-        session.internal([loaded(job.load, load_id=job.common.load_id, source=job.common.shown, rows=0,
-                                 started_at=job.common.started_at) for job in jobs], writes=[RECORDS])
+        session.internal([*kept, *(loaded(job.load, load_id=job.common.load_id, source=job.common.shown, rows=0,
+                                          started_at=job.common.started_at) for job in jobs)], writes=[RECORDS])
     done = []
     for job in jobs:
         job.common.meter.begin(job.load.table)

@@ -27,7 +27,9 @@ class Claims:
         self._held: dict[str, FileLock] = {}
 
     def take(self, ref: TableRef) -> None:
-        """Raises DatabaseBusy, naming the load that has the table."""
+        """Raises DatabaseBusy, naming the load that has the table; one that is held already is held once."""
+        if ref.key in self._held:
+            return
         self._folder.mkdir(mode=0o700, exist_ok=True)
         path = _path(self._folder, ref.key)
         lock = FileLock.try_acquire(path)

@@ -14,10 +14,10 @@ from functools import partial
 from typing import Any
 
 from pluto_duck.errors import Cancelled, PlutoError, SourceError, UnknownName, UsageError
-from pluto_duck.ingest import together
+from pluto_duck.ingest import still, together
 from pluto_duck.ingest.attempts import Attempts, AttemptState
 from pluto_duck.ingest.carry import Common, TableJob, nothing_new
-from pluto_duck.ingest.claims import claiming
+from pluto_duck.ingest.claims import Claims, claiming
 from pluto_duck.ingest.connectors import Connector, Selection, SourceTable
 from pluto_duck.ingest.crew import Crew
 from pluto_duck.ingest.drift import check_digits
@@ -125,25 +125,54 @@ class _Load:
         """Whether its tables are known, and noted."""
 
     def run(self, started: float) -> LoadReport:
+        with claiming(self._session.workspace, self._id) as claims:
+            return self._unmoved(claims, started) or self._run(claims, started)
+
+    def _unmoved(self, claims: Claims, started: float) -> LoadReport | None:
+        """The whole load, where one question tells that nothing is new."""
+        options = self._options
+        if not still.askable(options):
+            return None
+        named = still.by_name(options)
+        began = time.time()
+        try:
+            pairs = list(zip(named, targets(named, options.into), strict=True))
+            for _table, ref in pairs:
+                claims.take(ref)
+        except PlutoError:
+            return None  # the load itself says what is wrong
+        found = still.unmoved(self._session, self._connector, options, pairs)
+        if found is None:
+            return None
+        still.record(self._session, found, options, load_id=self._id, shown=self._shown, started_at=self._started_at)
+        Attempts(self._session).succeeded(self._id, self._shown, options.mode,
+                                          [(one.ref.key, one.table.name) for one in found], began)
+        for one in found:
+            self._meter.begin(one.table)
+            self._meter.done(one.table, 0)
+        elapsed_s = time.perf_counter() - started
+        return LoadReport(self._id, self._shown, tuple(
+            LoadedTable(one.ref, one.table.name, 0, elapsed_s, options.mode) for one in found), elapsed_s)
+
+    def _run(self, claims: Claims, started: float) -> LoadReport:
         tables = [_Table(table, ref) for table, ref in zip(*find(self._connector, self._options), strict=True)]
         attempts = Attempts(self._session)
         self.begun = True
-        with claiming(self._session.workspace, self._id) as claims:
-            for table in tables:
-                _attempt(table, lambda table=table: claims.take(table.ref))  # type: ignore[misc]
-            attempts.begin(self._id, self._shown, self._options.mode,
-                           [(one.ref.key, one.source.name) for one in tables if one.outcome is None])
-            stopped: BaseException | None = None
-            try:
-                self._carry_out(tables)
-            except BaseException as error:
-                stopped = error
-                raise
-            finally:
-                for one in tables:
-                    if isinstance(one.outcome, PlutoError):
-                        one.outcome = _blamed(one.outcome, self._options.where)
-                attempts.end(self._id, [_ended(one, stopped) for one in tables])
+        for table in tables:
+            _attempt(table, lambda table=table: claims.take(table.ref))  # type: ignore[misc]
+        attempts.begin(self._id, self._shown, self._options.mode,
+                       [(one.ref.key, one.source.name) for one in tables if one.outcome is None])
+        stopped: BaseException | None = None
+        try:
+            self._carry_out(tables)
+        except BaseException as error:
+            stopped = error
+            raise
+        finally:
+            for one in tables:
+                if isinstance(one.outcome, PlutoError):
+                    one.outcome = _blamed(one.outcome, self._options.where)
+            attempts.end(self._id, [_ended(one, stopped) for one in tables])
         done = tuple(one.outcome for one in tables if isinstance(one.outcome, LoadedTable))
         failed = tuple(FailedTable(one.ref, one.source.name, one.outcome) for one in tables
                        if isinstance(one.outcome, PlutoError))
@@ -212,9 +241,9 @@ class _Load:
         few = begin is not None and begin.state is not None and (
             begin.after is not None or begin.changed_since is not None)
         request = Request(load.table, selection, part, few)
-        if begin is not None and begin.state is not None and begin.state.pulse and few and not load.alters \
-                and not options.verify:
-            request = replace(request, unchanged=self._supply_pulse(request) == begin.state.pulse)
+        if begin is not None and begin.state is not None and few and not load.alters and not options.verify:
+            pulse = still.Kept.read(begin.state.pulse).pulse
+            request = replace(request, unchanged=pulse is not None and self._supply_pulse(request) == pulse)
         return TableJob(load, request, begin, uuid.uuid4().hex, common)
 
     def _supply_pulse(self, request: Request) -> str | None:
@@ -236,7 +265,7 @@ class _Load:
     def _bring(self, tables: Sequence[_Table]) -> None:
         unchanged = [one for one in tables if one.job is not None and one.job.request.unchanged]
         if unchanged:
-            found = nothing_new(self._session, [one.job for one in unchanged if one.job is not None])
+            found = nothing_new(self._session, self._connector, [one.job for one in unchanged if one.job is not None])
             for table, done in zip(unchanged, found, strict=True):
                 table.outcome = done
             tables = [one for one in tables if one.outcome is None]

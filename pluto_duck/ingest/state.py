@@ -37,7 +37,16 @@ class State:
     token: str
     target_gone: bool
     pulse: str | None
-    """The source's own word for the rows at the boundary, when there was nothing new among them."""
+    """What the source said when there was nothing new: `still.Kept`."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The state of a table, found by the table here alone."""
+
+    source_table: str
+    cursor: str
+    state: State
 
 
 @dataclass(frozen=True)
@@ -64,8 +73,11 @@ class States:
             "SELECT source, source_table, table_key, coalesce(cursor_column, ''), last_value, source_state, selection, "
             f"token, target_gone, pulse FROM _pluto.ingest_state WHERE table_key IN ({listed})"])[0]
         self._newest: dict[str, str] = {}
+        self.everything = 0
+        """The version of what was written past us, to whichever table."""
         if self._rows:
             versions = session.versions()
+            self.everything = versions.get("*", 0)
             seqs = {versions.get(str(row[2]), 0) for row in self._rows}
             tokens = dict(session.internal([  # the row of the last commit of a table is always there
                 f"SELECT seq, token FROM _pluto.commits WHERE seq IN ({', '.join(map(str, sorted(seqs)))})"])[0])
@@ -76,6 +88,15 @@ class States:
             if (source, name, target, column) == (self._source, full_name(table), key, cursor):
                 return State(last, json.loads(state) if state else None, selection, token, bool(gone), pulse)
         return None
+
+    def only(self, key: str) -> Known | None:
+        """The one state of a table here, when it is this source's."""
+        mine = [row for row in self._rows if row[2] == key]
+        if len(mine) != 1 or mine[0][0] != self._source:
+            return None
+        _source, name, _key, column, last, state, selection, token, gone, pulse = mine[0]
+        versions = json.loads(state) if state else None
+        return Known(name, column, State(last, versions, selection, token, bool(gone), pulse))
 
     def others(self, table: SourceTable, key: str) -> bool:
         return any((row[0], row[1]) != (self._source, full_name(table)) for row in self._rows if row[2] == key)
@@ -143,11 +164,12 @@ def start(session: Session, states: States, load: TableLoad, options: LoadOption
         return Start(changed_since=state.source_state, state=state, said=said)
     after = state.last
     if after is not None and options.lag:
-        after = _before(session, after, column.type, options.lag)
+        after = before(session, after, column.type, options.lag)
     return Start(after=after, state=state, shared=shared, said=said)
 
 
-def _before(session: Session, value: str, kind: str, lag: str) -> str:
+def before(session: Session, value: str, kind: str, lag: str) -> str:
+    """A cursor's value less the lag, as text."""
     timely = kind.startswith(("TIMESTAMP", "DATE"))
     back = f"CAST({literal(lag)} AS INTERVAL)" if timely else f"CAST({literal(lag)} AS {kind})"
     try:
@@ -168,6 +190,7 @@ def newest(table: str, column: str, kind: str, last: str | None) -> str:
 
 
 def keep_pulse(load: TableLoad, source: str, pulse: str) -> str:
+    """`pulse`: the text of a `still.Kept`."""
     return (f"UPDATE _pluto.ingest_state SET pulse = {literal(pulse)} WHERE source = {literal(source)} "
             f"AND source_table = {literal(full_name(load.table))} AND table_key = {literal(load.ref.key)}")
 

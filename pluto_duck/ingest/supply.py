@@ -130,7 +130,7 @@ class Supply:
         ask = getattr(self._connector, "checksums", None)
         if ask is None:
             return None
-        with self._borrowed() as connector:
+        with self.borrowed() as connector:
             found: Checksums | None = connector.checksums(request.table, request.selection)  # type: ignore[attr-defined]
             return found
 
@@ -139,7 +139,7 @@ class Supply:
         ask = getattr(self._connector, "pulse", None)
         if ask is None or request.part is not None:
             return None
-        with self._borrowed() as connector:
+        with self.borrowed() as connector:
             found: str | None = connector.pulse(request.table, request.selection)  # type: ignore[attr-defined]
             return found
 
@@ -155,7 +155,7 @@ class Supply:
         scan = self._scans.get(key)
         if key in self._was_native and scan is not None:
             return scan.rejects or None
-        with self._borrowed() as connector:
+        with self.borrowed() as connector:
             return connector.rejects(request.table)
 
     def _open(self) -> bool:
@@ -166,7 +166,8 @@ class Supply:
             return self._opened
 
     @contextmanager
-    def _borrowed(self) -> Iterator[Connector]:
+    def borrowed(self) -> Iterator[Connector]:
+        """A connector on the moment of the load, for the block alone."""
         while True:
             self.check()
             try:
@@ -181,7 +182,7 @@ class Supply:
 
     @contextmanager
     def _reader(self, request: Request) -> Iterator[Any]:
-        with self._borrowed() as connector:
+        with self.borrowed() as connector:
             yield connector.read(request.table, request.selection)
 
     def _counted(self, rows: Any, table: SourceTable, counter: _Counter | None = None) -> Any:

@@ -214,5 +214,9 @@ class Checked(Protocol):
         """A short text that stays the same as long as the rows of a selection do: their number and a sum of
         their hashes, say. Asked before each increment, so it must be quick; None when it can't be."""
 
+    def stamp(self, name: str, schema: str, selection: Selection, *, default: bool) -> str | None:
+        """As `pulse`, of a table by its exact name and without a look at it before, with the shape of the table in
+        it. `default`: the schema must be the one that plain names mean. None when it can't be told."""
+
     def finish(self, table: SourceTable) -> None:
         """After a `scan`, before its rows are committed: raises SourceError when the source changed meanwhile."""

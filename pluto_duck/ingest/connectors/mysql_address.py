@@ -29,6 +29,19 @@ def pymysql() -> Any:
     return pymysql
 
 
+class _Refusing:
+    """Stands for the ways of logging in that tell the password itself to whoever says to be the server."""
+
+    def __init__(self, connection: Any) -> None:
+        pass
+
+    def authenticate(self, packet: Any) -> Any:
+        raise RuntimeError("it wants the password in clear text, over a connection without TLS")
+
+
+_NOT_IN_CLEAR = dict.fromkeys((b"mysql_clear_password", b"mysql_old_password", b"dialog"), _Refusing)
+
+
 class Address:
     """A parsed address. Its repr and `shown` hold no secret, so it may stand in a traceback."""
 
@@ -72,7 +85,8 @@ class Address:
                 return driver.connect(
                     user=self.user, password=self._password.encode(), database=self.database or None, charset="utf8mb4",
                     autocommit=True, connect_timeout=timeout_s, cursorclass=driver.cursors.SSCursor,
-                    program_name="pluto-duck", **({"unix_socket": self.socket} if self.socket else
+                    program_name="pluto-duck", auth_plugin_map={} if "ssl" in tls or self.socket else _NOT_IN_CLEAR,
+                    **({"unix_socket": self.socket} if self.socket else
                                                   {"host": self.host, "port": self.port}), **tls)
             except RuntimeError as error:  # this server wants TLS or the package cryptography for the password
                 last = error
@@ -112,6 +126,9 @@ class Address:
                                hint=f"GRANT SELECT ON `{self.database}`.* TO ...", reason="permission")
         if number == 1049:
             return unknown_name("database", self.database, self._databases(), where=f"{self.host}:{self.port}")
+        if "clear text" in said:
+            return SourceError(f"{self.shown}: {said}.", reason="clear text",
+                               hint="Let the server use TLS, and ask for it: ssl-mode=REQUIRED.")
         if "SSL" in said or "certificate" in said:
             return SourceError(f"{self.shown}: no encrypted connection: {said}.",
                                hint="ssl-ca=FILE names the authority; ssl-mode=REQUIRED asks for no certificate.")

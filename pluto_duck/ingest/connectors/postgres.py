@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -102,7 +102,11 @@ class PostgresConnector:
             (_READ_ONLY, _BEGIN, *self._begin, *locking, "SELECT pg_export_snapshot()")))
         while cursor.nextset():
             pass
-        self._snapshot = cursor.fetchone()[0]
+        row = cursor.fetchone()
+        # It goes into SQL, also of this workspace's DuckDB, and the server may be anybody.
+        if row is None or not re.fullmatch(r"[0-9A-Fa-f-]{1,64}", str(row[0])):
+            raise SourceError(f"{self.source} does not answer as a PostgreSQL does.", hint="Is it one?")
+        self._snapshot = str(row[0])
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
@@ -330,6 +334,23 @@ class PostgresConnector:
         with self._translated(f"{table.name} was looked at"):
             count, text = self._connection.execute(counts.pulse(_ours(table), selection, chosen)).fetchone()
         return None if count > counts.MOST_ROWS else str(text)
+
+    def stamp(self, name: str, schema: str, selection: Selection, *, default: bool) -> str | None:
+        if selection.sample is not None or selection.changed_since is not None:
+            return None
+        relation = f"{quote(schema)}.{quote(name)}"
+        sql = counts.stamp(name, schema, selected(relation, "r", selection, moment={}), default=default)
+        driver = address.psycopg()
+        try:
+            with self._connection.transaction() if self._shared else nullcontext():
+                shape, count, text = self._connection.execute(sql).fetchone()
+        except driver.Error:
+            if not self._shared and not self._connection.closed:
+                with self._translated("the snapshot was taken"):
+                    self._connection.execute("ROLLBACK")
+                    self._take_moment(())
+            return None
+        return None if shape is None or count > counts.MOST_ROWS else f"{shape} {text}"
 
     def checksums(self, table: SourceTable, selection: Selection = EVERYTHING) -> Checksums | None:
         if selection.sample is not None or selection.limit is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from typing import Any
@@ -9,6 +10,9 @@ from typing import Any
 from pluto_duck.errors import PlutoError, SourceError, UsageError, missing_extra, unknown_name
 
 CONNECT_S = 10
+MAX_WORDS = 2_000
+"""Of what a server says; a hostile one may go on without end."""
+_NEAR = ("", "localhost", "::1")
 _KEYWORD = re.compile(r"\s*(?:host|hostaddr|dbname|service|user|port|password|passfile)\s*=", re.I)
 _SECRETS = ("password", "sslpassword")
 
@@ -78,9 +82,29 @@ class Address:
         if database is not None:
             fields["dbname"] = database
         try:
-            return driver.connect(**fields, autocommit=True)
+            if not self._may_be_overheard():
+                return driver.connect(**fields, autocommit=True)
+            try:
+                return driver.connect(**fields, require_auth="!password", autocommit=True)
+            except driver.Error as error:
+                if "authentication method requirement" not in str(error):
+                    raise
+                return driver.connect(**{**fields, "sslmode": "require"}, autocommit=True)
         except driver.Error as error:
             raise self._failed(str(error)) from None
+
+    def _may_be_overheard(self) -> bool:
+        """Whether a server that asks for the password itself, not for a proof of it, may get it without TLS. By
+        default libpq tells it to any server, and to whoever pretends to be one."""
+        def told(field: str, variable: str) -> str:
+            return self._fields.get(field, "") or os.environ.get(variable, "")
+
+        if told("service", "PGSERVICE"):  # its file may ask for TLS
+            return False
+        hosts = (told("hostaddr", "PGHOSTADDR") or told("host", "PGHOST")).split(",")
+        near = all(host in _NEAR or host.startswith(("/", "@", "127.")) for host in hosts)
+        return not near and not told("require_auth", "PGREQUIREAUTH") and told("sslmode", "PGSSLMODE") not in (
+            "require", "verify-ca", "verify-full")
 
     def options(self, connection: Any, application_name: str) -> dict[str, str]:
         """What another libpq must be told to reach the very server that `connection` reached: out of the address,
@@ -90,7 +114,10 @@ class Address:
         # Of several hosts only the one that answered knows the snapshot.
         its = connection.info
         told |= {"host": its.host, "port": str(its.port), "dbname": its.dbname, "user": its.user,
-                 "password": its.password, "application_name": application_name, "client_encoding": "UTF8"}
+                 "application_name": application_name, "client_encoding": "UTF8"}
+        told.pop("password", None)
+        if connection.pgconn.used_password:  # who wanted none at first gets none later
+            told["password"] = its.password
         if its.hostaddr and told.get("hostaddr"):
             told["hostaddr"] = its.hostaddr
         told.setdefault("connect_timeout", str(CONNECT_S))
@@ -104,7 +131,8 @@ class Address:
         for secret in self._secrets:
             if secret:
                 text = text.replace(secret, "***")
-        return " ".join(text.split())
+        text = " ".join(text[:4 * MAX_WORDS].split())
+        return text if len(text) <= MAX_WORDS else text[:MAX_WORDS] + " ..."
 
     def _failed(self, said: str) -> PlutoError:
         lowered = said.lower()
@@ -128,6 +156,10 @@ class Address:
             seconds = self._fields.get("connect_timeout", CONNECT_S)
             return SourceError(f"{self.shown} did not answer within {seconds} s.",
                                hint="Is there a firewall between here and there?", reason="timeout")
+        if "server does not support ssl" in lowered and self._may_be_overheard():
+            return SourceError(f"{self.shown} wants the password in clear text, over a connection without TLS.",
+                               hint="Let the server use TLS or scram-sha-256. If nobody can listen on the way there: "
+                                    "?require_auth=password", reason="clear text")
         return SourceError(f"Could not connect to {self.shown}: {self.words(said)}", reason="connect")
 
     def _databases(self) -> list[str]:

@@ -9,12 +9,27 @@ from pluto_duck.ingest.connectors import Checksums, Selection
 from pluto_duck.ingest.connectors.measures import measure
 from pluto_duck.ingest.connectors.postgres_carrier import literal, put
 from pluto_duck.ingest.connectors.postgres_describe import PostgresColumn
+from pluto_duck.workspace import quote
 
 MOST_ROWS = 1_000
 """Of a pulse. More are new rows, or it would cost as much as reading them."""
 
 _BITS = "('x' || left(md5({}), 8))::bit(32)::bigint"
 """32 bits of a value's md5, above zero: as `measures.counted` takes them."""
+_SHAPE = """
+SELECT CASE WHEN told.plain THEN md5(concat_ws(' ', c.oid, c.xmin, row_security_active(c.oid), told.columns,
+         (SELECT string_agg(k.oid || ' ' || k.xmin, ',' ORDER BY k.oid) FROM pg_constraint k WHERE k.conrelid = c.oid)))
+       END, rows.count, rows.text
+FROM ({rows}) AS rows LEFT JOIN (pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       AND n.nspname = {schema}{home}) ON c.relname = {name} AND c.relkind IN ('r', 'p')
+LEFT JOIN LATERAL (
+  SELECT bool_and(t.typtype = 'e' OR t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::regnamespace
+                  AND t.typname NOT IN ('money', '_money', 'regproc', '_regproc', 'regoper', '_regoper')) AS plain,
+         string_agg(concat_ws(' ', a.attnum, a.xmin, t.oid, t.xmin,
+           (SELECT string_agg(e.xmin::text, ' ' ORDER BY e.oid) FROM pg_enum e WHERE e.enumtypid = t.oid)), ','
+           ORDER BY a.attnum) AS columns
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS told ON true"""
 _ADD_UP = ("int2", "int4", "int8", "numeric")
 
 
@@ -27,9 +42,21 @@ def pulse(columns: Sequence[PostgresColumn], selection: Selection, chosen: str) 
     # The same rows under other types or another filter must not pass for those of before.
     asked = repr(([(one.name, one.type, one.access) for one in columns], selection.where, selection.limit))
     digest = hashlib.sha256(asked.encode()).hexdigest()[:16]
+    return f"SELECT count, {literal(digest)} || ' ' || text FROM ({_hashed(row, chosen)}) AS hashed"
+
+
+def stamp(name: str, schema: str, chosen: str, *, default: bool) -> str:
+    """SQL for (the shape of a table, how many rows, a text that tells them from others). A shape is the versions of
+    all catalog rows that describe it; it is NULL where a type is made of others, or its text says too little."""
+    home = " AND n.nspname = coalesce(current_schema(), 'public')" if default else ""
+    return _SHAPE.format(name=literal(name), schema=literal(schema), home=home,
+                         rows=_hashed(f"{quote(name)}.*", chosen))
+
+
+def _hashed(row: str, chosen: str) -> str:
     # Two hashes of 64 bits each; sums, because a pair of equal rows would vanish from an xor.
     one, other = (f"coalesce(sum(hashtextextended(r, {seed})::numeric), 0)" for seed in (0, 1))
-    return (f"SELECT count(*), {literal(digest)} || ' ' || count(*) || ' ' || {one} || ' ' || {other} "
+    return (f"SELECT count(*) AS count, count(*) || ' ' || {one} || ' ' || {other} AS text "
             f"FROM (SELECT r FROM (SELECT ROW({row})::text AS r FROM {chosen}) AS q LIMIT {MOST_ROWS + 1}) AS few")
 
 
