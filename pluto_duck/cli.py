@@ -44,14 +44,18 @@ def _say(text: str) -> None:
 
 
 def _ask(question: str) -> bool:
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    from pluto_duck.display.values import visible
+
+    print(f"{visible(question, keep=chr(10))} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _ask_secret(question: str) -> str:
     from getpass import getpass
 
-    return getpass(question, stream=sys.stderr)
+    from pluto_duck.display.values import visible
+
+    return getpass(visible(question), stream=sys.stderr)
 
 
 def _show(value: object, max_rows: int) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from pluto_duck import __version__
-from pluto_duck.cli import main
+from pluto_duck.cli import _ask, main
 from pluto_duck.workspace import Workspace
 
 
@@ -292,3 +292,10 @@ def test_another_program_may_borrow_the_database(here: Path, capfd: pytest.Captu
     capfd.readouterr()
     assert main(["query", "select n from t", "--format", "csv"]) == 0
     assert capfd.readouterr().out == "n\n9\n"
+
+
+def test_a_question_shows_what_it_asks_about(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a cloned folder's settings: nothing in them may wipe itself off the screen before the answer."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert not _ask("It wants\nload_code = evil\x1b[2K\x1b[1A\nAllow this?")
+    assert capsys.readouterr().err == "It wants\nload_code = evil\\x1b[2K\\x1b[1A\nAllow this? [y/N] "

@@ -112,13 +112,15 @@ class TerminalProgress:
         self._plain = os.environ.get("TERM", "") in ("dumb", "")
 
     def __call__(self, progress: Progress) -> None:
+        from pluto_duck.display.values import visible
+
         state = self._tally.tell(progress)
         now = time.monotonic()
         with self._lock:
             if self._plain:
                 if progress.done or now - self._drawn >= LINE_EVERY_S:
                     self._drawn = now
-                    print(" ".join(filter(None, state.cells())), file=self._into, flush=True)
+                    print(visible(" ".join(filter(None, state.cells()))), file=self._into, flush=True)
             elif now - self._drawn >= EVERY_S or progress.done:
                 self._drawn = now
                 self._draw()

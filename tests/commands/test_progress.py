@@ -120,3 +120,10 @@ def test_a_pipe_gets_the_report_alone(tmp_path: Path) -> None:
                           capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
     assert done.stdout.startswith("[\n {\"table\": \"sales\"")
+
+
+def test_a_name_says_nothing_to_a_terminal_that_can_only_write_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    into = io.StringIO()
+    TerminalProgress(into)(Progress("t\x1b]0;pwned\x07", 1, done=True))
+    assert into.getvalue() == "t\\x1b]0;pwned\\x07 done 1 rows\n"

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import socket
+import struct
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -24,6 +27,7 @@ from pluto_duck.ingest.connectors.contract import (
     rows_of,
 )
 from pluto_duck.ingest.connectors.mysql import MysqlConnector
+from pluto_duck.ingest.connectors.mysql_address import Address
 from tests.services.mysql import PASSWORD, Database, MariaDb, new_database
 
 
@@ -283,3 +287,30 @@ def test_a_vanished_table_is_told(mysql_database: Database) -> None:
 def test_an_address_that_makes_no_sense_is_refused_at_once(uri: str) -> None:
     with pytest.raises(UsageError):
         MysqlConnector(uri)
+
+
+@pytest.mark.parametrize("way", [b"mysql_clear_password", b"mysql_old_password", b"dialog"])
+def test_no_password_goes_out_in_clear_text(way: bytes) -> None:
+    """A server without TLS that asks for the password itself, as anybody on the way there could."""
+    greeting = (b"\x0a8.0.0\0" + struct.pack("<I", 1) + b"12345678\0" + struct.pack("<HBHH", 0x8200, 45, 2, 0x0008)
+                + b"\x15" + b"\0" * 10 + b"123456789012\0mysql_native_password\0")
+    heard = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    client, _address = server.accept()
+                    with client:
+                        client.sendall(struct.pack("<I", len(greeting))[:3] + b"\0" + greeting)
+                        heard.append(client.recv(65_536))
+                        asked = b"\xfe" + way + b"\0" + b"\2Password\0"
+                        client.sendall(struct.pack("<I", len(asked))[:3] + b"\2" + asked)
+                        client.settimeout(5)
+                        heard.append(client.recv(65_536))
+
+        threading.Thread(target=serve, daemon=True).start()
+        with pytest.raises(SourceError, match="in clear text, over a connection without TLS") as caught:
+            Address(f"mysql://me:s3cret@127.0.0.1:{server.getsockname()[1]}/shop?ssl-mode=DISABLED").connect()
+    assert heard
+    assert b"s3cret" not in b"".join(heard)
+    assert "ssl-mode" in caught.value.hint
