@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pluto_duck.agent.planners.builtin.lexicon import SUPERLATIVES
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.vocabulary import Vocabulary
 
 _COUNTING = ("most", "least", "fewest")
+_PARTS = ("name", "code", "id", "type", "number", "date", "year", "description", "status", "title", "names", "codes",
+          "ids", "types", "dates", "descriptions", "titles", "detail", "details", "address")
 
 
 def without_doubles(marks: Sequence[Mark], vocabulary: Vocabulary) -> Iterator[Mark]:
@@ -23,7 +26,19 @@ def without_doubles(marks: Sequence[Mark], vocabulary: Vocabulary) -> Iterator[M
                 continue
             mark = Mark("mention", mark.text, None, readings)
         before = mark.kind
-        yield mark
+        yield _same_thing(mark, marks[at - 2 : at], vocabulary) if at > 1 else mark
+
+
+def _same_thing(mark: Mark, two: Sequence[Mark], vocabulary: Vocabulary) -> Mark:
+    """The location name and code: the code of the location."""
+    first, link = two
+    words = first.text.lower().split()
+    if mark.kind != first.kind or mark.kind != "mention" or link.kind not in ("and", "comma") or len(words) < 2:
+        return mark
+    if mark.text.lower() not in _PARTS or words[-1] not in _PARTS:
+        return mark
+    readings = vocabulary.look_up([*words[:-1], mark.text.lower()])
+    return replace(mark, readings=readings) if readings and readings[0].strength >= 0.9 else mark
 
 
 def _in_a_row(marks: Sequence[Mark], at: int) -> bool:

@@ -14,12 +14,14 @@ from pluto_duck.agent.planners.builtin.lexicon import (
     GRAINS,
     LIGHT,
     PHRASES,
+    ROWS,
     STOP,
     SUPERLATIVES,
+    TAILS,
     UNITS,
     UNSUPPORTED,
 )
-from pluto_duck.agent.planners.builtin.marks import Mark
+from pluto_duck.agent.planners.builtin.marks import Mark, beside
 from pluto_duck.agent.planners.builtin.relative import read_relative
 from pluto_duck.agent.planners.builtin.strangers import Strangers
 from pluto_duck.agent.planners.builtin.tokens import Token, tokens
@@ -59,12 +61,22 @@ class _Reader:
     def read(self) -> list[Mark]:
         at = 0
         while at < len(self._tokens):
+            start = at
             found, at = self._next(at)
+            if found is not None:
+                found.start, found.end = start, at
             if found is not None and found.kind == "ormore":
                 self._or_more(found)
-            elif found is not None:
+            elif found is not None and found.kind != "filler" and not self._repeats(found):
                 self._marks.append(found)
         return list(without_doubles(self._marks, self._vocabulary))
+
+    def _repeats(self, mark: Mark) -> bool:
+        """The decor type, the snatch score: a word for what every column is, right after a column."""
+        last = self._marks[-1] if self._marks else None
+        if last is None or last.kind != "mention" or mark.text.lower() not in TAILS or not beside(last, mark):
+            return False
+        return mark.kind in ("unknown", "mention", "light") and all(one.column is not None for one in last.readings)
 
     def _or_more(self, mark: Mark) -> None:
         """`3 or more` is `at least 3`."""
@@ -101,6 +113,8 @@ class _Reader:
             return Mark("grain", token.text, adverb, self._vocabulary.look_up([adverb])), at + 1
         if token.lower in UNITS and self._marks and self._marks[-1].kind == "number":
             return None, at + 1
+        if token.lower in ROWS and self._marks and self._marks[-1].kind == "number":
+            return Mark("rows", token.text), at + 1
         if token.lower in STOP or token.lower in (",",):
             return (Mark("comma", ",") if token.lower == "," else None), at + 1
         return self._strangers.mark(token), at + 1

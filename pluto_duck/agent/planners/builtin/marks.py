@@ -8,6 +8,7 @@ from typing import Any
 from pluto_duck.agent.planners.builtin.guesses import Likeness
 from pluto_duck.agent.planners.builtin.vocabulary import Reading
 from pluto_duck.catalog import Value
+from pluto_duck.catalog.words import split
 
 
 @dataclass
@@ -22,8 +23,31 @@ class Mark:
     """What the word was taken for, when it was misspelt."""
     likeness: Likeness | None = None
     """How a value was guessed from what was said; None: it stands in the data as it was said."""
+    start: int = -1
+    end: int = -1
+    """Which words of the question it is: from start up to end."""
     longer: tuple[Value, ...] = ()
     """Other values that contain the one that was said."""
+
+
+def beside(mark: Mark, other: Mark) -> bool:
+    """Nothing stands between the two, not even a small word."""
+    return 0 <= mark.end == other.start
+
+
+def tables(mark: Mark) -> set[str]:
+    """The tables that the words may name, or name a column of."""
+    return {reading.table.ref.key for reading in mark.readings}
+
+
+def says_amount(mark: Mark) -> bool:
+    """A column that is called a number of something, whatever its type."""
+    best = mark.readings[0].column if mark.readings else None
+    return best is not None and split(best.name)[-1] in ("amount", "number", "count", "total")
+
+
+def numeric(mark: Mark) -> bool:
+    return any(r.column is not None and r.column.numeric and r.column.role != "key" for r in mark.readings)
 
 
 def has_measure(mark: Mark) -> bool:

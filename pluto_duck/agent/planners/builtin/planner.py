@@ -18,6 +18,7 @@ from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.outline import Outline, outline
 from pluto_duck.agent.planners.builtin.resolve import Candidate, candidates
 from pluto_duck.agent.planners.builtin.restate import restate
+from pluto_duck.agent.planners.builtin.semijoins import once_each
 from pluto_duck.agent.planners.builtin.vocabulary import Vocabulary
 from pluto_duck.catalog import Catalog
 from pluto_duck.catalog.words import split
@@ -54,6 +55,7 @@ class BuiltinPlanner:
             try:
                 settled = settle(one.form, one.guesses, lambda form: context.run(sql(form)))
                 form = settled.forms[-1] if settled.forms else one.form
+                form = form if outline(marks).distinct else once_each(form)
                 result = context.run(sql(form))
             except StatementError:
                 continue
@@ -121,6 +123,7 @@ class BuiltinPlanner:
         open_guesses = [guess for _candidate, one in near for guess in one.open]
         results: list[tuple[Candidate, str, Result]] = []
         for one in _in_turn(near):
+            one = one if out.distinct else replace(one, form=once_each(one.form), plain=one.form)
             text = sql(one.form)
             try:
                 result = context.run(text)
@@ -255,11 +258,11 @@ def _about_itself(member: Member) -> bool:
 
 def _once(context: Context, best: Candidate, result: Result, out: Outline) -> list[str]:
     """A note where a join finds some rows several times and nobody said that each is meant once."""
-    form = best.form
+    form = best.plain or best.form
     if not form.distinct or out.distinct or not (form.joins or form.conditions or form.periods):
         return []
     try:
-        whole = context.run(sql(replace(best.form, distinct=False)))
+        whole = context.run(sql(replace(form, distinct=False)))
     except StatementError:
         return []  # an order by what is not selected, for one
     return ["each is told once"] if whole.row_count > result.row_count else []

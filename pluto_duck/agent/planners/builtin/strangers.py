@@ -47,7 +47,7 @@ class Strangers:
                 singular(word) != word,
                 typo=meant,
             )
-        if word in PASSING or (word.endswith("ed") and len(word) > 5):
+        if word in PASSING or (word.endswith(("ed", "ing")) and len(word) > 5):
             return Mark("light", token.text)
         alike = self._values.alike(token.text)
         if alike:

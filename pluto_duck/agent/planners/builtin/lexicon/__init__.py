@@ -5,7 +5,17 @@ from __future__ import annotations
 from pluto_duck.agent.planners.builtin.lexicon.adjectives import COMPARATIVES, DELAY_LIKE, SUPERLATIVES
 from pluto_duck.agent.planners.builtin.lexicon.nouns import DEST_WORDS, EVENTS, ORIGIN_WORDS, SEXES, SYNONYMS, VERBS
 from pluto_duck.agent.planners.builtin.lexicon.phrases import PHRASES
-from pluto_duck.agent.planners.builtin.lexicon.small import ADVERBS, GRAINS, LIGHT, PASSING, STOP, UNITS, UNSUPPORTED
+from pluto_duck.agent.planners.builtin.lexicon.small import (
+    ADVERBS,
+    GRAINS,
+    LIGHT,
+    PASSING,
+    ROWS,
+    STOP,
+    TAILS,
+    UNITS,
+    UNSUPPORTED,
+)
 
 __all__ = [
     "ADVERBS",
@@ -18,10 +28,12 @@ __all__ = [
     "ORIGIN_WORDS",
     "PASSING",
     "PHRASES",
+    "ROWS",
     "SEXES",
     "STOP",
     "SUPERLATIVES",
     "SYNONYMS",
+    "TAILS",
     "UNITS",
     "UNSUPPORTED",
     "VERBS",

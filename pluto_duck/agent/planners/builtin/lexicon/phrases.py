@@ -24,14 +24,16 @@ _put("distinct", None, "distinct", "different", "unique")
 _put("top", "desc", "top", "first")
 _put("top", "asc", "bottom")
 _put("group", None, "per", "for each", "for every", "in each", "at each", "of each", "on each", "by each",
-     "each", "every", "grouped by", "group by", "broken down by", "from each", "to each", "with each",
+     "each", "every", "grouped by", "group by", "broken down by", "from each", "to each", "with each", "each one",
+     "for each one", "to each one", "of each one", "each of them", "for each of them",
      "in every", "of every", "split by")
 _put("by", None, "by")
 _put("order", None, "sort the results by", "sort the result by", "order the results by", "order the result by",
      "sort results by",
-     "sort the list by", "order the list by", "sort them in", "ordered by", "sorted by", "order by", "sort by",
+     "sort the list by", "order the list by", "sort them in", "ordered by", "sorted by",
+     "order by", "sort by",
      "ranked by", "in order of",
-     "order them by", "sort them by", "arranged by", "listed by")
+     "order them by", "sort them by", "arranged by", "listed by", "and sort by", "sort")
 _put("dir", "asc", "ascending", "in ascending order", "ascending order", "alphabetically",
      "in alphabetical order", "alphabetical order", "in ascending alphabetical order",
      "from lowest to highest", "from smallest to largest", "from oldest to newest",
@@ -123,7 +125,19 @@ for _prep in (
     "leaving",
     "arriving",
     "towards",
+    "across",
 ):
     _put("prep", _prep, _prep)
 _put("prep", "from", "departing from", "leaving from", "out of")
 _put("prep", "to", "bound for", "arriving at", "heading to", "going to", "arriving in")
+
+_put("filler", None, "in total", "in all", "at all", "his or her", "him or her", "he or she", "in charge of",
+     "as their", "of any kind")
+_put("dir", "desc", "from the highest to the lowest", "from the most to the least", "from the largest to the smallest",
+     "from the best to the worst", "starting from the highest")
+_put("dir", "asc", "from the lowest to the highest", "from the least to the most", "from the smallest to the largest",
+     "starting from the lowest")
+for _phrase, (_kind, _value) in list(PHRASES.items()):
+    if _kind == "dir" and _phrase.startswith(("in ", "from ")):
+        for _verb in ("ordered", "sorted", "listed", "arranged", "order", "order them", "sort them"):
+            _put("dir", _value, f"{_verb} {_phrase}")

@@ -44,9 +44,19 @@ LIGHT = _words(
     "come comes based use used using see seen know known want like total "
     "information overall run ran go goes went do done done held hold "
     "usd billions sorted "
-    "across everybody everyone someone but whose"
+    "everybody everyone someone but whose"
 )
-PASSING = _words("available taken reached side member results result contain")
+ROWS = _words("record records row rows entry entries time times")
+TAILS = _words("score scores number numbers type types code codes level levels amount value values rate size")
+"""After the name of a column they say no more than it does: the snatch score, where there is a column snatch."""
+PASSING = _words(
+    "available taken reached side member results result contain "
+    "serve serves served carry carries spend spends spent attend attends teach teaches taught accommodate support "
+    "supports play plays played join joins earn live lives stay stays participate participates produce produces "
+    "write writes wrote written study studies drive drives cost costs own owns manage manages lead leads led "
+    "win wins won lose loses lost cover covers offer offers prescribe prescribes treat treats perform performs sing "
+    "sings sang host hosts visit visits use uses buy buys make makes born grow grows grew sit sits lie lies"
+)
 """They may say something: an answer that passes over them says so, and only between two things that it knows."""
 """Verbs and nouns that say nothing about which data are meant."""
 

@@ -55,6 +55,9 @@ def _finish(cursor: Cursor) -> None:
         # "the payment methods used by customers": theirs, not one for each of them
         out.things += [one for one in out.groups if one.kind == "mention" and names_table(one)]
         out.groups = [one for one in out.groups if one not in out.things]
+    asked = out.measures or out.projections or out.things or out.groups or out.orders
+    if not asked and len(out.filters) == 1 and out.filters[0].target is not None:
+        out.projections = [out.filters[0].target]  # which title contains "duck"
     counting = out.measures or out.having or any(isinstance(order.by, MeasureSlot) for order in out.orders)
     if counting:
         out.groups = [*out.projections, *out.groups]

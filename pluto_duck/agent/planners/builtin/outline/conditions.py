@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pluto_duck.agent.planners.builtin.lexicon import COMPARATIVES
-from pluto_duck.agent.planners.builtin.marks import Mark, columns, has_measure, has_table, names_table
-from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
+from pluto_duck.agent.planners.builtin.marks import Mark, columns, has_measure, has_table, names_table, says_amount
+from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps, rows_of
 from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, MeasureSlot
 
 
@@ -48,6 +48,9 @@ def filtered(cursor: Cursor, mark: Mark) -> bool:
     if nxt.kind == "cmp" and nxt.value == "=" and cursor.peek(1).kind in ("value", "text"):
         cursor.take()
         nxt = cursor.peek()
+    if _of_value(cursor, mark, nxt):
+        cursor.take()  # in the city of Oslo
+        nxt = cursor.peek()
     if nxt.kind in ("value", "text") and _binds(mark, nxt) and not _own_column(nxt, cursor.peek(1)):
         values = _listed(cursor, cursor.take())
         cursor.filter(FilterSlot(mark, "not in" if negated else "in", values))
@@ -60,10 +63,16 @@ def filtered(cursor: Cursor, mark: Mark) -> bool:
             for r in mark.readings
         )
     ):
-        cursor.filter(FilterSlot(mark, "not in" if negated else "in", [cursor.take()]))
+        cursor.filter(FilterSlot(mark, "not in" if negated else "in", _listed(cursor, cursor.take())))
         return True
     cursor.at = start
     return False
+
+
+def _of_value(cursor: Cursor, mark: Mark, nxt: Mark) -> bool:
+    value = cursor.peek(1)
+    of = nxt.kind == "prep" and nxt.value == "of" and value.kind == "value"
+    return of and not names_table(mark) and bool(columns(mark) & columns(value))
 
 
 def _repeated(cursor: Cursor, target: Mark) -> None:
@@ -121,7 +130,7 @@ def _listed(cursor: Cursor, first: Mark) -> list[Mark]:
             return values
         if first.kind == "value" and nxt.kind == "value" and not columns(first) & columns(nxt):
             return values
-        if nxt.kind == "number" and cursor.peek(ahead + 1).kind == "mention":
+        if nxt.kind == "number" and (cursor.peek(ahead + 1).kind == "mention" or cursor.peek(ahead - 1).kind == "and"):
             return values
         if cursor.peek(ahead - 1).kind == "and" and first.kind == "value" and cursor.out.measures:
             cursor.out.notes.append(f"'{first.text}' and '{nxt.text}' are taken together")
@@ -145,11 +154,13 @@ def on_cmp(cursor: Cursor, mark: Mark) -> None:
     """`more than 300 seats`: the number stands before its column; with a table it counts rows."""
     if cursor.peek().kind == "number" and cursor.peek(1).kind == "mention":
         number, target = cursor.take(), cursor.take()
-        if has_measure(target) and not names_table(target):
+        if not names_table(target) and (has_measure(target) or says_amount(target)):
             cursor.filter(FilterSlot(target, str(mark.value), [number]))
         else:
             cursor.out.having.append((MeasureSlot("count", target), str(mark.value), float(number.value)))
         cursor.last = "filter"
+    elif cursor.peek().kind == "number" and cursor.peek(1).kind == "rows":
+        _counted_rows(cursor, str(mark.value))
     elif cursor.peek().kind == "agg":
         statistic = cursor.take()
         if cursor.peek().kind == "mention" and has_measure(cursor.peek()):
@@ -162,6 +173,17 @@ def on_cmp(cursor: Cursor, mark: Mark) -> None:
         cursor.last = "filter"
     else:
         cursor.out.left_over.append(mark)
+
+
+def _counted_rows(cursor: Cursor, operator: str) -> None:
+    """more than 2 records: of what was named first."""
+    number, _rows = cursor.take(), cursor.take()
+    rows = rows_of(cursor)
+    if rows is None:
+        cursor.out.left_over.append(number)
+        return
+    cursor.out.having.append((MeasureSlot("count", rows), operator, float(number.value)))
+    cursor.last = "filter"
 
 
 def on_like(cursor: Cursor, mark: Mark) -> None:

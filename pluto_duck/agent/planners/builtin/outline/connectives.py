@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
+from pluto_duck.catalog.words import singular
 
 
 def on_show(cursor: Cursor, mark: Mark) -> None:
@@ -13,6 +14,14 @@ def on_show(cursor: Cursor, mark: Mark) -> None:
 
 
 def on_where(cursor: Cursor, mark: Mark) -> None:
+    if cursor.at == 1 and mark.text.lower() == "where":
+        cursor.out.left_over.append(mark)  # where is ...?
+    nxt = cursor.peek()
+    if mark.text.lower() == "that" and nxt.kind == "mention" and cursor.peek(1).kind in ("end", "comma", "order"):
+        named = [*cursor.out.groups, *cursor.out.projections, *cursor.out.things]
+        if any(singular(one.text) == singular(nxt.text) for one in named):
+            cursor.take()  # authorised by that employee
+            return
     cursor.head = False
     cursor.preposition = ""
     cursor.last = "where"
@@ -60,12 +69,17 @@ def on_verb(cursor: Cursor, mark: Mark) -> None:
 
 def on_distinct(cursor: Cursor, mark: Mark) -> None:
     cursor.out.distinct = True
+    if cursor.out.measures and cursor.last == "prep" and cursor.peek().kind in ("mention", "grain"):
+        cursor.out.groups.append(cursor.take())  # the average price for different years
+        cursor.last = "group"
 
 
 def on_light(cursor: Cursor, mark: Mark) -> None:
     """wines produced in 2008: it only links two parts, but it may say more than that, so it is told."""
     links = ("prep", "by", "day", "relative", "side", "value", "text", "number", "cmp", "between", "super", "both")
-    if cursor.peek().kind not in links or cursor.before(mark) in ("", "show", "count", "agg", "share"):
+    before = cursor.before(mark)
+    linking = cursor.peek().kind in links or (cursor.peek().kind == "mention" and before in ("where", "mention", "and"))
+    if not linking or before in ("", "show", "count", "agg", "share"):
         cursor.out.left_over.append(mark)  # "refunded orders" are not all orders
     else:
         cursor.out.passed_over.append(mark.text)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pluto_duck.agent.planners.builtin.marks import Mark, has_table, names_table
 from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, Outline
+from pluto_duck.agent.planners.builtin.vocabulary import Reading
 
 
 class Cursor:
@@ -67,6 +68,19 @@ class Cursor:
         if (said or self.preposition in ("of", "for")) and has_table(thing) and self.unbound:
             self.out.bound += [(column, thing) for column in self.unbound]
             self.unbound = []
+
+
+def rows_of(cursor: Cursor) -> Mark | None:
+    """The rows of what was named: the table spoken of, or that of the first column."""
+    out = cursor.out
+    named = [*out.things, *out.projections, *out.groups]
+    table = next((one for one in named if has_table(one)), None)
+    if table is not None:
+        return table
+    if not named or named[0].kind != "mention":
+        return None
+    rows = {r.table.ref.key: Reading(r.table, None, r.strength, "") for r in named[0].readings}
+    return Mark("mention", named[0].text, readings=list(rows.values()))
 
 
 Step = Callable[[Cursor, Mark], None]

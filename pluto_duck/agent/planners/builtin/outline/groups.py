@@ -8,6 +8,7 @@ from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
 from pluto_duck.agent.planners.builtin.outline.measures import measure
 from pluto_duck.agent.planners.builtin.outline.mentions import on_mention
 from pluto_duck.agent.planners.builtin.outline.rankings import on_order
+from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot
 
 
 def on_by(cursor: Cursor, mark: Mark) -> None:
@@ -26,6 +27,13 @@ def on_by(cursor: Cursor, mark: Mark) -> None:
         cursor.last, cursor.head = "order", False
     elif cursor.peek().kind in ("dir", "order"):
         on_order(cursor, mark)
+    elif cursor.peek().kind == "where" and cursor.peek().text.lower() == "that":
+        cursor.preposition = "by"
+    elif cursor.peek().kind in ("super", "cmp", "agg", "top"):
+        cursor.preposition, cursor.last, cursor.head = "by", "prep", False  # shared by the greatest number of shops
+    elif cursor.before(mark) in ("light", "verb") and names_table(cursor.peek()):
+        cursor.out.things.append(cursor.take())  # owned by a company
+        cursor.last, cursor.head = "thing", False
     elif _measured_rows(cursor, cursor.peek()):
         cursor.out.things.append(cursor.take())
         cursor.last = "thing"
@@ -50,7 +58,8 @@ def _measured_rows(cursor: Cursor, thing: Mark) -> bool:
 
 def on_group(cursor: Cursor, mark: Mark) -> None:
     cursor.skip("distinct", "prep")
-    if cursor.out.projections and cursor.out.measures and cursor.peek().kind in ("end", "comma", "order"):
+    counted = cursor.out.measures or any(isinstance(one.by, MeasureSlot) for one in cursor.out.orders)
+    if cursor.out.projections and counted and cursor.peek().kind in ("end", "comma", "order", "where", "dir"):
         return  # the statuses, and how many cities have each: each of those
     if cursor.peek().kind not in ("mention", "grain"):
         cursor.out.left_over.append(mark)

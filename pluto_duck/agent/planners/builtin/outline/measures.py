@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pluto_duck.agent.planners.builtin.marks import Mark, has_measure
-from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
+from pluto_duck.agent.planners.builtin.marks import Mark, beside, has_measure, has_table, numeric, tables
+from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps, rows_of
 from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot, OrderSlot
 
 
@@ -13,6 +13,8 @@ def measure(cursor: Cursor) -> MeasureSlot | None:
     mark = cursor.take()
     if mark.kind == "count":
         cursor.skip("distinct", "show", "prep", "count")
+        if cursor.peek().kind == "agg" and cursor.peek().value == "sum" and cursor.peek(1).kind == "mention":
+            cursor.take()  # the number of total papers
         if cursor.peek().kind in ("mention", "event"):
             return MeasureSlot("count", counted(cursor))
         cursor.at = start
@@ -20,7 +22,7 @@ def measure(cursor: Cursor) -> MeasureSlot | None:
     if mark.kind in ("agg", "sum"):
         cursor.skip("distinct", "prep", "show")
         if cursor.peek().kind == "mention":
-            return MeasureSlot(str(mark.value or "sum"), cursor.take())
+            return MeasureSlot(str(mark.value or "sum"), counted(cursor))
         if cursor.peek().kind == "count" and mark.value == "sum":
             return measure(cursor)
     if mark.kind == "event":
@@ -31,6 +33,12 @@ def measure(cursor: Cursor) -> MeasureSlot | None:
 
 def counted(cursor: Cursor) -> Mark:
     mark = cursor.take()
+    nxt = cursor.peek()
+    pair = mark.kind == nxt.kind == "mention" and beside(mark, nxt) and has_table(mark) and not has_table(nxt)
+    if pair and tables(mark) & tables(nxt):
+        cursor.out.bound.append((nxt, mark))
+        cursor.out.things.append(mark)
+        return cursor.take()  # room price, game types
     return event(cursor, mark) if mark.kind == "event" else mark
 
 
@@ -44,7 +52,15 @@ def on_count(cursor: Cursor, mark: Mark) -> None:
     slot = measure(cursor)
     if slot is None:
         cursor.take()
-        cursor.out.left_over.append(mark)
+        rows = rows_of(cursor)
+        if rows is None or cursor.out.measures or cursor.peek().kind not in ("end", "cmp", "comma", "and"):
+            cursor.out.left_over.append(mark)
+        elif cursor.peek().kind == "cmp" and cursor.peek(1).kind == "number":
+            operator, number = cursor.take(), cursor.take()  # with count more than 1
+            cursor.out.having.append((MeasureSlot("count", rows), str(operator.value), float(number.value)))
+        else:
+            cursor.out.measures.append(MeasureSlot("count", rows))  # the categories and the count
+            cursor.said_measure()
         return
     cursor.out.measures.append(slot)
     cursor.said_measure()
@@ -95,7 +111,7 @@ def on_agg(cursor: Cursor, mark: Mark) -> None:
     while (
         cursor.peek().kind in ("and", "comma")
         and cursor.peek(1).kind == "mention"
-        and has_measure(cursor.peek(1))
+        and (has_measure(cursor.peek(1)) or numeric(cursor.peek(1)))
         and cursor.peek(2).kind not in ("cmp", "value", "number", "between", "like", "mention")
     ):
         cursor.take()

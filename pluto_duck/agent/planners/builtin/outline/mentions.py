@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pluto_duck.agent.planners.builtin.marks import Mark, has_table
+from pluto_duck.agent.planners.builtin.marks import Mark, beside, has_table, tables
 from pluto_duck.agent.planners.builtin.outline.conditions import filtered
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
+from pluto_duck.catalog.words import split
 
 
 def on_mention(cursor: Cursor, mark: Mark) -> None:
@@ -12,8 +13,15 @@ def on_mention(cursor: Cursor, mark: Mark) -> None:
         if has_table(mark):
             cursor.out.things.append(mark)
             cursor.out.bound.append((cursor.peek(), mark))
-        else:
+        elif cursor.head and has_table(cursor.peek()) and tables(mark) & tables(cursor.peek()):
+            cursor.out.projections.append(mark)  # the names [of] all districts
+            cursor.out.bound.append((mark, cursor.peek()))
+            cursor.out.things.append(cursor.take())
+            cursor.last, cursor.head = "thing", False
+        elif not beside(mark, cursor.peek()):
             cursor.out.left_over.append(mark)
+        else:
+            _loosely(cursor, mark)
         return
     if _opening(cursor, mark):
         cursor.out.things.append(mark)
@@ -23,6 +31,8 @@ def on_mention(cursor: Cursor, mark: Mark) -> None:
     if filtered(cursor, mark):
         cursor.last, cursor.head = "filter", False
         return
+    if cursor.peek().kind == "value" and not cursor.head and _names_its_column(mark, cursor.peek()):
+        return  # of the type Debit
     last = cursor.out.projections[-1] if cursor.out.projections else None
     if last is not None and last in cursor.unbound and _is_its_name(cursor, last, mark):
         cursor.out.projections[-1] = mark
@@ -39,8 +49,40 @@ def on_mention(cursor: Cursor, mark: Mark) -> None:
     elif has_table(mark):
         cursor.out.things.append(mark)
         cursor.last = "thing"
+    elif _theirs(cursor, mark):
+        cursor.project(mark)
+    elif _of_rows(cursor, mark):
+        _loosely(cursor, mark)
+    elif mark.text.lower().endswith(("ed", "ing")) and mark.readings[0].how:
+        cursor.out.passed_over.append(mark.text)  # hosted, where there is a column host_city
     else:
         cursor.out.left_over.append(mark)
+
+
+def _theirs(cursor: Cursor, mark: Mark) -> bool:
+    """The names of games and their types: another column of what was just named."""
+    if cursor.before(mark) != "and" or cursor.last != "thing" or not cursor.out.projections or cursor.out.measures:
+        return False
+    if not tables(mark) & tables(cursor.out.things[-1]):
+        cursor.out.loose.append(mark.text)  # of something else, which the joins must find
+    return not cursor.out.filters
+
+
+def _of_rows(cursor: Cursor, mark: Mark) -> bool:
+    """The enrollment of all schools, where a school is a column of the rows that are gone through."""
+    asked = cursor.out.measures or cursor.out.projections or cursor.out.groups
+    return cursor.before(mark) == "prep" and mark.plural and bool(asked) and cursor.last == "prep"
+
+
+def _loosely(cursor: Cursor, mark: Mark) -> None:
+    """It only says whose rows are meant, as far as we can tell."""
+    cursor.out.things.append(mark)
+    cursor.out.loose.append(mark.text)
+
+
+def _names_its_column(mark: Mark, value: Mark) -> bool:
+    said = set(split(mark.text))
+    return any(said <= set(split(r.column.name)) for r in value.readings if r.column is not None)
 
 
 def _is_its_name(cursor: Cursor, name: Mark, mark: Mark) -> bool:

@@ -34,6 +34,8 @@ def on_relative(cursor: Cursor, mark: Mark) -> None:
 
 
 def on_side(cursor: Cursor, mark: Mark) -> None:
+    if cursor.peek().kind == "grain" and "day" in (cursor.peek(1).kind, cursor.peek(2).kind):
+        cursor.skip("grain", "prep")  # before the year 2000
     if cursor.peek().kind == "day":
         _period(cursor, str(mark.value), cursor.take().value)
     else:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pluto_duck.agent.planners.builtin.lexicon import SUPERLATIVES
-from pluto_duck.agent.planners.builtin.marks import Mark, has_date, has_measure, has_table, names_table
+from pluto_duck.agent.planners.builtin.marks import Mark, beside, has_date, has_measure, has_table, names_table, numeric
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
 from pluto_duck.agent.planners.builtin.outline.measures import measure
-from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot, OrderSlot
+from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, MeasureSlot, OrderSlot
 
 
 def on_top(cursor: Cursor, mark: Mark) -> None:
@@ -21,8 +21,14 @@ def on_top(cursor: Cursor, mark: Mark) -> None:
             on_super(cursor, cursor.take())
             return
         cursor.out.ranked, cursor.out.single = True, False
+        if cursor.before(mark) == "where" and cursor.out.projections and cursor.peek().kind == "mention":
+            cursor.out.orders.append(OrderSlot(cursor.take(), str(mark.value), mark.text))
+            cursor.last, cursor.head = "order", False
+            return  # the trips with the top 3 durations
         cursor.out.orders.append(OrderSlot((None, ()), str(mark.value), mark.text))
         cursor.head = True
+    elif cursor.last == "order" and mark.text.lower() == "first":
+        pass  # the highest first
     else:
         cursor.out.left_over.append(mark)
 
@@ -40,6 +46,9 @@ def on_number(cursor: Cursor, mark: Mark) -> None:
         and any(one.kind == "super" for one in cursor.marks[cursor.at :])
     ):
         cursor.out.limit = int(mark.value)
+    elif not cursor.head and nxt.kind == "mention" and beside(mark, nxt) and not has_table(nxt) and numeric(nxt):
+        cursor.filter(FilterSlot(cursor.take(), "in", [mark]))  # that had 7 bikes available
+        cursor.last = "filter"
     else:
         cursor.out.left_over.append(mark)
 
@@ -122,7 +131,7 @@ def on_dir(cursor: Cursor, mark: Mark) -> None:
         slot = measure(cursor)
         if slot is not None:
             cursor.out.orders.append(OrderSlot(slot, str(mark.value), mark.text))
-        elif cursor.peek().kind == "mention":
+        elif cursor.peek().kind in ("mention", "grain"):
             cursor.out.orders.append(OrderSlot(cursor.take(), str(mark.value), mark.text))
         elif cursor.out.projections and mark.text.lower().endswith(
             ("alphabetically", "alphabetical order", "alphabetical")
@@ -146,17 +155,29 @@ def on_order(cursor: Cursor, mark: Mark) -> None:
 
 def _order_terms(cursor: Cursor, mark: Mark, direction: str) -> None:
     cursor.skip("show")
+    if cursor.peek().kind == "super" and SUPERLATIVES[str(cursor.peek().value)][0] in ("asc", "desc"):
+        direction = SUPERLATIVES[str(cursor.take().value)][0]  # by the highest rating first
+        cursor.skip("prep", "show")
     slot = measure(cursor)
     if slot is None and cursor.peek().kind in ("mention", "grain"):
         by: MeasureSlot | Mark = cursor.take()
     elif slot is not None:
         by = slot
+    elif cursor.before(cursor.peek(-1)) != "" and cursor.peek(-1).kind == "dir" and cursor.out.projections:
+        by = cursor.out.projections[0]  # ordered in alphabetical order
     else:
         cursor.out.left_over.append(mark)
         return
     cursor.out.orders.append(OrderSlot(by, direction, mark.text))
+    while cursor.peek().kind in ("and", "comma") and cursor.peek(1).kind == "mention" and not has_table(cursor.peek(1)):
+        if cursor.peek(2).kind not in ("end", "dir", "and", "prep"):
+            break
+        cursor.take()  # by sales and profits
+        cursor.out.orders.append(OrderSlot(cursor.take(), direction, mark.text))
     if cursor.peek().kind == "dir":
-        cursor.out.orders[-1].direction = str(cursor.take().value)
+        direction = str(cursor.take().value)
+        for one in cursor.out.orders:
+            one.direction = direction
     cursor.last = "order"
     cursor.head = False
 

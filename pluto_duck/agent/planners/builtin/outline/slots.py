@@ -73,6 +73,8 @@ class Outline:
     left_over: list[Mark] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
     """Verbs that only link what stands around them, as far as we can tell."""
+    loose: list[str] = field(default_factory=list)
+    """Columns that only say whose rows are meant, as far as we can tell."""
     notes: list[str] = field(default_factory=list)
     """What to say of the reading, whatever the words turn out to mean."""
     ranked: bool = False

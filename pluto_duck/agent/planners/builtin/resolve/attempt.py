@@ -24,6 +24,8 @@ class Candidate:
     """Conditions on values that were not said as they stand; they hold only once they are settled."""
     places: tuple[tuple[str, str], ...] = ()
     """Where each value that was said as it stands was found."""
+    plain: Form | None = None
+    """The form before its joins became conditions."""
 
 
 class Impossible(Exception):

@@ -10,6 +10,7 @@ from pluto_duck.catalog import Relation, Table
 from pluto_duck.catalog.words import split
 
 JOIN_COST = 0.12
+LOOSE_COST = 0.15
 _GENERIC = {
     "name",
     "title",
@@ -48,12 +49,17 @@ def readings_cost(attempt: Attempt, root: Table, joins: tuple[Relation, ...]) ->
             if mine.table.ref != its.table.ref and mine.via is None:
                 has_own = any(r.column is not None and r.table.ref == its.table.ref for r in column.readings)
                 cost += 0.6 if has_own or not _pointed(attempt, its.table, mine.table) else 0.15
+    cost += LOOSE_COST * len(attempt.out.loose)
     return cost + 0.1 * len(used - spoken) + 0.15 * _strangers(attempt)
 
 
 def _pointed(attempt: Attempt, child: Table, parent: Table) -> bool:
-    """A body builder's name is that of the person behind."""
-    return any(r.child.key == child.ref.key and r.parent.key == parent.ref.key for r in attempt.catalog.relations)
+    """A body builder's name is that of the person behind; a document's location stands in the list of both."""
+    parents: dict[str, set[str]] = {}
+    for one in attempt.catalog.relations:
+        parents.setdefault(one.child.key, set()).add(one.parent.key)
+    bridged = any({child.ref.key, parent.ref.key} <= bridge for bridge in parents.values())
+    return bridged or parent.ref.key in parents.get(child.ref.key, ())
 
 
 def _strangers(attempt: Attempt) -> int:

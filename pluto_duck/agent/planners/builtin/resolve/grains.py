@@ -48,6 +48,11 @@ def _grain_options(
         if named and named[0].column is not None:
             yield (Field(table, named[0].column),), 0.15 * depth
             continue
+        parts_named = [r for r in mark.readings if r.table.ref == table.ref and r.column is not None
+                       and (r.column.part == mark.value or not is_date(r.column.type))]
+        if not grouping and len(parts_named) == 1 and parts_named[0].column is not None:
+            yield (Field(table, parts_named[0].column),), 0.15 * depth + 0.1
+            continue
         if grouping:
             for column in table.columns:
                 if is_date(column.type) or column.text_date:

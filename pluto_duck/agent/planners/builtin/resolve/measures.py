@@ -71,6 +71,9 @@ def check_groups(measures: Sequence[Measure], select: Sequence[Field], root: Tab
             f.column == measure.column and f.table.ref == measure.table.ref for f in select
         ):
             raise Impossible
+        own = any(f.column.name == root.key and f.table.ref == root.ref for f in select)
+        if measure.function == "count_distinct" and own and measure.table.ref != root.ref:
+            raise Impossible  # a row has one of them, no more
         if measure.function == "count" and any(f.column.name == root.key and f.table.ref == root.ref for f in select):
             raise Impossible
 

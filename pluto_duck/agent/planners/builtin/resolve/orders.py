@@ -68,6 +68,10 @@ def _hinted(attempt: Attempt, slot: OrderSlot, measures: Sequence[Measure]) -> t
         if len(measures) != 1:
             if "#" in hints and not measures and len(attempt.out.things) == 1:
                 return Measure("count", attempt.reading(attempt.out.things[0]).table), None
+            if "#" in hints and not measures and len(attempt.out.projections) == 1:
+                reading = attempt.reading(attempt.out.projections[0])
+                if reading.column is not None and not reading.column.unique:
+                    return Measure("count", reading.table), None
             raise Impossible
         return measures[0], measures[0].column
     spoken = [
