@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,19 +13,13 @@ BUILDERS = {"sales": sales.build, "subscriptions": subscriptions.build}
 
 
 def prepare(folder: Path) -> None:
-    """`db/<name>.duckdb`, `<name>.semantics.yaml`, each file of questions whole, and its part about each database
-    alone (`<file>.<name>.jsonl`), since a run of eval takes one semantic file."""
+    """`db/<name>.duckdb`, and beside it `<name>.semantics.yaml` and each file of questions."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, build in BUILDERS.items():
         build(folder / "db" / f"{name}.duckdb")
-        file = f"{name}.semantics.yaml"
-        (folder / file).write_text((HERE / file).read_text(encoding="utf-8"), encoding="utf-8")
+        shutil.copyfile(HERE / f"{name}.semantics.yaml", folder / f"{name}.semantics.yaml")
     for questions in sorted(HERE.glob("*.jsonl")):
-        lines = [line for line in questions.read_text(encoding="utf-8").splitlines() if line.strip()]
-        (folder / questions.name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        for name in BUILDERS:
-            own = "".join(f"{line}\n" for line in lines if json.loads(line).get("db") == name)
-            (folder / f"{questions.stem}.{name}.jsonl").write_text(own, encoding="utf-8")
+        shutil.copyfile(questions, folder / questions.name)
 
 
 if __name__ == "__main__":

@@ -11,15 +11,8 @@ import duckdb
 import pytest
 import yaml
 
-from tests.agent.business.__main__ import BUILDERS, HERE, prepare
+from tests.agent.business.__main__ import BUILDERS, HERE
 from tests.agent.business.drawing import FIRST_DAY, TODAY
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("business")
-    prepare(made)
-    return made
 
 
 @pytest.fixture(params=sorted(BUILDERS))
@@ -44,6 +37,12 @@ def _columns(database: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
     return {table: {column for other, column in rows if other == table} for table, _column in rows}
 
 
+ROWS = {
+    "sales": "90f6c7d076d906a79e22fa587457cc19f363c0fe65304d0afac93c2628b19748",
+    "subscriptions": "6504e27f9ab3cd68d7a7b5c3855146d730617eac7c165606faa607bcadfaf05d",
+}
+
+
 def _digest(database: duckdb.DuckDBPyConnection) -> str:
     digest = hashlib.sha256()
     for table in sorted(_columns(database)):
@@ -51,12 +50,9 @@ def _digest(database: duckdb.DuckDBPyConnection) -> str:
     return digest.hexdigest()
 
 
-def test_a_business_comes_out_the_same_each_time(
-    database: duckdb.DuckDBPyConnection, name: str, tmp_path: Path
-) -> None:
-    BUILDERS[name](tmp_path / "again.duckdb")
-    with duckdb.connect(str(tmp_path / "again.duckdb"), read_only=True) as again:
-        assert _digest(again) == _digest(database)
+def test_a_business_comes_out_the_same_everywhere(database: duckdb.DuckDBPyConnection, name: str) -> None:
+    """What was measured on other rows can't be compared."""
+    assert _digest(database) == ROWS[name]
 
 
 def test_a_business_is_of_a_real_size_and_ends_on_its_last_day(
