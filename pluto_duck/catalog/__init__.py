@@ -91,6 +91,12 @@ class Catalog:
             self._index = ValueIndex((self._values[table.ref.key] for table in self.tables), self.tables)
         return self._index
 
+    def values_of(self, session: Session, ref: TableRef, column: str) -> list[str]:
+        """The distinct texts of one column, sorted; empty where it is too large for the index."""
+        self.values(session)
+        held = self._values.get(ref.key)
+        return [one.text for one in held.values if one.column == column] if held else []
+
     def large_columns(self, ref: TableRef) -> list[str]:
         """Text columns with too many values for the index; known after `values`."""
         have = self._values.get(ref.key)

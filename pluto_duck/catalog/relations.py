@@ -74,6 +74,14 @@ def told(session: Session, tables: Sequence[Table], joins: Sequence[Join], teste
     ]
 
 
+def counted(session: Session, guesses: Sequence[Guess]) -> list[Guess]:
+    """Those that the data bear out."""
+    tested: Tested = {}
+    for start in range(0, len(guesses), BATCH):
+        _count(session, guesses[start : start + BATCH], tested)
+    return [guess for guess in guesses if _holds(guess, tested)]
+
+
 def _mixed(guess: Guess) -> bool:
     return guess.child.column(guess.child_column).numeric != guess.parent.column(guess.parent_column).numeric
 

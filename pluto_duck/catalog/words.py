@@ -68,6 +68,11 @@ def split(name: str) -> tuple[str, ...]:
     return tuple(singular(piece) for piece in _PIECES.findall(name)) or (name.lower(),)
 
 
+def pieces(name: str) -> list[str]:
+    """The words of a name in lower case, as they stand in it: sales_reps -> sales, reps."""
+    return [piece.lower() for piece in _PIECES.findall(name)] or [name.lower()]
+
+
 @lru_cache(maxsize=5_000)
 def entity(table: str) -> tuple[str, ...]:
     """What a row of the table is called: `dim_customers` -> (customer,)."""

@@ -17,6 +17,7 @@ from pluto_duck.commands import (
            live,
            loading,
            loads,
+           semantics,
 )
 from pluto_duck.commands.group import EXIT_CODES, SECTIONS, Told, Verb, pluto
 
@@ -26,4 +27,4 @@ pluto.commands = {name: pluto.commands[name] for name in (
     *_FIRST, *(name for name in pluto.commands if name not in _FIRST))}
 
 __all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "approvals", "asking", "backups", "connections", "diagnosing",
-           "evaluating", "exporting", "keeping", "live", "loading", "loads", "pluto"]
+           "evaluating", "exporting", "keeping", "live", "loading", "loads", "pluto", "semantics"]

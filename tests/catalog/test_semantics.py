@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -227,3 +228,18 @@ def test_a_metric_is_bound_once_for_a_shape_of_the_tables(
     assert len(Catalog.of(session).semantics.metrics) == 1
     assert asked
     assert not [sql for sql in asked if "LIMIT 0" in sql]
+
+
+def test_the_file_of_the_docs_fits_tables_like_its_own(session: Session) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "semantics.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    session.query("CREATE TABLE customers (id INTEGER PRIMARY KEY, churned_at DATE); INSERT INTO customers VALUES (1, NULL);"
+                  "CREATE TABLE orders AS SELECT 1 AS customer_id, 2.5 AS amt, 'D' AS status, DATE '2024-01-01' AS ordered_at,"
+                  " 7 AS internal_id")
+    catalog = _read(session, example)
+    assert _said(catalog) == []
+    said = catalog.semantics
+    assert [len(one) for one in (said.tables, said.metrics, said.terms, said.joins, said.questions)] == [1, 2, 1, 1, 1]
+    for metric in said.metrics:
+        where = f" WHERE {metric.filter}" if metric.filter else ""
+        assert float(session.query(f"SELECT {metric.expression} FROM orders{where}").scalar()) == 2.5
