@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tornado.iostream import StreamClosedError
 
 from pluto_duck.api.follow import Follower
-from pluto_duck.api.values import csv_batch
+from pluto_duck.display.jsonable import csv_batch
 
 if TYPE_CHECKING:
     import pyarrow

@@ -149,7 +149,7 @@ def summary(run: Run) -> dict[str, Any]:
 
 
 def _page(place: Place, run: Run, offset: int, limit: int) -> list[Any] | None:
-    from pluto_duck.api.values import json_rows
+    from pluto_duck.display.jsonable import json_rows
 
     table = place.runs.page(run, offset, limit)
     if table is None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tornado.iostream import StreamClosedError
 
 from pluto_duck.api.follow import Follower
-from pluto_duck.api.values import json_rows
+from pluto_duck.display.jsonable import json_rows
 from pluto_duck.errors import PlutoError, UsageError
 
 if TYPE_CHECKING:
