@@ -64,6 +64,8 @@ class Answer:
     """The conversation it belongs to; empty: none."""
     verified: str = ""
     """The verified question whose SQL this is; empty: a planner worked it out."""
+    chosen: int = 0
+    """Which of the choices of the answer before it this is, counted from 1; 0: none."""
 
 
 @dataclass(frozen=True)

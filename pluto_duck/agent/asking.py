@@ -24,11 +24,13 @@ def ask(
     history: Sequence[Answer] = (),
     on_event: Callable[[Event], None] | None = None,
     forced: bool = False,
+    verified: bool = True,
 ) -> Answer:
     """Answers in the words of `Answer.status`; a question that can't be answered is no error.
 
     `planner`: a name from the entry points, or a planner itself; None: the setting agent.planner.
-    `forced`: see `Context.forced`.
+    `forced`: see `Context.forced`. `verified`: a question that somebody vouched for is answered by its SQL, and no
+    planner asked; False where the planner itself is measured.
     Raises UsageError for an empty or endless question, and what the database raises (TimedOut, Cancelled).
     """
     text = " ".join(question.split())
@@ -43,14 +45,35 @@ def ask(
     worker: Planner = load("pluto_duck.planners", chosen)() if isinstance(chosen, str) else chosen
     emit = on_event or (lambda event: None)
     started = time.perf_counter()
-    emit(Event("reasoning", "start", f"Asking the planner {worker.name}."))
+    context, remarks = Context(session, tuple(history), emit, forced), list[str]()
+    answer = _recognised(text, context, remarks) if verified else None
+    answer = _remarked(_worked_out(worker, text, context), remarks) if answer is None else answer
+    answer = replace(answer, elapsed_s=time.perf_counter() - started)
+    emit(Event("message", "final", answer.text, {"status": answer.status, "sql": answer.sql}))
+    return answer
+
+
+def _recognised(question: str, context: Context, remarks: list[str]) -> Answer | None:
+    from pluto_duck.agent.memory.verified import recognised
+
+    return recognised(question, context, remarks.append)
+
+
+def _worked_out(worker: Planner, question: str, context: Context) -> Answer:
+    context.emit(Event("reasoning", "start", f"Asking the planner {worker.name}."))
     try:
-        answer = worker.plan(text, Context(session, tuple(history), emit, forced))
+        return worker.plan(question, context)
     except PlutoError:
         raise
     except Exception as error:  # a plug-in's code: whoever asked must read what happened, and the run must tell it
         raise RunError(f"The planner {worker.name} stopped with an unexpected {type(error).__name__}.",
                        hint="Ask in other words, or choose another planner.") from error
-    answer = replace(answer, elapsed_s=time.perf_counter() - started)
-    emit(Event("message", "final", answer.text, {"status": answer.status, "sql": answer.sql}))
-    return answer
+
+
+def _remarked(answer: Answer, remarks: Sequence[str]) -> Answer:
+    """With what the person must know of a verified question that was not used."""
+    if not remarks:
+        return answer
+    if answer.status in ("answered", "assumed"):
+        return replace(answer, status="assumed", assumptions=(*remarks, *answer.assumptions))
+    return replace(answer, text=" ".join((answer.text, *(f"Besides, {one}." for one in remarks))))

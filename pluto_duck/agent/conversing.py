@@ -70,7 +70,7 @@ def chosen_of(
     result = Context(session, emit=on_event or (lambda event: None)).run(one.sql)
     return Answer("answered", asked.question, asked.planner, one.text, one.sql, confidence=1.0,
                   evidence=(*asked.evidence, f"you chose: {one.text}"), result=result, share=asked.share,
-                  elapsed_s=result.elapsed_s)
+                  elapsed_s=result.elapsed_s, chosen=number)
 
 
 def _offered(asked: Answer) -> str:

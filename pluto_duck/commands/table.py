@@ -10,6 +10,7 @@ from pluto_duck.commands import (
            asking,
            backups,
            connections,
+           conversations,
            diagnosing,
            evaluating,
            exporting,
@@ -18,6 +19,7 @@ from pluto_duck.commands import (
            loading,
            loads,
            semantics,
+           verified,
 )
 from pluto_duck.commands.group import EXIT_CODES, SECTIONS, Told, Verb, pluto
 
@@ -26,5 +28,6 @@ _FIRST = ("ingest", "diagnose", "connections", "loads")
 pluto.commands = {name: pluto.commands[name] for name in (
     *_FIRST, *(name for name in pluto.commands if name not in _FIRST))}
 
-__all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "approvals", "asking", "backups", "connections", "diagnosing",
-           "evaluating", "exporting", "keeping", "live", "loading", "loads", "pluto", "semantics"]
+__all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "approvals", "asking", "backups", "connections",
+           "conversations", "diagnosing", "evaluating", "exporting", "keeping", "live", "loading", "loads", "pluto",
+           "semantics", "verified"]

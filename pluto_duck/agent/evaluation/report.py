@@ -23,6 +23,8 @@ class Report:
     forced: bool
     question_field: str
     outcomes: Sequence[Outcome]
+    notes: tuple[str, ...] = ()
+    """What makes the numbers doubtful."""
 
     @property
     def overall(self) -> Numbers:
@@ -34,6 +36,7 @@ class Report:
         return {
             "pluto_duck": __version__, "file": self.file, "planner": self.planner, "forced": self.forced,
             "question_field": self.question_field, "overall": self.overall, "groups": grouped(self.outcomes),
+            "notes": list(self.notes),
         }
 
     def write_json(self, path: Path) -> None:

@@ -13,6 +13,7 @@ from pluto_duck.agent.asking import ask
 from pluto_duck.agent.evaluation.cases import Case, Turn
 from pluto_duck.agent.evaluation.compare import same_rows
 from pluto_duck.agent.evaluation.places import open_place, warm
+from pluto_duck.agent.planners import Planner
 from pluto_duck.errors import PlutoError
 from pluto_duck.session import Session
 from pluto_duck.workspace import Result
@@ -54,7 +55,7 @@ def run_cases(
     cases: Iterable[Case],
     here: Callable[[], Session],
     *,
-    planner: str | None = None,
+    planner: str | Planner | None = None,
     forced: bool = False,
     semantics: Path | None = None,
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
@@ -73,12 +74,12 @@ def run_cases(
     return [outcome for _number, outcomes in sorted(found.items()) for outcome in outcomes]
 
 
-def _conversation(session: Session, case: Case, planner: str | None, forced: bool) -> Iterator[Outcome]:
+def _conversation(session: Session, case: Case, planner: str | Planner | None, forced: bool) -> Iterator[Outcome]:
     history: list[Answer] = []
     for turn in case.turns:
         started = time.perf_counter()
         try:
-            answer = ask(session, turn.question, planner=planner, history=history, forced=forced)
+            answer = ask(session, turn.question, planner=planner, history=history, forced=forced, verified=False)
         except PlutoError as error:
             elapsed = time.perf_counter() - started
             yield Outcome(turn, case.db or "", "declined", "", "", not turn.golds, 0.0, elapsed, error=error.message)

@@ -7,17 +7,20 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import replace as altered
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from pluto_duck.agent.answer import Answer
 from pluto_duck.agent.fingerprint import fingerprint
 from pluto_duck.agent.memory.kept import Conversation, Door, Kept, Rating, answer_of, body, cells
-from pluto_duck.errors import PlutoError, UnknownName, UsageError
+from pluto_duck.errors import PlutoError, Refused, UnknownName, UsageError
 from pluto_duck.session import Session
 from pluto_duck.workspace import TableRef
 from pluto_duck.workspace.blot import blotted
+
+if TYPE_CHECKING:
+    from pluto_duck.catalog import Verified
 
 MIGRATIONS = (
     """CREATE TABLE conversations (
@@ -52,7 +55,7 @@ class Memory:
         if keep == "nothing":
             return answer
         now, made = self._now(), not conversation
-        kept = replace(answer, id=uuid.uuid4().hex[:12], conversation=conversation or uuid.uuid4().hex[:8])
+        kept = altered(answer, id=uuid.uuid4().hex[:12], conversation=conversation or uuid.uuid4().hex[:8])
         result = answer.result if answer.result is not None and answer.result.has_rows else None
         columns = json.dumps([one.name for one in result.columns] if result else [])
         facts = (columns, result.row_count if result else None, fingerprint(result) if result else "",
@@ -95,7 +98,34 @@ class Memory:
         found = self.answer(id)
         with self._control.connection(_ROOM, MIGRATIONS) as db:
             db.execute("UPDATE answers SET rating = ?, note = ? WHERE id = ?", (rating, blotted(note), found.answer.id))
-        return replace(found, rating=rating, note=blotted(note))
+        return altered(found, rating=rating, note=blotted(note))
+
+    def verify(self, id: str, question: str = "", sql: str = "", *, replace: bool = False) -> Verified:
+        """Makes an answer's question a verified one, in semantics.yaml, and gives the answer a thumb up.
+
+        `question`: in whole words, needed where the answer's own only makes sense after the one before; `sql`: better
+        SQL than the answer's. Raises what `VerifiedQuestions.add` does.
+        """
+        from pluto_duck.agent.memory.verified import VerifiedQuestions
+
+        found = self.answer(id)
+        if not (sql or found.answer.sql):
+            raise UsageError("This answer has no SQL to verify.", hint="Choose one of its readings first, or give SQL.")
+        if not question and not self._whole(found):
+            raise Refused(f"{found.answer.question!r} makes sense only after the question before it.",
+                          hint="Give the question in whole words.")
+        made = VerifiedQuestions(self._session).add(question or found.answer.question, sql or found.answer.sql,
+                                                    replace=replace)
+        self.rate(found.answer.id, "up", found.note)
+        return made
+
+    def _whole(self, kept: Kept) -> bool:
+        """Whether an answer's question means the same without the conversation it was asked in."""
+        from pluto_duck.agent.asking import ask
+
+        if kept.turn == 1 or self.turns(kept.answer.conversation)[0].answer.question == kept.answer.question:
+            return True
+        return ask(self._session, kept.answer.question, planner="builtin", verified=False).sql == kept.answer.sql
 
     def delete(self, id: str) -> Conversation:
         """A conversation and all its answers; questions that were verified stay."""

@@ -1,0 +1,76 @@
+"""Whether a question is one that was verified: the same words, not the same meaning.
+
+It errs on the side of no: a planner works out what is not recognised, but nobody checks what is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from pluto_duck.catalog.words import singular
+
+Likeness = Literal["same", "near"]
+
+_TOKEN = re.compile(r""""[^"]*"|'[^']*'|[-+]?\d+(?:[.,:/-]\d+)*|\w+(?:'\w+)?|[^\w\s]""")
+_OPENINGS = tuple(tuple(one.split()) for one in (
+    "please", "can you", "could you", "show me", "show", "give me", "tell me", "what is", "what's", "what are",
+    "what was", "what were"))
+_EMPTY = {"the", "a", "an"}
+_ENDS = {"?", ".", "!"}
+_PREPOSITIONS = {"in", "on", "at", "for", "since", "during", "from", "within", "until"}
+_MOVING = re.compile(
+    r"\b(?:today|yesterday|now|current|currently|so far|to date|ytd|mtd|qtd|ago|recent|recently|latest|this|last|past|"
+    r"previous|prior|next)\b")
+_LATEST = re.compile(r"(?i)\b(?:current_date|current_timestamp|now|today|max|last_day|get_current_timestamp)\b")
+_DATE = re.compile(r"'\d{4}(?:-\d{1,2}){0,2}[^']*'|(?<![\w.])(?:19|20)\d\d(?![\w.])")
+
+
+def words(question: str) -> tuple[str, ...]:
+    """Without politeness, articles and the mark at the end; quoted words as they are, others in lower case."""
+    found = [one if one[0] in "\"'" else one.casefold() for one in _TOKEN.findall(question)]
+    while found and found[-1] in _ENDS:
+        found.pop()
+    opened = True
+    while opened:
+        opened = False
+        for opening in _OPENINGS:
+            if tuple(found[:len(opening)]) == opening and len(found) > len(opening):
+                found, opened = found[len(opening):], True
+                break
+    return tuple(one for one in found if one not in _EMPTY)
+
+
+def likeness(asked: Sequence[str], verified: Sequence[str]) -> Likeness | None:
+    """Of two questions as `words` has them. near: singular for plural, or "in 2023" in front instead of behind."""
+    if not asked or not verified:
+        return None
+    if tuple(asked) == tuple(verified):
+        return "same"
+    one, other = tuple(map(_loose, asked)), tuple(map(_loose, verified))
+    if one == other or any(_turned(first, second) for first, second in ((one, other), (other, one))):
+        return "near"
+    return None
+
+
+def _loose(word: str) -> str:
+    return singular(word) if word.isalpha() else word
+
+
+def _turned(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether a part that begins with a preposition stands in front of the one and at the end of the other."""
+    one, other = (tuple(word for word in words if word != ",") for words in (one, other))
+    if len(one) != len(other) or one[:1] == () or one[0] not in _PREPOSITIONS:
+        return False
+    return any(one[at:] + one[:at] == other for at in range(2, len(one)))
+
+
+def moves(question: str) -> bool:
+    """It speaks of a time that goes on with the clock: last month."""
+    return bool(_MOVING.search(question.casefold()))
+
+
+def stands_still(sql: str) -> bool:
+    """It names dates and does not look at the clock, nor at the last date of the data."""
+    return bool(_DATE.search(sql)) and not _LATEST.search(sql)
