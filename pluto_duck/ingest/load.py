@@ -37,6 +37,9 @@ from pluto_duck.workspace.tableref import DEFAULT_SCHEMA
 LOOKS = 3
 """How often a table is read again whose connector found out on the way what its columns really hold."""
 
+TRIM_S = 0.2
+"""How often the host is asked to let go of what has been written."""
+
 WORKER_BYTES = 512 * 2**20
 """Memory that one more table at once should have."""
 
@@ -121,6 +124,7 @@ class _Load:
         self._meter = Meter(on_progress)
         self._id = uuid.uuid4().hex
         self._started_at = dt.datetime.now(dt.UTC).isoformat()
+        self._trimmed = time.monotonic()
         self.begun = False
         """Whether its tables are known, and noted."""
 
@@ -275,7 +279,7 @@ class _Load:
         self._make_schemas({one.ref.schema for one in tables if one.job and one.job.load.existing is None})
         crew: Crew[None]
         with Supply(self._session, self._connector, check=lambda: crew.check(), meter=self._meter) as supply:
-            crew = Crew(self._session, size, stop=supply.interrupt, tick=self._meter.tick)
+            crew = Crew(self._session, size, stop=supply.interrupt, tick=partial(self._tick, tables))
             supply.prepare([one.job.request for one in tables if one.job], size)
             # The largest first: begun last, it would keep all others waiting.
             order = sorted(tables, key=lambda one: -(one.source.row_estimate or 0))
@@ -295,6 +299,14 @@ class _Load:
                 for job in group if isinstance(outcome, PlutoError) else ():
                     one = by_key[job.load.ref.key]
                     one.outcome = one.outcome or outcome
+
+    def _tick(self, tables: Sequence[_Table]) -> None:
+        self._meter.tick()
+        # What a merge reads of its table is wanted again.
+        if time.monotonic() > self._trimmed + TRIM_S and all(one.job is not None and one.job.anew for one in tables):
+            with suppress(PlutoError):
+                self._session.trim()
+            self._trimmed = time.monotonic()
 
     def _make_schemas(self, schemas: set[str]) -> None:
         """Before the workers, whose transactions would collide on a new one."""

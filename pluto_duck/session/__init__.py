@@ -301,6 +301,10 @@ class Session:
             except PlutoError:
                 pass  # a host that is gone has nothing to write
 
+    def trim(self) -> None:
+        """While a load writes: the host lets go of pages that stand in the file, if nothing else is running."""
+        self._link.call(Request("trim", retry="read"))
+
     @contextmanager
     def open_source(self, source: NativeSource) -> Iterator[bool]:
         """Opens a source in the host while the block lasts, for the Scans of every session of this workspace.

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pluto_duck.session.live import LiveHold, LiveSources
 from pluto_duck.session.running import Reason, Running
 from pluto_duck.session.tables import listing, store
 from pluto_duck.session.targets import EVERYTHING, SCHEMA, WRITES, Target, may_write, target
+from pluto_duck.session.trimming import Trimming
 from pluto_duck.workspace.database import Database, Rows
 from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.parser import Statement
@@ -26,6 +28,9 @@ from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold, quote
 
 CONFLICT_TRIES = 6
 """Autocommit statements are run again when another session wrote the same row first."""
+
+LOADING = "ingest"
+"""The label of the sessions that do the work of a load."""
 
 _WHERE = ("SELECT system.main.current_database(), system.main.current_schema(), "
           "system.main.current_setting('search_path')")
@@ -40,9 +45,13 @@ class SessionHandler:
         self.gate = Gate(database.parser, [database.path, f"{database.path}.wal"])
         self.agent = RoleCatalog(database, "agent")
         self.live = LiveSources(database)
+        self.trimming = Trimming(database)
+        self.sessions: weakref.WeakSet[HostSession] = weakref.WeakSet()
 
     def open(self, hello: Hello) -> HostSession:
-        return HostSession(self, hello)
+        session = HostSession(self, hello)
+        self.sessions.add(session)
+        return session
 
     def close(self) -> None:
         pass
@@ -82,7 +91,7 @@ class HostSession:
             "open_source": self._open_source, "close_source": self._close_source,
             "query": lambda request: self._live.around(self._query, request),
             "look_at_live": self._live.look, "write": self._write, "frame": self._frame, "unframe": self._unframe,
-            "internal": self._internal, "bulk": self._bulk,
+            "internal": self._internal, "bulk": self._bulk, "trim": self._trim,
             "tables": self._tables, "versions": self._versions, "outcome": self._outcome, "backup": self._backup,
         }
 
@@ -98,7 +107,8 @@ class HostSession:
                 raise UsageError(f"There is no operation {request.op!r}.")
             for name in [self._stale.pop() for _ in range(len(self._stale))]:
                 self._forget(name)
-            self._running.begin(self._cursor, request.args.get("timeout_s"))
+            with self._handler.trimming.gate:
+                self._running.begin(self._cursor, request.args.get("timeout_s"))
             try:
                 reply = op(request)
             except PlutoError as error:
@@ -508,6 +518,12 @@ class HostSession:
         if on != self._in_bulk:
             self._in_bulk = on
             self._handler.ledger.bulk(on)
+        return Reply({})
+
+    def _trim(self, request: Request) -> Reply:
+        """Between the writes of a load, whose own sessions may go on meanwhile."""
+        others = [one for one in list(self._handler.sessions) if one is not self and one._hello.label != LOADING]
+        self._handler.trimming.trim(lambda: any(one._running.busy for one in others))
         return Reply({})
 
     def _let_go(self, keys: frozenset[str] | set[str]) -> None:

@@ -27,6 +27,10 @@ class Running:
         if timeout_s:
             self._watchdog.after(timeout_s, self._stopper("timeout"))
 
+    @property
+    def busy(self) -> bool:
+        return self._cursor is not None
+
     def on(self, cursor: Cursor) -> None:
         """The call goes on with another cursor: that one is to be interrupted."""
         self._cursor = cursor

@@ -120,6 +120,7 @@ class Cursor:
 
     def native(self) -> Any:
         """The DuckDB cursor itself, for jupysql and for the caller's own risk."""
+        self._owner.lent_natively = True
         return self._connection
 
     def interrupt(self) -> None:
@@ -194,6 +195,8 @@ class Database:
         self._pid = os.getpid()
         self._closed = False
         self._intruder = False
+        self.lent_natively = False
+        """A DuckDB cursor was handed out, on which anything may run unseen."""
         config = {
             "storage_compatibility_version": STORAGE_VERSION,
             "checkpoint_threshold": CHECKPOINT_THRESHOLD,

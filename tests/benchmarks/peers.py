@@ -94,7 +94,9 @@ def dlt(uri: str, folder: str) -> Callable[[], None]:
 def _ours(path: str) -> Callable[[str, str], Callable[[], None]]:
     def prepare(uri: str, folder: str) -> Callable[[], None]:
         import psycopg  # noqa: F401
-        import pyarrow  # noqa: F401
+
+        if path:  # where the host reads by itself, nobody needs it
+            import pyarrow  # noqa: F401
 
         from pluto_duck.ingest import ingest
         from pluto_duck.session import Session

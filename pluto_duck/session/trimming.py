@@ -1,0 +1,78 @@
+"""Letting go of what a load has written, while it goes on.
+
+DuckDB keeps every page it wrote as long as there is memory: a load of 10 million rows ended with 250 MB of them, and
+would have filled 80 % of the machine. Only a lower limit makes it let go, so the limit is lowered for an instant; and
+only while nothing but loads is running, because nobody's statement must meet it.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+
+from pluto_duck.errors import PlutoError
+from pluto_duck.workspace.database import Cursor, Database
+
+AT = 40 << 20
+"""Bytes of pages that stand in the file, from which on it is worth while."""
+KEEP = 16 << 20
+"""Of them; what loads ask for meanwhile has this room, too."""
+
+
+class Trimming:
+    """One for each open database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.gate = threading.Lock()
+        """Whoever begins a statement goes through it."""
+
+    def trim(self, busy: Callable[[], bool]) -> None:
+        if self._database.lent_natively:
+            return  # statements run there that nobody here knows of
+        # On a thread of its own: a Ctrl-C must not come between the lower limit and the old one.
+        thread = threading.Thread(target=self._trim, args=(busy,), name="pluto-duck-trim", daemon=True)
+        thread.start()
+        thread.join()
+
+    def _trim(self, busy: Callable[[], bool]) -> None:
+        try:
+            cursor = self._database.cursor()
+        except PlutoError:
+            return  # it has stopped (a full disk)
+        try:
+            with self.gate:
+                if not busy():
+                    _trim(cursor)
+        except PlutoError:
+            pass  # the pages are needed
+        finally:
+            cursor.close()
+
+
+def _trim(cursor: Cursor) -> None:
+    used = {str(tag): int(size) for tag, size in cursor.fetchall(
+        "SELECT tag, memory_usage_bytes FROM system.main.duckdb_memory()")}
+    pages = used.get("BASE_TABLE", 0)
+    [(text,)] = cursor.fetchall("SELECT system.main.current_setting('memory_limit')")
+    before = written(str(text))
+    lower = sum(used.values()) - pages + KEEP
+    if pages < AT or before is None or lower >= in_bytes(before):
+        return
+    try:
+        cursor.execute(f"SET GLOBAL memory_limit = '{lower // 1024}KiB'")
+    finally:
+        cursor.execute(f"SET GLOBAL memory_limit = '{before}'")
+
+
+def written(text: str) -> str | None:
+    """A limit to set again what DuckDB calls 18.8 GiB: it cuts the next digit off, so that setting just that would
+    come out as 18.7. None for what it never writes."""
+    found = re.fullmatch(r"(\d+)(?:\.(\d))? (bytes|[KMGT]iB)", text)
+    return f"{found[1]}.{found[2] or 0}5 {found[3]}" if found else None
+
+
+def in_bytes(text: str) -> int:
+    number, unit = text.split()
+    return int(float(number) * 1024 ** ("bytes", "KiB", "MiB", "GiB", "TiB").index(unit))
