@@ -24,6 +24,7 @@ from pluto_duck.workspace.engine_errors import translate, translated
 from pluto_duck.workspace.folder import Workspace, personal_root
 from pluto_duck.workspace.parser import Parser
 from pluto_duck.workspace.result import Column
+from pluto_duck.workspace.sweep import sweep_spilled
 
 STORAGE_VERSION = "v1.5.0"
 """Readable by DuckDB 1.5 and 2.0; what 2.0 writes by default 1.5 can't open."""
@@ -217,6 +218,7 @@ class Database:
                 raise SettingError(f"duckdb.memory_limit = {config['memory_limit']!r} is no size of memory.",
                                    hint="For example: PLUTODUCK_DUCKDB__MEMORY_LIMIT=4GB") from error
             raise open_error(error, self.path) from error
+        sweep_spilled(workspace.folder / "tmp")
         if fresh and sys.platform != "win32":
             os.chmod(self.path, 0o600)  # the folder is 0700 already; DuckDB offers no mode
         self._guard = self._open_guard()

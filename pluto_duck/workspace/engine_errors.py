@@ -62,6 +62,7 @@ def translate(error: Exception, sql: str = "") -> PlutoError:
     hint = f"Did you mean {meant_any[1]}?" if meant_any else ""
     kind = type(error).__name__.removesuffix("Exception")
     if kind == "OutOfMemory":
+        message = message.partition(" Possible solutions:")[0]  # SET statements, for a connection of one's own
         hint = "Give DuckDB more (PLUTODUCK_DUCKDB__MEMORY_LIMIT=8GB) or ask for fewer rows."
     return StatementError(message, hint=hint, engine=kind, position=position)
 

@@ -1,4 +1,4 @@
-"""Temporary folders of sockets whose hosts were killed: nobody else would ever remove them."""
+"""What hosts leave behind when they are killed, and nobody else would ever remove: folders of sockets, rows on disk."""
 
 from __future__ import annotations
 
@@ -30,6 +30,16 @@ def sweep(parent: str) -> int:
     except OSError:
         return 0
     return sum(_remove(Path(path)) for path in random.sample(found, min(MOST, len(found))))
+
+
+def sweep_spilled(folder: Path) -> None:
+    """Removes what a killed host's DuckDB had put aside on disk, gigabytes perhaps; for the host that has the
+    database open now, and before it puts anything there itself. Raises nothing."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for one in entries:
+            if one.name.startswith("duckdb_temp_") and one.is_file(follow_symlinks=False):
+                with suppress(OSError):
+                    os.unlink(one.path)
 
 
 def _remove(folder: Path) -> bool:

@@ -198,6 +198,19 @@ def test_a_waiting_guest_takes_over_even_when_it_has_nothing_to_ask(workspace: W
         assert guest.query("FROM t")["rows"] == [[1]]
 
 
+def test_what_a_killed_host_had_put_aside_on_disk_is_removed(workspace: Workspace) -> None:
+    aside = workspace.folder / "tmp"
+    with Session.open(workspace.root, duckdb__memory_limit="100MB") as session:
+        session.query("CREATE TEMP TABLE large AS SELECT random() AS a, range AS b FROM range(20000000)")
+        spilled = {one.name: one.stat().st_size for one in aside.iterdir()}
+        assert sum(spilled.values()) > 50 << 20
+    aside.mkdir(exist_ok=True)  # DuckDB takes the whole folder along when it closes in peace
+    for name in (*spilled, "mine.txt"):
+        (aside / name).touch()
+    with Session.open(workspace.root):
+        assert [one.name for one in aside.iterdir()] == ["mine.txt"]
+
+
 def test_a_kernel_takes_over_before_a_shell(workspace: Workspace) -> None:
     with Worker(workspace.root, "kernel") as host, Worker(workspace.root, "shell") as shell, \
             Worker(workspace.root, "kernel") as kernel:

@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from pluto_duck.errors import Cancelled, PlutoError, SourceError, UsageError, nearest, unknown_name
 from pluto_duck.ingest.connectors import EVERYTHING, NativeScan, Selection, SourceColumn, SourceTable
+from pluto_duck.ingest.connectors.csv_dialect import MAX_COLUMNS
 from pluto_duck.ingest.connectors.file_csv import CsvReading
 from pluto_duck.ingest.connectors.file_excel import ExcelReading
 from pluto_duck.ingest.connectors.file_formats import table_name
@@ -211,6 +212,9 @@ class FileConnector:
                 self._files[name] = files
             with self._working(name) as cursor:
                 columns = reading.describe(cursor)
+        if len(columns) > MAX_COLUMNS:
+            raise SourceError(f"{files.shown} has {len(columns):,} columns; at most {MAX_COLUMNS:,} can be read.",
+                              hint="Take some of them with DuckDB: COPY (SELECT ... FROM 'FILE') TO 'SMALLER.parquet'")
         numbered = tuple(replace(one, expression=one.expression.format(f"c{i}")) for i, one in enumerate(columns))
         size = sum(self._stamps[path][0] for path in files.paths)
         return SourceTable(name, "", numbered, kind="file", size_bytes=size, note=reading.note)

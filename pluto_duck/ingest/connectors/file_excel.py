@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,14 +27,27 @@ def workbook(path: Path, shown: str, options: Mapping[str, str]) -> Any:
         import python_calamine
     except ImportError:
         raise missing_extra("python-calamine", "excel", why="A spreadsheet") from None
+    with _sound(shown), readable(shown):
+        return python_calamine.load_workbook(bounded(path, shown, options))
+
+
+@contextmanager
+def _sound(shown: str) -> Iterator[None]:
+    """What the reader says of a file that is no workbook, or only nearly one."""
+    import python_calamine
+
     try:
-        with readable(shown):
-            return python_calamine.load_workbook(bounded(path, shown, options))
+        yield
+    except SourceError:
+        raise
     except (python_calamine.CalamineError, ValueError) as error:
-        if isinstance(error, SourceError):
-            raise
         reason = "it is protected by a password" if "assword" in str(error) else plain_reason(str(error))
         raise SourceError(f"{shown} can't be read: {reason}", hint="Does it open in a spreadsheet program?") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # how its own mistakes look from here
+            raise
+        raise SourceError(f"{shown} can't be read: it is damaged.",
+                          hint="Does it open in a spreadsheet program? Save it anew there.") from error
 
 
 class ExcelReading:
@@ -59,7 +73,8 @@ class ExcelReading:
         visible = [one.name for one in book.sheets_metadata
                    if one.typ == python_calamine.SheetTypeEnum.WorkSheet
                    and one.visible == python_calamine.SheetVisibleEnum.Visible]
-        filled = [one for one in visible if book.get_sheet_by_name(one).total_height]
+        with _sound(str(path)):
+            filled = [one for one in visible if book.get_sheet_by_name(one).total_height]
         if not filled:
             raise SourceError(f"{path} holds no sheet with cells in it.", hint="Was it saved?")
         if len(filled) == 1:
@@ -75,10 +90,11 @@ class ExcelReading:
     def _load(self) -> Sheet:
         if self._sheet is None:
             book = workbook(self._files.paths[0], self._files.shown, self._files.options)
-            found = book.get_sheet_by_name(self._files.options["sheet"])
-            merged = [(a, b) for a, b in (found.merged_cell_ranges or [])]
-            self._sheet = Sheet.of(found.to_python(skip_empty_area=False), merged, self._files.options,
-                                   self._files.shown)
+            with _sound(self._files.shown):
+                found = book.get_sheet_by_name(self._files.options["sheet"])
+                merged = [(a, b) for a, b in (found.merged_cell_ranges or [])]
+                rows = found.to_python(skip_empty_area=False)
+            self._sheet = Sheet.of(rows, merged, self._files.options, self._files.shown)
         return self._sheet
 
     def cast(self, col: FileColumn, kind: str) -> FileColumn:

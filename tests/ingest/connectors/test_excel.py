@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -133,11 +134,25 @@ def test_another_sheet_is_read_beside_one_that_is_too_large(session: Session, tm
 
 
 def test_a_workbook_that_unpacks_to_far_more_than_it_is_is_refused(session: Session, tmp_path: Path) -> None:
-    import zipfile
-
     path = _sparse(tmp_path / "t.xlsx")
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as book, book.open("xl/media/more.xml", "w") as file:
         for _ in range(80):
             file.write(bytes(1 << 20))
     with pytest.raises(SourceError, match=r"would unpack to more than can be read: xl/media/more.xml has 83,886,080"):
         ingest(session, path)
+
+
+@pytest.mark.parametrize("sheet", [
+    '<!DOCTYPE x [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;">]><worksheet><sheetData><row><c t="inlineStr"><is><t>&b;'
+    "</t></is></c></row></sheetData></worksheet>",
+    "<worksheet><sheetData><row><c><v>1</v></row>",
+    '<worksheet><sheetData><row r="x"><c r="1A"><v>1</v></c></row></sheetData>'])
+def test_a_sheet_that_makes_no_sense_is_told(sheet: str, session: Session, tmp_path: Path) -> None:
+    """Entities that would multiply, tags that do not close, cells that lie nowhere."""
+    good, path = Path(_book(tmp_path / "good.xlsx", {"S": [["a"], [1]]})), tmp_path / "t.xlsx"
+    with zipfile.ZipFile(good) as source, zipfile.ZipFile(path, "w") as book:
+        for one in source.namelist():
+            book.writestr(one, sheet if one == "xl/worksheets/sheet1.xml" else source.read(one))
+    with pytest.raises(SourceError, match=r"t\.xlsx can't be read"):
+        ingest(session, str(path))
+    assert session.tables() == []

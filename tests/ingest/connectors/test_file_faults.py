@@ -7,12 +7,15 @@ import os
 import sys
 from pathlib import Path
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
-from pluto_duck.errors import PlutoError, SourceError
+from pluto_duck.errors import PlutoError, SourceError, StatementError
 from pluto_duck.ingest import ingest
 from pluto_duck.ingest.connectors.file import FileConnector
 from pluto_duck.session import Session
+from pluto_duck.workspace import create
 
 
 def test_a_line_of_megabytes_is_a_value(session: Session, tmp_path: Path) -> None:
@@ -168,3 +171,23 @@ def test_a_csv_of_more_columns_than_a_table_can_bear_is_refused(session: Session
     (tmp_path / "t.csv").write_text(",".join(f"c{i}" for i in range(20_000)) + "\n" + ",".join(["1"] * 20_000) + "\n")
     with pytest.raises(SourceError, match=r"t\.csv has 20,000 columns; at most 10,000 can be read"):
         ingest(session, str(tmp_path / "t.csv"))
+
+
+def test_a_parquet_of_more_columns_than_a_table_can_bear_is_refused(session: Session, tmp_path: Path) -> None:
+    one = pyarrow.array([1])
+    parquet.write_table(pyarrow.table({f"c{i}": one for i in range(10_001)}), tmp_path / "t.parquet")
+    with pytest.raises(SourceError, match=r"t\.parquet has 10,001 columns; at most 10,000 can be read"):
+        ingest(session, str(tmp_path / "t.parquet"))
+
+
+def test_a_value_that_memory_can_t_hold_is_told_in_our_words(tmp_path: Path) -> None:
+    """A few kilobytes that unpack to one value of 150 MB."""
+    value = pyarrow.array(["y" * 150_000_000], pyarrow.large_string())
+    parquet.write_table(pyarrow.table({"a": value}), tmp_path / "t.parquet", compression="zstd", use_dictionary=False)
+    with Session.open(create(tmp_path / "w").root, duckdb__memory_limit="200MB") as small:
+        with pytest.raises(StatementError) as caught:
+            ingest(small, str(tmp_path / "t.parquet"))
+        assert "Out of Memory" in caught.value.message
+        assert "SET " not in caught.value.message
+        assert "PLUTODUCK_DUCKDB__MEMORY_LIMIT" in caught.value.hint
+        assert small.tables() == []
