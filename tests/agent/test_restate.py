@@ -31,7 +31,7 @@ SAID = (
     ("shop", "show all orders in 2024", "All columns of orders in 2024 (ordered_on)."),
     ("shop", "number of orders per month", "Number of orders, by month of ordered_on."),
     ("shop", "how many orders since April 2024?", "Number of orders since April 2024 (ordered_on)."),
-    ("shop", "how many orders in March?", "Number of orders in March of any year (ordered_on)."),
+    ("shop", "how many orders in March?", "Number of orders in March 2024 (ordered_on)."),
     ("shop", "average amount of order items for the Teapot", "Average amount of order_items where products.title is 'Teapot'."),
     ("staff", "minimum and maximum salary for each job title", "Lowest salary and highest salary of employees, by job_title."),
     ("staff", "total salary of engineers", "Total salary of employees where job_title is 'engineer'."),

@@ -8,6 +8,7 @@ from pluto_duck.agent.planners.builtin.guesses import Likeness
 from pluto_duck.agent.planners.builtin.lexicon import SEXES
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.tokens import Token
+from pluto_duck.agent.planners.builtin.told import roles_of
 from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary, full_name_columns
 from pluto_duck.catalog import Value, ValueIndex
 from pluto_duck.catalog.words import split
@@ -66,4 +67,6 @@ def of_values(found: Sequence[Value], vocabulary: Vocabulary, strength: float) -
     for value in found:
         table = vocabulary.catalog.table(value.table)
         readings.append(Reading(table, table.column(value.column), strength, "", None, value.text))
+        for role in roles_of(vocabulary.catalog, value.table):
+            readings.append(Reading(role, role.column(value.column), strength - 0.02, "", None, value.text))
     return readings

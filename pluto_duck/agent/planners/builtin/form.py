@@ -136,7 +136,7 @@ class Form:
     """Each group's part of the whole, or of those with the same `within`; the part of the rows for which `part`
     holds; the part that the first `limit` groups have together."""
     percent: bool = False
-    part: tuple[Condition, ...] = ()
+    part: tuple[Condition | Named, ...] = ()
     within: tuple[Field, ...] = ()
     change: Literal["", "before", "year"] = ""
     """Beside each measure, how it differs from that of the period before, or of a year earlier."""

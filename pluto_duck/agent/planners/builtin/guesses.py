@@ -10,7 +10,7 @@ from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Measu
 from pluto_duck.agent.planners.builtin.wording import full_name
 from pluto_duck.workspace import Result
 
-Likeness = Literal["part", "alike", "code"]
+Likeness = Literal["part", "alike", "code", "role"]
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,8 @@ def _alone(form: Form, guess: Guess) -> str:
 
 
 def _taken(form: Form, guess: Guess, value: str) -> str:
+    if guess.likeness == "role":
+        return f"'{guess.said}' was taken for {_place(form, guess)}"
     if guess.likeness == "alike" and len(guess.values) == 1:
         return f"'{guess.said}' was read as '{value}'"
     why = ""
@@ -125,4 +127,5 @@ def loss(form: Form, guess: Guess) -> str:
     return f"'{guess.said}' {kind} {len(guess.values)} values of {place}, and {rows} has any of them."
 
 
-_SEVERAL = {"part": "Several values contain", "alike": "Several values look like", "code": "Several values match"}
+_SEVERAL = {"part": "Several values contain", "alike": "Several values look like", "code": "Several values match",
+            "role": "Several values match"}

@@ -10,6 +10,8 @@ from pluto_duck.agent.planners.builtin.figures import without_doubles
 from pluto_duck.agent.planners.builtin.findings import Finder, of_values
 from pluto_duck.agent.planners.builtin.lexicon import (
     ADVERBS,
+    BUSINESS,
+    DATED,
     EVENTS,
     GRAINS,
     LIGHT,
@@ -22,7 +24,7 @@ from pluto_duck.agent.planners.builtin.lexicon import (
     UNSUPPORTED,
 )
 from pluto_duck.agent.planners.builtin.marks import Mark, beside
-from pluto_duck.agent.planners.builtin.relative import read_relative
+from pluto_duck.agent.planners.builtin.relative import read_quantile, read_relative
 from pluto_duck.agent.planners.builtin.strangers import Strangers
 from pluto_duck.agent.planners.builtin.tokens import Token, tokens
 from pluto_duck.agent.planners.builtin.vocabulary import Vocabulary
@@ -98,6 +100,11 @@ class _Reader:
         day = self._day(at)
         if day is not None:
             return day
+        quantile = read_quantile(self._lower, at)
+        if quantile is not None:
+            return Mark("agg", token.text, f"quantile {quantile[0]}"), quantile[1]
+        if token.lower in ("over", "during", "in", "for") and (skipped := self._before_relative(at)):
+            return None, skipped
         relative = read_relative(self._lower, at)
         if relative is not None and not self._vocabulary.look_up(self._lower[at : relative[1]]):
             said = " ".join(one.text for one in self._tokens[at : relative[1]])
@@ -161,6 +168,13 @@ class _Reader:
                 return None
         return Mark("day", " ".join(t.text for t in self._tokens[at:end]), day), end
 
+    def _before_relative(self, at: int) -> int:
+        """ "over the" says nothing more before "last 6 months"; 0: something else follows."""
+        end = at + 2 if self._lower[at + 1 : at + 2] == ["the"] else at + 1
+        if end >= len(self._tokens) or self._lower[at] != "over":
+            return 0
+        return end if read_relative(self._lower, end) is not None else 0
+
     def _dated_before(self) -> bool:
         """For `between 2010 and 2012`: no measure is being compared."""
         for one in reversed(self._marks):
@@ -181,8 +195,13 @@ class _Reader:
                 return schema
             if not single or self._may_be_value(start):
                 exact = self._values.exact(text)
+                told = self._vocabulary.adjective(words)
                 if exact and (not single or phrase not in PHRASES):
-                    return self._found.exact(text, exact)
+                    found = self._found.exact(text, exact)
+                    found.readings += told
+                    return found
+                if told and (not single or phrase not in PHRASES):
+                    return Mark("value", text, text, told)
             if not single and not any(self._known(at) for at in range(start, end)):
                 holding = self._values.containing(text)
                 if holding:
@@ -215,6 +234,11 @@ class _Reader:
 
     def _schema(self, words: Sequence[str], text: str, single: bool) -> Mark | None:
         word = words[0]
+        if single and word in BUSINESS:
+            readings = self._vocabulary.look_up(words)
+            if not readings or readings[0].strength < 0.95:
+                return None
+            return Mark("mention", text, None, readings, singular(word) != word)
         if single and (word in PHRASES or word in SUPERLATIVES or word in STOP or word in ADVERBS):
             return None
         if not single and (
@@ -238,6 +262,10 @@ class _Reader:
         if single and readings[0].strength <= 0.7 and (word.endswith("ed") or singular(word) in EVENTS):
             return None
         best = readings[0].strength
+        if word in DATED or (word.endswith("ed") and len(words) > 1):
+            dates = [one for one in readings if one.column is not None and one.column.role == "date"]
+            if dates and all(one in dates or one.strength < dates[0].strength for one in readings):
+                return Mark("dated", text, None, dates)
         plural = singular(words[-1]) != words[-1]
         return Mark("mention", text, None, [one for one in readings if one.strength >= best - 0.3], plural)
 

@@ -52,16 +52,24 @@ def numeric(mark: Mark) -> bool:
 
 def has_measure(mark: Mark) -> bool:
     """The words may name something that can be added up or averaged."""
+    if has_figure(mark):
+        return True
     return any(r.column is not None and r.column.role == "measure" for r in mark.readings) and not names_table(mark)
 
 
+def has_figure(mark: Mark) -> bool:
+    """The words name a figure of the semantic file, and nothing else better."""
+    told = [r.strength for r in mark.readings if r.metric is not None]
+    return bool(told) and max(told) >= max((r.strength for r in mark.readings if r.metric is None), default=0)
+
+
 def has_table(mark: Mark) -> bool:
-    return any(r.column is None for r in mark.readings)
+    return any(r.column is None and r.metric is None for r in mark.readings)
 
 
 def names_table(mark: Mark) -> bool:
     """The words name a table better than any column."""
-    things = [r.strength for r in mark.readings if r.column is None]
+    things = [r.strength for r in mark.readings if r.column is None and r.metric is None]
     return bool(things) and max(things) >= max((r.strength for r in mark.readings if r.column is not None), default=0)
 
 

@@ -19,6 +19,7 @@ from pluto_duck.agent.planners.builtin.outline import Outline, outline
 from pluto_duck.agent.planners.builtin.resolve import Candidate, candidates
 from pluto_duck.agent.planners.builtin.restate import restate
 from pluto_duck.agent.planners.builtin.semijoins import once_each
+from pluto_duck.agent.planners.builtin.told import in_roles
 from pluto_duck.agent.planners.builtin.vocabulary import Vocabulary
 from pluto_duck.catalog import Catalog
 from pluto_duck.catalog.words import split
@@ -47,7 +48,7 @@ class BuiltinPlanner:
         return answer
 
     def _guess(self, question: str, context: Context) -> Answer | None:
-        catalog = context.catalog()
+        catalog = in_roles(context.catalog())
         if not catalog.tables:
             return None
         marks = self._marks(question, context)
@@ -67,8 +68,8 @@ class BuiltinPlanner:
 
     def _marks(self, question: str, context: Context) -> list[Mark]:
         """With those of the questions before, where this one only edits them."""
-        catalog = context.catalog()
-        vocabulary, values = Vocabulary.of(catalog), catalog.values(context.session)
+        catalog = in_roles(context.catalog())
+        vocabulary, values = Vocabulary.of(catalog), context.catalog().values(context.session)
         asked = [one.question for one in context.history if one.sql][-MAX_BEFORE:]
         return joined([mark(one, vocabulary, values) for one in [*asked, question]])
 
@@ -87,7 +88,7 @@ class BuiltinPlanner:
         return found
 
     def _plan(self, question: str, context: Context) -> Answer:
-        catalog = context.catalog()
+        catalog = in_roles(context.catalog())
         if not catalog.tables:
             return self._decline(question, "There are no tables yet. Ingest some data first.")
         marks = self._marks(question, context)

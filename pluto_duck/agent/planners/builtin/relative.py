@@ -73,6 +73,14 @@ def read_relative(words: Sequence[str], at: int) -> tuple[Relative, int] | None:
     return None
 
 
+def read_quantile(words: Sequence[str], at: int) -> tuple[float, int] | None:
+    """`90th percentile` as 0.9, and where it ends."""
+    found = re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)?", words[at])
+    if found and words[at + 1 : at + 2] == ["percentile"]:
+        return int(found[1]) / 100, at + 2
+    return None
+
+
 def present(high: Any) -> tuple[datetime.date, bool] | None:
     """From where to count for data whose last date is `high`; True: that is where they end, not today."""
     text = str(high)[:10]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pluto_duck.agent.planners.builtin.form import Form, Having, Measure, Order
+from pluto_duck.agent.planners.builtin.form import Form, Having, Measure, Named, Order
 from pluto_duck.agent.planners.builtin.wording import (
     column_name,
     condition,
@@ -91,7 +91,7 @@ def _shown(form: Form) -> list[Measure]:
 def _subject(form: Form, measures: Sequence[Measure]) -> str:
     if measures and form.share == "part":
         rows = rows_of(form.root) if measures[0].function == "count" else _measures(form, measures)
-        told = " and ".join(condition(one, form) for one in form.part)
+        told = " and ".join(named(one) if isinstance(one, Named) else condition(one, form) for one in form.part)
         return f"{_kind(form)} of {rows} for which {told}"
     if measures:
         return _figures(form, _measures(form, measures))

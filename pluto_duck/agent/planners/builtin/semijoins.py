@@ -33,6 +33,8 @@ def once_each(form: Form) -> Form:
         periods=form.periods,
         either=form.either,
         members=form.members,
+        terms=tuple(one for one in form.terms if one.table.ref != table.ref),
+        spans=form.spans,
     )
     return replace(
         form,
@@ -42,5 +44,7 @@ def once_each(form: Form) -> Form:
         periods=(),
         either=(),
         members=(Member(key, among, negated=False),),
+        terms=tuple(one for one in form.terms if one.table.ref == table.ref),
+        spans=(),
         distinct=False,
     )

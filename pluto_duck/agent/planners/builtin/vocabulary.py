@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from weakref import WeakKeyDictionary
 
 from pluto_duck.agent.planners.builtin.lexicon import STOP, SYNONYMS
-from pluto_duck.catalog import Catalog, Column, Relation, Table
+from pluto_duck.agent.planners.builtin.told import adjectives, figures, parts_of_figures, points_at_role, terms
+from pluto_duck.catalog import Catalog, Column, Metric, Relation, Table, Term
 from pluto_duck.catalog.words import ID_WORDS, entity, singular, split
 
 Key = tuple[str, ...]
@@ -44,6 +45,10 @@ class Reading:
     via: Relation | None = None
     """The foreign key that the words spoke of: "destination name" is the airport's, by way of dest."""
     value: str = ""
+    metric: Metric | None = None
+    """The words name a figure over the rows of the table."""
+    term: Term | None = None
+    """The words name those rows of the table for which a condition holds."""
 
 
 class Vocabulary:
@@ -54,6 +59,8 @@ class Vocabulary:
             self._add_table(table)
         for relation in catalog.relations:
             self._add_relation(relation)
+        self._adjectives: dict[Key, list[Reading]] = {}
+        self._add_told()
         self.words = {word for key in self._readings for word in key}
         self._synonyms: dict[str, set[str]] = {}
         for group in SYNONYMS:
@@ -75,7 +82,7 @@ class Vocabulary:
             return
         have = self._readings.setdefault(key, [])
         for i, other in enumerate(have):
-            if (other.table, other.column, other.via) == (reading.table, reading.column, reading.via):
+            if _same(other, reading):
                 if reading.strength > other.strength:
                     have[i] = reading
                 return
@@ -100,12 +107,32 @@ class Vocabulary:
         self._add_key(table, own)
         self._add_full_name(table, own)
         for column in table.columns:
+            if points_at_role(self.catalog, table, column):
+                continue
             for words, strength, how in _names(column, own):
                 # A column called like its table is a number or code of it: the rows are meant before it.
                 behind = 0.0 if words != own else 0.05 if column.role == "measure" else 0.15
                 self._put(words, Reading(table, column, strength - behind, how))
                 if words[: len(own)] != own and len(words) <= 3:
                     self._put((*own, *words), Reading(table, column, 0.98 * strength, how))
+
+    def _add_told(self) -> None:
+        """Figures and terms of the semantic file."""
+        for words, table, metric in figures(self.catalog):
+            self._put(words, Reading(table, None, 1.0, "", metric=metric))
+        known = set(self._readings)
+        for words, table, metric in parts_of_figures(self.catalog):
+            figures_only = all(one.metric is not None for one in self._readings.get(words, ()))
+            if words not in known or figures_only:
+                self._put(words, Reading(table, None, 0.8, "part of its name", metric=metric))
+        for words, table, term in terms(self.catalog):
+            self._put(words, Reading(table, None, 1.0, "", term=term))
+        for words, table, term in adjectives(self.catalog):
+            self._adjectives.setdefault(words, []).append(Reading(table, None, 0.95, "", term=term))
+
+    def adjective(self, words: Sequence[str]) -> list[Reading]:
+        """Terms whose rows are named elsewhere: "open", beside tickets."""
+        return self._adjectives.get(tuple(singular(word) for word in words if word not in _SMALL), [])
 
     def _add_key(self, table: Table, own: Key) -> None:
         if table.key is None or table.column(table.key).role != "key":
@@ -184,7 +211,7 @@ class Vocabulary:
         if not content or len(content) > 5 or "and" in content or "or" in content:
             return []
         options = [self.alternatives(word)[:6] for word in content]
-        found: dict[tuple[str, str, str], Reading] = {}
+        found: dict[tuple[str, str, str, str], Reading] = {}
         for combination in product(*options):
             strength = 1.0
             for _word, factor, _how in combination:
@@ -194,10 +221,12 @@ class Vocabulary:
                 reading = Reading(
                     one.table, one.column, one.strength * strength, one.how or ", ".join(reasons[:1]), one.via
                 )
+                reading = replace(reading, metric=one.metric, term=one.term)
                 at = (
                     one.table.ref.key,
                     one.column.name if one.column else "",
                     one.via.child_column if one.via else "",
+                    one.metric.name if one.metric else one.term.name if one.term else "",
                 )
                 if at not in found or found[at].strength < reading.strength:
                     found[at] = reading
@@ -215,6 +244,11 @@ class Vocabulary:
         if not close or (len(close) > 1 and close[1][1] == close[0][1]):
             return None
         return str(close[0][0])
+
+
+def _same(one: Reading, other: Reading) -> bool:
+    return (one.table, one.column, one.via, one.metric, one.term) == (
+        other.table, other.column, other.via, other.metric, other.term)
 
 
 def _order(reading: Reading) -> tuple[float, str, str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from pluto_duck.agent.planners.builtin.emit.figures import filtered, measure_sql
-from pluto_duck.agent.planners.builtin.emit.names import Names, as_date, field_sql
+from pluto_duck.agent.planners.builtin.emit.names import Names, as_date, field_sql, named_figures
 from pluto_duck.agent.planners.builtin.emit.periods import period_sql
 from pluto_duck.agent.planners.builtin.form import Condition, Facet, Form, Having, Measure, Member, Named
 
@@ -26,6 +26,9 @@ def restrictions(form: Form, names: Names, tree: Tree) -> list[Any]:
     found += [named_sql(one, names) for one in form.terms]
     found += [part for one in form.periods for part in period_sql(one, names)]
     found += [_any(_all(period_sql(one, names)) for one in group) for group in form.spans]
+    if names.held:
+        table = next(one.table for one in named_figures(form))
+        found.append(exp.paren(names.told(names.held, table)))
     if form.sides:
         found.append(_any(side_sql(one, names, tree) for one in form.sides))
     return found
@@ -99,7 +102,7 @@ def having_sql(having: Having, names: Names, tree: Tree) -> Any:
 def part_sql(measure: Measure, form: Form, names: Names, tree: Tree) -> tuple[Any, Any]:
     """The figure of the rows for which the conditions hold, and of all rows."""
     whole = measure_sql(measure, names)
-    holds = [condition_sql(one, names, tree) for one in form.part]
+    holds = [named_sql(one, names) if isinstance(one, Named) else condition_sql(one, names, tree) for one in form.part]
     return filtered(whole, _all(holds)), whole.copy()
 
 

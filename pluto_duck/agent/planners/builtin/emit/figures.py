@@ -16,7 +16,7 @@ _KINDS = {"sum": exp.Sum, "avg": exp.Avg, "min": exp.Min, "max": exp.Max}
 def measure_sql(measure: Measure, names: Names) -> Any:
     if measure.metric is not None:
         found = names.told(measure.metric.expression, measure.table)
-        if measure.metric.filter:
+        if measure.metric.filter and measure.metric.filter != names.held:
             found = filtered(found, names.told(measure.metric.filter, measure.table))
         return exp.paren(found) if isinstance(found, exp.Binary) else found
     if measure.function == "count":

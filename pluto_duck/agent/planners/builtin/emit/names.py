@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlglot import exp
 
-from pluto_duck.agent.planners.builtin.form import Field, Form
+from pluto_duck.agent.planners.builtin.form import Field, Form, Measure
+from pluto_duck.agent.planners.builtin.told import Role
 from pluto_duck.catalog import Column, Table
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA
 
@@ -32,6 +33,8 @@ class Names:
         for join in form.joins:
             self._refs[join.parent.key] = join.parent
         self._several = len(self._refs) > 1
+        self.held = _of_all(form)
+        """The condition of the figures, where it is that of all of them: rows that don't meet it don't matter."""
 
     def table(self, table: Table) -> exp.Table:
         return self.reference(table.ref.key)
@@ -39,6 +42,9 @@ class Names:
     def reference(self, key: str) -> exp.Table:
         ref = self._refs[key]
         schema = None if ref.schema == DEFAULT_SCHEMA else identifier(ref.schema)
+        if isinstance(ref, Role):
+            alias = exp.TableAlias(this=identifier(ref.name))
+            return exp.Table(this=identifier(ref.of.name), db=schema, alias=alias)
         return exp.Table(this=identifier(ref.name), db=schema)
 
     def alias(self, table: Table) -> exp.Identifier:
@@ -62,6 +68,17 @@ class Names:
                 return new
             column.replace(new)
         return tree
+
+
+def named_figures(form: Form) -> list[Measure]:
+    """Every measure, also those that only rank or cut."""
+    measures = [*form.measures, *(one.measure for one in form.having)]
+    return measures + [one.by for one in form.order if isinstance(one.by, Measure)]
+
+
+def _of_all(form: Form) -> str:
+    filters = {one.metric.filter if one.metric is not None else "" for one in named_figures(form)}
+    return filters.pop() if len(filters) == 1 else ""
 
 
 def identifier(name: str) -> exp.Identifier:

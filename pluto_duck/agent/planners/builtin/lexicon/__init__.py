@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pluto_duck.agent.planners.builtin.lexicon.adjectives import COMPARATIVES, DELAY_LIKE, SUPERLATIVES
+from pluto_duck.agent.planners.builtin.lexicon.business import BUSINESS, DATED
 from pluto_duck.agent.planners.builtin.lexicon.nouns import DEST_WORDS, EVENTS, ORIGIN_WORDS, SEXES, SYNONYMS, VERBS
-from pluto_duck.agent.planners.builtin.lexicon.phrases import PHRASES
+from pluto_duck.agent.planners.builtin.lexicon.phrases import PHRASES as PLAIN
 from pluto_duck.agent.planners.builtin.lexicon.small import (
     ADVERBS,
     GRAINS,
@@ -17,9 +18,13 @@ from pluto_duck.agent.planners.builtin.lexicon.small import (
     UNSUPPORTED,
 )
 
+PHRASES = PLAIN | BUSINESS
+
 __all__ = [
     "ADVERBS",
+    "BUSINESS",
     "COMPARATIVES",
+    "DATED",
     "DELAY_LIKE",
     "DEST_WORDS",
     "EVENTS",

@@ -49,6 +49,12 @@ def _left_over(cursor: Cursor, mark: Mark) -> None:
 
 def _finish(cursor: Cursor) -> None:
     out = cursor.out
+    _rank_in_each(cursor)
+    grains = any(one.kind == "grain" for one in [*out.groups, *out.projections, *out.over])
+    if out.dated and not (out.periods or grains):
+        out.left_over += out.dated
+    if out.versus and not out.filters and not any(one.alternative for one in out.periods) and len(out.measures) < 2:
+        out.left_over.append(Mark("versus", "compare"))
     if cursor.negated:
         out.left_over.append(Mark("unsupported", "not", "this use of 'not'"))
     if not (out.measures or out.having or out.orders) and out.projections:
@@ -66,6 +72,14 @@ def _finish(cursor: Cursor) -> None:
         out.projections, out.groups = [*out.projections, *out.groups], []
     if not counting and not out.projections and out.things:
         out.projections = out.things[:1]
+
+
+def _rank_in_each(cursor: Cursor) -> None:
+    """The top 3 products in each category; the most expensive one per brand."""
+    out = cursor.out
+    asked = bool(out.projections) and bool(out.groups) and out.ranked and (out.limit is not None or out.single)
+    if asked and out.orders and all(one.kind == "mention" for one in out.projections):
+        out.each = list(out.groups)
 
 
 __all__ = ["FilterSlot", "MeasureSlot", "OrderSlot", "Outline", "PeriodSlot", "outline"]

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from pluto_duck.agent.planners.builtin.lexicon import COMPARATIVES
-from pluto_duck.agent.planners.builtin.marks import Mark, columns, has_measure, has_table, names_table, says_amount
+from pluto_duck.agent.planners.builtin.marks import (
+    Mark,
+    columns,
+    has_figure,
+    has_measure,
+    has_table,
+    names_table,
+    says_amount,
+)
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps, rows_of
 from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, MeasureSlot
 
@@ -26,6 +34,11 @@ def filtered(cursor: Cursor, mark: Mark) -> bool:
         and not (names_table(mark) or cursor.peek(2).kind == "mention")
     ):
         return _compared(cursor, mark, negated, start)
+    if nxt.kind == "cmpavg" and not names_table(mark):
+        operator = str(cursor.take().value)
+        _repeated(cursor, mark)
+        cursor.filter(FilterSlot(mark, operator, [Mark("agg", "average", "avg")]))
+        return not negated
     if nxt.kind == "cmp" and cursor.peek(1).kind == "agg" and not names_table(mark):
         operator, statistic = str(cursor.take().value), cursor.take()
         _repeated(cursor, mark)
@@ -163,7 +176,11 @@ def on_cmp(cursor: Cursor, mark: Mark) -> None:
         _counted_rows(cursor, str(mark.value))
     elif cursor.peek().kind == "agg":
         statistic = cursor.take()
-        if cursor.peek().kind == "mention" and has_measure(cursor.peek()):
+        if cursor.peek().kind == "mention" and has_figure(cursor.peek()):
+            cursor.out.above.append((MeasureSlot("metric", cursor.take()), str(mark.value), str(statistic.value)))
+        elif cursor.out.measures and not _hints(mark) and cursor.peek().kind != "mention":
+            cursor.out.above.append((None, str(mark.value), str(statistic.value)))
+        elif cursor.peek().kind == "mention" and has_measure(cursor.peek()):
             cursor.filter(FilterSlot(cursor.take(), str(mark.value), [statistic]))
         else:
             cursor.filter(FilterSlot(None, str(mark.value), [statistic], hints=_hints(mark)))

@@ -63,6 +63,10 @@ def on_not(cursor: Cursor, mark: Mark) -> None:
         cursor.out.left_over.append(mark)
 
 
+def on_dated(cursor: Cursor, mark: Mark) -> None:
+    cursor.out.dated.append(mark)
+
+
 def on_verb(cursor: Cursor, mark: Mark) -> None:
     cursor.out.verbs.append(mark)
 
@@ -98,5 +102,6 @@ STEPS: Steps = {
     "either": on_both,
     "not": on_not,
     "verb": on_verb,
+    "dated": on_dated,
     "distinct": on_distinct,
 }

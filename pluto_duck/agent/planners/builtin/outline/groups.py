@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pluto_duck.agent.planners.builtin.lexicon import SUPERLATIVES
-from pluto_duck.agent.planners.builtin.marks import Mark, has_measure, names_table
+from pluto_duck.agent.planners.builtin.marks import Mark, has_figure, has_measure, names_table
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
 from pluto_duck.agent.planners.builtin.outline.measures import measure
 from pluto_duck.agent.planners.builtin.outline.mentions import on_mention
 from pluto_duck.agent.planners.builtin.outline.rankings import on_order
-from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot
+from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot, OrderSlot
 
 
 def on_by(cursor: Cursor, mark: Mark) -> None:
@@ -27,6 +27,12 @@ def on_by(cursor: Cursor, mark: Mark) -> None:
         cursor.last, cursor.head = "order", False
     elif cursor.peek().kind in ("dir", "order"):
         on_order(cursor, mark)
+    elif cursor.peek().kind == "mention" and has_figure(cursor.peek()):
+        # customers by revenue: each with its own, the highest first
+        slot = MeasureSlot("metric", cursor.take())
+        cursor.out.measures.append(slot)
+        cursor.out.orders.append(OrderSlot(slot, "desc", "by"))
+        cursor.said_measure()
     elif cursor.peek().kind == "where" and cursor.peek().text.lower() == "that":
         cursor.preposition = "by"
     elif cursor.peek().kind in ("super", "cmp", "agg", "top"):
@@ -64,6 +70,11 @@ def on_group(cursor: Cursor, mark: Mark) -> None:
     if cursor.peek().kind not in ("mention", "grain"):
         cursor.out.left_over.append(mark)
         return
+    if _per_rows(cursor, mark):
+        cursor.out.measures.append(MeasureSlot("count", cursor.take()))
+        cursor.out.quotient = True
+        cursor.last = "group"
+        return
     if mark.text.lower() in ("of each", "for each", "of every", "for every", "each"):
         cursor.bind(cursor.peek(), said=True)
     while True:
@@ -81,6 +92,18 @@ def on_group(cursor: Cursor, mark: Mark) -> None:
             break
         cursor.at += ahead
     cursor.last = "group"
+
+
+def _per_rows(cursor: Cursor, mark: Mark) -> bool:
+    """Refunds per order, by month; tickets per account by industry: a figure divided by a number of rows."""
+    thing = cursor.peek()
+    if mark.text.lower() != "per" or cursor.last != "measure" or len(cursor.out.measures) != 1:
+        return False
+    if not names_table(thing) or cursor.out.over or cursor.out.projections:
+        return False
+    nameless = all(r.table.label is None for r in thing.readings if r.column is None)
+    later = any(one.kind in ("by", "group") for one in cursor.marks[cursor.at + 1 :])
+    return later or (nameless and has_figure(cursor.out.measures[0].target or thing))
 
 
 def on_grain(cursor: Cursor, mark: Mark) -> None:

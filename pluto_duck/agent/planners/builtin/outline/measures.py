@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from pluto_duck.agent.planners.builtin.marks import Mark, beside, has_measure, has_table, numeric, tables
+from pluto_duck.agent.planners.builtin.marks import (
+    Mark,
+    beside,
+    has_figure,
+    has_measure,
+    has_table,
+    names_table,
+    numeric,
+    tables,
+)
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps, rows_of
 from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot, OrderSlot
 
@@ -11,6 +20,8 @@ def measure(cursor: Cursor) -> MeasureSlot | None:
     """A measure that begins here, or None; leaves the marks alone when there is none."""
     start = cursor.at
     mark = cursor.take()
+    if mark.kind == "mention" and has_figure(mark):
+        return MeasureSlot("metric", mark)
     if mark.kind == "count":
         cursor.skip("distinct", "show", "prep", "count")
         if cursor.peek().kind == "agg" and cursor.peek().value == "sum" and cursor.peek(1).kind == "mention":
@@ -22,13 +33,19 @@ def measure(cursor: Cursor) -> MeasureSlot | None:
     if mark.kind in ("agg", "sum"):
         cursor.skip("distinct", "prep", "show")
         if cursor.peek().kind == "mention":
-            return MeasureSlot(str(mark.value or "sum"), counted(cursor))
+            return slot_of(mark, counted(cursor))
         if cursor.peek().kind == "count" and mark.value == "sum":
             return measure(cursor)
     if mark.kind == "event":
         return MeasureSlot("count", event(cursor, mark))
     cursor.at = start
     return None
+
+
+def slot_of(mark: Mark, target: Mark | None) -> MeasureSlot:
+    """A function and what it is taken of; "quantile 0.9" says which one."""
+    name, _space, at = str(mark.value or "sum").partition(" ")
+    return MeasureSlot(name, target, float(at) if at else 0.5)
 
 
 def counted(cursor: Cursor) -> Mark:
@@ -89,6 +106,8 @@ def on_agg(cursor: Cursor, mark: Mark) -> None:
         cursor.at += ahead
         functions.append(cursor.take())
     cursor.skip("prep", "show")
+    if len(functions) == 1 and _typical(cursor, mark):
+        return
     if _ranks(cursor, mark) and len(functions) == 1:
         cursor.out.orders.append(OrderSlot(cursor.take(), "desc" if mark.value == "max" else "asc", mark.text))
         cursor.out.ranked, cursor.last = True, "order"
@@ -104,7 +123,7 @@ def on_agg(cursor: Cursor, mark: Mark) -> None:
     targets = [counted(cursor)]
     if cursor.peek().kind == "cmp" and cursor.peek(1).kind == "number" and len(functions) == 1:
         operator, number = cursor.take(), cursor.take()
-        slot = MeasureSlot(str(mark.value or "sum"), targets[0])
+        slot = slot_of(mark, targets[0])
         cursor.out.having.append((slot, str(operator.value), float(number.value)))
         cursor.last, cursor.head = "filter", False
         return
@@ -117,8 +136,36 @@ def on_agg(cursor: Cursor, mark: Mark) -> None:
         cursor.take()
         targets.append(cursor.take())
     for target in targets:
-        cursor.out.measures += [MeasureSlot(str(one.value or "sum"), target) for one in functions]
+        cursor.out.measures += [slot_of(one, target) for one in functions]
     cursor.said_measure()
+
+
+def _typical(cursor: Cursor, mark: Mark) -> bool:
+    """The average monthly revenue; the average number of orders per customer: of what each of them has."""
+    if mark.value not in ("avg", "median", "min", "max"):
+        return False
+    start = cursor.at
+    over: list[Mark] = []
+    if cursor.peek().kind == "group" and cursor.peek(1).kind == "grain":
+        cursor.take()
+        over.append(cursor.take())
+    rows = bool(over) and cursor.peek().kind == "mention" and names_table(cursor.peek())
+    slot = MeasureSlot("count", cursor.take()) if rows else measure(cursor)
+    counts = slot is not None and slot.function == "count" and slot.target is not None
+    if slot is None or (counts and slot.target is not None and has_measure(slot.target)):
+        cursor.at = start
+        return False
+    if not over and cursor.peek().kind == "group" and cursor.peek(1).kind in ("grain", "mention"):
+        cursor.take()
+        over.append(cursor.take())
+    if not over:
+        cursor.at = start
+        return False
+    cursor.out.measures.append(slot)
+    cursor.out.over += over
+    cursor.out.typical = str(mark.value)
+    cursor.said_measure()
+    return True
 
 
 def _ranks(cursor: Cursor, mark: Mark) -> bool:

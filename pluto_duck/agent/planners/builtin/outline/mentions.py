@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from pluto_duck.agent.planners.builtin.marks import Mark, beside, has_table, tables
+from pluto_duck.agent.planners.builtin.marks import Mark, beside, has_figure, has_table, tables
 from pluto_duck.agent.planners.builtin.outline.conditions import filtered
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
+from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot
 from pluto_duck.catalog.words import split
 
 
 def on_mention(cursor: Cursor, mark: Mark) -> None:
-    if cursor.peek().kind == "mention" and not cursor.out.ranked:
+    if has_figure(mark):
+        on_figure(cursor, mark)
+        return
+    if cursor.peek().kind == "mention" and has_figure(cursor.peek()) and not has_table(mark):
+        pass  # a column, and then a figure: two things that are asked for
+    elif cursor.peek().kind == "mention" and not cursor.out.ranked:
         if has_table(mark):
             cursor.out.things.append(mark)
             cursor.out.bound.append((cursor.peek(), mark))
@@ -83,6 +89,28 @@ def _loosely(cursor: Cursor, mark: Mark) -> None:
 def _names_its_column(mark: Mark, value: Mark) -> bool:
     said = set(split(mark.text))
     return any(said <= set(split(r.column.name)) for r in value.readings if r.column is not None)
+
+
+def on_figure(cursor: Cursor, mark: Mark) -> None:
+    """A figure with a name: asked for, or what a comparison is about."""
+    slot = MeasureSlot("metric", mark)
+    out = cursor.out
+    nxt, after = cursor.peek(), cursor.peek(1)
+    if nxt.kind == "prep" and nxt.value in ("of", "at", "in") and after.kind == "cmp":
+        cursor.take()
+        nxt, after = cursor.peek(), cursor.peek(1)
+    if nxt.kind == "cmp" and after.kind == "number":
+        operator, number = cursor.take(), cursor.take()
+        out.having.append((slot, str(operator.value), float(number.value)))
+        cursor.last, cursor.head = "filter", False
+    elif nxt.kind == "cmpavg" or (nxt.kind == "cmp" and after.kind == "agg" and after.value in ("avg", "median")):
+        operator = cursor.take()
+        kind = str(cursor.take().value) if nxt.kind == "cmp" else "avg"
+        out.above.append((slot, str(operator.value), kind))
+        cursor.last, cursor.head = "filter", False
+    else:
+        out.measures.append(slot)
+        cursor.said_measure()
 
 
 def _is_its_name(cursor: Cursor, name: Mark, mark: Mark) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from pluto_duck.agent.planners.builtin.dates import Day
@@ -20,14 +21,42 @@ def on_day(cursor: Cursor, mark: Mark) -> None:
     ):
         cursor.take()
         _period(cursor, "between", mark.value, cursor.take().value)
-    elif nxt.kind in ("and", "or", "comma") and cursor.peek(1).kind == "day":
-        cursor.out.left_over.append(mark)
+    elif nxt.kind in ("and", "or", "comma", "versus") and _next_day(cursor) is not None:
+        _several(cursor, mark)
     else:
         _period(cursor, "in", mark.value)
 
 
+def _next_day(cursor: Cursor) -> int | None:
+    """How far ahead another day is, past the words that list it."""
+    ahead = 0
+    while cursor.peek(ahead).kind in ("and", "or", "comma", "versus", "prep"):
+        ahead += 1
+    return ahead if ahead and cursor.peek(ahead).kind == "day" else None
+
+
+def _several(cursor: Cursor, mark: Mark) -> None:
+    """In 2023, 2024 or 2025; March vs April 2025."""
+    days = [mark.value]
+    either = False
+    while (ahead := _next_day(cursor)) is not None:
+        for _one in range(ahead):
+            word = cursor.take()
+            cursor.out.versus |= word.kind == "versus"
+            either |= word.kind == "or"
+        days.append(cursor.take().value)
+    year = next((day.year for day in reversed(days) if day.year), None)
+    for number, day in enumerate(days):
+        told = day if day.year else replace(day, year=year)
+        _period(cursor, "in", told)
+        cursor.out.periods[-1].alternative = number > 0
+    cursor.out.apart |= not either
+
+
 def on_relative(cursor: Cursor, mark: Mark) -> None:
-    cursor.out.periods.append(PeriodSlot("in", mark.value))
+    later = cursor.before(mark) in ("versus", "same", "and", "or") and bool(cursor.out.periods)
+    cursor.out.periods.append(PeriodSlot("in", mark.value, alternative=later))
+    cursor.out.apart |= later and cursor.before(mark) != "or"
     cursor.last, cursor.preposition = "period", ""
     if cursor.out.projections or cursor.out.measures:
         cursor.head = False
@@ -55,7 +84,8 @@ def _period(cursor: Cursor, side: str, first: Any, last: Any = None) -> None:
         cursor.out.left_over.append(Mark("or", "or"))
     if side == "between" and first.year is None and last.year is not None:
         first = Day(last.year, first.quarter, first.month, first.day)
-    cursor.out.periods.append(PeriodSlot(side, first, last))
+    before = cursor.out.versus and cursor.last in ("period", "versus") and bool(cursor.out.periods)
+    cursor.out.periods.append(PeriodSlot(side, first, last, alternative=before))
     cursor.preposition = ""
     cursor.last = "period"
     if cursor.out.projections or cursor.out.measures:

@@ -14,6 +14,8 @@ class MeasureSlot:
     function: str
     target: Mark | None
     """None: the rows of whatever the question is about."""
+    at: float = 0.5
+    """Which quantile."""
 
 
 @dataclass
@@ -34,7 +36,9 @@ class PeriodSlot:
     side: str
     first: Day | Relative
     """A relative one is told once the date column is known."""
-    last: Day | None = None
+    last: Day | Relative | None = None
+    alternative: bool = False
+    """It may hold instead of the one before."""
 
 
 @dataclass
@@ -58,12 +62,30 @@ class Outline:
     things: list[Mark] = field(default_factory=list)
     """Tables spoken of that only have to be there."""
     verbs: list[Mark] = field(default_factory=list)
+    dated: list[Mark] = field(default_factory=list)
+    """Words for a date column, said as a verb: customers who signed up since May."""
     share: str = ""
     """share or percent: a part of the whole is asked for."""
+    within: list[Mark] = field(default_factory=list)
+    """The share is one of each of these, not of the whole."""
+    over: list[Mark] = field(default_factory=list)
+    """The figure is taken for each of these, and `typical` of that is asked for."""
+    typical: str = ""
+    running: bool = False
+    each: list[Mark] = field(default_factory=list)
+    """The first ones of each of these are asked for."""
+    quotient: bool = False
+    """The first measure divided by the second."""
+    above: list[tuple[MeasureSlot | None, str, str]] = field(default_factory=list)
+    """A measure, < or >, avg or median: those whose figure is above that of all groups."""
+    apart: bool = False
+    """Several times were named one by one: each is told on its own."""
+    versus: bool = False
+    """What is said after it stands beside what was said before."""
     inside: bool = False
     """The condition says which part: the share of shipped orders."""
-    change: bool = False
-    """How a measure went from one period to the next."""
+    change: str = ""
+    """before or year: how a measure went from one period to the next, or since a year earlier."""
     limit: int | None = None
     distinct: bool = False
     bound: list[tuple[Mark, Mark]] = field(default_factory=list)

@@ -10,7 +10,7 @@ from pluto_duck.agent.planners.builtin.form import Form
 from pluto_duck.agent.planners.builtin.outline import Outline
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Candidate, Impossible
 from pluto_duck.agent.planners.builtin.resolve.forms import forms
-from pluto_duck.agent.planners.builtin.resolve.readings import marks_to_read, options
+from pluto_duck.agent.planners.builtin.resolve.readings import marks_to_read, measured, options
 from pluto_duck.agent.planners.builtin.vocabulary import Reading
 from pluto_duck.catalog import Catalog
 
@@ -23,7 +23,8 @@ def candidates(out: Outline, catalog: Catalog, *, limit: int = 8) -> list[Candid
     things = {id(one) for one in [*out.things, *(thing for _column, thing in out.bound)]} - {
         id(one) for one in [*out.projections, *out.groups]
     }
-    open_to = [options(one, thing=id(one) in things) for one in marks]
+    figures = {id(one) for one in measured(out)}
+    open_to = [options(one, thing=id(one) in things, figure=id(one) in figures) for one in marks]
     if not all(open_to):
         return []
     found: dict[Form, Candidate] = {}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pluto_duck.agent.planners.builtin.form import Condition, Field, Measure
+from pluto_duck.agent.planners.builtin.form import Condition, Field, Measure, Named
 from pluto_duck.agent.planners.builtin.guesses import Guess
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.outline import FilterSlot
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Impossible
+from pluto_duck.agent.planners.builtin.told import Role
 from pluto_duck.agent.planners.builtin.vocabulary import Reading
 from pluto_duck.catalog import Column, Table
 from pluto_duck.catalog.model import is_date
@@ -16,6 +17,17 @@ from pluto_duck.catalog.words import split
 
 MAX_GUESSED = 50
 """Values that a word may be a part of; it says nothing when there are more."""
+
+
+def named(attempt: Attempt, slot: FilterSlot) -> Named | None:
+    """The condition as one that has a name; None: it is another one."""
+    mark = slot.target or slot.values[0]
+    reading = attempt.reading(mark) if slot.target is None and mark.kind == "value" else None
+    if reading is None or reading.term is None:
+        return None
+    if len(slot.values) > 1 or slot.alternative or slot.operator not in ("in", "not in"):
+        raise Impossible
+    return Named(reading.table, reading.term, slot.operator == "not in")
 
 
 def condition(attempt: Attempt, slot: FilterSlot) -> Condition:
@@ -103,6 +115,9 @@ def _holds_years(column: Column) -> bool:
 def _value_condition(attempt: Attempt, table: Table, column: Column, slot: FilterSlot) -> Condition:
     field = Field(table, column)
     found = [_values(value, table, column) for value in slot.values]
+    if column.numeric and column.value_words and all(found):
+        codes = tuple(int(text) for one in found for text in one if text.lstrip("-").isdigit())
+        return _among(field, slot.operator, codes)
     if not column.textual or not all(found):
         raise Impossible
     texts = [text for one in found for text in one]
@@ -111,7 +126,7 @@ def _value_condition(attempt: Attempt, table: Table, column: Column, slot: Filte
     for value, whole in zip(slot.values, found, strict=True):
         if value.kind == "text":
             attempt.assumptions.append(f"'{value.text}' was looked for in {column.name} as it stands")
-        elif (guess := _guess(value, field, whole, texts)) is not None:
+        elif (guess := _guess(value, field, whole, texts) or _in_a_role(value, field, whole)) is not None:
             if slot.operator not in ("in", "not in"):
                 raise Impossible
             attempt.guesses.append(guess)
@@ -143,6 +158,13 @@ def _guess(value: Mark, field: Field, found: Sequence[str], said: Sequence[str])
         if one.table.key == field.table.ref.key and one.column == field.column.name and one.text not in said
     ][:MAX_GUESSED]
     return Guess(value.text, field, (*found, *longer), "part", tuple(found)) if longer else None
+
+
+def _in_a_role(value: Mark, field: Field, found: Sequence[str]) -> Guess | None:
+    """Europe is an area and a region, but customers may live in one of these only: the data have to tell."""
+    mine = {r.table.ref.key for r in value.readings if r.column is not None and r.column.name == field.column.name}
+    twice = any(isinstance(r.table.ref, Role) and r.table.ref.key in mine for r in value.readings)
+    return Guess(value.text, field, tuple(found), "role") if twice else None
 
 
 def _among(field: Field, operator: str, values: tuple[str | int | float, ...]) -> Condition:

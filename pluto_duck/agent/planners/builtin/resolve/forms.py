@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
+from typing import Literal
 
-from pluto_duck.agent.planners.builtin.form import Field, Form, Measure, Period
+from pluto_duck.agent.planners.builtin.emit.figures import moments
+from pluto_duck.agent.planners.builtin.form import Condition, Facet, Field, Form, Grain, Measure, Named, Period
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Candidate, Impossible
 from pluto_duck.agent.planners.builtin.resolve.costs import readings_cost
 from pluto_duck.agent.planners.builtin.resolve.fields import repeats
@@ -58,19 +60,64 @@ def _over(attempt: Attempt, found: Parts, tree: Tree, turn: dict[Measure, Measur
 def _shapes(attempt: Attempt, form: Form) -> Iterator[Form]:
     """The form as it is; for a share, each way in which it may be one."""
     out = attempt.out
-    if out.change:
-        if len([one for one in form.select if one.grain or one.column.part]) == 1 == len(form.select) and form.measures:
-            yield replace(form, change="before", order=())
+    if out.change or (out.versus and form.spans and (form.select or not out.apart)):
+        yield from _changes(attempt, form)
+        return
+    if out.quotient:
+        if len(form.measures) == 2:
+            yield replace(form, quotient=True, percent=out.share == "percent")
+        return
+    if out.running:
+        if moments(form) and all(one.adds_up for one in form.measures) and form.measures:
+            yield replace(form, running=True, order=(), limit=None)
         return
     if not out.share:
         yield form
         return
-    if len(form.measures) != 1 or form.measures[0].function not in ("count", "sum"):
+    yield from _shares(attempt, form)
+
+
+def _shares(attempt: Attempt, form: Form) -> Iterator[Form]:
+    out = attempt.out
+    percent = out.share == "percent"
+    if len(form.measures) != 1 or not form.measures[0].adds_up:
         return
-    if form.conditions:
-        yield replace(form, share="part", percent=out.share == "percent", part=form.conditions, conditions=())
+    if form.limit is not None and form.select:
+        yield replace(form, share="top", percent=percent)
+        return
+    if (form.conditions or form.terms) and not form.within:
+        part: tuple[Condition | Named, ...] = (*form.conditions, *form.terms)
+        yield replace(form, share="part", percent=percent, part=part, conditions=(), terms=())
     if form.select and not out.inside:
-        yield replace(form, share="total", percent=out.share == "percent")
+        kind: Literal["within", "total"] = "within" if form.within else "total"
+        yield replace(form, share=kind, percent=percent)
+
+
+def _changes(attempt: Attempt, form: Form) -> Iterator[Form]:
+    """From each period to the next; or between the two that were named."""
+    out = attempt.out
+    pair = form.spans[0] if len(form.spans) == 1 and len(form.spans[0]) == 2 else ()
+    when = moments(form)
+    if pair and not when:
+        sides = tuple(Facet(str(one.first), (one,)) for one in sorted(pair, key=lambda one: one.first.first()))
+        yield replace(form, sides=sides, spans=())
+    elif out.change == "year" and not when and len(form.periods) == 1:
+        sides_of_year = _a_year_apart(form.periods[0])
+        if sides_of_year is not None:
+            yield replace(form, sides=sides_of_year, periods=())
+    elif len(when) == 1 and form.measures:
+        order = tuple(one for one in form.order if isinstance(one.by, Measure)) if form.limit is not None else ()
+        yield replace(form, change="year" if out.change == "year" else "before", order=order)
+
+
+def _a_year_apart(period: Period) -> tuple[Facet, ...] | None:
+    first, last = period.first, period.last
+    if first.year is None or period.side not in ("in", "between"):
+        return None
+    before = replace(period, first=replace(first, year=first.year - 1))
+    if last is not None and last.year is not None:
+        before = replace(before, last=replace(last, year=last.year - 1))
+    return Facet("a_year_earlier", (before,)), Facet("now", (period,))
 
 
 def _form(
@@ -82,6 +129,12 @@ def _form(
     grains: tuple[Field, ...],
     limit: int | None,
 ) -> Form:
+    plain, spans = _alternatives(attempt, periods)
+    each_of = [mark.value for mark in attempt.out.over if mark.kind == "grain"]
+    over = tuple(one for one in grains if one.grain in each_of)
+    grains = tuple(one for one in grains if one not in over)
+    if spans and attempt.out.apart and not attempt.out.versus and not attempt.out.change and found.measures:
+        grains = (*grains, *(one for one in _told_apart(spans) if one not in grains))
     once = attempt.out.distinct or (tree.fanned and bool(found.select)) or repeats(found.select, attempt.out)
     return Form(
         tree.root,
@@ -89,14 +142,42 @@ def _form(
         (*grains, *dict.fromkeys(found.select)),
         tuple(dict.fromkeys(turn[one] for one in found.measures)),
         tuple(dict.fromkeys(found.conditions)),
-        periods,
+        plain,
         tuple(replace(one, measure=turn[one.measure]) for one in found.having),
         tuple(replace(one, by=turn[one.by]) if isinstance(one.by, Measure) else one for one in found.orders),
         limit,
         distinct=not turn and once,
         rows=not found.select and not grains and not found.measures,
         either=found.either,
+        terms=found.terms,
+        within=tuple(dict.fromkeys(found.within)),
+        each=tuple(dict.fromkeys((*found.each, *(one for one in grains if attempt.out.each)))),
+        spans=spans,
+        typical=attempt.out.typical,  # type: ignore[arg-type]
+        over=tuple(dict.fromkeys((*over, *found.over))),
     )
+
+
+def _alternatives(
+    attempt: Attempt, periods: tuple[Period, ...]
+) -> tuple[tuple[Period, ...], tuple[tuple[Period, ...], ...]]:
+    """Those that have to hold, and those of which one has to."""
+    groups: list[list[Period]] = []
+    for slot, period in zip(attempt.out.periods, periods, strict=True):
+        if slot.alternative and groups:
+            groups[-1].append(period)
+        else:
+            groups.append([period])
+    return tuple(one[0] for one in groups if len(one) == 1), tuple(tuple(one) for one in groups if len(one) > 1)
+
+
+def _told_apart(spans: tuple[tuple[Period, ...], ...]) -> Iterator[Field]:
+    """In 2023 and 2024: a figure for each of the two."""
+    for span in spans:
+        day, column = span[0].first, span[0].columns[0]
+        if column.part is None:
+            grain: Grain = "day" if day.day else "month" if day.month else "quarter" if day.quarter else "year"
+            yield Field(span[0].table, column, grain)
 
 
 def _limit(attempt: Attempt) -> tuple[int | None, list[str]]:

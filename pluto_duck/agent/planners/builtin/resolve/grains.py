@@ -8,7 +8,8 @@ from itertools import islice, product
 from pluto_duck.agent.planners.builtin.form import Field
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt
-from pluto_duck.catalog import Table
+from pluto_duck.agent.planners.builtin.resolve.periods import usual_date
+from pluto_duck.catalog import Column, Table
 from pluto_duck.catalog.model import is_date
 from pluto_duck.catalog.words import split
 
@@ -16,7 +17,8 @@ from pluto_duck.catalog.words import split
 def grain_choices(
     attempt: Attempt, reached: Sequence[Table], grouping: bool
 ) -> Iterator[tuple[tuple[Field, ...], float]]:
-    marks = [mark for mark in [*attempt.out.groups, *attempt.out.projections] if mark.kind == "grain"]
+    out = attempt.out
+    marks = [mark for mark in [*out.groups, *out.projections, *out.over] if mark.kind == "grain"]
     if not marks:
         yield (), 0.0
         return
@@ -54,6 +56,14 @@ def _grain_options(
             yield (Field(table, parts_named[0].column),), 0.15 * depth + 0.1
             continue
         if grouping:
+            usual = usual_date(attempt, table)
             for column in table.columns:
-                if is_date(column.type) or column.text_date:
-                    yield (Field(table, column, mark.value),), 0.15 * depth
+                dated = is_date(column.type) or column.text_date
+                if dated and (usual is None or column.name == usual or _named(attempt, table, column)):
+                    yield (Field(table, column, mark.value),), 0.15 * depth + 0.05 * bool(
+                        attempt.out.dated and not _named(attempt, table, column))
+
+
+def _named(attempt: Attempt, table: Table, column: Column) -> bool:
+    """A verb spoke of this date."""
+    return any(r.column == column and r.table.ref == table.ref for mark in attempt.out.dated for r in mark.readings)

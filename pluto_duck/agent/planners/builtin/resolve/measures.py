@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pluto_duck.agent.planners.builtin.form import Field, Measure
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.outline import MeasureSlot
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Impossible
-from pluto_duck.catalog import Column, Table
+from pluto_duck.catalog import Column, Metric, Table
 from pluto_duck.catalog.model import is_date
 from pluto_duck.catalog.words import singular, split
 
@@ -20,6 +21,10 @@ def measure(attempt: Attempt, slot: MeasureSlot, *, counting: bool = False) -> M
     if reading is None:
         raise Impossible
     table, column = reading.table, reading.column
+    if reading.metric is not None:
+        return _figure(attempt, slot, table, reading.metric)
+    if slot.function == "metric":
+        raise Impossible
     if slot.function == "sum" and column is None and len(attempt.out.measures) > 1:
         raise Impossible
     if slot.function in ("count", "sum") and column is None:
@@ -44,7 +49,24 @@ def measure(attempt: Attempt, slot: MeasureSlot, *, counting: bool = False) -> M
         attempt.cost += 0.2
     if slot.function in ("min", "max") and not (column.numeric or is_date(column.type) or column.text_date):
         raise Impossible
-    return Measure(slot.function, table, column)  # type: ignore[arg-type]
+    if slot.function in ("median", "quantile") and (not column.numeric or column.role == "key"):
+        raise Impossible
+    return Measure(slot.function, table, column, at=slot.at)  # type: ignore[arg-type]
+
+
+def _figure(attempt: Attempt, slot: MeasureSlot, table: Table, metric: Metric) -> Measure:
+    """A figure of the semantic file; another function than its own asks for something else."""
+    said = metric.expression.lower()
+    if slot.function == "count" and metric.unit:
+        attempt.assumptions.append(f"the rows of {table.ref} behind {metric.name} are counted")
+        return Measure("count", table)
+    if slot.function == "avg" and said.startswith("sum(") and said.endswith(")") and said.count("(") == 1:
+        attempt.assumptions.append(f"{metric.name} is averaged over the rows of {table.ref}")
+        return Measure("metric", table, metric=replace(metric, name=f"average {metric.name}",
+                                                       expression="avg(" + metric.expression[4:]))
+    if slot.function not in ("metric", "sum", "count", "avg") or (slot.function == "avg" and "avg(" not in said):
+        raise Impossible
+    return Measure("metric", table, metric=metric)
 
 
 def _counts(column: Column) -> bool:
@@ -86,7 +108,7 @@ def rooted(measure: Measure, root: Table) -> Measure:
         if measure.table.key is None:
             raise Impossible
         return Measure("count_distinct", measure.table, measure.table.column(measure.table.key))
-    if measure.function in ("sum", "avg"):
+    if measure.function not in ("min", "max", "count_distinct"):
         raise Impossible  # the join would count rows twice
     return measure
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import chain
 
-from pluto_duck.agent.planners.builtin.form import Condition, Field, Having, Measure, Order
+from pluto_duck.agent.planners.builtin.form import Condition, Field, Having, Measure, Named, Order
+from pluto_duck.agent.planners.builtin.outline import MeasureSlot
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Impossible
-from pluto_duck.agent.planners.builtin.resolve.conditions import condition
+from pluto_duck.agent.planners.builtin.resolve.conditions import condition, named
 from pluto_duck.agent.planners.builtin.resolve.fields import fields
 from pluto_duck.agent.planners.builtin.resolve.measures import measure
 from pluto_duck.agent.planners.builtin.resolve.orders import order
@@ -22,8 +23,12 @@ class Parts:
     orders: tuple[Order, ...]
     select: tuple[Field, ...]
     things: tuple[Table, ...]
-    either: tuple[tuple[Condition, ...], ...] = ()
     """Tables spoken of that only have to be there."""
+    either: tuple[tuple[Condition, ...], ...] = ()
+    terms: tuple[Named, ...] = ()
+    within: tuple[Field, ...] = ()
+    over: tuple[Field, ...] = ()
+    each: tuple[Field, ...] = ()
 
     @property
     def counted(self) -> tuple[Measure, ...]:
@@ -44,7 +49,12 @@ def parts(attempt: Attempt) -> Parts:
         for slot, operator, value in out.having
     ]
     groups: list[list[Condition]] = []
+    terms: list[Named] = []
     for slot in out.filters:
+        term = named(attempt, slot)
+        if term is not None:
+            terms.append(term)
+            continue
         found = condition(attempt, slot)
         if slot.alternative and groups:
             groups[-1].append(found)
@@ -56,16 +66,36 @@ def parts(attempt: Attempt) -> Parts:
     fixed = {one.field for one in conditions if one.operator in ("=", "in")}
     if any(one.field in fixed for group in either for one in group):
         raise Impossible  # "in Lyon, France or in Oslo, Norway": pairs, not alternatives of one column
+    having += [Having(_averaged(attempt, slot, measures), sign, kind) for slot, sign, kind in out.above]  # type: ignore[arg-type]
+    for mark in attempt.marks:
+        reading = attempt.reading(mark)
+        if mark.kind == "mention" and reading.term is not None:
+            terms.append(Named(reading.table, reading.term))
     orders = [order(attempt, slot, measures) for slot in out.orders]
     grouping = bool(measures or having or any(isinstance(one.by, Measure) for one in orders))
-    named = [mark for mark in [*out.groups, *out.projections] if mark.kind == "mention"]
-    select = list(chain.from_iterable(fields(attempt, mark, grouping, orders) for mark in named))
+    mentioned = [mark for mark in [*out.groups, *out.projections] if mark.kind == "mention"]
+    select = list(chain.from_iterable(fields(attempt, mark, grouping, orders) for mark in mentioned))
     select = _without_rows(select, measures)
+    if out.versus and grouping:  # Europe and Asia, each on its own
+        select += [one.field for one in conditions if one.operator == "in" and one.field not in select]
     things = [attempt.reading(mark).table for mark in out.things]
     if not (select or measures or out.groups or out.projections or things or orders):
         raise Impossible
+    beyond = [
+        tuple(chain.from_iterable(fields(attempt, mark, True, ()) for mark in marks if mark.kind == "mention"))
+        for marks in (out.within, out.over, out.each)
+    ]
     return Parts(tuple(measures), tuple(having), tuple(conditions), tuple(orders), tuple(select), tuple(things),
-                 either)
+                 either, tuple(dict.fromkeys(terms)), *beyond)
+
+
+def _averaged(attempt: Attempt, slot: MeasureSlot | None, measures: list[Measure]) -> Measure:
+    """What has to be above the average: a figure of its own, or the only one that is asked for."""
+    if slot is not None:
+        return measure(attempt, slot, counting=True)
+    if len(measures) != 1:
+        raise Impossible
+    return measures[0]
 
 
 def _without_rows(select: list[Field], measures: list[Measure]) -> list[Field]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, product
 
 from pluto_duck.agent.planners.builtin.dates import Day
@@ -16,15 +17,24 @@ from pluto_duck.catalog.model import is_date
 from pluto_duck.catalog.words import singular, split
 
 
+MAX_YEARS = 10
+"""Data over more years are no running business: there, July is every July."""
+
+
 def period_choices(attempt: Attempt, reached: Sequence[Table]) -> Iterator[tuple[tuple[Period, ...], float, list[str]]]:
+    """In the order of their slots."""
     if not attempt.out.periods:
         yield (), 0.0, []
         return
     per_slot = [list(_period_options(attempt, slot, reached)) for slot in attempt.out.periods]
     for choice in islice(product(*per_slot), 6):
-        inside = [(one[0].table.ref.key, one[0].columns) for one in choice if one[0].side == "in" and one[0].first.year]
+        slots = zip(attempt.out.periods, choice, strict=True)
+        alone = [one for slot, one in slots if not slot.alternative]
+        inside = [(one[0].table.ref.key, one[0].columns) for one in alone if one[0].side == "in" and one[0].first.year]
         if len(set(inside)) < len(inside):
             continue  # nothing happens in two years at once
+        if len({(one[0].table.ref.key, one[0].columns) for one in choice}) > 1 and len(alone) < len(choice):
+            continue  # alternatives are of one date
         yield (
             tuple(one[0] for one in choice),
             sum(one[1] for one in choice),
@@ -40,12 +50,18 @@ def _period_options(
             told = _told(slot, columns)
             if told is None:
                 continue
-            period, notes = Period(table, columns, *told[0]), list(told[1])
+            (side, first, last), notes = told[0], list(told[1])
+            if first.year is None and (latest := _latest(first, last, columns)) is not None:
+                first, last, several = latest
+                if several:
+                    span = f"{first} to {last}" if last else str(first)
+                    notes.append(f"no year was given: {span} is meant, the latest there is")
+            period = Period(table, columns, side, first, last)
             if not _expressible(period):
                 continue
             if any(mark.kind == "value" and mark.text.lower().endswith("ed") for mark in attempt.marks):
                 notes.append(f"the date is {columns[0].name}")  # "shipped in May" may speak of another date
-            years = _years(table, columns)
+            years = _years(columns)
             if period.first.year is None and (years is None or years[0] != years[1]):
                 notes.append(f"no year was given: {period.first} of every year counts")
             yield period, cost + 0.15 * depth, notes
@@ -55,6 +71,8 @@ def _told(slot: PeriodSlot, columns: Sequence[Column]) -> tuple[tuple[Side, Day,
     """The slot in days of the calendar, and what to say of it."""
     if not isinstance(slot.first, Relative):
         return (slot.side, slot.first, slot.last), []  # type: ignore[return-value]
+    if slot.side != "in":
+        return _told_from(slot.side, slot.first, columns)
     high = columns[0].high
     if columns[0].part == "year" and slot.first.unit == "year" and not slot.first.rolling and high is not None:
         now: tuple[datetime.date, bool] | None = (datetime.date(int(high), 12, 31), True)
@@ -68,7 +86,54 @@ def _told(slot: PeriodSlot, columns: Sequence[Column]) -> tuple[tuple[Side, Day,
     return ("between" if last is not None else "in", first, last), [f"{slot.first} is {span}, counted from {where}"]
 
 
+def _told_from(
+    side: str, said: Relative, columns: Sequence[Column]
+) -> tuple[tuple[Side, Day, Day | None], list[str]] | None:
+    """Since last month, before this year."""
+    now = present(columns[0].high) if columns[0].part is None else None
+    if now is None or said.rolling or said.to_date:
+        return None
+    first, _last = said.days(now[0])
+    where = f"the data's last date, {now[0]}" if now[1] else f"today, {now[0]}"
+    return (side, first, None), [f"{said} is {first}, counted from {where}"]  # type: ignore[return-value]
+
+
+def _latest(first: Day, last: Day | None, columns: Sequence[Column]) -> tuple[Day, Day | None, bool] | None:
+    """The same with the last year in which the data have got so far; True: there are others. None: it isn't known."""
+    years = _years(columns)
+    high = columns[0].high
+    if years is None or columns[0].part is not None or high is None:
+        return None
+    if years[1] - years[0] > MAX_YEARS:
+        return None  # birthdays: every year is meant
+    end = datetime.date.fromisoformat(str(high)[:10])
+    year = years[1] if replace(first, year=years[1]).first() <= end else years[1] - 1
+    until = None
+    if last is not None:
+        until = last if last.year else replace(last, year=year)
+    return replace(first, year=year), until, years[0] != years[1]
+
+
+def usual_date(attempt: Attempt, table: Table) -> str | None:
+    """The column that a date means where none is named: that of the figure asked for, or of the table."""
+    for reading in attempt.chosen.values():
+        if reading.metric is not None and reading.table.ref == table.ref and reading.metric.date is not None:
+            return reading.metric.date
+    return table.date
+
+
 def _date_columns(attempt: Attempt, table: Table) -> Iterator[tuple[tuple[Column, ...], float]]:
+    named = {r.column.name for mark in attempt.out.dated for r in mark.readings
+             if r.column is not None and r.table.ref == table.ref}
+    if attempt.out.dated:
+        for column in table.columns:
+            if column.name in named:
+                yield (column,), 0.0
+        return
+    usual = usual_date(attempt, table)
+    if usual is not None and any(one.name == usual for one in table.columns):
+        yield (table.column(usual),), 0.0
+        return
     parts = tuple(column for column in table.columns if column.part and column.part == split(column.name)[-1])
     if any(one.part in ("year", "month") for one in parts):
         yield parts, 0.0
@@ -108,7 +173,7 @@ def _expressible(period: Period) -> bool:
     return "year" in kinds and (plain or {"year", "month", "day"} <= kinds)
 
 
-def _years(table: Table, columns: Sequence[Column]) -> tuple[int, int] | None:
+def _years(columns: Sequence[Column]) -> tuple[int, int] | None:
     """First and last year in the data; None when it isn't known."""
     for column in columns:
         if column.low is None or column.high is None:

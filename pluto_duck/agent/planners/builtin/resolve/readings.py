@@ -11,15 +11,20 @@ from pluto_duck.catalog import Catalog
 from pluto_duck.catalog.words import split
 
 
+def measured(out: Outline) -> list[Mark]:
+    """The marks that say what is counted or measured."""
+    slots = [*out.measures, *(having[0] for having in out.having)]
+    slots += [order.by for order in out.orders if isinstance(order.by, MeasureSlot)]
+    return [one.target for one in slots if one.target is not None]
+
+
 def marks_to_read(out: Outline, catalog: Catalog) -> list[Mark]:
     """Every mark that has to be given one meaning, once."""
-    slots: list[Mark | None] = [*out.projections, *out.groups, *out.things]
-    for measure in [*out.measures, *(having[0] for having in out.having)]:
-        slots.append(measure.target)
+    slots: list[Mark | None] = [*out.projections, *out.groups, *out.things, *out.within, *out.over, *measured(out)]
     for order in out.orders:
         if isinstance(order.by, MeasureSlot):
-            slots.append(order.by.target)
-        elif isinstance(order.by, Mark):
+            continue
+        if isinstance(order.by, Mark):
             slots.append(order.by)
         else:
             slots.append(order.by[0])
@@ -46,15 +51,16 @@ def _events(catalog: Catalog) -> list[Reading]:
     ]
 
 
-def options(mark: Mark, *, thing: bool = False) -> list[Reading]:
+def options(mark: Mark, *, thing: bool = False, figure: bool = False) -> list[Reading]:
     """For a value: one reading for each column that has it, the values joined by a line feed."""
     if mark.kind != "value":
-        tables = [one for one in mark.readings if one.column is None]
-        return tables if thing and tables else mark.readings
+        named = [one for one in mark.readings if (one.metric is not None) == figure]
+        readings = named or ([] if not figure else mark.readings)
+        tables = [one for one in readings if one.column is None]
+        return tables if thing and tables else readings
     by_column: dict[tuple[str, str], Reading] = {}
     for one in mark.readings:
-        assert one.column is not None
-        at = (one.table.ref.key, one.column.name)
+        at = (one.table.ref.key, one.column.name if one.column is not None else one.term.name if one.term else "")
         if at in by_column:
             before = by_column[at]
             by_column[at] = replace(before, value=before.value + "\n" + one.value)

@@ -36,7 +36,7 @@ def trees(attempt: Attempt, parts: Parts) -> Iterator[Tree]:
     own = {one.table.ref.key for one in parts.counted} or {one.table.ref.key for one in parts.select}
     needed = _needed(parts)
     forced = [reading.via for reading in attempt.chosen.values() if reading.via is not None]
-    sure = {one.table.ref.key for one in parts.counted if one.function in ("sum", "avg")}
+    sure = {one.table.ref.key for one in parts.counted if one.function not in ("count", "count_distinct", "min", "max")}
     if len(sure) > 1:
         return  # two sums over two tables would multiply each other
     found = False
@@ -69,4 +69,6 @@ def _needed(parts: Parts) -> set[str]:
     tables += [one.field.table for one in parts.conditions]
     tables += [one.field.table for group in parts.either for one in group]
     tables += [one.by.table for one in parts.orders]
+    tables += [one.table for one in (*parts.within, *parts.over, *parts.each)]
+    tables += [one.table for one in parts.terms]
     return {table.ref.key for table in tables}
