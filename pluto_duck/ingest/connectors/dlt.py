@@ -113,10 +113,12 @@ class DltConnector(Defaults):
             raise UsageError(f"The option args is no JSON: {error}", hint='For example args={"year": 2024}') from None
         with open(run / "log", "wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", WORKER, self._spec, str(run), json.dumps(list(tables or ())), arguments],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                [sys.executable, "-m", WORKER, self._spec, str(run)],
+                stdin=subprocess.PIPE, stdout=log, stderr=log)
             try:
-                code = self._process.wait()
+                # Not on its command line: arguments may hold keys, and everybody sees those of a process.
+                self._process.communicate(json.dumps([list(tables or ()), json.loads(arguments)]).encode())
+                code = self._process.returncode
             finally:
                 with suppress(OSError):
                     self._process.kill()

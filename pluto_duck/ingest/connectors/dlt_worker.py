@@ -1,4 +1,5 @@
-"""Runs a dlt source in a process of its own and leaves its tables as Parquet files: `python -m ... SPEC FOLDER`.
+"""Runs a dlt source in a process of its own and leaves its tables as Parquet files: `python -m ... SPEC FOLDER`,
+with [tables that are wanted, arguments] as json on its standard input.
 
 Extraction and normalisation are dlt's; nothing of it touches the user's own pipelines, and it tells nobody.
 """
@@ -81,7 +82,7 @@ def _told(error: BaseException) -> BaseException:
 if __name__ == "__main__":
     target = Path(sys.argv[2])
     try:
-        main(sys.argv[1], target, json.loads(sys.argv[3]), json.loads(sys.argv[4]))
+        main(sys.argv[1], target, *json.loads(sys.stdin.read()))
     except BaseException as error:  # the door of this process: it reports, to the one that started it
         cause = _told(error)
         missing = cause.name if isinstance(cause, ModuleNotFoundError) else ""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import shutil
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,6 +31,27 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 class TestContract(ConnectorContract):
+    @pytest.fixture(scope="class")
+    def runs(self, tmp_path_factory: pytest.TempPathFactory) -> dict[object, str]:
+        return {None: str(tmp_path_factory.mktemp("runs"))}
+
+    @pytest.fixture(autouse=True)
+    def _one_run_for_all(self, runs: dict[object, str], monkeypatch: pytest.MonkeyPatch) -> None:
+        """The source is always the same: what its process left is kept for the next test that asks for it."""
+        extract = DltConnector._extract
+
+        def extracted(connector: DltConnector, tables: Sequence[str] | None) -> None:
+            wanted = tuple(tables or ())
+            if wanted not in runs:
+                extract(connector, tables)
+                kept = Path(runs[None]) / str(len(runs))
+                assert connector._folder is not None
+                shutil.copytree(connector._folder, kept)
+                runs[wanted] = json.dumps(connector._tables).replace(str(connector._folder), str(kept))
+            connector._tables = json.loads(runs[wanted])
+
+        monkeypatch.setattr(DltConnector, "_extract", extracted)
+
     @pytest.fixture
     def source(self, folder: Path) -> Source:
         (folder / "shop.py").write_text(f"""
@@ -121,12 +146,15 @@ def test_nothing_is_left_behind_and_a_hanging_source_can_be_stopped(
 import time, pathlib, dlt
 
 @dlt.resource
-def rows():
+def rows(key):
+    assert key == "s3cret"
     pathlib.Path({str(tmp_path / "began")!r}).touch()
     time.sleep(600)
     yield {{"id": 1}}
 """)
-    with DltConnector("dlt://slow:rows") as connector:
+    slow = DltConnector("dlt://slow:rows")
+    slow.configure({"args": '{"key": "s3cret"}'})
+    with slow as connector:
         failed: list[Exception] = []
 
         def work() -> None:
@@ -138,7 +166,10 @@ def rows():
         thread = threading.Thread(target=work)
         thread.start()
         while not (tmp_path / "began").exists():
-            pass
+            time.sleep(0.01)
+        assert connector._process is not None
+        if sys.platform == "linux":
+            assert "s3cret" not in Path(f"/proc/{connector._process.pid}/cmdline").read_text()
         connector.interrupt()
         thread.join(20)
         assert isinstance(failed[0], SourceError)
