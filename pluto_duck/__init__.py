@@ -39,14 +39,18 @@ def __getattr__(name: str) -> Any:
 def load_ipython_extension(ipython: Any) -> None:
     """`%load_ext pluto_duck`"""
     from pluto_duck.magics import load
+    from pluto_duck.panel import attach
 
-    load(ipython)
+    notebook = load(ipython)
+    attach(ipython, lambda: notebook.folder)
 
 
 def unload_ipython_extension(ipython: Any) -> None:
     """`%unload_ext pluto_duck`"""
     from pluto_duck.magics import unload
+    from pluto_duck.panel import detach
 
+    detach(ipython)
     unload(ipython)
 
 

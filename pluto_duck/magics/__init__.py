@@ -19,12 +19,13 @@ _notebooks: dict[int, tuple[Any, Notebook]] = {}
 """By id of the IPython shell, which is kept beside it so that the id stays its own."""
 
 
-def load(ipython: Any) -> None:
+def load(ipython: Any) -> Notebook:
     """Once for each shell: loading again changes nothing."""
     if id(ipython) not in _notebooks:
         notebook = Notebook(ipython)
         _notebooks[id(ipython)] = ipython, notebook
         register(ipython, notebook)
+    return _notebooks[id(ipython)][1]
 
 
 def unload(ipython: Any) -> None:

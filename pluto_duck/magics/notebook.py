@@ -41,6 +41,11 @@ class Notebook:
             self._session = open(self._folder, role="kernel", label=self._label())
         return self._session
 
+    @property
+    def folder(self) -> str | None:
+        """Of the workspace that its cells use; None: the one found from the current folder, when it is first used."""
+        return str(self._session.workspace.root) if self._session is not None else self._folder
+
     def choose(self, folder: str) -> None:
         """From now on the workspace of that folder; the session of the one before is closed."""
         self._close_session()

@@ -11,7 +11,7 @@ from pluto_duck.agent.answer import Answer, Choice, Cost
 from pluto_duck.workspace import Result
 from pluto_duck.workspace.blot import blotted
 
-Door = Literal["notebook", "shell", "rest", "python"]
+Door = Literal["notebook", "shell", "rest", "python", "panel"]
 Rating = Literal["up", "down", ""]
 
 MAX_ROWS = 100

@@ -1,0 +1,76 @@
+"""`ask`, `query`, `conversations`, `conversation`, `rate`, `verify`: the conversation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pluto_duck.panel.looking import shown_rows
+from pluto_duck.panel.protocol import Request
+
+if TYPE_CHECKING:
+    from pluto_duck.agent import Answer, Event
+    from pluto_duck.commands.workbench import Workbench
+    from pluto_duck.panel.desk import Desk
+
+ROWS = 1_000
+"""Of an answer, sent with it; a grid fetches more."""
+
+
+def ask(desk: Desk, request: Request, session: Workbench) -> None:
+    """A frame for each step, then the answer."""
+    from pluto_duck.agent.conversing import attended
+
+    def tell(event: Event) -> None:
+        request.reply("step", type=event.type, subtype=event.subtype, text=event.text, data=dict(event.data))
+
+    found = attended(session.runs, session, request.text("question"), conversation=request.text("conversation", ""),
+                     planner=request.text("planner", "") or None, on_event=tell, door="panel")
+    request.reply("answer", end=True, answer=answered(found))
+
+
+def answered(answer: Answer) -> dict[str, Any]:
+    from pluto_duck.agent.telling import told
+
+    rows = shown_rows(answer.result, ROWS) if answer.result is not None else None
+    return told(answer) | {"rows": rows}
+
+
+def query(desk: Desk, request: Request, session: Workbench) -> None:
+    """SQL of the person's own, as a cell would run it: any statement may."""
+    sql = request.text("sql")
+    limit = request.whole("limit", ROWS, least=1, most=10_000)
+    result = session.runs.attend("sql", sql, session, lambda run: (
+        found := session.query(sql, max_rows=limit), found.row_count, {"statement": found.statement}))
+    request.reply("rows", end=True, offset=0, statement=result.statement, affected_rows=result.affected_rows,
+                  elapsed_s=result.elapsed_s, **shown_rows(result, limit))
+
+
+def conversations(desk: Desk, request: Request, session: Workbench) -> None:
+    from pluto_duck.agent.memory import Memory
+
+    found = Memory(session).conversations(request.whole("limit", 50, least=1, most=500))
+    request.reply("conversations", end=True, conversations=[vars(one) for one in found])
+
+
+def conversation(desk: Desk, request: Request, session: Workbench) -> None:
+    """Its questions and answers; their rows come again when they are asked for."""
+    from pluto_duck.agent.memory import Memory
+    from pluto_duck.agent.telling import told
+
+    turns = Memory(session).turns(request.text("conversation"))
+    request.reply("conversation", end=True, turns=[told(one.answer) | {"rating": one.rating} for one in turns])
+
+
+def rate(desk: Desk, request: Request, session: Workbench) -> None:
+    from pluto_duck.agent.memory import Memory
+
+    rating: Any = request.text("rating")
+    Memory(session).rate(request.text("answer"), rating)
+    request.reply("done", end=True)
+
+
+def verify(desk: Desk, request: Request, session: Workbench) -> None:
+    from pluto_duck.agent.memory import Memory
+
+    made = Memory(session).verify(request.text("answer"), request.text("question", ""))
+    request.reply("done", end=True, question=made.question)

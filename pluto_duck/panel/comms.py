@@ -1,0 +1,73 @@
+"""The comms of one kernel: each open sidebar has one. Imports nothing heavy: `%load_ext` makes it."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pluto_duck.panel.desk import Desk
+
+
+class Comms:
+    def __init__(self, workspace: Callable[[], str | None]) -> None:
+        self._workspace = workspace
+        self._lock = threading.Lock()
+        self._desk: Desk | None = None
+        self._open: dict[str, Any] = {}
+        self._sending = threading.Lock()
+        atexit.register(self.close)
+
+    def opened(self, comm: Any, message: dict[str, Any]) -> None:
+        """A sidebar came. What the message carries is its first frame."""
+        with self._lock:
+            self._open[comm.comm_id] = comm
+        comm.on_msg(lambda one: self._take(comm, one["content"]["data"]))
+        comm.on_close(lambda one: self._closed(comm))
+        if message["content"].get("data"):
+            self._take(comm, message["content"]["data"])
+
+    def _take(self, comm: Any, frame: Any) -> None:
+        with self._lock:
+            if self._desk is None:
+                from pluto_duck.panel.desk import Desk
+
+                self._desk = Desk(self._workspace, push=self._push)
+            desk = self._desk
+        desk.take(comm.comm_id, frame, lambda reply: self._send(comm, reply))
+
+    def _send(self, comm: Any, frame: dict[str, Any]) -> None:
+        with self._lock:
+            there = comm.comm_id in self._open
+        if there:
+            with self._sending:  # frames of one request must not overtake each other on the way out
+                comm.send(frame)
+
+    def _push(self, frame: dict[str, Any]) -> None:
+        with self._lock:
+            comms = list(self._open.values())
+        for comm in comms:
+            self._send(comm, frame)
+
+    def _closed(self, comm: Any) -> None:
+        with self._lock:
+            self._open.pop(comm.comm_id, None)
+            desk = self._desk
+        if desk is not None:
+            desk.left(comm.comm_id)
+
+    def close(self) -> None:
+        """Stops what runs and leaves the workspace."""
+        atexit.unregister(self.close)
+        with self._lock:
+            desk, self._desk = self._desk, None
+            comms, self._open = list(self._open.values()), {}
+        if desk is not None:
+            desk.close()
+        for comm in comms:
+            try:
+                comm.close()
+            except Exception:  # at exit the kernel's sockets may be gone
+                pass

@@ -1,0 +1,201 @@
+"""The kernel's side of the sidebar, frame by frame, without a kernel."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pluto_duck.panel.desk import Desk
+from pluto_duck.session import Session
+from pluto_duck.workspace import Workspace
+
+SHOP = """
+CREATE TABLE orders (id INTEGER PRIMARY KEY, status VARCHAR, amount DECIMAL(10, 2));
+INSERT INTO orders SELECT i, CASE WHEN i % 3 = 0 THEN 'open' ELSE 'paid' END, i * 1.5 FROM range(1, 301) AS r(i)
+"""
+
+
+class Sidebar:
+    """Sends frames and takes the replies of each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.pushed: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.desk = Desk(lambda: str(folder), push=self.pushed.put)
+        self._id = 0
+
+    def send(self, op: str, **content: Any) -> tuple[int, queue.SimpleQueue[dict[str, Any]]]:
+        self._id += 1
+        replies: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.desk.take("comm", {"v": 1, "op": op, "id": self._id, **content}, replies.put)
+        return self._id, replies
+
+    def ask(self, op: str, **content: Any) -> list[dict[str, Any]]:
+        return ended(self.send(op, **content)[1])
+
+
+def ended(replies: queue.SimpleQueue[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All of them, to the last."""
+    found = [replies.get(timeout=30)]
+    while not found[-1].get("end"):
+        found.append(replies.get(timeout=30))
+    return found
+
+
+@pytest.fixture
+def sidebar(workspace: Workspace) -> Iterator[Sidebar]:
+    with Session.open(workspace.root) as session:
+        session.query(SHOP)
+        made = Sidebar(workspace.root)
+        yield made
+        made.desk.close()
+
+
+def test_it_says_who_it_is(sidebar: Sidebar, workspace: Workspace) -> None:
+    [hello] = sidebar.ask("hello", version="0")
+    assert hello["workspace"] == {"name": workspace.name, "root": str(workspace.root)}
+    assert (hello["protocol"], hello["hosting"], hello["planner"]) == (1, "host", "builtin")
+    assert "builtin" in hello["planners"]
+
+
+def test_tables_come_with_columns_and_keys(sidebar: Sidebar) -> None:
+    [found] = sidebar.ask("tables")
+    [table] = found["tables"]
+    assert (table["key"], table["rows"], table["kind"]) == ("main.orders", 300, "table")
+    assert [(one["name"], one["type"], one["key"]) for one in table["columns"]] == [
+        ("id", "INTEGER", True), ("status", "VARCHAR", False), ("amount", "DECIMAL(10,2)", False)]
+
+
+def test_a_profile_comes_column_by_column(sidebar: Sidebar) -> None:
+    *columns, last = sidebar.ask("profile", table="main.orders")
+    assert [one["column"]["name"] for one in columns] == ["id", "status", "amount"]
+    assert [one["value"] for one in columns[1]["column"]["top"]] == ["paid", "open"]
+    assert sum(one["count"] for one in columns[2]["column"]["bins"]) == 300
+    assert last["op"] == "profiled"
+
+
+def test_rows_are_a_window_sorted_and_filtered(sidebar: Sidebar) -> None:
+    [found] = sidebar.ask("rows", table="main.orders", offset=1, limit=2, order=[{"column": "amount", "descending": True}],
+                          filters=[{"column": "status", "op": "=", "value": "open"}, {"column": "id", "op": "<", "value": 10}])
+    assert found["rows"] == [[6, "open", "9.00"], [3, "open", "4.50"]]
+    assert not found["more"]
+    [found] = sidebar.ask("rows", sql="SELECT id FROM orders -- all of them", limit=5)
+    assert (found["count"], found["more"]) == (5, True)
+    [found] = sidebar.ask("rows", table="main.orders", filters=[{"column": "status", "op": "contains", "value": "PAI"}])
+    assert {row[1] for row in found["rows"]} == {"paid"}
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    ({"table": "main.nothing"}, "main.nothing"), ({"sql": "DELETE FROM orders"}, ""),
+    ({"table": "main.orders", "order": [{"column": 'id"; DROP TABLE orders; --'}]}, "column"),
+    ({"table": "main.orders", "filters": [{"column": "id", "op": "LIKE", "value": 1}]}, "LIKE"),
+    ({"table": "main.orders", "limit": 10**9}, "limit"), ({}, "table"), ({"table": 7}, "table"),
+    ({"sql": "SELECT * FROM read_csv('/etc/passwd')"}, ""),
+])
+def test_what_can_not_be_shown_is_said(sidebar: Sidebar, content: dict[str, Any], said: str) -> None:
+    [error] = sidebar.ask("rows", **content)
+    assert (error["op"], error["end"]) == ("error", True)
+    assert said in error["message"]
+    [found] = sidebar.ask("tables")
+    assert found["tables"][0]["rows"] == 300
+
+
+def test_a_question_is_answered_in_steps(sidebar: Sidebar) -> None:
+    *steps, last = sidebar.ask("ask", question="how many orders per status?")
+    assert {one["op"] for one in steps} == {"step"}
+    assert any(one["data"].get("sql") for one in steps)
+    answer = last["answer"]
+    assert answer["status"] == "answered"
+    assert sorted(answer["rows"]["rows"]) == [["open", 100], ["paid", 200]]
+    *_, last = sidebar.ask("ask", question="only open", conversation=answer["conversation"])
+    assert last["answer"]["conversation"] == answer["conversation"]
+    [talk] = sidebar.ask("conversation", conversation=answer["conversation"])
+    assert [one["question"] for one in talk["turns"]] == ["how many orders per status?", "only open"]
+    [_] = sidebar.ask("rate", answer=answer["id"], rating="up")
+    [talk] = sidebar.ask("conversation", conversation=answer["conversation"])
+    assert talk["turns"][0]["rating"] == "up"
+
+
+def test_a_word_it_does_not_know_is_named(sidebar: Sidebar) -> None:
+    *_, last = sidebar.ask("ask", question="average churn of orders")
+    assert last["answer"]["status"] == "declined"
+    assert last["answer"]["unknown_words"] == ["churn"] or "churn" in str(last["answer"]["unknown_words"])
+
+
+def test_own_sql_may_do_all_that_a_cell_may(sidebar: Sidebar) -> None:
+    [done] = sidebar.ask("query", sql="CREATE TABLE more AS SELECT 42 AS answer; BEGIN; SET threads = 1")
+    assert done["op"] in ("rows", "error")
+    [found] = sidebar.ask("query", sql="SELECT count(*) FROM duckdb_tables() WHERE table_name = 'more'")
+    assert found["rows"] == [[1]]
+    [error] = sidebar.ask("query", sql="COMMIT")
+    assert error["op"] == "error", "a transaction of one request is not there in the next"
+
+
+def test_a_cancel_gets_past_what_it_stops(sidebar: Sidebar) -> None:
+    number, replies = sidebar.send("query", sql="SELECT count(*) FROM range(1000000) a, range(1000000) b")
+    [cancelled] = sidebar.ask("cancel", target=number)
+    assert cancelled["running"]
+    assert ended(replies)[-1]["code"] == "cancelled"
+    [found] = sidebar.ask("tables")
+    assert found["op"] == "tables"
+    [cancelled] = sidebar.ask("cancel", target=number)
+    assert not cancelled["running"]
+
+
+def test_a_sidebar_that_goes_away_stops_what_it_asked(sidebar: Sidebar) -> None:
+    _, replies = sidebar.send("query", sql="SELECT count(*) FROM range(1000000) a, range(1000000) b")
+    sidebar.desk.left("comm")
+    assert ended(replies)[-1]["code"] == "cancelled"
+
+
+def test_changes_are_told(sidebar: Sidebar, workspace: Workspace) -> None:
+    sidebar.ask("hello", version="0")
+    with Session.open(workspace.root) as other:
+        for number in range(100):
+            other.query(f"CREATE OR REPLACE TABLE t{number} AS SELECT 1 AS x")
+            try:
+                told = sidebar.pushed.get(timeout=0.5)
+                break
+            except queue.Empty:
+                continue
+    assert told["op"] == "changed"
+    assert any(one.startswith("main.t") for one in told["tables"])
+
+
+@pytest.mark.parametrize(("frame", "code"), [
+    ({"v": 2, "op": "hello", "id": 1}, "usage"), ({"v": 1, "op": "drop", "id": 1}, "unknown_name"),
+    ({"v": 1, "op": "hello"}, "usage"), ({"v": 1, "op": "_work", "id": 1}, "unknown_name"), ("text", "usage"), ([], "usage"),
+    ({"v": 1, "op": "ask", "id": 1}, "usage"), ({"v": 1, "op": "cancel", "id": 1}, "usage"), ({"v": 1, "op": {}, "id": 1}, "unknown_name"),
+])
+def test_a_frame_that_is_none_is_refused_in_words(sidebar: Sidebar, frame: Any, code: str) -> None:
+    replies: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    sidebar.desk.take("comm", frame, replies.put)
+    error = ended(replies)[-1]
+    assert (error["op"], error["code"]) == ("error", code)
+
+
+def test_approvals_wait_for_a_person(sidebar: Sidebar, workspace: Workspace) -> None:
+    from pluto_duck.agent.approvals import Approvals
+
+    with Session.open(workspace.root) as session:
+        made = Approvals(session).propose("view", "open_orders", "SELECT * FROM orders WHERE status = 'open'",
+                                          question="keep the open ones", planner="builtin")
+    [found] = sidebar.ask("approvals", waiting=True)
+    assert [(one["id"], one["status"]) for one in found["approvals"]] == [(made.id, "waiting")]
+    [done] = sidebar.ask("approve", approval=made.id)
+    assert done["approval"]["status"] == "done"
+    [rows] = sidebar.ask("query", sql="SELECT count(*) FROM open_orders")
+    assert rows["rows"] == [[100]]
+    [error] = sidebar.ask("approve", approval=made.id)
+    assert error["code"] == "refused"
+
+
+def test_a_filter_is_a_value_and_nothing_else(sidebar: Sidebar) -> None:
+    evil = "open' OR 1=1 --"
+    [found] = sidebar.ask("rows", table="main.orders", filters=[{"column": "status", "op": "=", "value": evil}])
+    assert found["rows"] == []
+    [error] = sidebar.ask("rows", table="main.orders", filters=[{"column": "status", "op": "=", "value": ["open"]}])
+    assert "text or a number" in error["message"]
