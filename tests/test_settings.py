@@ -103,3 +103,9 @@ def test_every_setting_has_help_and_a_name_in_the_environment() -> None:
     for one in SETTINGS:
         assert one.help.endswith(".")
         assert env_name(one.name).startswith("PLUTODUCK_")
+
+
+def test_a_file_nested_without_end_is_no_setting(toml: Path) -> None:
+    toml.write_text("x = " + "[" * 100_000)
+    with pytest.raises(SettingError, match="is not valid TOML"):
+        read_toml(toml)

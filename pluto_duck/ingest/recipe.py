@@ -115,6 +115,10 @@ def parse(text: str, path: Path) -> Recipe:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path} is not valid TOML: {error}.", hint="Mend that line.") from None
+    except RecursionError:
+        raise UsageError(f"{path} is nested far deeper than loads are.") from None
+    if _holds_nul(tree):
+        raise UsageError(f"{path} holds a NUL character, which no name or path has.")
     wrong = next((key for key in tree if key != "source"), None)
     if wrong is not None or not isinstance(tree.get("source", []), list):
         raise UsageError(f"{path} may hold nothing but [[source]] entries; there is {wrong or '[source]'}.",
@@ -126,6 +130,12 @@ def parse(text: str, path: Path) -> Recipe:
             raise UsageError(f"{path} has two sources named {one.name}.", hint="Give one of them another name.")
         found.append(one)
     return Recipe(path, tuple(found))
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_holds_nul(one) for pair in value.items() for one in pair)
+    return any(_holds_nul(one) for one in value) if isinstance(value, list) else "\0" in str(value)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ def open_source(uri: Any, connector: str | None = None) -> tuple[Connector, str]
         frame: Connector = plugins.load(GROUP, connector or "dataframe")(uri)
         return frame, frame.source
     address = as_libpq(from_environment(uri))
+    if "\0" in address:
+        raise UsageError("An address holds no NUL character.")
     kind = plugins.load(GROUP, connector) if connector else _kind(address)
     made: Connector = kind(address)
     return made, uri if uri.startswith("env:") else made.source

@@ -47,6 +47,8 @@ def _make_sense(options: LoadOptions) -> None:
         raise UsageError(f"A sample of {options.sample:g} percent makes no sense.", hint="Between 0 and 100.")
     if options.limit is not None and options.limit < 0:
         raise UsageError("A limit below zero makes no sense.", hint="--limit 1000")
+    if options.limit is not None and options.limit >= 1 << 63:
+        raise UsageError("No table has that many rows.", hint="Leave --limit out to load all of them.")
     if options.delete_missing:
         if options.mode not in ("merge", "scd2"):
             raise UsageError(f"Nothing is ever missing after {options.mode}.",

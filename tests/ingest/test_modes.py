@@ -151,6 +151,7 @@ def test_a_merge_key_that_needs_a_wider_type_gets_it(session: Session) -> None:
     ({"mode": "append", "cursor": "xmin"}, "xmin tells which rows were written"),
     ({"lag": "1"}, "--lag says where to begin"),
     ({"sample": 0.0}, "makes no sense"),
+    ({"limit": 10**25}, "No table has that many rows"),
     ({"columns": "grow"}, "There is no columns 'grow'"),
 ])
 def test_what_would_lose_or_double_rows_is_refused(session: Session, options: dict[str, object], said: str) -> None:

@@ -78,6 +78,8 @@ def test_there_is_none_yet(workspace: Workspace) -> None:
     ('[[source]]\nname = "a"\nuri = "x.csv"\nverify = 1\n', "line 4: verify is true or false.|"),
     ('[[source]]\nname = "a"\nuri = "x.csv"\ntables = [1]\n', "line 4: tables is a list of texts|"),
     ('[[source]]\nname = "a"\nuri = "x.csv"\n[source.cast]\na = [1]\n', "line 4: cast is a table of texts|"),
+    ('[[source]]\nname = "a"\nuri = "x\\u0000.csv"\n', "holds a NUL character|"),
+    ("x = " + "[" * 100_000, "is nested far deeper than loads are|"),
     ('[[source]]\nname = "a"\n', "line 1: a source has one of from (a connection) and uri.|"),
     ('[[source]]\nname = "a"\nuri = "x.csv"\nfrom = "shop"\n', "line 4: a source has one of from|"),
     ('[[source]]\nuri = "x.csv"\n', "line 2: this source has no name.|"),
