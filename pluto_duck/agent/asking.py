@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pluto_duck.agent.answer import Answer, Event
+from pluto_duck.agent.caveats import caveats
 from pluto_duck.agent.planners import Context, Planner
 from pluto_duck.errors import PlutoError, RunError, UsageError
 from pluto_duck.plugins import load
@@ -47,7 +48,9 @@ def ask(
     started = time.perf_counter()
     context, remarks = Context(session, tuple(history), emit, forced), list[str]()
     answer = _recognised(text, context, remarks) if verified else None
-    answer = _remarked(_worked_out(worker, text, context), remarks) if answer is None else answer
+    if answer is None:
+        answer = _worked_out(worker, text, context)
+        answer = _remarked(answer, [*remarks, *caveats(text, session)])
     answer = replace(answer, elapsed_s=time.perf_counter() - started)
     emit(Event("message", "final", answer.text, {"status": answer.status, "sql": answer.sql}))
     return answer
@@ -71,7 +74,7 @@ def _worked_out(worker: Planner, question: str, context: Context) -> Answer:
 
 
 def _remarked(answer: Answer, remarks: Sequence[str]) -> Answer:
-    """With what the person must know of a verified question that was not used."""
+    """With what the person must know besides: a verified question that was not used, words that were left out."""
     if not remarks:
         return answer
     if answer.status in ("answered", "assumed"):

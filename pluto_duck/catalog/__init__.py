@@ -8,17 +8,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
+from pluto_duck.catalog.background import keep, read
 from pluto_duck.catalog.model import Column, ColumnRole, Part, Relation, Table
 from pluto_duck.catalog.profile import profile
 from pluto_duck.catalog.relations import Tested, declared, inferred
 from pluto_duck.catalog.relations import told as told_relations
 from pluto_duck.catalog.semantics import NOTHING, Metric, Problem, Semantics, Term, Told, Verified, told
-from pluto_duck.catalog.values import TableValues, Value, ValueIndex, read_values
+from pluto_duck.catalog.store import FILE as STORE
+from pluto_duck.catalog.store import ValueStore
+from pluto_duck.catalog.values import Value, ValueIndex
 from pluto_duck.errors import PlutoError, StatementError
 from pluto_duck.session import Session, TableInfo
 from pluto_duck.workspace import TableRef
 
 BIND_TIMEOUT_S = 5.0
+READ_AT_ONCE = 1_000_000
+"""Rows of small tables whose values a question waits for, all tables together: some tenths of a second."""
 
 
 class Catalog:
@@ -41,8 +46,10 @@ class Catalog:
         self._told = Told()
         self._tested: Tested = {}
         self._bindings: Bindings = {}
-        self._values: dict[str, TableValues] = {}
+        self._store: ValueStore | None = None
         self._index: ValueIndex | None = None
+        self.unread: tuple[Table, ...] = ()
+        """Tables whose values were not all known when `values` was asked last."""
 
     @classmethod
     def of(cls, session: Session) -> Catalog:
@@ -57,6 +64,11 @@ class Catalog:
         fresh = cls._read(session, versions, known, said)
         _CATALOGS[session] = fresh
         return fresh
+
+    @classmethod
+    def known(cls, session: Session) -> Catalog | None:
+        """What `of` gave last; None when nobody has asked yet."""
+        return _CATALOGS.get(session)
 
     @classmethod
     def _read(cls, session: Session, versions: dict[str, int], old: Catalog | None, said: Told) -> Catalog:
@@ -74,7 +86,7 @@ class Catalog:
         catalog._told = said
         catalog._tested = tested
         catalog._bindings = bindings
-        catalog._values = old._values if old else {}
+        catalog._store = old._store if old else None
         return catalog
 
     def table(self, ref: TableRef | str) -> Table:
@@ -82,25 +94,37 @@ class Catalog:
         return self._by_key[ref if isinstance(ref, str) else ref.key]
 
     def values(self, session: Session) -> ValueIndex:
-        """The capped index of distinct text values; built when first asked for, table by table."""
+        """The capped index of distinct text values, as far as it has been read.
+
+        Small tables that changed are read now, large ones in the background (`ValueIndex.unread`): no question waits
+        for ten million rows. Only a shell reads all of them, once: it has no later question that could find them.
+        """
+        if self._store is None:
+            self._store = ValueStore(session.workspace.folder / STORE)
         if self._index is None:
-            for table in self._profiled.values():
-                have = self._values.get(table.ref.key)
-                if have is None or have.version != table.version:
-                    self._values[table.ref.key] = read_values(session, table)
-            self._index = ValueIndex((self._values[table.ref.key] for table in self.tables), self.tables)
+            self._store.forget(set(self._store.kept()) - set(self._profiled))
+            self._index = ValueIndex(self._store, self._profiled.values(), self.tables)
+        rows, later = 0, []
+        for table in self._index.unread():
+            rows += table.rows
+            if rows > READ_AT_ONCE and session.role != "shell":
+                later.append(table)
+            else:
+                keep(session, self._store, table)
+        self.unread = tuple(later)
+        if later:
+            read(session, later)
         return self._index
 
     def values_of(self, session: Session, ref: TableRef, column: str) -> list[str]:
         """The distinct texts of one column, sorted; empty where it is too large for the index."""
         self.values(session)
-        held = self._values.get(ref.key)
-        return [one.text for one in held.values if one.column == column] if held else []
+        return self._store.of(ref.key, column) if self._store is not None else []
 
     def large_columns(self, ref: TableRef) -> list[str]:
-        """Text columns with too many values for the index; known after `values`."""
-        have = self._values.get(ref.key)
-        return have.large if have else []
+        """Text columns with too many values for the index; known once they have been read."""
+        kept = self._store.kept().get(ref.key) if self._store is not None else None
+        return list(kept.large) if kept else []
 
 
 Bindings = dict[tuple[str, tuple[tuple[str, str], ...]], PlutoError | None]

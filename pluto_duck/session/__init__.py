@@ -136,6 +136,10 @@ class Session:
         return self._link.role
 
     @property
+    def closed(self) -> bool:
+        return self._link.closed
+
+    @property
     def in_transaction(self) -> bool:
         return self._link.in_transaction
 

@@ -182,6 +182,10 @@ class Link:
         channel = self._channel
         return channel.progress() if channel is not None else -1.0
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def close(self) -> None:
         if self._closed or os.getpid() != self._pid:
             return
