@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from pluto_duck.agent.planners.builtin.lexicon import SUPERLATIVES
-from pluto_duck.agent.planners.builtin.marks import Mark
+from pluto_duck.agent.planners.builtin.marks import Mark, has_measure, has_table, numeric
 from pluto_duck.agent.planners.builtin.vocabulary import Vocabulary
 
 _COUNTING = ("most", "least", "fewest")
@@ -20,6 +20,11 @@ def without_doubles(marks: Sequence[Mark], vocabulary: Vocabulary) -> Iterator[M
     for at, mark in enumerate(marks):
         if mark.kind == "super" and _in_a_row(marks, at):
             mark = Mark("agg", mark.text, "max" if SUPERLATIVES[str(mark.value)][0] == "desc" else "min")
+        if mark.kind == "quantity":
+            nxt = marks[at + 1] if at + 1 < len(marks) else mark
+            if nxt.kind == "mention" and not has_table(nxt) and (has_measure(nxt) or numeric(nxt)):
+                continue  # the amount of sugar
+            mark = replace(mark, kind="count")
         if mark.kind == before == "agg":
             readings = vocabulary.look_up([mark.text.lower()])
             if not readings:

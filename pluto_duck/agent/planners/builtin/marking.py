@@ -40,6 +40,7 @@ _NUMBERS = {name: number for number, name in enumerate(_SMALL_NUMBERS.split())} 
 }
 _SCALE = {"k": 1_000, "m": 1_000_000}
 MAX_SPAN = 6
+_COLUMN_WORDS = ("amount", "types")
 
 
 def mark(question: str, vocabulary: Vocabulary, values: ValueIndex) -> list[Mark]:
@@ -109,6 +110,8 @@ class _Reader:
         if relative is not None and not self._vocabulary.look_up(self._lower[at : relative[1]]):
             said = " ".join(one.text for one in self._tokens[at : relative[1]])
             return Mark("relative", said, relative[0]), relative[1]
+        if self._marks and self._marks[-1].kind == "like" and len(token.lower) == 1 and token.lower != "a":
+            return Mark("text", token.text), at + 1  # contains the letter z
         for size in range(min(MAX_SPAN, len(self._tokens) - at), 0, -1):
             if any(one.quoted for one in self._tokens[at : at + size]):
                 continue
@@ -213,6 +216,9 @@ class _Reader:
             return Mark("super", text, phrase)
         if phrase in PHRASES:
             kind, value = PHRASES[phrase]
+            of = not single and words[-1] == "of" and words[-2] in _COLUMN_WORDS
+            if of and self._vocabulary.look_up([words[-2]]):
+                return None  # the amount of transactions, where they have an amount
             return Mark(kind, text, value)
         if single:
             return self._single(start, words[0], text)

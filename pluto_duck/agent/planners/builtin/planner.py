@@ -12,6 +12,7 @@ from pluto_duck.agent.planners.builtin.clauses import composed, nested
 from pluto_duck.agent.planners.builtin.emit import sql
 from pluto_duck.agent.planners.builtin.followups import joined
 from pluto_duck.agent.planners.builtin.form import Form, Member
+from pluto_duck.agent.planners.builtin.gate import likelihood, needs_caveat, score
 from pluto_duck.agent.planners.builtin.guesses import Guess, Settled, doubt, loss, settle
 from pluto_duck.agent.planners.builtin.marking import mark
 from pluto_duck.agent.planners.builtin.marks import Mark
@@ -34,8 +35,6 @@ MAX_NEAR = 4
 MAX_BEFORE = 6
 """Earlier questions of a conversation that are read again for an edit of them."""
 MAX_COST = 0.8
-SURE_COST = 0.38
-"""Above it an answer carries a caveat, even when no single assumption was made."""
 
 
 class BuiltinPlanner:
@@ -56,7 +55,7 @@ class BuiltinPlanner:
             try:
                 settled = settle(one.form, one.guesses, lambda form: context.run(sql(form)))
                 form = settled.forms[-1] if settled.forms else one.form
-                form = form if outline(marks).distinct else once_each(form)
+                form = once_each(form, distinct=outline(marks).distinct)
                 result = context.run(sql(form))
             except StatementError:
                 continue
@@ -105,7 +104,7 @@ class BuiltinPlanner:
             return self._decline(
                 question, "I know the words of this question, but not how they belong together here."
             )
-        lost = _unexplained(out, found[0])
+        lost = _unexplained(out, found[0], catalog)
         if lost:
             return self._unknown(question, lost)
         return self._decide(question, context, found, out)
@@ -124,7 +123,7 @@ class BuiltinPlanner:
         open_guesses = [guess for _candidate, one in near for guess in one.open]
         results: list[tuple[Candidate, str, Result]] = []
         for one in _in_turn(near):
-            one = one if out.distinct else replace(one, form=once_each(one.form), plain=one.form)
+            one = replace(one, form=once_each(one.form, distinct=out.distinct), plain=one.form)
             text = sql(one.form)
             try:
                 result = context.run(text)
@@ -140,19 +139,19 @@ class BuiltinPlanner:
         best, text, result = results[0]
         notes = (*_elsewhere(context, best, result, found), *_once(context, best, result, out))
         best = replace(best, assumptions=(*best.assumptions, *notes))
-        sure = not best.assumptions and best.cost <= SURE_COST
-        assumptions = tuple(dict.fromkeys(best.assumptions)) or (
-            () if sure else ("the words fit only in part",)
-        )
+        notes = tuple(dict.fromkeys(best.assumptions))
+        odds = score(best.form, best.cost, result.row_count, notes)
+        sure = not needs_caveat(odds, notes)
+        caveats = (*notes, *(("no row fits all of this",) if result.row_count == 0 else ()))
         return Answer(
             "answered" if sure else "assumed",
             question,
             self.name,
             restate(best.form),
             text,
-            assumptions,
-            round(max(0.0, 1 - best.cost), 3),
-            best.evidence,
+            () if sure else caveats or ("the words fit only in part",),
+            round(likelihood(odds), 3),
+            (*best.evidence, *notes) if sure else best.evidence,
             result=result,
         )
 
@@ -269,10 +268,11 @@ def _once(context: Context, best: Candidate, result: Result, out: Outline) -> li
     return ["each is told once"] if whole.row_count > result.row_count else []
 
 
-def _unexplained(out: Outline, best: Candidate) -> list[str]:
+def _unexplained(out: Outline, best: Candidate, catalog: Catalog) -> list[str]:
     """Verbs whose noun is nowhere in the tables that are used."""
     form = best.form
     tables = [form.root, *(one.table for one in form.select), *(c.field.table for c in form.conditions)]
+    tables += [catalog.table(one.parent) for one in form.joins]
     words = {word for table in tables for word in split(table.ref.name)}
     words |= {word for table in tables for column in table.columns for word in split(column.name)}
     return [verb.text for verb in out.verbs if verb.value not in words]

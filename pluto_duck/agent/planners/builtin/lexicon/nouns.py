@@ -64,7 +64,7 @@ SYNONYMS: tuple[tuple[str, ...], ...] = (
     ("gender", "sex"), ("title", "headline"), ("car", "automobile"), ("movie", "film"),
     ("doctor", "physician"), ("teacher", "instructor"), ("student", "pupil"), ("state", "province"),
     ("zip", "zipcode", "postcode"), ("size", "capacity"), ("population", "inhabitants"),
-    ("age", "years old"), ("shop", "store"), ("begin", "start"), ("finish", "end"), ("order", "purchase"),
+    ("age", "years old", "aged"), ("shop", "store"), ("begin", "start"), ("finish", "end"), ("order", "purchase"),
     ("rating", "score"), ("date", "dt"), ("signup", "sign-up", "registration"), ("region", "area"),
     ("plan", "tier"), ("subscription", "sub"), ("payment", "pmt"), ("supplier", "vendor"),
     ("segment", "seg"), ("speed", "velocity"), ("flight", "flt"), ("airport", "airfield"),

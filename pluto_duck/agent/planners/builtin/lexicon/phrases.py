@@ -137,6 +137,17 @@ _put("dir", "desc", "from the highest to the lowest", "from the most to the leas
      "from the best to the worst", "starting from the highest")
 _put("dir", "asc", "from the lowest to the highest", "from the least to the most", "from the smallest to the largest",
      "starting from the lowest")
+_put("everything", None, "all the information about", "all information about", "the information about",
+     "all info of", "all info about", "all the details of", "all details of", "all the information of",
+     "all attributes of",
+     "everything about", "all columns of", "all the info of", "full information about", "complete information about")
+_put("quantity", None, "amount of", "the amount of", "total amount of", "the total amount of")
+_put("distinct", None, "kinds of", "kind of", "different kinds of", "different types of", "distinct types of")
+_put("order", None, "in the order of", "in order of the", "by order of", "in the order by")
+_put("like", "ends", "end with the letter", "ends with the letter", "ending with the letter")
+_put("like", "contains", "have the letter", "has the letter", "having the letter", "contain the string",
+     "contains the string", "containing the string", "have the string", "has the string", "contained the word",
+     "include the word")
 for _phrase, (_kind, _value) in list(PHRASES.items()):
     if _kind == "dir" and _phrase.startswith(("in ", "from ")):
         for _verb in ("ordered", "sorted", "listed", "arranged", "order", "order them", "sort them"):

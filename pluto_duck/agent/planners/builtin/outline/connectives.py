@@ -89,7 +89,12 @@ def on_light(cursor: Cursor, mark: Mark) -> None:
         cursor.out.passed_over.append(mark.text)
 
 
+def on_everything(cursor: Cursor, mark: Mark) -> None:
+    cursor.out.whole = cursor.head = True
+
+
 STEPS: Steps = {
+    "everything": on_everything,
     "show": on_show,
     "where": on_where,
     "prep": on_prep,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pluto_duck.agent.planners.builtin.marks import Mark, beside, has_figure, has_table, tables
 from pluto_duck.agent.planners.builtin.outline.conditions import filtered
+from pluto_duck.agent.planners.builtin.outline.connectives import on_light
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
 from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot
 from pluto_duck.catalog.words import split
@@ -60,7 +61,7 @@ def on_mention(cursor: Cursor, mark: Mark) -> None:
     elif _of_rows(cursor, mark):
         _loosely(cursor, mark)
     elif mark.text.lower().endswith(("ed", "ing")) and mark.readings[0].how:
-        cursor.out.passed_over.append(mark.text)  # hosted, where there is a column host_city
+        on_light(cursor, mark)  # hosted, where there is a column host_city
     else:
         cursor.out.left_over.append(mark)
 

@@ -86,6 +86,8 @@ class Outline:
     """The condition says which part: the share of shipped orders."""
     change: str = ""
     """before or year: how a measure went from one period to the next, or since a year earlier."""
+    whole: bool = False
+    """Whole rows are asked for: all the information about an employee."""
     limit: int | None = None
     distinct: bool = False
     bound: list[tuple[Mark, Mark]] = field(default_factory=list)

@@ -15,6 +15,8 @@ from pluto_duck.agent.planners.builtin.vocabulary import Reading
 from pluto_duck.catalog import Catalog
 
 MAX_COMBINATIONS = 500
+NEAR = 0.3
+"""How much likelier a column is meant of a table that is named beside it, before all are tried."""
 WIDTHS = (6, 4, 3, 2, 1)
 
 
@@ -27,8 +29,9 @@ def candidates(out: Outline, catalog: Catalog, *, limit: int = 8) -> list[Candid
     open_to = [options(one, thing=id(one) in things, figure=id(one) in figures) for one in marks]
     if not all(open_to):
         return []
+    spoken = {r.table.ref.key for one in marks for r in one.readings if r.column is None and r.strength > 0.95}
     found: dict[Form, Candidate] = {}
-    for combination in islice(product(*_cut(open_to)), MAX_COMBINATIONS):
+    for combination in islice(product(*_cut(open_to, spoken)), MAX_COMBINATIONS):
         chosen = {id(mark): reading for mark, reading in zip(marks, combination, strict=True)}
         for candidate in _possible(Attempt(out, catalog, chosen, marks)):
             known = found.get(candidate.form)
@@ -37,13 +40,24 @@ def candidates(out: Outline, catalog: Catalog, *, limit: int = 8) -> list[Candid
     return sorted(found.values(), key=lambda one: one.cost)[:limit]
 
 
-def _cut(open_to: Sequence[Sequence[Reading]]) -> list[Sequence[Reading]]:
+def _cut(open_to: Sequence[Sequence[Reading]], spoken: set[str]) -> list[Sequence[Reading]]:
     """The best readings of each mark, as many as can all be tried with one another."""
     for width in WIDTHS:
-        cut = [one[:width] for one in open_to]
+        cut = [_best(one, width, spoken) for one in open_to]
         if prod(map(len, cut)) <= MAX_COMBINATIONS:
             break
     return cut
+
+
+def _best(readings: Sequence[Reading], width: int, spoken: set[str]) -> Sequence[Reading]:
+    """In their old order, so that equals keep theirs."""
+    if len(readings) <= width:
+        return readings
+    order = sorted(
+        range(len(readings)),
+        key=lambda at: -readings[at].strength - NEAR * (readings[at].table.ref.key in spoken),
+    )
+    return [readings[at] for at in sorted(order[:width])]
 
 
 def _possible(attempt: Attempt) -> Iterator[Candidate]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pluto_duck.agent.planners.builtin.form import Condition, Field, Measure, Named
+from pluto_duck.agent.planners.builtin.gate import Doubt
 from pluto_duck.agent.planners.builtin.guesses import Guess
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.outline import FilterSlot
@@ -71,9 +72,13 @@ def _hinted(attempt: Attempt, slot: FilterSlot) -> Field:
     """older than 30: the one column of the tables spoken of that is called age."""
     tables = {one.table.ref.key: one.table for one in attempt.chosen.values()}.values()
     fits = [Field(t, c) for t in tables for c in t.columns if c.numeric and set(split(c.name)) & set(slot.hints)]
+    if not fits:  # entrepreneurs taller than 1.85: the height stands with the person behind
+        near = {r.parent.key: r.parent for r in attempt.catalog.relations if r.child.key in {t.ref.key for t in tables}}
+        others = [attempt.catalog.table(one) for one in near.values()]
+        fits = [Field(t, c) for t in others for c in t.columns if c.numeric and set(split(c.name)) & set(slot.hints)]
     if len(fits) != 1:
         raise Impossible
-    attempt.assumptions.append(f"the comparison goes by {fits[0].column.name}")
+    attempt.assumptions.append(Doubt("goes", f"the comparison goes by {fits[0].column.name}"))
     return fits[0]
 
 

@@ -27,6 +27,8 @@ def fields(attempt: Attempt, mark: Mark, grouping: bool, orders: Sequence[Order]
         if first is column and last is not None and said[-1] in ("name", "names") and "first" not in said:
             return [Field(table, first), Field(table, last)]
         return [Field(table, column), *_named(attempt, mark, table, column)]
+    if attempt.out.whole and not grouping and len(attempt.out.projections) == 1:
+        return [Field(table, one) for one in table.columns]
     names = [name for name in (table.key, table.label) if name is not None]
     if grouping:
         if not names:

@@ -19,17 +19,32 @@ from pluto_duck.agent.planners.builtin.resolve.parts import Parts, parts
 from pluto_duck.agent.planners.builtin.resolve.periods import period_choices
 from pluto_duck.agent.planners.builtin.resolve.tables import Tree, trees
 
+BRIDGE_COST = 0.05
+
 
 def forms(attempt: Attempt) -> Iterator[Candidate]:
     """Raises Impossible when the readings make no sense together."""
     found = parts(attempt)
+    some = False
     for tree in trees(attempt, found):
         try:
             turn = {one: rooted(one, tree.root) for one in found.counted}
             check_groups(list(turn.values()), found.select, tree.root)
         except Impossible:
             continue
+        some = True
         yield from _over(attempt, found, tree, turn)
+    if not some and _measured_alone(attempt, found):
+        for tree in trees(attempt, found, bridged=True):
+            for one in _over(attempt, found, tree, {measure: measure for measure in found.counted}):
+                yield replace(one, cost=one.cost + BRIDGE_COST)
+
+
+def _measured_alone(attempt: Attempt, found: Parts) -> bool:
+    """Nothing but figures of one table with a key: they can be taken over any choice of its rows."""
+    tables = {one.table.ref.key for one in found.measures}
+    plain = not (attempt.out.groups or attempt.out.projections or found.having or found.orders or attempt.out.share)
+    return plain and len(tables) == 1 and found.measures[0].table.key is not None
 
 
 def _over(attempt: Attempt, found: Parts, tree: Tree, turn: dict[Measure, Measure]) -> Iterator[Candidate]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pluto_duck.agent.planners.builtin.form import Field, Measure
+from pluto_duck.agent.planners.builtin.gate import Doubt
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.outline import MeasureSlot
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Impossible
@@ -31,10 +32,15 @@ def measure(attempt: Attempt, slot: MeasureSlot, *, counting: bool = False) -> M
         return Measure("count", table)
     if column is None:
         column = _only_measure(attempt, slot, table)
+    if slot.function != "count" and _points(attempt, table, column):
+        raise Impossible
     if slot.function == "count":
+        if _points(attempt, table, column):
+            attempt.cost += 0.0 if says_id(slot.target, column) else 0.2
+            return Measure("count_distinct", table, column)
         if column.role == "measure" and _counts(column):
             attempt.cost += 0.1
-            attempt.assumptions.append(f"'{slot.target.text}' is added up from {column.name}")
+            attempt.assumptions.append(Doubt("summed", f"'{slot.target.text}' is added up from {column.name}"))
             return Measure("sum", table, column)
         if column.role == "measure":
             attempt.cost += 0.25
@@ -67,6 +73,13 @@ def _figure(attempt: Attempt, slot: MeasureSlot, table: Table, metric: Metric) -
     if slot.function not in ("metric", "sum", "count", "avg") or (slot.function == "avg" and "avg(" not in said):
         raise Impossible
     return Measure("metric", table, metric=metric)
+
+
+def _points(attempt: Attempt, table: Table, column: Column) -> bool:
+    """A number that says which row of another table: nothing to add up, whatever it is called."""
+    return column.role == "measure" and any(
+        one.child.key == table.ref.key and one.child_column == column.name for one in attempt.catalog.relations
+    )
 
 
 def _counts(column: Column) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pluto_duck.agent.planners.builtin.gate import Doubt, Kind
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt
 from pluto_duck.agent.planners.builtin.vocabulary import Reading
@@ -11,18 +12,20 @@ RIVAL = 0.15
 
 
 def words(attempt: Attempt) -> list[str]:
-    notes = [f"'{one}' was passed over" for one in attempt.out.passed_over] + attempt.out.notes
+    notes: list[str] = [Doubt("passed", f"'{one}' was passed over") for one in attempt.out.passed_over]
+    notes += attempt.out.notes
     for mark in attempt.marks:
         reading = attempt.reading(mark)
         if mark.typo and mark.kind == "mention":
-            notes.append(f"'{mark.text}' was read as '{mark.typo}'")
+            notes.append(Doubt("typo", f"'{mark.text}' was read as '{mark.typo}'"))
         if _plain(mark, reading):
             continue
         if (
             reading.how in ("part of its name", "by a synonym", "by its stem", "by its abbreviation", "as its rows")
             and mark.kind != "value"
         ):
-            notes.append(f"'{mark.text}' was taken for {place(reading)}")
+            kind: Kind = "table" if reading.column is None else "column"
+            notes.append(Doubt(kind, f"'{mark.text}' was taken for {place(reading)}"))
     return notes
 
 

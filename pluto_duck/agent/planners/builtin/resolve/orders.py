@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pluto_duck.agent.planners.builtin.form import Field, Measure, Order
+from pluto_duck.agent.planners.builtin.gate import Doubt
 from pluto_duck.agent.planners.builtin.lexicon import DELAY_LIKE
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.outline import MeasureSlot, OrderSlot
@@ -83,8 +84,19 @@ def _hinted(attempt: Attempt, slot: OrderSlot, measures: Sequence[Measure]) -> t
     for table in tables:
         wanted = [c for c in table.columns if _fits(c, slot.direction, hints)]
         if len(wanted) == 1:
-            attempt.assumptions.append(f"'{slot.word}' goes by {wanted[0].name}")
+            attempt.assumptions.append(Doubt("goes", f"'{slot.word}' goes by {wanted[0].name}"))
             return Field(table, wanted[0]), wanted[0]
+    for table in tables:
+        near = {r.parent.key: r.parent for r in attempt.catalog.relations if r.child.key == table.ref.key}
+        fits = [
+            (parent, column)
+            for parent in map(attempt.catalog.table, near.values())
+            for column in parent.columns
+            if _fits(column, slot.direction, hints)
+        ]
+        if len(fits) == 1:
+            attempt.assumptions.append(Doubt("goes", f"'{slot.word}' goes by {fits[0][1].name}"))
+            return Field(*fits[0]), fits[0][1]
     raise Impossible
 
 

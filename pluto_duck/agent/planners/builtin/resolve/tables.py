@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
+from pluto_duck.agent.planners.builtin.gate import Doubt
 from pluto_duck.agent.planners.builtin.joins import Paths
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt
 from pluto_duck.agent.planners.builtin.resolve.parts import Parts
@@ -25,13 +26,14 @@ class Tree:
 
     def losses(self) -> list[str]:
         return [
-            f"rows of {one.child} whose {one.child_column} is not among the {one.parent} are left out"
+            Doubt("lost", f"rows of {one.child} whose {one.child_column} is not among the {one.parent} are left out")
             for one in self.joins
             if not one.complete
         ]
 
 
-def trees(attempt: Attempt, parts: Parts) -> Iterator[Tree]:
+def trees(attempt: Attempt, parts: Parts, *, bridged: bool = False) -> Iterator[Tree]:
+    """`bridged`: also from tables that find rows of the measured one several times; they must be made once each."""
     paths = Paths.of(attempt.catalog)
     own = {one.table.ref.key for one in parts.counted} or {one.table.ref.key for one in parts.select}
     needed = _needed(parts)
@@ -42,7 +44,7 @@ def trees(attempt: Attempt, parts: Parts) -> Iterator[Tree]:
     found = False
     dated = attempt.out.periods or any(one.kind == "grain" for one in [*attempt.out.groups, *attempt.out.projections])
     for key in sorted(paths.roots, key=lambda k: (k not in own, k not in needed, k)):
-        if (sure and key not in sure) or (found and key not in own):
+        if (sure and not bridged and key not in sure) or (found and key not in own):
             continue  # a bridge only where the thing itself does not lead everywhere
         wanted = _dated(attempt.catalog, paths, key, needed) if dated else [needed]
         for joins in chain.from_iterable(paths.trees(key, sorted(one), forced) for one in wanted):
