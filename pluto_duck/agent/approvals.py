@@ -1,11 +1,10 @@
 """Changes that a tool proposed and a person decides: kept in the control store, run at most once, logged.
 
-What a model writes is only ever the SELECT inside, which has passed the Gate; the statement around it is ours.
+What each kind of change checks, tries, runs and takes back is told in `changes/`.
 """
 
 from __future__ import annotations
 
-import difflib
 import getpass
 import sqlite3
 import time
@@ -14,12 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pluto_duck.errors import Refused, StatementError, UnknownName, UsageError, unknown_name
+from pluto_duck.agent.changes import Kind, change_of
+from pluto_duck.errors import Cancelled, PlutoError, Refused, UsageError, WorkspaceError, unknown_name
 from pluto_duck.runs.liveness import Presence, is_alive
 from pluto_duck.session import Session
-from pluto_duck.workspace import TableRef
 
-Kind = Literal["view", "table"]
 Status = Literal["waiting", "running", "done", "failed", "rejected", "expired"]
 
 MIGRATIONS = (
@@ -40,13 +38,13 @@ class Approval:
     id: str
     kind: Kind
     target: str
-    """The view or table, as TableRef.parse reads it."""
+    """The view or table, as TableRef.parse reads it; the place in semantics.yaml."""
     body: str
-    """The SELECT that fills it."""
+    """What was proposed, and may be edited: a SELECT; of a load and a semantic entry a JSON object."""
     before: str
-    """The statement that made what is there now; empty: nothing is there."""
+    """What is there now: a view's statement, the text of semantics.yaml; empty: nothing."""
     dry_run: str
-    """What came of it in a transaction that was rolled back."""
+    """What came of it in a trial that left nothing behind."""
     question: str
     planner: str
     created_at: float
@@ -60,21 +58,17 @@ class Approval:
 
     @property
     def sql(self) -> str:
-        """The whole statement that approving it runs."""
-        again = "OR REPLACE " if self.before else ""
-        return f"CREATE {again}{self.kind.upper()} {TableRef.parse(self.target).sql} AS {self.body}"
+        """What approving it runs: a statement, a load as a shell is told of it, the lines of an entry."""
+        return change_of(self.kind).text(self)
 
     @property
     def rollback(self) -> str:
         """What takes it back."""
-        if self.before:
-            return self.before.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1)
-        return f"DROP {self.kind.upper()} {TableRef.parse(self.target).sql}"
+        return change_of(self.kind).rollback(self)
 
     @property
     def diff(self) -> str:
-        return "\n".join(difflib.unified_diff(self.before.splitlines(), self.sql.splitlines(), "now", "proposed",
-                                              lineterm=""))
+        return change_of(self.kind).diff(self)
 
 
 @dataclass(frozen=True)
@@ -95,52 +89,18 @@ class Approvals:
 
     def propose(self, kind: Kind, target: str, body: str, *, question: str, planner: str) -> Approval:
         """Keeps a change for a person to decide; nothing is changed. Raises what the Gate or the dry run says."""
-        ref = TableRef.parse(target)
-        body, before = self._checked(body), self._there(kind, ref)
-        now = self._now()
-        made = Approval(uuid.uuid4().hex[:8], kind, ref.sql, body, before, "", question, planner, now,
-                        now + self._session.settings["agent.approval_hours"] * 3600, "waiting", uuid.uuid4().hex)
-        made = replace(made, dry_run=self._tried(made))
+        change, now = change_of(kind), self._now()
+        target, body = change.checked(self._session, target, body)
+        made = Approval(uuid.uuid4().hex[:8], kind, target, body, change.before(self._session, target), "", question,
+                        planner, now, now + self._session.settings["agent.approval_hours"] * 3600, "waiting",
+                        uuid.uuid4().hex)
+        made = replace(made, dry_run=change.tried(self._session, made))
         with self._control.connection(_ROOM, MIGRATIONS) as db:
             db.execute("INSERT INTO approvals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')", (
                 made.id, made.kind, made.target, made.body, made.before, made.dry_run, made.question, made.planner,
                 made.created_at, made.expires_at, made.status, made.token))
             self._log(db, made.id, "proposed", planner, made.sql)
         return made
-
-    def _checked(self, body: str) -> str:
-        body = body.strip().rstrip(";").strip()
-        self._session.query(body, read_only=True, max_rows=1, timeout_s=self._session.settings["agent.timeout_s"])
-        return body
-
-    def _there(self, kind: Kind, ref: TableRef) -> str:
-        """The statement that made the view of that name; "" for none. Raises Refused where a table is in the way."""
-        there = next((one for one in self._session.tables() if one.ref.key == ref.key), None)
-        if there is None:
-            return ""
-        if there.kind == "table" or kind == "table":
-            raise Refused(f"There is a {there.kind} {there.ref} already; a proposal never takes the place of a table.",
-                          hint="Choose another name.")
-        rows = self._session.query("SELECT sql FROM duckdb_views() WHERE database_name = current_database() "
-                                   "AND schema_name = $schema AND view_name = $name",
-                                   {"schema": there.ref.schema, "name": there.ref.name}).rows()
-        return str(rows[0][0]).rstrip().rstrip(";") if rows else ""
-
-    def _tried(self, one: Approval) -> str:
-        """Runs it and rolls it back: its columns, its rows."""
-        session, timeout_s = self._session, self._session.settings["agent.timeout_s"]
-        if session.in_transaction:
-            raise Refused("A transaction is open: what a change would do can't be tried now.",
-                          hint="COMMIT or ROLLBACK first.")
-        name = TableRef.parse(one.target).sql
-        session.query("BEGIN TRANSACTION")
-        try:
-            session.query(one.sql, timeout_s=timeout_s)
-            count = session.query(f"SELECT count(*) FROM {name}", timeout_s=timeout_s).scalar()
-            columns = session.query(f"SELECT * FROM {name} LIMIT 0").columns
-        finally:
-            session.query("ROLLBACK")
-        return f"{count:,} rows; " + ", ".join(f"{column.name} {column.type}" for column in columns)
 
     # -- looking ----------------------------------------------------------------------------------
 
@@ -169,17 +129,18 @@ class Approvals:
     # -- deciding ---------------------------------------------------------------------------------
 
     def approve(self, id: str, who: str = "") -> Approval:
-        """Runs it as the owner's own statement, exactly once, whoever else approves it and whatever dies meanwhile.
+        """Runs it as the owner's own, exactly once, whoever else approves it and whatever dies meanwhile.
 
-        Raises Refused for one that is decided, expired, or whose view has changed since; and what running it raises.
+        Raises Refused for one that is decided, expired, or whose place has changed since; and what running it raises.
         """
         one = self.get(id)
+        change = change_of(one.kind)
         runs = self._session.workspace.runs
         if one.status not in ("waiting", "running") or (one.status == "running" and is_alive(runs, one.owner)):
             raise _decided(one)
-        if one.status == "running" and self._committed(one):  # its process died before it could say so
+        if one.status == "running" and change.done(self._session, one):  # its process died before it could say so
             return self._moved(one, "done", "found done", who, "")
-        if self._there(one.kind, TableRef.parse(one.target)) != one.before:
+        if change.moved(self._session, one):
             raise Refused(f"{one.target} has changed since this was proposed.",
                           hint="Reject it, and ask for it again.")
         presence = Presence(runs)
@@ -191,9 +152,13 @@ class Approvals:
 
     def _run(self, one: Approval, who: str) -> Approval:
         try:
-            with self._session.transaction(one.token):
-                self._session.query(one.sql)
-        except (StatementError, UnknownName, Refused) as error:
+            change_of(one.kind).run(self._session, one)
+        except Cancelled:
+            self._moved(one, "waiting", "stopped", who, "")
+            raise
+        except PlutoError as error:
+            if isinstance(error, WorkspaceError):
+                raise  # nobody knows what became of it: whoever approves it again finds out
             self._moved(one, "failed", "failed", who, error.message)
             raise
         return self._moved(one, "done", "done", who, "")
@@ -205,14 +170,15 @@ class Approvals:
         return self._moved(one, "rejected", "rejected", who, reason)
 
     def edit(self, id: str, body: str, who: str = "") -> Approval:
-        """Another SELECT in its place: checked and tried like the first one; it goes on waiting."""
+        """Another body in its place: checked and tried like the first one; it goes on waiting."""
         one = self.get(id)
         if one.status != "waiting":
             raise _decided(one)
         if not body.strip():
             raise UsageError("There is no SQL.")
-        changed = replace(one, body=self._checked(body))
-        changed = replace(changed, dry_run=self._tried(changed))
+        change = change_of(one.kind)
+        changed = replace(one, body=change.checked(self._session, one.target, body)[1])
+        changed = replace(changed, dry_run=change.tried(self._session, changed))
         with self._control.connection(_ROOM, MIGRATIONS) as db:
             done = db.execute("UPDATE approvals SET body = ?, dry_run = ? WHERE id = ? AND status = 'waiting'",
                               (changed.body, changed.dry_run, one.id))
@@ -235,10 +201,6 @@ class Approvals:
             self._log(db, one.id, what, who, detail)
         return replace(one, status=to, owner=owner)
 
-    def _committed(self, one: Approval) -> bool:
-        return bool(self._session.query("SELECT count(*) FROM _pluto.commits WHERE starts_with(token, $token)",
-                                        {"token": one.token}).scalar())
-
     def _expire(self) -> None:
         late = self._control.read(_ROOM, MIGRATIONS).execute(
             "SELECT id FROM approvals WHERE status = 'waiting' AND expires_at <= ?", (self._now(),)).fetchall()
@@ -251,8 +213,6 @@ class Approvals:
     def _log(self, db: sqlite3.Connection, id: str, what: str, who: str, detail: str) -> None:
         db.execute("INSERT INTO approval_log (approval, at, what, who, detail) VALUES (?, ?, ?, ?, ?)",
                    (id, self._now(), what, who or _user(), detail))
-
-
 
 
 def _decided(one: Approval) -> Refused:

@@ -56,14 +56,18 @@ def test_a_tool_changes_nothing(name: str, session: Session) -> None:
     versions = session.versions()
     arguments = {"words": "pets", "table": "pets", "column": "kind", "sql": "SELECT 1 AS one", "name": "new",
                  "restatement": "x", "reason": "x", "question": "x", "kind": "bar", "x": "a", "y": ["b"],
-                 "choices": [{"text": "a", "sql": "SELECT 1"}, {"text": "b", "sql": "SELECT 2"}]}
+                 "choices": [{"text": "a", "sql": "SELECT 1"}, {"text": "b", "sql": "SELECT 2"}], "into": "new",
+                 "source": "pets.csv", "section": "tables", "entry": '{"name": "animal"}'}
+    more = {"ingest": ("source",), "edit_semantics": ("name",)}.get(name, ())
     tool = plugins.load(GROUP, name)
-    wanted = {one: arguments[one] for one in tool.parameters["required"]}
+    wanted = {one: arguments[one] for one in (*tool.parameters["required"], *more)}
+    wanted |= {"name": "pets"} if name == "edit_semantics" else {}
     reply = tool.call(Desk("?", Context(session), Sharing("rows"), "test"), wanted)
     assert isinstance(reply, Reply)
     assert reply.pieces or reply.answer is not None
     assert session.versions() == versions
     assert [str(one.ref) for one in session.tables()] == ["pets"]
+    assert not (session.workspace.root / "semantics.yaml").exists()
 
 
 def test_a_tool_that_needs_values_is_not_offered_without_them() -> None:
