@@ -17,7 +17,7 @@ import click
 from pluto_duck.commands import Door, Formatted, Rows, only_in_a_shell
 from pluto_duck.commands.group import SECTIONS, Verb, Whole, verb
 from pluto_duck.commands.kinds import is_load
-from pluto_duck.errors import PlutoError, UsageError, nearest, unknown_name
+from pluto_duck.errors import PlutoError, UnknownName, UsageError, nearest, unknown_name
 
 if TYPE_CHECKING:
     from pluto_duck.agent import Answer
@@ -138,9 +138,19 @@ def find_table(session: Session, name: str) -> TableInfo:
 def describe(door: Door, table: str, format_: Format) -> object:
     """The columns of one table, their types and keys, and when it was loaded last."""
     from pluto_duck.commands.fresh import described
+    from pluto_duck.workspace import quote
+    from pluto_duck.workspace.tableref import fold
 
     session = door.open_session()
-    return formatted(described(session, find_table(session, table)), format_)
+    try:
+        found: object = described(session, find_table(session, table))
+    except (UnknownName, UsageError) as error:
+        one = next((one for one in _live(session) if fold(table) in (
+            fold(str(one.ref)), fold(f"{one.source}.{one.name}"))), None)
+        if one is None:
+            raise error from None
+        found = session.query(f"DESCRIBE {'.'.join(map(quote, filter(None, (one.source, one.schema, one.name))))}")
+    return formatted(found, format_)
 
 
 class Query(Verb):

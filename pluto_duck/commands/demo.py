@@ -88,6 +88,8 @@ def _postgres(stack: ExitStack, folder: Path, environment: dict[str, str]) -> It
 def _from_postgres(door: Door, session: Session, url: str) -> Iterator[object]:
     import psycopg
 
+    from pluto_duck.commands.load_run import spare_warning
+
     began = time.perf_counter()
     with psycopg.connect(url) as connection:
         there = {name: int(connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0])
@@ -98,6 +100,7 @@ def _from_postgres(door: Door, session: Session, url: str) -> Iterator[object]:
         return
     # What is there whole already is ours, whoever brought it.
     _refuse_foreign(session, {name: rows for name, rows in here.items() if rows != there[name]}, replacing=True)
+    spare_warning(session)
     yield f"\n$ {door.program} ingest --from-postgres {_without_password(url)}"
     yield invoke(["ingest", "--from-postgres", url], door)
     yield _step(f"{sum(there.values()):,} rows came from PostgreSQL", began)

@@ -115,7 +115,12 @@ def warn(door: Door, session: Session) -> None:
     """Once in a session: a password that was typed stays where it was typed."""
     if session in _warned:
         return
-    _warned.add(session)
+    spare_warning(session)
     place = "the history of your shell" if door.kind == "shell" else "this notebook"
     door.say(f"The password in that address now stands in {place}. Better: {door.program} connections add NAME URI "
              "without it (you are asked), then ingest --from NAME.")
+
+
+def spare_warning(session: Session) -> None:
+    """For an address that nobody typed: no warning now, nor later in this session."""
+    _warned.add(session)

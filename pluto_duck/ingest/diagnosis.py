@@ -57,6 +57,8 @@ class TableDiagnosis:
 class Diagnosis:
     source: str
     tables: tuple[TableDiagnosis, ...]
+    problems: tuple[tuple[str, str], ...] = ()
+    """(table, why it can't be looked at), where others can."""
 
     HEADERS = ("table", "column", "type", "null %", "distinct", "min", "max", "examples", "findings")
 
@@ -77,20 +79,23 @@ class Diagnosis:
             keys = [" + ".join(key) for key in table.keys]
             told = f"could be told apart by {' or '.join(keys)}" if keys else "no column tells its rows apart"
             said.append(f"{table.name}: {told}.")
-        return said
+        return [*said, *(f"{name} can't be looked at: {why}" for name, why in self.problems)]
 
 
 def diagnose(source: str, *, tables: Sequence[str] | None = None, options: Mapping[str, str] | None = None,
              connector: str | None = None, max_rows: int = MAX_ROWS) -> Diagnosis:
-    """Looks at a source without loading it. Raises what a load would raise."""
+    """Looks at a source without loading it. Raises what a load would raise, where nothing of it can be looked at."""
     opened, shown = open_source(source, connector)
     opened.configure(options or {})
     with opened as ready:
         found = ready.discover(tables)
-        for table in found:
-            if table.problem is not None:
-                raise table.problem
-        return Diagnosis(shown, tuple(diagnose_table(ready, table, max_rows=max_rows) for table in found))
+        problems = {one.name: one.problem for one in found if one.problem is not None}
+        for problem in problems.values():
+            if len(problems) == len(found):
+                raise problem
+        return Diagnosis(shown, tuple(diagnose_table(ready, one, max_rows=max_rows) for one in found
+                                      if one.problem is None),
+                         tuple((name, problem.message) for name, problem in problems.items()))
 
 
 def diagnose_table(connector: Connector, table: SourceTable, *, max_rows: int = MAX_ROWS) -> TableDiagnosis:

@@ -49,6 +49,16 @@ def test_a_live_source_is_attached_listed_and_detached(door: Door, address: str)
         invoke(["detach", "shop"], door)
 
 
+@pytest.mark.parametrize("name", ["shop.main.orders", "SHOP.orders"])
+def test_a_live_table_is_described_by_its_source(door: Door, address: str, name: str) -> None:
+    live.attach(door, address, None, LoadOptions())
+    assert [line.split()[:2] for line in to_text(invoke(["describe", name], door)).splitlines()[2:-1]] == [
+        ["id", "INTEGER"]]
+    for wrong in ("shop.main.nothing", "a.b.c"):
+        with pytest.raises((UnknownName, UsageError)):
+            invoke(["describe", wrong], door)
+
+
 def test_options_of_a_copy_do_not_go_with_live(door: Door, address: str) -> None:
     with pytest.raises(UsageError, match="attaches a whole database") as refused:
         live.attach(door, address, None, LoadOptions(where="id > 1"))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from pluto_duck.errors import SourceError
 from pluto_duck.ingest.diagnosis import Diagnosis, diagnose
 
 CSV = """id,name,city,amount,joined,age,code,const
@@ -74,3 +77,15 @@ def test_texts_that_are_mostly_of_one_kind_are_told_with_one_that_is_not(tmp_pat
     assert "2 of 3 values are numbers; 'x' is not" in said["n"]
     assert said["ok"] == ("3 of 4 values are booleans; 'maybe' is not",)
     assert said["word"] == ()
+
+
+def test_a_folder_is_looked_at_beside_its_broken_files(tmp_path: Path) -> None:
+    (tmp_path / "good.csv").write_text("a\n1\n")
+    (tmp_path / "bad.parquet").write_text("this is none")
+    found = diagnose(str(tmp_path))
+    assert [one.name for one in found.tables] == ["good"]
+    assert [name for name, _why in found.problems] == ["bad"]
+    assert any(one.startswith("bad can't be looked at: ") for one in found.remarks())
+    (tmp_path / "good.csv").unlink()
+    with pytest.raises(SourceError):
+        diagnose(str(tmp_path))
