@@ -15,7 +15,7 @@ from pluto_duck.ingest.landing import Landed
 from pluto_duck.ingest.meter import Meter
 from pluto_duck.ingest.options import LoadOptions
 from pluto_duck.ingest.plan import TableLoad
-from pluto_duck.ingest.records import loaded, made_anew
+from pluto_duck.ingest.records import history_row, made_anew
 from pluto_duck.ingest.rejects import keep_rejects
 from pluto_duck.ingest.report import LoadedTable
 from pluto_duck.ingest.state import XMIN, Start
@@ -88,11 +88,12 @@ class TableJob:
     def _run(self, supply: Supply, worker: Session) -> LoadedTable:
         with worker.transaction(self.token):
             done = self.bring(supply, worker)
+            note(worker, [(self, done)])
         self.common.meter.done(self.load.table, done.rows)
         return done
 
     def bring(self, supply: Supply, worker: Session) -> LoadedTable:
-        """All of it but BEGIN and COMMIT."""
+        """All of it but BEGIN, `note` and COMMIT."""
         started, load, common = time.perf_counter(), self.load, self.common
         common.meter.begin(load.table)
         if common.options.cursor is not None:
@@ -105,8 +106,6 @@ class TableJob:
         after = made_anew(load, common.loading) if self.anew else []
         after += self._remember(written, changed)
         known = any("_pluto." in statement for statement in after)
-        after.append(loaded(load, load_id=common.load_id, source=common.shown, rows=_rows(landed),
-                            started_at=common.started_at))
         supply.finish(self.request)
         worker.internal(after, writes=[RECORDS, *([load.ref.key] if changed else ())],
                         notes=[load.ref.key] if known else ())
@@ -249,20 +248,26 @@ class TableJob:
             load_id=common.load_id, token=self.token if changed or known is None else known.token)
 
 
+def note(worker: Session, done: Sequence[tuple[TableJob, LoadedTable]]) -> None:
+    """Their lines in the load history, before the commit, by one statement."""
+    rows = ", ".join(history_row(job.load.ref, job.load.mode, job.common.load_id, job.common.shown, one.rows,
+                                 job.common.started_at) for job, one in done)
+    worker.internal([f"INSERT INTO _pluto.loads VALUES {rows}"])
+
+
 def nothing_new(session: Session, connector: Connector, jobs: Sequence[TableJob]) -> list[LoadedTable]:
     """Records tables whose source says that nothing happened there: no row is read, no version moves."""
     started = time.perf_counter()
     kept = [job.keep(session, connector, still.Kept.read(job.start.state.pulse).pulse) for job in jobs
             if job.start is not None and job.start.state is not None]
+    done = [LoadedTable(job.load.ref, job.load.table.name, 0, time.perf_counter() - started, job.load.mode,
+                        notices=(*job.load.said, *(job.start.said if job.start else ()))) for job in jobs]
     with session.transaction():
-        session.internal([*kept, *(loaded(job.load, load_id=job.common.load_id, source=job.common.shown, rows=0,
-                                          started_at=job.common.started_at) for job in jobs)], writes=[RECORDS])
-    done = []
+        session.internal(kept, writes=[RECORDS])
+        note(session, list(zip(jobs, done, strict=True)))
     for job in jobs:
         job.common.meter.begin(job.load.table)
         job.common.meter.done(job.load.table, 0)
-        done.append(LoadedTable(job.load.ref, job.load.table.name, 0, time.perf_counter() - started, job.load.mode,
-                                notices=(*job.load.said, *(job.start.said if job.start else ()))))
     return done
 
 

@@ -56,12 +56,8 @@ def _target(ref: TableRef, key: SourceKey, loading: Mapping[tuple[str, str], Tab
     return loading.get((key.schema, key.table), TableRef(key.table, ref.schema))
 
 
-def loaded(load: TableLoad, *, load_id: str, source: str, rows: int, started_at: str) -> str:
-    """The line in the load history; `source` must hold no password."""
-    return f"INSERT INTO _pluto.loads VALUES {history_row(load.ref, load.mode, load_id, source, rows, started_at)}"
-
-
 def history_row(ref: TableRef, mode: str, load_id: str, source: str, rows: int, started_at: str) -> str:
+    """One line of the load history, `_pluto.loads`; `source` must hold no password."""
     # Not now(): that is when the transaction began.
     values = (load_id, ref.key, source, mode, rows, started_at, dt.datetime.now(dt.UTC).isoformat())
     return f"({', '.join(literal(value) for value in values)})"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from pluto_duck.errors import Cancelled, PlutoError
-from pluto_duck.ingest.carry import TableJob
+from pluto_duck.ingest.carry import TableJob, note
 from pluto_duck.ingest.report import LoadedTable
 from pluto_duck.ingest.supply import Supply
 from pluto_duck.session import Session
@@ -47,6 +47,7 @@ def bring(jobs: Sequence[TableJob], supply: Supply, worker: Session,
                 for job in jobs:
                     supply.check()
                     done.append(replace(job, token=token).bring(supply, worker))
+                note(worker, list(zip(jobs, done, strict=True)))
         except Cancelled:
             raise
         except PlutoError:
