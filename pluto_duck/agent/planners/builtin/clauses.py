@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from pluto_duck.agent.planners.builtin.form import Field, Form, Member
+from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Member
 from pluto_duck.agent.planners.builtin.guesses import settle
 from pluto_duck.agent.planners.builtin.marks import Mark, has_table
 from pluto_duck.agent.planners.builtin.outline import outline
@@ -110,6 +110,10 @@ def composed(question: Nested, catalog: Catalog, run: Run, *, strict: bool = Tru
     for main in candidates(outline(question.main), catalog, limit=limit):
         field = _asked_about(main.form, question.main)
         whole: Candidate | None = main if field is not None else None
+        lacking = _lacking(main, question, catalog)
+        if lacking is not None:
+            found.append(lacking)
+            continue
         inners = [_inner(field, clause, catalog, run, strict) if field else None for clause in question.clauses]
         if len(inners) > 1 and any(one is not None and field and one.form.root == field.table for one in inners):
             # No row is two things at once; what has rows of both kinds is the column that is asked for.
@@ -131,6 +135,24 @@ def composed(question: Nested, catalog: Catalog, run: Run, *, strict: bool = Tru
         if whole is not None:
             found.append(whole)
     return sorted(found, key=lambda one: one.cost)
+
+
+def _lacking(main: Candidate, question: Nested, catalog: Catalog) -> Candidate | None:
+    """Customers without an e-mail: a column of theirs that holds nothing."""
+    if len(question.clauses) != 1 or not question.clauses[0].negated:
+        return None
+    marks = [one for one in question.clauses[0].marks if one.kind not in ("prep", "light")]
+    if len(marks) != 1 or marks[0].kind not in ("mention", "dated"):
+        return None
+    readings = sorted(marks[0].readings, key=lambda one: -one.strength)
+    if any(one.column is None and one.strength >= readings[0].strength for one in readings):
+        return None
+    mine = [one for one in readings if one.table.ref == main.form.root.ref and one.column is not None]
+    if not mine or mine[0].column is None or mine[0].strength < 0.8 or mine[0].column.unique:
+        return None
+    empty = Condition(Field(mine[0].table, mine[0].column), "missing", ())
+    return replace(main, form=replace(main.form, conditions=(*main.form.conditions, empty)),
+                   cost=main.cost + 1 - mine[0].strength)
 
 
 def _listed_once(form: Form, field: Field) -> Form:
@@ -172,7 +194,8 @@ def _inner(field: Field, clause: Clause, catalog: Catalog, run: Run, strict: boo
         if len(settled.forms) != 1 or settled.open:
             continue
         form = settled.forms[0]
-        if form.root.ref == field.table.ref and not (form.conditions or form.either or form.periods or form.having):
+        restricted = form.conditions or form.either or form.periods or form.having or form.terms or form.spans
+        if form.root.ref == field.table.ref and not (restricted or form.joins):
             continue  # nobody is not himself
         form = replace(form, select=(field,), measures=(), rows=False, distinct=False, order=(), limit=None)
         return replace(one, form=form, assumptions=(*settled.assumptions, *one.assumptions))

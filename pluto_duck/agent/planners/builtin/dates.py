@@ -57,11 +57,12 @@ class Day:
     quarter: int | None = None
     month: int | None = None
     day: int | None = None
+    half: int | None = None
 
     def first(self) -> datetime.date:
         """Needs a year."""
         assert self.year is not None
-        month = self.month or (3 * self.quarter - 2 if self.quarter else 1)
+        month = self.month or (3 * self.quarter - 2 if self.quarter else 6 * self.half - 5 if self.half else 1)
         return datetime.date(self.year, month, self.day or 1)
 
     def after(self) -> datetime.date:
@@ -69,21 +70,20 @@ class Day:
         start = self.first()
         if self.day:
             return start + datetime.timedelta(days=1)
-        months = 1 if self.month else 3 if self.quarter else 12
+        months = 1 if self.month else 3 if self.quarter else 6 if self.half else 12
         total = start.year * 12 + start.month - 1 + months
         return datetime.date(total // 12, total % 12 + 1, 1)
 
     def __str__(self) -> str:
-        name = (
-            MONTH_NAMES[self.month - 1] if self.month else f"quarter {self.quarter}" if self.quarter else ""
-        )
+        name = f"quarter {self.quarter}" if self.quarter else f"half {self.half} of" if self.half else ""
+        name = MONTH_NAMES[self.month - 1] if self.month else name
         parts = [str(self.day) if self.day else "", name, str(self.year) if self.year else ""]
         return " ".join(part for part in parts if part)
 
 
 def valid(day: Day) -> bool:
     try:
-        Day(day.year or 2000, day.quarter, day.month, day.day).first()
+        Day(day.year or 2000, day.quarter, day.month, day.day, day.half).first()
     except ValueError:
         return False
     return True
@@ -112,6 +112,12 @@ def _read(words: Sequence[str], at: int) -> tuple[Day, int] | None:
     if quarter:
         year, stop = _year(words, at + 1)
         return Day(year, quarter), stop
+    if word in ("h1", "h2"):
+        year, stop = _year(words, at + 1)
+        return Day(year, half=int(word[1])), stop
+    if word in ("first", "second", "1st", "2nd") and nxt == "half":
+        year, stop = _year(words, at + 2)
+        return Day(year, half=_ORDINALS[word]), stop
     if word in _ORDINALS and nxt == "quarter":
         year, stop = _year(words, at + 2)
         return Day(year, _ORDINALS[word]), stop

@@ -12,6 +12,7 @@ _OPENINGS = {"by", "group", "top", "value", "prep", "day", "relative", "side", "
 _WHOLE = {"count", "agg", "sum", "event", "unknown"}
 """What a question of its own has, and an edit hasn't."""
 _SMALL = {"show", "where", "prep", "comma", "and", "or"}
+_NOISE = ("unsupported", "unknown", "light")
 _WHEN = {"day", "relative", "side"}
 _RANK = {"top", "super", "order", "dir"}
 
@@ -29,14 +30,14 @@ def _stripped(marks: Sequence[Mark]) -> list[Mark]:
     """Without `what about`, `only`, `and now`."""
     start = 0
     while start < len(marks) and (
-        marks[start].kind in ("show", "comma", "and") or (marks[start].kind == "unsupported" and _only(marks[start]))
+        marks[start].kind in ("show", "comma", "and") or (marks[start].kind in _NOISE and _only(marks[start]))
     ):
         start += 1
-    return [mark for mark in marks[start:] if not (mark.kind == "unsupported" and _only(mark))]
+    return [mark for mark in marks[start:] if not (mark.kind in _NOISE and _only(mark))]
 
 
 def _only(mark: Mark) -> bool:
-    return mark.text.lower() in ("only", "now")
+    return mark.text.lower() in ("only", "now", "instead", "ones", "just", "please", "too")
 
 
 def _edits(marks: Sequence[Mark]) -> bool:

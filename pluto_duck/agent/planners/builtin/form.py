@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,9 +11,11 @@ from pluto_duck.catalog import Column, Metric, Relation, Table, Term
 
 Function = Literal["count", "count_distinct", "sum", "avg", "min", "max", "median", "quantile", "metric"]
 Grain = Literal["year", "quarter", "month", "week", "day", "weekday", "hour"]
-Operator = Literal["=", "<>", "<", "<=", ">", ">=", "in", "not in", "between", "contains", "starts", "ends"]
+Operator = Literal["=", "<>", "<", "<=", ">", ">=", "in", "not in", "between", "contains", "starts", "ends",
+                   "missing", "present"]
 Side = Literal["in", "since", "after", "before", "until", "between"]
 Literal_ = str | int | float
+_ADDS_UP = re.compile(r"^([\d.]+ \* )?(sum\([^()]*\)|count\(\*\)|count\((?!distinct)[^()]*\))( [*/] [\d.]+)*$")
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,7 @@ class Measure:
     def adds_up(self) -> bool:
         """The figures of the parts make that of the whole."""
         if self.metric is not None:
-            said = self.metric.expression.lower()
-            return said.startswith(("sum(", "count(*)")) and " / " not in said
+            return _ADDS_UP.match(self.metric.expression.lower()) is not None
         return self.function in ("count", "sum")
 
 

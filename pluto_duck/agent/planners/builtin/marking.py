@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pluto_duck.agent.planners.builtin.dates import read_day
 from pluto_duck.agent.planners.builtin.figures import without_doubles
@@ -27,7 +28,7 @@ from pluto_duck.agent.planners.builtin.marks import Mark, beside
 from pluto_duck.agent.planners.builtin.relative import read_quantile, read_relative
 from pluto_duck.agent.planners.builtin.strangers import Strangers
 from pluto_duck.agent.planners.builtin.tokens import Token, tokens
-from pluto_duck.agent.planners.builtin.vocabulary import Vocabulary
+from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary
 from pluto_duck.catalog import ValueIndex
 from pluto_duck.catalog.words import singular
 
@@ -118,6 +119,8 @@ class _Reader:
             found = self._span(at, at + size)
             if found is not None:
                 return found, at + size
+        if (adverb := ADVERBS.get(token.lower)) is not None and (own := self._value_of_next(at)) is not None:
+            return own, at + 1
         if (adverb := ADVERBS.get(token.lower)) is not None:
             self._marks.append(Mark("group", token.text))
             return Mark("grain", token.text, adverb, self._vocabulary.look_up([adverb])), at + 1
@@ -127,7 +130,12 @@ class _Reader:
             return Mark("rows", token.text), at + 1
         if token.lower in STOP or token.lower in (",",):
             return (Mark("comma", ",") if token.lower == "," else None), at + 1
-        return self._strangers.mark(token), at + 1
+        stranger = self._strangers.mark(token)
+        if stranger is not None and stranger.kind == "verb" and self._marks and self._marks[-1].kind == "sum":
+            told = [one for one in stranger.readings if one.metric is not None]
+            if told:
+                return Mark("mention", token.text, None, told), at + 1  # how much did we sell
+        return stranger, at + 1
 
     def _quoted(self, token: Token) -> Mark:
         exact = self._values.exact(token.text)
@@ -171,6 +179,12 @@ class _Reader:
                 return None
         return Mark("day", " ".join(t.text for t in self._tokens[at:end]), day), end
 
+    def _value_of_next(self, at: int) -> Mark | None:
+        """Monthly plans, where a column of plans has such a value."""
+        tables = {r.table.ref.key for r in self._vocabulary.look_up(self._lower[at + 1 : at + 2]) if r.column is None}
+        found = [one for one in self._values.exact(self._tokens[at].text) if one.table.key in tables]
+        return self._found.exact(self._tokens[at].text, found) if found else None
+
     def _before_relative(self, at: int) -> int:
         """ "over the" says nothing more before "last 6 months"; 0: something else follows."""
         end = at + 2 if self._lower[at + 1 : at + 2] == ["the"] else at + 1
@@ -192,7 +206,8 @@ class _Reader:
         text = " ".join(token.text for token in self._tokens[start:end])
         phrase = " ".join(words)
         single = end - start == 1
-        if words[0] not in STOP and words[-1] not in STOP:
+        shouted = single and text.isupper() and len(text) > 1 and start > 0  # US, beside "us"
+        if shouted or (words[0] not in STOP and words[-1] not in STOP):
             schema = self._schema(words, text, single)
             if schema is not None:
                 return schema
@@ -256,6 +271,10 @@ class _Reader:
             or (words[-1] in PHRASES and PHRASES[words[-1]][0] not in ("agg", "count", "distinct", "top"))
         ):
             return None
+        dated = next((at for at, one in enumerate(words) if one in DATED), 0)
+        inner = self._vocabulary.look_up(words[dated:]) if dated else []
+        if any(r.column is not None and r.column.role == "date" for r in inner):
+            return None  # customers [who] signed up
         readings = self._vocabulary.look_up(words)
         if single and word in GRAINS:
             return Mark("grain", text, GRAINS[word], readings, word.endswith("s"))
@@ -268,12 +287,22 @@ class _Reader:
         if single and readings[0].strength <= 0.7 and (word.endswith("ed") or singular(word) in EVENTS):
             return None
         best = readings[0].strength
+        if single and (flag := self._flag(text, readings)) is not None:
+            return flag
         if word in DATED or (word.endswith("ed") and len(words) > 1):
             dates = [one for one in readings if one.column is not None and one.column.role == "date"]
             if dates and all(one in dates or one.strength < dates[0].strength for one in readings):
                 return Mark("dated", text, None, dates)
         plural = singular(words[-1]) != words[-1]
         return Mark("mention", text, None, [one for one in readings if one.strength >= best - 0.3], plural)
+
+    def _flag(self, text: str, readings: Sequence[Reading]) -> Mark | None:
+        """Blocked customers: rows for which a yes-or-no column says yes."""
+        best = [one for one in readings if one.strength >= readings[0].strength - 0.05]
+        if not all(one.column is not None and one.column.role == "boolean" for one in best):
+            return None
+        found = of_values(self._values.exact(text), self._vocabulary, 1.0)
+        return Mark("value", text, text, [*found, *(replace(one, value="true") for one in best)])
 
     def _tokens_capital(self, text: str) -> bool:
         return text[:1].isupper()

@@ -275,7 +275,9 @@ def _unexplained(out: Outline, best: Candidate, catalog: Catalog) -> list[str]:
     tables += [catalog.table(one.parent) for one in form.joins]
     words = {word for table in tables for word in split(table.ref.name)}
     words |= {word for table in tables for column in table.columns for word in split(column.name)}
-    return [verb.text for verb in out.verbs if verb.value not in words]
+    there = {form.root.ref.key, *(one.parent.key for one in form.joins)}
+    spoken = [verb for verb in out.verbs if not any(r.table.ref.key in there for r in verb.readings)]
+    return [verb.text for verb in spoken if verb.value not in words]
 
 
 def _same(one: Result, other: Result) -> bool:

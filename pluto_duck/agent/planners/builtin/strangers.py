@@ -32,7 +32,7 @@ class Strangers:
             return self._found.guessed(token.text, holding, "part")
         for noun, verbs in VERBS.items():
             if word in verbs.split() and noun in self._vocabulary.words:
-                return Mark("verb", token.text, noun)
+                return Mark("verb", token.text, noun, self._vocabulary.look_up([noun]))
         if word in LIGHT or word == "ordered":
             return None
         if word.endswith("ed") and word in self._vocabulary.words:

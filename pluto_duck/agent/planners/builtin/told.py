@@ -81,20 +81,40 @@ def parts_of_figures(catalog: Catalog) -> Iterator[tuple[Key, Table, Metric]]:
             yield words[start:], catalog.table(metric.table), metric
 
 
+_SMALL = {"of", "the", "a"}
+_BEFORE = {"of", "in", "on"}
+
+
 def terms(catalog: Catalog) -> Iterator[tuple[Key, Table, Term]]:
+    """Those that name the rows: an open ticket; out of stock does not."""
+    for words, table, term in _terms(catalog):
+        ends = [name for name in _names(table) if words[-len(name) :] == name]
+        if ends and not (len(words) > len(ends[0]) and words[-len(ends[0]) - 1] in _BEFORE):
+            yield words, table, term
+
+
+def _terms(catalog: Catalog) -> Iterator[tuple[Key, Table, Term]]:
     for term in catalog.semantics.terms:
         for word in term.words:
             yield split(word), catalog.table(term.table), term
 
 
+def _names(table: Table) -> list[Key]:
+    return [entity(table.ref.name), *(split(one) for one in table.words)]
+
+
 def adjectives(catalog: Catalog) -> Iterator[tuple[Key, Table, Term]]:
     """What a term says of its rows when they are named elsewhere: "open" for an open ticket."""
-    for words, table, term in terms(catalog):
-        names = [entity(table.ref.name), *(split(one) for one in table.words)]
+    for words, table, term in _terms(catalog):
+        names = _names(table)
         ends = [name for name in names if words[-len(name) :] == name and len(words) > len(name)]
-        bare = words[: -len(ends[0])] if ends else words
+        starts = [name for name in names if words[: len(name)] == name and len(words) > len(name)]
+        if ends and words[-len(ends[0]) - 1] not in _BEFORE:
+            bare = words[: -len(ends[0])]
+        else:
+            bare = words[len(starts[0]) :] if starts else words
         if words not in names and bare:
-            yield bare, table, term
+            yield tuple(word for word in bare if word not in _SMALL), table, term
 
 
 _KNOWN: WeakKeyDictionary[Catalog, Catalog] = WeakKeyDictionary()

@@ -79,6 +79,8 @@ def field(one: Field, form: Form) -> str:
 def condition(one: Condition, form: Form) -> str:
     name = field(one.field, form)
     dated = is_date(one.field.column.type) or one.field.column.text_date
+    if one.operator in ("missing", "present"):
+        return f"{name} is {'missing' if one.operator == 'missing' else 'there'}"
     values = [str(value) if dated and not isinstance(value, Measure) else _value(value) for value in one.values]
     if one.operator == "in":
         return f"{name} is {_some(values, 'or')}"
@@ -130,6 +132,8 @@ def _value(value: Literal_ | Measure) -> str:
     if isinstance(value, Measure):
         kind = {"avg": "average", "max": "highest", "min": "lowest"}[value.function]
         return f"the {kind} of all {value.table.ref}"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"'{value}'" if isinstance(value, str) else number(value)
 
 

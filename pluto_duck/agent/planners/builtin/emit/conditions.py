@@ -63,6 +63,9 @@ def condition_sql(condition: Condition, names: Names, tree: Tree) -> Any:
             values = [exp.cast(value, "DATE", dialect="duckdb") for value in values]
             column = as_date(column, about.column)
     operator = condition.operator
+    if operator in ("missing", "present"):
+        empty = exp.Is(this=column, expression=exp.Null())
+        return exp.Not(this=empty) if operator == "present" else empty
     if operator in ("in", "not in"):
         inside = exp.In(this=column, expressions=values)
         return exp.Not(this=inside) if operator == "not in" else inside
@@ -85,6 +88,8 @@ def _member(member: Member, names: Names, tree: Tree) -> Any:
 def _literal(value: str | int | float | Measure, tree: Tree) -> Any:
     if isinstance(value, Measure):  # over the whole table
         return exp.Subquery(this=tree(Form(value.table, (), (), (value,))))
+    if isinstance(value, bool):
+        return exp.Boolean(this=value)
     if isinstance(value, str):
         return exp.Literal.string(value)
     return exp.Literal.number(int(value) if float(value).is_integer() else value)

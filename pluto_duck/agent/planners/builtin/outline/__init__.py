@@ -64,7 +64,8 @@ def _finish(cursor: Cursor) -> None:
     asked = out.measures or out.projections or out.things or out.groups or out.orders
     if not asked and len(out.filters) == 1 and out.filters[0].target is not None:
         out.projections = [out.filters[0].target]  # which title contains "duck"
-    counting = out.measures or out.having or any(isinstance(order.by, MeasureSlot) for order in out.orders)
+    _count_the_rows(cursor)
+    counting = out.measures or out.having or out.above or any(isinstance(order.by, MeasureSlot) for order in out.orders)
     if counting:
         out.groups = [*out.projections, *out.groups]
         out.projections = []
@@ -72,6 +73,18 @@ def _finish(cursor: Cursor) -> None:
         out.projections, out.groups = [*out.projections, *out.groups], []
     if not counting and not out.projections and out.things:
         out.projections = out.things[:1]
+
+
+def _count_the_rows(cursor: Cursor) -> None:
+    """Orders by status, orders per month: how many there are of each."""
+    out = cursor.out
+    first = cursor.marks[0] if cursor.marks else Mark("end", "")
+    alone = not (out.measures or out.having or out.orders or out.above or out.share or out.running)
+    if not (alone and out.groups and out.projections[:1] == [first] and len(out.projections) == 1):
+        return
+    if first.kind == "mention" and names_table(first) and first.plural:
+        out.measures.append(MeasureSlot("count", first))
+        out.projections = []
 
 
 def _rank_in_each(cursor: Cursor) -> None:

@@ -27,9 +27,8 @@ def on_by(cursor: Cursor, mark: Mark) -> None:
         cursor.last, cursor.head = "order", False
     elif cursor.peek().kind in ("dir", "order"):
         on_order(cursor, mark)
-    elif cursor.peek().kind == "mention" and has_figure(cursor.peek()):
+    elif _by_figure(cursor) and (slot := measure(cursor)) is not None:
         # customers by revenue: each with its own, the highest first
-        slot = MeasureSlot("metric", cursor.take())
         cursor.out.measures.append(slot)
         cursor.out.orders.append(OrderSlot(slot, "desc", "by"))
         cursor.said_measure()
@@ -49,6 +48,11 @@ def on_by(cursor: Cursor, mark: Mark) -> None:
         cursor.preposition = "by"
     else:
         cursor.out.left_over.append(mark)
+
+
+def _by_figure(cursor: Cursor) -> bool:
+    nxt = cursor.peek()
+    return has_figure(nxt) or (nxt.kind == "count" and bool(cursor.out.projections) and not cursor.out.measures)
 
 
 def _measured_rows(cursor: Cursor, thing: Mark) -> bool:
@@ -97,12 +101,15 @@ def on_group(cursor: Cursor, mark: Mark) -> None:
 def _per_rows(cursor: Cursor, mark: Mark) -> bool:
     """Refunds per order, by month; tickets per account by industry: a figure divided by a number of rows."""
     thing = cursor.peek()
-    if mark.text.lower() != "per" or cursor.last != "measure" or len(cursor.out.measures) != 1:
-        return False
-    if not names_table(thing) or cursor.out.over or cursor.out.projections:
-        return False
-    nameless = all(r.table.label is None for r in thing.readings if r.column is None)
     later = any(one.kind in ("by", "group") for one in cursor.marks[cursor.at + 1 :])
+    rows = later and not cursor.out.measures and cursor.out.projections == cursor.marks[:1]
+    if mark.text.lower() != "per" or not (rows or (cursor.last == "measure" and len(cursor.out.measures) == 1)):
+        return False
+    if not names_table(thing) or cursor.out.over or (cursor.out.projections and not rows):
+        return False
+    if not cursor.out.measures and cursor.out.projections == cursor.marks[:1] and names_table(cursor.marks[0]):
+        cursor.out.measures.append(MeasureSlot("count", cursor.out.projections.pop()))
+    nameless = all(r.table.label is None for r in thing.readings if r.column is None)
     return later or (nameless and has_figure(cursor.out.measures[0].target or thing))
 
 

@@ -13,7 +13,7 @@ from pluto_duck.agent.planners.builtin.marks import (
     tables,
 )
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps, rows_of
-from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot, OrderSlot
+from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, MeasureSlot, OrderSlot
 
 
 def measure(cursor: Cursor) -> MeasureSlot | None:
@@ -26,6 +26,8 @@ def measure(cursor: Cursor) -> MeasureSlot | None:
         cursor.skip("distinct", "show", "prep", "count")
         if cursor.peek().kind == "agg" and cursor.peek().value == "sum" and cursor.peek(1).kind == "mention":
             cursor.take()  # the number of total papers
+        if cursor.peek().kind == "value" and cursor.peek(1).kind == "mention" and has_table(cursor.peek(1)):
+            cursor.filter(FilterSlot(None, "in", [cursor.take()]))  # the number of shipped orders
         if cursor.peek().kind in ("mention", "event"):
             return MeasureSlot("count", counted(cursor))
         cursor.at = start

@@ -6,7 +6,7 @@ from pluto_duck.agent.planners.builtin.marks import Mark, beside, has_figure, ha
 from pluto_duck.agent.planners.builtin.outline.conditions import filtered
 from pluto_duck.agent.planners.builtin.outline.connectives import on_light
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
-from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot
+from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, MeasureSlot
 from pluto_duck.catalog.words import split
 
 
@@ -44,6 +44,10 @@ def on_mention(cursor: Cursor, mark: Mark) -> None:
     if last is not None and last in cursor.unbound and _is_its_name(cursor, last, mark):
         cursor.out.projections[-1] = mark
         cursor.unbound.remove(last)
+        return
+    if cursor.last == "where" and not cursor.head and _presence(cursor, mark):
+        cursor.filter(FilterSlot(mark, "present", []))
+        cursor.last = "filter"
         return
     if cursor.head or (cursor.last == "projection" and not has_table(mark)):
         cursor.project(mark)
@@ -112,6 +116,18 @@ def on_figure(cursor: Cursor, mark: Mark) -> None:
     else:
         out.measures.append(slot)
         cursor.said_measure()
+
+
+def _presence(cursor: Cursor, mark: Mark) -> bool:
+    """Customers with an e-mail: a column of theirs that holds something."""
+    before = cursor.marks[cursor.at - 2].text.lower() if cursor.at > 1 else ""
+    own = mark.readings[0].column if mark.readings else None
+    said = before in ("with", "have", "has", "having", "that have", "who have", "that has", "who has")
+    spoken = [*cursor.out.projections, *cursor.out.things, *(one.target for one in cursor.out.measures if one.target)]
+    near = {key for one in spoken for key in tables(one)}
+    ends = cursor.peek().kind in ("end", "and", "comma", "where", "without", "not", "or")
+    mine = own is not None and not own.unique and own.role != "measure" and mark.readings[0].table.ref.key in near
+    return said and mine and ends and not has_table(mark)
 
 
 def _is_its_name(cursor: Cursor, name: Mark, mark: Mark) -> bool:

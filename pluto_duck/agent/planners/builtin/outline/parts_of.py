@@ -12,7 +12,8 @@ from pluto_duck.agent.planners.builtin.relative import Relative
 
 def on_share(cursor: Cursor, mark: Mark) -> None:
     cursor.out.share = str(mark.value)
-    if not cursor.out.measures and not _figure(cursor):
+    cursor.out.of_whole = mark.text.lower().startswith("as a")
+    if not cursor.out.measures and not _figure(cursor) and not _figure_ahead(cursor):
         cursor.out.left_over.append(mark)
 
 

@@ -20,7 +20,13 @@ def on_day(cursor: Cursor, mark: Mark) -> None:
         and cursor.peek(1).kind == "day"
     ):
         cursor.take()
-        _period(cursor, "between", mark.value, cursor.take().value)
+        grains = any(one.kind == "grain" for one in [*cursor.marks, *cursor.out.groups])
+        if cursor.out.change and not grains:  # it grew from 2024 to 2025
+            _period(cursor, "in", mark.value)
+            _period(cursor, "in", cursor.take().value)
+            cursor.out.periods[-1].alternative = True
+        else:
+            _period(cursor, "between", mark.value, cursor.take().value)
     elif nxt.kind in ("and", "or", "comma", "versus") and _next_day(cursor) is not None:
         _several(cursor, mark)
     else:

@@ -27,6 +27,10 @@ def on_top(cursor: Cursor, mark: Mark) -> None:
             return  # the trips with the top 3 durations
         cursor.out.orders.append(OrderSlot((None, ()), str(mark.value), mark.text))
         cursor.head = True
+    elif nxt.kind == "mention" and names_table(nxt) and any(one.kind == "by" for one in cursor.marks[cursor.at :]):
+        cursor.out.ranked, cursor.out.single = True, not nxt.plural  # the top customers by revenue
+        cursor.out.orders.append(OrderSlot((None, ()), str(mark.value), mark.text))
+        cursor.head = True
     elif cursor.last == "order" and mark.text.lower() == "first":
         pass  # the highest first
     else:
@@ -77,6 +81,17 @@ def on_super(cursor: Cursor, mark: Mark) -> None:
         cursor.said_measure()
         return
     nxt = cursor.peek()
+    if nxt.kind == "top" and nxt.text.lower() == "first" and cursor.peek(1).kind in ("end", "comma"):
+        cursor.take()  # most frequent first
+        out.ranked = bool(out.limit)
+        nxt = cursor.peek()
+        if out.orders or len(out.measures) == 1:
+            by = out.orders[-1].by if out.orders else out.measures[0]
+            out.orders[-1:] = [OrderSlot(by, direction if direction in ("asc", "desc") else "desc", mark.text)]
+            return
+    if nxt.kind in ("end", "day", "relative", "prep") and len(out.measures) == 1 and not hints:
+        out.orders.append(OrderSlot(out.measures[0], _end(direction), mark.text))  # when was revenue highest
+        return
     if nxt.kind == "mention":
         _super_mention(cursor, mark, direction, hints)
     elif hints or direction in ("age", "youth", "late", "early"):
@@ -89,6 +104,11 @@ def _super_mention(cursor: Cursor, mark: Mark, direction: str, hints: tuple[str,
     target = cursor.take()
     cursor.bind(target)
     out = cursor.out
+    if direction in ("best", "worst") and names_table(target) and cursor.peek().kind == "by":
+        cursor.project(target)  # the best customer by revenue
+        out.single = not target.plural
+        out.orders.append(OrderSlot((None, ()), _end(direction), mark.text))
+        return
     measured = has_measure(target)
     word = mark.text.lower()
     per_group = cursor.out.groups and any(r.column is not None and r.column.numeric for r in target.readings)
@@ -118,6 +138,10 @@ def _super_mention(cursor: Cursor, mark: Mark, direction: str, hints: tuple[str,
     else:
         out.left_over.append(mark)
     cursor.last = "order"
+
+
+def _end(direction: str) -> str:
+    return {"best": "desc", "worst": "asc"}.get(direction, direction)
 
 
 def on_dir(cursor: Cursor, mark: Mark) -> None:

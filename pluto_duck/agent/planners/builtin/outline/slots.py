@@ -66,6 +66,8 @@ class Outline:
     """Words for a date column, said as a verb: customers who signed up since May."""
     share: str = ""
     """share or percent: a part of the whole is asked for."""
+    of_whole: bool = False
+    """The share is one of the whole: "as a share", said of groups."""
     within: list[Mark] = field(default_factory=list)
     """The share is one of each of these, not of the whole."""
     over: list[Mark] = field(default_factory=list)

@@ -44,6 +44,8 @@ def condition(attempt: Attempt, slot: FilterSlot) -> Condition:
         if not column.textual:
             raise Impossible
         return Condition(Field(table, column), slot.operator, (slot.values[0].text,))  # type: ignore[arg-type]
+    if slot.operator == "present":
+        return Condition(Field(table, column), "present", ())
     kinds = {value.kind for value in slot.values}
     if kinds <= {"number"} or kinds == {"agg"}:
         return _compared(attempt, table, column, slot)
@@ -120,6 +122,8 @@ def _holds_years(column: Column) -> bool:
 def _value_condition(attempt: Attempt, table: Table, column: Column, slot: FilterSlot) -> Condition:
     field = Field(table, column)
     found = [_values(value, table, column) for value in slot.values]
+    if column.role == "boolean" and all(found):
+        return Condition(field, "=" if slot.operator == "in" else "<>", (True,))
     if column.numeric and column.value_words and all(found):
         codes = tuple(int(text) for one in found for text in one if text.lstrip("-").isdigit())
         return _among(field, slot.operator, codes)

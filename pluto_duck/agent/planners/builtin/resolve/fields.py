@@ -8,7 +8,7 @@ from pluto_duck.agent.planners.builtin.form import Field, Order
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.outline import Outline
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Impossible
-from pluto_duck.agent.planners.builtin.resolve.measures import says_id
+from pluto_duck.agent.planners.builtin.resolve.measures import also_a_table, says_id
 from pluto_duck.agent.planners.builtin.vocabulary import full_name_columns
 from pluto_duck.catalog import Column, Table
 from pluto_duck.catalog.words import ID_WORDS, split
@@ -22,6 +22,8 @@ def fields(attempt: Attempt, mark: Mark, grouping: bool, orders: Sequence[Order]
             attempt.cost += 0.25
         if column.role == "key" and reading.via is None and not says_id(mark, column):
             attempt.cost += 0.2  # "per customer" wants customers by name, not by number
+        if column.role != "key" and reading.via is None and also_a_table(attempt, mark, table, column):
+            attempt.cost += 0.2
         first, last = full_name_columns(table)
         said = mark.text.lower().split()
         if first is column and last is not None and said[-1] in ("name", "names") and "first" not in said:
@@ -30,6 +32,8 @@ def fields(attempt: Attempt, mark: Mark, grouping: bool, orders: Sequence[Order]
     if attempt.out.whole and not grouping and len(attempt.out.projections) == 1:
         return [Field(table, one) for one in table.columns]
     names = [name for name in (table.key, table.label) if name is not None]
+    if table.label is None:
+        names += [one.name for one in full_name_columns(table) if one is not None]
     if grouping:
         if not names:
             raise Impossible

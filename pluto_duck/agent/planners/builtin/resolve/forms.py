@@ -100,7 +100,7 @@ def _shares(attempt: Attempt, form: Form) -> Iterator[Form]:
     if form.limit is not None and form.select:
         yield replace(form, share="top", percent=percent)
         return
-    if (form.conditions or form.terms) and not form.within:
+    if (form.conditions or form.terms) and not form.within and not (out.of_whole and form.select):
         part: tuple[Condition | Named, ...] = (*form.conditions, *form.terms)
         yield replace(form, share="part", percent=percent, part=part, conditions=(), terms=())
     if form.select and not out.inside:

@@ -12,7 +12,7 @@ from pluto_duck.agent.planners.builtin.outline import MeasureSlot
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Impossible
 from pluto_duck.catalog import Column, Metric, Table
 from pluto_duck.catalog.model import is_date
-from pluto_duck.catalog.words import singular, split
+from pluto_duck.catalog.words import ID_WORDS, singular, split
 
 
 def measure(attempt: Attempt, slot: MeasureSlot, *, counting: bool = False) -> Measure:
@@ -46,7 +46,9 @@ def measure(attempt: Attempt, slot: MeasureSlot, *, counting: bool = False) -> M
             attempt.cost += 0.25
         if column.unique and (column.name == table.key or counting) and reading.via is None:
             return Measure("count", table)
-        if column.role == "key" and not says_id(slot.target, column):
+        if (column.role == "key" or also_a_table(attempt, slot.target, table, column)) and not says_id(
+            slot.target, column
+        ):
             attempt.cost += 0.2  # "customers" are the rows of customers, before the ids in some other table
         return Measure("count_distinct", table, column)
     if slot.function in ("sum", "avg") and (not column.numeric or column.role in ("key", "date")):
@@ -66,10 +68,9 @@ def _figure(attempt: Attempt, slot: MeasureSlot, table: Table, metric: Metric) -
     if slot.function == "count" and metric.unit:
         attempt.assumptions.append(f"the rows of {table.ref} behind {metric.name} are counted")
         return Measure("count", table)
-    if slot.function == "avg" and said.startswith("sum(") and said.endswith(")") and said.count("(") == 1:
-        attempt.assumptions.append(f"{metric.name} is averaged over the rows of {table.ref}")
-        return Measure("metric", table, metric=replace(metric, name=f"average {metric.name}",
-                                                       expression="avg(" + metric.expression[4:]))
+    plain = said.startswith(("sum(", "avg(")) and said.count("(") == 1
+    if plain and slot.function in _OF_ROWS and not (slot.function == "avg" and said.startswith("avg(")):
+        return _of_rows(attempt, slot, table, metric)
     if slot.function not in ("metric", "sum", "count", "avg") or (slot.function == "avg" and "avg(" not in said):
         raise Impossible
     return Measure("metric", table, metric=metric)
@@ -80,6 +81,21 @@ def _points(attempt: Attempt, table: Table, column: Column) -> bool:
     return column.role == "measure" and any(
         one.child.key == table.ref.key and one.child_column == column.name for one in attempt.catalog.relations
     )
+
+
+_OF_ROWS = {"avg": "average", "median": "median", "quantile": "quantile of", "min": "lowest", "max": "highest"}
+
+
+def _of_rows(attempt: Attempt, slot: MeasureSlot, table: Table, metric: Metric) -> Measure:
+    """The median freight cost: of what is added up or averaged, row by row."""
+    inside, _close, rest = metric.expression[4:].partition(")")
+    arguments = f"{inside}, {slot.at}" if slot.function == "quantile" else inside
+    name = {"quantile": "quantile_cont"}.get(slot.function, slot.function)
+    called = f"{_OF_ROWS[slot.function]} {metric.name}"
+    if slot.function == "quantile":
+        called = f"{100 * slot.at:g}% quantile of {metric.name}"
+    attempt.assumptions.append(f"{called} is taken over the rows of {table.ref}")
+    return Measure("metric", table, metric=replace(metric, name=called, expression=f"{name}({arguments}){rest}"))
 
 
 def _counts(column: Column) -> bool:
@@ -124,6 +140,17 @@ def rooted(measure: Measure, root: Table) -> Measure:
     if measure.function not in ("min", "max", "count_distinct"):
         raise Impossible  # the join would count rows twice
     return measure
+
+
+def also_a_table(attempt: Attempt, mark: Mark, table: Table, column: Column) -> bool:
+    """The word names a table, too, and the column is the code it is pointed at by: its rows are meant before that."""
+    if split(column.name)[-1] not in ID_WORDS:
+        return False
+    named = {r.table.ref.key for r in mark.readings if r.column is None and r.metric is None}
+    return any(
+        one.child.key == table.ref.key and one.child_column == column.name and one.parent.key in named
+        for one in attempt.catalog.relations
+    )
 
 
 def says_id(mark: Mark, column: Column) -> bool:

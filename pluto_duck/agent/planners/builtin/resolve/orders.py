@@ -32,7 +32,11 @@ def order(attempt: Attempt, slot: OrderSlot, measures: Sequence[Measure]) -> Ord
                     raise Impossible
                 by = Field(reading.table, reading.table.column(label))
         else:
-            by = _same_measure(attempt, reading, measures) or Field(reading.table, reading.column)
+            by = (
+                _same_measure(attempt, reading, measures)
+                or _added_up(attempt, slot, reading)
+                or Field(reading.table, reading.column)
+            )
         column = reading.column
     else:
         by, column = _hinted(attempt, slot, measures)
@@ -46,6 +50,15 @@ def _grain(attempt: Attempt, mark: Mark) -> Reading:
         if reading.column is not None and reading.strength >= 0.9 and reading.table.ref.key in spoken:
             return reading
     raise Impossible
+
+
+def _added_up(attempt: Attempt, slot: OrderSlot, reading: Reading) -> Measure | None:
+    """The products that sold the fewest units: as many as their order lines say together."""
+    asked = {attempt.reading(mark).table.ref.key for mark in attempt.out.projections if mark.kind == "mention"}
+    column = reading.column
+    if slot.word.lower() not in ("most", "fewest", "least") or column is None or column.role != "measure":
+        return None
+    return Measure("sum", reading.table, column) if asked and reading.table.ref.key not in asked else None
 
 
 def _same_measure(attempt: Attempt, reading: Reading, measures: Sequence[Measure]) -> Measure | None:

@@ -63,6 +63,9 @@ def parts(attempt: Attempt) -> Parts:
     conditions = [one[0] for one in groups if len(one) == 1]
     either = tuple(tuple(one) for one in groups if len(one) > 1)
     _check_conditions(conditions)
+    beside = any(one.operator == "in" for one in conditions) or any(slot.alternative for slot in out.periods)
+    if out.versus and len({one.field for one in conditions}) > 1 and not beside:
+        raise Impossible  # two values of two columns: nothing stands beside each other
     fixed = {one.field for one in conditions if one.operator in ("=", "in")}
     if any(one.field in fixed for group in either for one in group):
         raise Impossible  # "in Lyon, France or in Oslo, Norway": pairs, not alternatives of one column

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, product
+from typing import Any
 
 from pluto_duck.agent.planners.builtin.dates import Day
 from pluto_duck.agent.planners.builtin.form import Period, Side
@@ -15,7 +16,6 @@ from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt
 from pluto_duck.catalog import Column, Table
 from pluto_duck.catalog.model import is_date
 from pluto_duck.catalog.words import singular, split
-
 
 MAX_YEARS = 10
 """Data over more years are no running business: there, July is every July."""
@@ -47,7 +47,7 @@ def _period_options(
 ) -> Iterator[tuple[Period, float, list[str]]]:
     for depth, table in enumerate(reached):
         for columns, cost in _date_columns(attempt, table):
-            told = _told(slot, columns)
+            told = _told(slot, columns, last_day(attempt, columns[0]))
             if told is None:
                 continue
             (side, first, last), notes = told[0], list(told[1])
@@ -67,13 +67,24 @@ def _period_options(
             yield period, cost + 0.15 * depth, notes
 
 
-def _told(slot: PeriodSlot, columns: Sequence[Column]) -> tuple[tuple[Side, Day, Day | None], list[str]] | None:
+def last_day(attempt: Attempt, column: Column) -> Any:
+    """Where the data end: the last day of all dates that questions mean, where the semantic file names such."""
+    if column.part is not None or column.high is None:
+        return column.high
+    today = datetime.date.today().isoformat()
+    usual = [table.column(table.date).high for table in attempt.catalog.tables if table.date is not None]
+    ends = [str(one)[:10] for one in usual if one is not None and str(one)[:10] <= today]
+    return max([*ends, str(column.high)[:10]]) if ends else column.high
+
+
+def _told(
+    slot: PeriodSlot, columns: Sequence[Column], high: Any
+) -> tuple[tuple[Side, Day, Day | None], list[str]] | None:
     """The slot in days of the calendar, and what to say of it."""
     if not isinstance(slot.first, Relative):
         return (slot.side, slot.first, slot.last), []  # type: ignore[return-value]
     if slot.side != "in":
-        return _told_from(slot.side, slot.first, columns)
-    high = columns[0].high
+        return _told_from(slot.side, slot.first, columns, high)
     if columns[0].part == "year" and slot.first.unit == "year" and not slot.first.rolling and high is not None:
         now: tuple[datetime.date, bool] | None = (datetime.date(int(high), 12, 31), True)
     else:
@@ -87,10 +98,10 @@ def _told(slot: PeriodSlot, columns: Sequence[Column]) -> tuple[tuple[Side, Day,
 
 
 def _told_from(
-    side: str, said: Relative, columns: Sequence[Column]
+    side: str, said: Relative, columns: Sequence[Column], high: Any
 ) -> tuple[tuple[Side, Day, Day | None], list[str]] | None:
     """Since last month, before this year."""
-    now = present(columns[0].high) if columns[0].part is None else None
+    now = present(high) if columns[0].part is None else None
     if now is None or said.rolling or said.to_date:
         return None
     first, _last = said.days(now[0])
