@@ -205,7 +205,8 @@ def test_the_curl_of_the_rest_page_works_against_serve(
     done = subprocess.run(["bash", "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True,
                           timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    first, asked, listed, paged, cancelled, tables, described = done.stdout.split("\n---\n")
+    (first, asked, listed, paged, cancelled, conversations, verified, approvals, tables,
+     described) = done.stdout.split("\n---\n")
     assert '"status": "succeeded"' in first
     assert re.search(r'^"?UA"?,\d+', first, re.MULTILINE)
     assert '"type":"run","subtype":"end"' in first
@@ -214,6 +215,9 @@ def test_the_curl_of_the_rest_page_works_against_serve(
     assert '"offset": 5' in paged
     assert (tmp_path / "july.parquet").read_bytes()[:4] == b"PAR1"
     assert '"status": "succeeded"' in cancelled
+    assert '"conversations": ' in conversations
+    assert '"question": "how many flights?"' in verified
+    assert '"approvals": []' in approvals
     assert '"flights"' in tables
     assert '"tailnum"' in described
 

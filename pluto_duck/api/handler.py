@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from http.client import responses
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from urllib.parse import quote
 
@@ -96,6 +97,13 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
         if not hasattr(self, "_request_id"):
             self._request_id = uuid.uuid4().hex
         return self._request_id
+
+    async def must_be_let(self, resource: str) -> None:
+        """Besides what `guarded` asks: whether the Authorizer lets this person change `resource`, too."""
+        allowed = self.authorizer.is_authorized(self, self.current_user, "write", resource)
+        if not (await allowed if isawaitable(allowed) else allowed):
+            raise HTTPProblem(403, f"The server's authorizer does not let {self.current_user.username} do this.",
+                              hint=f"Its rule for the resource {resource} decides.")
 
     async def in_thread(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         return await self.app.in_thread(function, *args, **kwargs)

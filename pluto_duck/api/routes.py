@@ -4,16 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
+from pluto_duck.api.approvals import ApprovalHandler, ApprovalsHandler
+from pluto_duck.api.conversations import (
+    AnswerHandler,
+    ConversationHandler,
+    ConversationsHandler,
+    RatingHandler,
+    ReplayHandler,
+)
 from pluto_duck.api.handler import NotFoundHandler
 from pluto_duck.api.health import HealthHandler
 from pluto_duck.api.openapi import OpenApiHandler
 from pluto_duck.api.query import QueriesHandler, QueryHandler
 from pluto_duck.api.tables import TableHandler, TablesHandler
+from pluto_duck.api.verified import VerifiedHandler
 from pluto_duck.api.workspaces import WorkspacesHandler
 
 ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/query", QueriesHandler),
     (r"/api/v1/query/([^/]+)", QueryHandler),
+    (r"/api/v1/conversations", ConversationsHandler),
+    (r"/api/v1/conversations/([^/]+)", ConversationHandler),
+    (r"/api/v1/conversations/([^/]+)/replay", ReplayHandler),
+    (r"/api/v1/answers/([^/]+)", AnswerHandler),
+    (r"/api/v1/answers/([^/]+)/rating", RatingHandler),
+    (r"/api/v1/verified", VerifiedHandler),
+    (r"/api/v1/approvals", ApprovalsHandler),
+    (r"/api/v1/approvals/([^/]+)", ApprovalHandler),
     (r"/api/v1/tables", TablesHandler),
     (r"/api/v1/tables/([^/]+)", TableHandler),
     (r"/api/v1/workspaces", WorkspacesHandler),

@@ -10,7 +10,10 @@ from jupyter_server.auth.authorizer import Authorizer
 
 ADDRESSES = [("GET", "query"), ("POST", "query"), ("GET", "query/x"), ("DELETE", "query/x"), ("GET", "tables"),
              ("GET", "tables/x"), ("GET", "workspaces"), ("GET", "health"), ("GET", "openapi.json"), ("GET", "nothing"),
-             ("POST", "nothing")]
+             ("POST", "nothing"), ("GET", "conversations"), ("GET", "conversations/x"), ("DELETE", "conversations/x"),
+             ("POST", "conversations/x/replay"), ("GET", "answers/x"), ("POST", "answers/x/rating"), ("GET", "verified"),
+             ("POST", "verified"), ("DELETE", "verified"), ("GET", "approvals"), ("GET", "approvals/x"),
+             ("POST", "approvals/x")]
 
 
 @pytest.fixture

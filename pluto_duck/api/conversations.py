@@ -1,0 +1,133 @@
+"""/api/v1/conversations and /api/v1/answers: what was asked before, and what people think of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from pluto_duck.api.handler import PlutoHandler, guarded
+from pluto_duck.errors import UsageError
+
+if TYPE_CHECKING:
+    from pluto_duck.agent.memory import Conversation, Kept, Memory
+    from pluto_duck.api.places import Place
+    from pluto_duck.runs import Run, RunContext
+    from pluto_duck.session import Session
+
+RATING: dict[str, tuple[type, ...]] = {"rating": (str,), "note": (str,)}
+
+
+class ConversationsHandler(PlutoHandler):
+    @guarded
+    async def get(self) -> None:
+        """Those last used first."""
+        place = await self.place()
+        limit = self.integer("limit", 50, least=1, most=500) or 50
+        before, named = self._before(), self.get_query_argument("workspace", None)
+        found = await self.in_thread(place.ask, lambda session: memory(session).conversations(limit + 1, before=before))
+        page, links = found[:limit], {}
+        if len(found) > limit:
+            links["next"] = self.url("conversations", limit=limit, cursor=repr(page[-1].changed_at), workspace=named)
+            self.set_header("Link", f'<{links["next"]}>; rel="next"')
+        self.send({"workspace": place.name, "links": links, "conversations": [
+            _summary(one) | {"links": {"self": self.url("conversations", one.id, workspace=named)}} for one in page]})
+
+    def _before(self) -> float | None:
+        text = self.get_query_argument("cursor", None)
+        try:
+            return None if text is None else float(text)
+        except ValueError:
+            raise UsageError(f"cursor={text} is none of ours.", hint="Take links.next as it is.") from None
+
+
+class ConversationHandler(PlutoHandler):
+    @guarded
+    async def get(self, id: str) -> None:
+        place = await self.place()
+
+        def look(session: Session) -> tuple[Conversation, list[Kept]]:
+            known = memory(session)
+            found = known.conversation(id)
+            return found, known.turns(found.id)
+
+        found, turns = await self.in_thread(place.ask, look)
+        self.send({"workspace": place.name, **_summary(found), "turns": [kept(one) for one in turns]})
+
+    @guarded
+    async def delete(self, id: str) -> None:
+        place = await self.place()
+        gone = await self.in_thread(place.ask, lambda session: memory(session).delete(id))
+        self.send({"workspace": place.name, **_summary(gone)})
+
+
+class ReplayHandler(PlutoHandler):
+    @guarded
+    async def post(self, id: str) -> None:
+        """Starts a run that asks its questions again."""
+        place = await self.place()
+        found = await self.in_thread(place.ask, lambda session: memory(session).conversation(id))
+        run = await self.in_thread(_replay, place, found)
+        url = self.url("query", run.run_id, workspace=self.get_query_argument("workspace", None))
+        self.set_header("Location", url)
+        self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}}, 202)
+
+
+class AnswerHandler(PlutoHandler):
+    @guarded
+    async def get(self, id: str) -> None:
+        place = await self.place()
+        found = await self.in_thread(place.ask, lambda session: memory(session).answer(id))
+        self.send({"workspace": place.name, **kept(found)})
+
+
+class RatingHandler(PlutoHandler):
+    @guarded
+    async def post(self, id: str) -> None:
+        body = self.json_object(RATING)
+        if body.get("rating") not in ("up", "down", ""):
+            raise UsageError('"rating" must be up, down, or an empty text to take it back.')
+        place = await self.place()
+        found = await self.in_thread(place.ask, lambda session: memory(session).rate(
+            id, body["rating"], body.get("note", "")))
+        self.send({"workspace": place.name, **kept(found)})
+
+
+def memory(session: Session) -> Memory:
+    from pluto_duck.agent.memory import Memory
+
+    return Memory(session)
+
+
+def _replay(place: Place, found: Conversation) -> Run:
+    def work(run: RunContext) -> dict[str, Any]:
+        from pluto_duck.agent.memory.replay import replay
+
+        place.keep_open()
+        turns = []
+        for one in replay(run.session, found.id):
+            turns.append({"turn": one.before.turn, "question": one.question, "was": one.before.answer.status,
+                          "is": one.after.status if one.after is not None else "failed",
+                          "sql": one.after.sql if one.after is not None else "", "changes": list(one.changes)})
+            run.emit("progress", "chunk", **turns[-1])
+        return {"replay": turns}
+
+    return place.runs.start("replay", f"replay {found.id}: {found.title}", work,
+                            deadline_s=place.settings["query.timeout_s"])
+
+
+def _summary(one: Conversation) -> dict[str, Any]:
+    return {"id": one.id, "title": one.title, "door": one.door, "questions": one.turns,
+            "created_at": _when(one.created_at), "changed_at": _when(one.changed_at)}
+
+
+def kept(one: Kept) -> dict[str, Any]:
+    from pluto_duck.agent.telling import told
+
+    return {"turn": one.turn, "asked_at": _when(one.asked_at), "answer": told(one.answer),
+            "columns": list(one.columns), "row_count": one.row_count,
+            "rows": None if one.rows is None else [list(row) for row in one.rows], "versions": dict(one.versions),
+            "rating": one.rating, "note": one.note}
+
+
+def _when(at: float) -> str:
+    return dt.datetime.fromtimestamp(at, dt.UTC).isoformat()
