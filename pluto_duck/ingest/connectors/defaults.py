@@ -6,6 +6,7 @@ Also how names and globs pick tables, which should be the same everywhere.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -23,6 +24,8 @@ class Defaults:
     selects: frozenset[str] = frozenset()
     options: ClassVar[Mapping[str, str]] = {}
     """Option -> what it is for, in a few words."""
+    _connection: Any = None
+    """What `interrupt` stops, of a connector that reads through one."""
 
     def __init__(self) -> None:
         self.configured: dict[str, str] = {}
@@ -60,7 +63,9 @@ class Defaults:
         return None
 
     def interrupt(self) -> None:
-        return None
+        if self._connection is not None:
+            with suppress(Exception):
+                self._connection.interrupt()
 
     def state(self) -> Mapping[str, Any]:
         return {}

@@ -92,11 +92,6 @@ class DuckdbConnector(Defaults):
         count = sum(len(catalog.tables(schema)) for schema in catalog.schemas())
         return f"DuckDB database, {count} tables and views, {self._path.stat().st_size:,} bytes"
 
-    def interrupt(self) -> None:
-        if self._connection is not None:
-            with suppress(Exception):
-                self._connection.interrupt()
-
     def twin(self) -> Self | None:
         twin = type(self)(self.source)
         twin._connection = self._connection.cursor()

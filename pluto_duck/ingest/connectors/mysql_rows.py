@@ -8,18 +8,17 @@ Source: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_quer
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from pluto_duck.errors import ColumnRefused, SourceError
+from pluto_duck.errors import ColumnRefused
 from pluto_duck.ingest.connectors.mysql_types import Carrier, arrow_type
+from pluto_duck.ingest.connectors.row_lines import RowLines
 
-BLOCK_BYTES = 4 << 20
 READ_BYTES = 1 << 18
 FETCH_ROWS = 1_000
 _WHOLE_PACKET = 0xFFFFFF
-_WHERE = re.compile(r"In CSV column #(\d+)")
 _VALUE = re.compile(r"(?:invalid value|The string) '(.*?)'(?: is|$)", re.S)
 
 
@@ -117,50 +116,15 @@ def _field(payload: bytes) -> bytes:
     return payload[9 if payload[0] == 254 else 4 if payload[0] == 253 else 3 if payload[0] == 252 else 1:]
 
 
-class RowParser:
-    """Turns blocks of csv into record batches."""
-
+class RowParser(RowLines):
     def __init__(self, table: str, columns: Sequence[tuple[str, str, Carrier]]) -> None:
         """Columns as (name in the stream, name in the source, the way of its type)."""
-        import pyarrow
-        from pyarrow import csv
+        super().__init__(table, [(incoming, name, arrow_type(way.arrow)) for incoming, name, way in columns],
+                         true="1", false="0")
+        self._ways = [way for _incoming, _name, way in columns]
 
-        self._table = table
-        self._columns = columns
-        self.schema = pyarrow.schema([(incoming, arrow_type(way.arrow)) for incoming, _name, way in columns])
-        self._parse = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
-        self._convert = csv.ConvertOptions(
-            column_types=self.schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False,
-            true_values=["1"], false_values=["0"])
-
-    def batches(self, rows: Iterable[bytes]) -> Iterator[Any]:
-        held: list[bytes] = []
-        size = 0
-        for row in rows:
-            held.append(row)
-            size += len(row)
-            if size >= BLOCK_BYTES:
-                yield from self._parsed(b"".join(held))
-                held, size = [], 0
-        if held:
-            yield from self._parsed(b"".join(held))
-
-    def _parsed(self, block: bytes) -> Iterator[Any]:
-        import pyarrow
-        from pyarrow import csv
-
-        options = csv.ReadOptions(column_names=self.schema.names, use_threads=False, block_size=len(block) + 1)
-        try:
-            parsed = csv.read_csv(pyarrow.BufferReader(block), options, self._parse, self._convert)
-        except pyarrow.ArrowInvalid as error:
-            raise self._refused(str(error)) from error
-        yield from parsed.to_batches()
-
-    def _refused(self, said: str) -> SourceError:
-        where = _WHERE.search(said)
-        if where is None:
-            return SourceError(f"{self._table} sent rows that can't be read: {said}")
-        _incoming, name, way = self._columns[int(where[1])]
+    def refused(self, place: int, said: str) -> ColumnRefused:
+        name, way = self._names[place], self._ways[place]
         found = _VALUE.search(said)
         value = found[1] if found else said.splitlines()[0]
         limits = f" ({way.limits})" if way.limits else ""

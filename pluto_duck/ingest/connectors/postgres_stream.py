@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from pluto_duck.ingest.connectors.postgres_adbc import AdbcStream
 from pluto_duck.ingest.connectors.postgres_address import Address
-from pluto_duck.ingest.connectors.postgres_copy import RowParser, blocks
+from pluto_duck.ingest.connectors.postgres_copy import RowParser
 
 Guard = Callable[[], AbstractContextManager[None]]
 """Translates what the driver raises inside it."""
@@ -79,8 +79,7 @@ class CopyRows:
                 with socket.socket(fileno=os.dup(connection.pgconn.socket)) as line:
                     self._reading = connection, line
                     with connection.cursor().copy(f"COPY ({self._sql}) TO STDOUT (FORMAT csv)") as copy:
-                        for block in blocks(copy):
-                            yield from self._parser.batches(block)
+                        yield from self._parser.batches(copy)
             finally:
                 self._reading = None
                 connection.close()

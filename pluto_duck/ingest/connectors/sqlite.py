@@ -94,11 +94,6 @@ class SqliteConnector(Defaults):
             tables = len(Catalog(self._connection).names())
         return f"SQLite {sqlite3.sqlite_version}, {tables} tables and views, {self._path.stat().st_size:,} bytes"
 
-    def interrupt(self) -> None:
-        if self._connection is not None:
-            with suppress(Exception):
-                self._connection.interrupt()
-
     def twin(self) -> Self | None:
         twin = type(self)(self.source)
         twin.configure(self.configured)
