@@ -152,3 +152,28 @@ class TestWhoMayAskNeedNotDecide:
         with Session.open(pets.root) as session:
             assert Approvals(session).get(id).status == "waiting"
             assert Memory(session).answer(answer["id"]).rating == ""
+
+
+async def test_a_planner_that_crashes_or_hangs_leaves_a_clear_run(
+    client: Any, pets: Workspace, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Odd:
+        name = "odd"
+
+        def plan(self, question: str, context: Any) -> Any:
+            if question == "crash":
+                raise ZeroDivisionError("sk-12345")
+            context.run("SELECT count(*) FROM range(1000000000) a, range(1000000000) b")
+
+    monkeypatch.setattr("pluto_duck.agent.asking.load", lambda group, name: Odd)
+    crashed = await client.done(await client.run(question="crash"))
+    assert (crashed["status"], crashed["error"]["message"]) == (
+        "failed", "The planner odd stopped with an unexpected ZeroDivisionError.")
+    assert "sk-12345" not in json.dumps(crashed)
+    hung = await client.done(await client.run(question="hang", timeout_s=0.3))
+    assert hung["status"] == "timed_out"
+    run = await client.run(question="hang")
+    answer = await client("query", run, method="DELETE")
+    assert answer.code in (200, 202)
+    assert (await client.done(run))["status"] == "cancelled"
+    assert (await _json(client, "conversations"))["conversations"] == []
