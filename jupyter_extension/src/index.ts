@@ -1,0 +1,4 @@
+import { connection } from './plugins/connection';
+import { data } from './plugins/data';
+
+export default [connection, data];

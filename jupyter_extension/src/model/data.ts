@@ -1,0 +1,198 @@
+/** The tables of the workspace and what has been looked at of them. */
+
+import { Client, Pending } from './client';
+import { Frame, PanelError, Profile, Rows, Table } from './frames';
+import { Store } from './store';
+
+export interface Profiled {
+  state: 'running' | 'done' | 'stopped' | 'failed';
+  columns: Record<string, Profile>;
+  elapsed_s: number;
+  problem: string;
+}
+
+export interface Preview {
+  table: Table;
+  state: 'running' | 'done' | 'failed';
+  rows: Rows | null;
+  problem: string;
+}
+
+export interface DataState {
+  tables: Table[] | null;
+  problem: string;
+  search: string;
+  /** Keys of the tables that are open. */
+  open: ReadonlySet<string>;
+  profiles: Record<string, Profiled>;
+  /** The column that is shown large: its table's key and its name. */
+  column: string;
+  preview: Preview | null;
+}
+
+export const NO_DATA: DataState = {
+  tables: null,
+  problem: '',
+  search: '',
+  open: new Set(),
+  profiles: {},
+  column: '',
+  preview: null
+};
+
+export const columnId = (table: string, column: string): string => `${table}\u0000${column}`;
+
+const started = (): Profiled => ({ state: 'running', columns: {}, elapsed_s: 0, problem: '' });
+
+/** A profile after one more frame of it. */
+export function profiledWith(before: Profiled, frame: Frame): Profiled {
+  if (frame.op === 'column') {
+    const column = frame.column as Profile;
+    return { ...before, columns: { ...before.columns, [column.name]: column } };
+  }
+  if (frame.op === 'profiled') {
+    return { ...before, state: 'done', elapsed_s: Number(frame.elapsed_s) };
+  }
+  return before;
+}
+
+/** The tables that a search leaves, and of each the columns; a table whose name fits keeps all of them. */
+export function found(tables: Table[], search: string): Table[] {
+  const wanted = search.trim().toLowerCase();
+  if (!wanted) {
+    return tables;
+  }
+  return tables.flatMap(table => {
+    if (`${table.schema}.${table.name}`.toLowerCase().includes(wanted)) {
+      return [table];
+    }
+    const columns = table.columns.filter(one => one.name.toLowerCase().includes(wanted));
+    return columns.length ? [{ ...table, columns }] : [];
+  });
+}
+
+export class DataModel {
+  readonly state = new Store<DataState>(NO_DATA);
+  private _client: Client | null = null;
+  private _root = '';
+  private _running = new Map<string, Pending>();
+  private _preview: Pending | null = null;
+
+  /** Another kernel, or none. What was seen stays while it is the same workspace. */
+  attach(client: Client | null, root: string): void {
+    this._client = client;
+    this._running.clear();
+    if (client && root !== this._root) {
+      this._root = root;
+      this.state.set({ ...NO_DATA, search: this.state.get().search });
+    }
+    if (client) {
+      void this.refresh();
+    }
+  }
+
+  async refresh(): Promise<void> {
+    if (!this._client) {
+      return;
+    }
+    try {
+      const frame = await this._client.request('tables').done;
+      this.state.update({ tables: frame.tables as Table[], problem: '' });
+      this.state.get().open.forEach(key => this._profile(key));
+    } catch (error) {
+      this.state.update({ problem: told(error) });
+    }
+  }
+
+  /** Tables were written to: what is known of them is old. */
+  changed(keys: string[]): void {
+    const profiles = { ...this.state.get().profiles };
+    for (const key of keys) {
+      this._running.get(key)?.cancel();
+      this._running.delete(key);
+      delete profiles[key];
+    }
+    this.state.update({ profiles });
+    void this.refresh();
+  }
+
+  search(text: string): void {
+    this.state.update({ search: text });
+  }
+
+  toggle(key: string): void {
+    const open = new Set(this.state.get().open);
+    if (open.delete(key)) {
+      this._running.get(key)?.cancel();
+    } else {
+      open.add(key);
+    }
+    this.state.update({ open });
+    if (open.has(key)) {
+      this._profile(key);
+    }
+  }
+
+  showColumn(id: string): void {
+    this.state.update({ column: this.state.get().column === id ? '' : id });
+  }
+
+  preview(table: Table, order: { column: string; descending: boolean }[] = []): void {
+    this._preview?.cancel();
+    if (!this._client) {
+      return;
+    }
+    const kept = this.state.get().preview?.table.key === table.key ? this.state.get().preview!.rows : null;
+    this.state.update({ preview: { table, state: 'running', rows: kept, problem: '' } });
+    const asked = (this._preview = this._client.request('rows', { table: table.key, limit: 500, order }));
+    asked.done.then(
+      frame => this._previewed(asked, { table, state: 'done', rows: frame as unknown as Rows, problem: '' }),
+      error => this._previewed(asked, { table, state: 'failed', rows: null, problem: told(error) })
+    );
+  }
+
+  closePreview(): void {
+    this._preview?.cancel();
+    this._preview = null;
+    this.state.update({ preview: null });
+  }
+
+  private _previewed(asked: Pending, preview: Preview): void {
+    if (this._preview === asked) {
+      this.state.update({ preview });
+    }
+  }
+
+  private _profile(key: string): void {
+    const known = this.state.get().profiles[key];
+    if (!this._client || known?.state === 'done' || this._running.has(key)) {
+      return;
+    }
+    this._set(key, () => started());
+    const asked = this._client.request('profile', { table: key }, frame =>
+      this._set(key, before => profiledWith(before, frame))
+    );
+    this._running.set(key, asked);
+    const over = (change: (before: Profiled) => Profiled): void => {
+      if (this._running.get(key) === asked) {
+        this._running.delete(key);
+        this._set(key, change);
+      }
+    };
+    asked.done.then(
+      frame => over(before => profiledWith(before, frame)),
+      error => {
+        const stopped = error instanceof PanelError && error.code === 'cancelled';
+        over(before => ({ ...before, state: stopped ? 'stopped' : 'failed', problem: stopped ? '' : told(error) }));
+      }
+    );
+  }
+
+  private _set(key: string, change: (before: Profiled) => Profiled): void {
+    const profiles = this.state.get().profiles;
+    this.state.update({ profiles: { ...profiles, [key]: change(profiles[key] ?? started()) } });
+  }
+}
+
+export const told = (error: unknown): string =>
+  error instanceof PanelError && error.hint ? `${error.message} ${error.hint}` : String((error as Error).message ?? error);

@@ -1,0 +1,152 @@
+/** What travels between the sidebar and the kernel: version 1 of the panel's protocol. */
+
+export const VERSION = 1;
+export const TARGET = 'pluto_duck.panel';
+
+export interface Frame {
+  v: number;
+  op: string;
+  /** The request that it answers; without it the frame is news. */
+  re?: number;
+  /** The last one of its request. */
+  end?: boolean;
+  [name: string]: unknown;
+}
+
+/** Of a result: numbers beyond 2^53 and decimals come as texts. */
+export type Value = null | boolean | number | string | Value[] | { [name: string]: Value };
+
+export interface Hello {
+  version: string;
+  protocol: number;
+  hosting: boolean;
+  workspace: { name: string; root: string };
+  planner: string;
+  planners: string[];
+  share: string;
+}
+
+export interface TableColumn {
+  name: string;
+  type: string;
+  nullable: boolean;
+  comment: string;
+  key: boolean;
+}
+
+export interface Table {
+  key: string;
+  schema: string;
+  name: string;
+  /** The name as SQL takes it. */
+  sql: string;
+  kind: string;
+  rows: number | null;
+  bytes?: number | null;
+  comment: string;
+  loaded_at: string | null;
+  source: string | null;
+  columns: TableColumn[];
+}
+
+export interface Bin {
+  low: string;
+  high: string;
+  count: number;
+}
+
+/** What a column holds at a glance. */
+export interface Profile {
+  name: string;
+  type: string;
+  rows: number;
+  nulls: number;
+  distinct: number;
+  exact: boolean;
+  low: string | null;
+  high: string | null;
+  mean: string | null;
+  bins: Bin[];
+  /** The last bin reaches from the 99th percentile to the highest value. */
+  cut: boolean;
+  top: { value: string | null; count: number }[];
+}
+
+export interface Rows {
+  columns: { name: string; type: string }[];
+  rows: Value[][];
+  count: number;
+  offset?: number;
+  truncated: boolean;
+  more?: boolean;
+  /** Values that were shortened. */
+  cut?: number;
+  elapsed_s?: number;
+  statement?: string;
+  affected_rows?: number | null;
+}
+
+export interface ChartSpec {
+  kind: 'bar' | 'line' | 'scatter' | 'histogram' | 'number';
+  x: string;
+  y?: string[] | string;
+  color?: string | null;
+  title?: string;
+  sort?: '' | 'ascending' | 'descending';
+  limit?: number | null;
+}
+
+export interface Answer {
+  id: string;
+  conversation: string;
+  status: 'answered' | 'assumed' | 'clarify' | 'declined';
+  question: string;
+  planner: string;
+  text: string;
+  sql: string;
+  assumptions: string[];
+  evidence: string[];
+  choices: { text: string; sql: string }[];
+  unknown_words: string[];
+  cost: { input_tokens: number; output_tokens: number; usd: number; usd_known: boolean };
+  elapsed_s: number;
+  chart: ChartSpec | Record<string, never>;
+  /** What of the data a model was allowed to see; empty: no model was asked. */
+  share: string;
+  sent: unknown[];
+  verified: string;
+  finding?: string;
+  rows?: Rows | null;
+  rating?: string;
+}
+
+export interface Step {
+  type: string;
+  subtype: string;
+  text: string;
+  data: Record<string, unknown>;
+}
+
+export interface Conversation {
+  id: string;
+  title: string;
+  changed_at?: number;
+  turns?: number;
+}
+
+/** The last frame of a request that failed. */
+export class PanelError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly hint: string = '',
+    readonly facts: Record<string, unknown> = {}
+  ) {
+    super(message);
+  }
+
+  static of(frame: Frame): PanelError {
+    const facts = (frame.facts ?? {}) as Record<string, unknown>;
+    return new PanelError(String(frame.code ?? ''), String(frame.message ?? ''), String(frame.hint ?? ''), facts);
+  }
+}

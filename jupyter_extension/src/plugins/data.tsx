@@ -1,0 +1,62 @@
+/** The data panel, in the left area. */
+
+import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import { DataActions, DataPanel } from '../components/data';
+import { Trans } from '../components/hooks';
+import { dataIcon } from '../components/icon';
+import { cellOf, quoted, selectOf } from '../model/sql';
+import { insertCell, insertText, loadExtension } from '../notebook/cells';
+import { IPlutoDuck } from '../tokens';
+import { COMMANDS } from './names';
+
+export const data: JupyterFrontEndPlugin<void> = {
+  id: 'pluto-duck-labextension:data',
+  description: 'The tables of the workspace, in the left area.',
+  autoStart: true,
+  requires: [IPlutoDuck],
+  optional: [ITranslator, ILayoutRestorer],
+  activate: (
+    app: JupyterFrontEnd,
+    pluto: IPlutoDuck,
+    translator: ITranslator | null,
+    restorer: ILayoutRestorer | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('pluto_duck');
+    const { connection } = pluto;
+    const inPanel = (act: (panel: NonNullable<typeof connection.panel>) => void) => (): void => {
+      if (connection.panel) {
+        act(connection.panel);
+      }
+    };
+    const actions: DataActions = {
+      load: inPanel(loadExtension),
+      retry: () => connection.retry(),
+      insertName: name => inPanel(panel => insertText(panel, quoted(name)))(),
+      insertQuery: table => inPanel(panel => insertCell(panel, cellOf(selectOf(table))))(),
+      preview: table => void app.commands.execute(COMMANDS.preview, { table: table.key }),
+      ask: table => void app.commands.execute(COMMANDS.ask, { about: table.sql })
+    };
+    const panel = ReactWidget.create(
+      <Trans.Provider value={trans}>
+        <DataPanel model={pluto.data} link={connection.link} actions={actions} />
+      </Trans.Provider>
+    );
+    panel.id = 'pluto-duck-data';
+    panel.addClass('pd-root');
+    panel.title.icon = dataIcon;
+    panel.title.caption = trans.__('Data (pluto-duck)');
+    app.shell.add(panel, 'left', { rank: 150 });
+    restorer?.add(panel, panel.id);
+    app.commands.addCommand(COMMANDS.showData, {
+      label: trans.__('Show Data'),
+      caption: trans.__('The tables of the workspace of this notebook'),
+      icon: dataIcon,
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: () => app.shell.activateById(panel.id)
+    });
+  }
+};

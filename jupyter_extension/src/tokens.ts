@@ -1,0 +1,17 @@
+/** What the plugins share. */
+
+import { Token } from '@lumino/coreutils';
+
+import { Connection } from './kernel/connection';
+import { DataModel } from './model/data';
+
+export interface IPlutoDuck {
+  readonly connection: Connection;
+  readonly data: DataModel;
+  readonly version: string;
+}
+
+export const IPlutoDuck = new Token<IPlutoDuck>(
+  'pluto-duck-labextension:IPlutoDuck',
+  'The connection of the sidebar to the kernel of the notebook in front, and what is known of its workspace.'
+);
