@@ -39,14 +39,12 @@ class Address:
     def __init__(self, uri: str) -> None:
         self.uri = uri
         """With its secrets."""
-        try:
-            from psycopg.conninfo import conninfo_to_dict
+        psycopg()  # the whole first: two threads that import it from two ends meet in the middle
+        from psycopg.conninfo import conninfo_to_dict
 
+        try:
             # A copy of the text stands in libpq's own message, password included: it is dropped.
             self._fields = {key: str(value) for key, value in conninfo_to_dict(uri).items()}
-        except ImportError:
-            psycopg()
-            raise
         except Exception:
             raise _unreadable() from None
         self._secrets = {self._fields.get(name, "") for name in _SECRETS}
@@ -160,6 +158,13 @@ class Address:
             return SourceError(f"{self.shown} wants the password in clear text, over a connection without TLS.",
                                hint="Let the server use TLS or scram-sha-256. If nobody can listen on the way there: "
                                     "?require_auth=password", reason="clear text")
+        if "does not support ssl" in lowered:
+            return SourceError(f"{self.shown} offers no TLS, and it was asked for.", reason="tls",
+                               hint="Where nobody can listen on the way there: --tls prefer, or sslmode=prefer.")
+        if "certificate" in lowered:
+            return SourceError(f"{self.shown} could not prove who it is: {self.words(said).rsplit('failed: ', 1)[-1]}.",
+                               reason="tls", hint="sslrootcert=FILE names the authority that signed its certificate; "
+                                                  "--tls require encrypts without proof.")
         return SourceError(f"Could not connect to {self.shown}: {self.words(said)}", reason="connect")
 
     def _databases(self) -> list[str]:

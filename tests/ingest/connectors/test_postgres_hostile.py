@@ -33,8 +33,8 @@ def error(said: str, severity: str = "ERROR", state: str = "XX000", kind: bytes 
 class Server:
     """On 0.0.0.0: as an address of a client that is this machine, which libpq does not know."""
 
-    def __init__(self, answer: Callable[[socket.socket], None], first: bytes) -> None:
-        self._answer, self._first = answer, first
+    def __init__(self, answer: Callable[[socket.socket], None], first: bytes, tls: bytes) -> None:
+        self._answer, self._first, self._tls = answer, first, tls
         self.heard = b""
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
@@ -52,7 +52,7 @@ class Server:
                 length, code = struct.unpack("!II", client.recv(8, socket.MSG_WAITALL))
                 rest = client.recv(length - 8, socket.MSG_WAITALL) if length > 8 else b""
                 if code in (80877103, 80877104):  # TLS? GSS? no
-                    client.sendall(b"N")
+                    client.sendall(self._tls if code == 80877103 else b"N")
                     continue
                 assert b"user" in rest
                 break
@@ -69,8 +69,8 @@ class Server:
 
 
 @contextmanager
-def serving(answer: Callable[[socket.socket], None], first: bytes) -> Iterator[Server]:
-    server = Server(answer, first)
+def serving(answer: Callable[[socket.socket], None], first: bytes, tls: bytes = b"N") -> Iterator[Server]:
+    server = Server(answer, first, tls)
     try:
         yield server
     finally:
@@ -95,6 +95,19 @@ def test_no_password_goes_out_in_clear_text() -> None:
                 PostgresConnector(f"postgresql://me:s3cret@0.0.0.0:{server.port}/shop?require_auth=password"):
             pass
         assert b"s3cret" in server.heard, "the server does hear what it is told"
+
+
+@pytest.mark.parametrize(("tls", "mode", "said", "hint"), [
+    (b"N", "require", "offers no TLS, and it was asked for", "--tls prefer"),
+    (b"S", "verify-full", "could not prove who it is: root certificate file", "sslrootcert=FILE")])
+def test_a_server_without_tls_or_proof_is_told_with_a_way_out(tls: bytes, mode: str, said: str, hint: str,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGSSLROOTCERT", "/nowhere/root.crt")
+    with serving(talking(READY), LET_IN + READY, tls) as server:
+        with pytest.raises(SourceError, match=said) as caught:
+            PostgresConnector(f"postgresql://me@127.0.0.1:{server.port}/shop?sslmode={mode}").__enter__()
+        assert hint in caught.value.hint
+        assert server.heard == b""
 
 
 def test_a_server_that_let_one_in_without_a_password_gets_none_later() -> None:
