@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from pluto_duck.workspace import Result
@@ -66,6 +67,21 @@ class Answer:
     """The verified question whose SQL this is; empty: a planner worked it out."""
     chosen: int = 0
     """Which of the choices of the answer before it this is, counted from 1; 0: none."""
+
+    @cached_property
+    def finding(self) -> str:
+        """What its rows say, computed from them by rules; "" where nothing is to be said."""
+        from pluto_duck.display import finding
+
+        return finding(self.result) if self.result is not None else ""
+
+    @cached_property
+    def drawing(self) -> Mapping[str, Any]:
+        """The chart that is drawn: the planner's if its rows can be drawn so, else the one that fits their shape.
+        As a mapping that `display.chart_of` reads; empty: none."""
+        from pluto_duck.agent.drawing import drawn_of
+
+        return drawn_of(self)
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,6 @@ def attended(
                 on_event(event)
 
         answer = converse(session, question, conversation=conversation, planner=planner, on_event=tell, door=door)
-        return answer, answer.result.row_count if answer.result is not None else 0, {"answer": told(answer)}
+        return answer, answer.result.row_count if answer.result is not None else 0, {"answer": told(answer, rows=False)}
 
     return runs.attend("question", question, session, work, deadline_s=session.settings["agent.deadline_s"])

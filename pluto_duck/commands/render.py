@@ -7,22 +7,17 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
-from pluto_duck.commands import Done, Facts, Formatted, Rows
+from pluto_duck.commands import Done, Facts, Formatted, Rows, answers
 from pluto_duck.commands.kinds import is_answer, is_diagnosis, is_load, is_plan, is_result, is_table, rows_of
 from pluto_duck.commands.load_report import count, plan_parts, report_lines
-from pluto_duck.commands.writing import objects, plain, to_csv, to_json, unique_names
+from pluto_duck.commands.writing import plain, to_csv, to_json
 from pluto_duck.errors import UsageError
 
 if TYPE_CHECKING:
-    from pluto_duck.agent import Answer
     from pluto_duck.ingest.attempts import Freshness
     from pluto_duck.ingest.preview import LoadPlan
 
 Format = Literal["table", "csv", "json"]
-
-# Lab indents a <pre> far, and the page that nbconvert writes takes its font away.
-_PRE = "margin:0;padding:0;font-family:monospace;white-space:pre-wrap"
-
 
 def to_text(value: object, *, format: Format = "table", max_rows: int = 50) -> str:
     """The value as one text, without a newline at its end; "" when there is nothing to show."""
@@ -39,7 +34,7 @@ def to_chunks(value: object, *, format: Format = "table", max_rows: int = 50,
         yield _table_text(value, max_rows, width)
         return
     if format == "json" and is_answer(value):
-        yield json.dumps(_answer_object(value), ensure_ascii=False, indent=1, default=plain) + "\n"
+        yield json.dumps(answers.as_object(value), ensure_ascii=False, indent=1, default=plain) + "\n"
         return
     result = rows_of(value)
     if result is None:
@@ -52,7 +47,7 @@ def to_chunks(value: object, *, format: Format = "table", max_rows: int = 50,
 def beside(value: object) -> str:
     """What a reader must know but that is not data: for stderr, when stdout holds the rows alone."""
     whole, format = (value.value, value.format) if isinstance(value, Formatted) else (value, "table")
-    lines = [part for part in _answer_parts(whole) if part] if is_answer(whole) and format == "csv" else []
+    lines = answers.around(whole) if is_answer(whole) and format == "csv" else []
     result = whole.result if is_answer(whole) else whole
     if is_result(result):
         if format != "table" and not result.has_rows:
@@ -78,10 +73,10 @@ def _bundles(value: object, max_rows: int) -> list[dict[str, Any]]:
     if value is None or isinstance(value, Done):
         return []
     if is_answer(value):
-        return _answer_bundles(value, max_rows)
+        return answers.bundles(value, max_rows)
     if isinstance(value, str | Facts) or (isinstance(value, Rows) and not value.rows):
         text = _table_text(value, max_rows)
-        return [{"text/plain": text, "text/html": f"<pre style='{_PRE}'>{escape(text)}</pre>"}]
+        return [{"text/plain": text, "text/html": f"<pre style='{answers.PRE}'>{escape(text)}</pre>"}]
     if is_plan(value):
         return _plan_bundles(value)
     result = rows_of(value)
@@ -90,11 +85,7 @@ def _bundles(value: object, max_rows: int) -> list[dict[str, Any]]:
     from pluto_duck import display
 
     table, lead = dict(display.table_bundle(result, max_rows=max_rows)), _lead(value)
-    return [_lines_bundle(lead), table] if lead else [table]
-
-
-def _lines_bundle(text: str) -> dict[str, Any]:
-    return {"text/plain": text, "text/html": f"<div>{escape(text).replace(chr(10), '<br>')}</div>"}
+    return [answers.lines(lead), table] if lead else [table]
 
 
 def _plan_bundles(plan: LoadPlan) -> list[dict[str, Any]]:
@@ -103,7 +94,7 @@ def _plan_bundles(plan: LoadPlan) -> list[dict[str, Any]]:
     bundles = []
     for text, rows in plan_parts(plan):
         if text:
-            bundles.append(_lines_bundle(_shown(text)))
+            bundles.append(answers.lines(answers.shown(text)))
         result = rows_of(rows)
         if result is not None:
             bundles.append(dict(display.table_bundle(result, max_rows=result.row_count)))
@@ -117,7 +108,7 @@ def _plan_text(plan: LoadPlan, width: int | None) -> str:
     for text, rows in plan_parts(plan):
         result = rows_of(rows)
         table = display.table_text(result, max_rows=result.row_count, width=width) if result is not None else ""
-        texts.append("\n".join(part for part in (_shown(text), table) if part))
+        texts.append("\n".join(part for part in (answers.shown(text), table) if part))
     return "\n\n".join(texts)
 
 
@@ -128,11 +119,11 @@ def _table_text(value: object, max_rows: int, width: int | None = None) -> str:
     if value is None or isinstance(value, Done):
         return ""
     if isinstance(value, str):
-        return _shown(value)
+        return answers.shown(value)
     if isinstance(value, Facts):
-        return _shown(_facts_text(value))
+        return answers.shown(_facts_text(value))
     if is_answer(value):
-        return _answer_text(value, max_rows, width)
+        return answers.text(value, max_rows, width)
     if is_plan(value):
         return _plan_text(value, width)
     if isinstance(value, Rows) and not value.rows:
@@ -148,23 +139,16 @@ def _table_text(value: object, max_rows: int, width: int | None = None) -> str:
     return (lead + "\n" if lead else "") + display.table_text(result, max_rows=max_rows, width=width)
 
 
-def _shown(text: str) -> str:
-    """Names and values stand in our sentences, too, and must not speak to the terminal."""
-    from pluto_duck.display.values import visible
-
-    return visible(text, keep="\n\t")
-
-
 def _lead(value: object) -> str:
     """The line above a table, for values that have one."""
     if is_load(value):
-        return _shown("\n".join(report_lines(value)))
+        return answers.shown("\n".join(report_lines(value)))
     if is_diagnosis(value):
-        return _shown("\n".join((f"In {value.source}, nothing loaded:", *value.remarks())))
+        return answers.shown("\n".join((f"In {value.source}, nothing loaded:", *value.remarks())))
     if is_table(value):
         rows = "" if value.row_estimate is None else f", {count(value.row_estimate, 'row')}"
         comment = f": {value.comment}" if value.comment else ""
-        return _shown(f"{value.ref}, a {value.kind}{rows}{comment}{_fresh(getattr(value, 'loaded', None))}")
+        return answers.shown(f"{value.ref}, a {value.kind}{rows}{comment}{_fresh(getattr(value, 'loaded', None))}")
     return ""
 
 
@@ -188,54 +172,3 @@ def _facts_text(facts: Facts) -> str:
         if hint:
             lines.append(f"  {hint}")
     return "\n".join(lines).rstrip("\n")
-
-
-# -- answers ------------------------------------------------------------------------------------------
-
-
-def _answer_parts(answer: Answer) -> tuple[str, str]:
-    """What is said before the rows, and after them."""
-    before = [answer.text] if answer.text else []
-    before.extend(f"  {number}. {choice.text}" for number, choice in enumerate(answer.choices, 1))
-    after = [f"Assumed: {one}" for one in answer.assumptions]
-    if answer.sql:
-        after.append(f"SQL: {' '.join(answer.sql.split())}")
-    return _shown("\n".join(before)), _shown("\n".join(after))
-
-
-def _answer_text(answer: Answer, max_rows: int, width: int | None) -> str:
-    from pluto_duck import display
-
-    before, after = _answer_parts(answer)
-    table = ""
-    if answer.result is not None and answer.result.has_rows:
-        table = display.table_text(answer.result, max_rows=max_rows, width=width)
-    return "\n".join(part for part in (before, table, after) if part)
-
-
-def _answer_bundles(answer: Answer, max_rows: int) -> list[dict[str, Any]]:
-    from pluto_duck import display
-
-    before, after = _answer_parts(answer)
-    found = [_lines_bundle(before)] if before else []
-    if answer.result is not None and answer.result.has_rows:
-        chart = display.pick_chart(answer.result, title=answer.question)
-        if chart is not None:
-            found.append(dict(display.chart_bundle(chart, answer.result)))
-        found.append(dict(display.table_bundle(answer.result, max_rows=max_rows)))
-    if after:
-        found.append({"text/plain": after,
-                      "text/html": f"<pre style='{_PRE}'>{escape(after)}</pre>"})
-    return found
-
-
-def _answer_object(answer: Answer) -> dict[str, Any]:
-    from pluto_duck.agent.telling import told
-
-    found: dict[str, Any] = told(answer) | {"columns": None, "rows": None}
-    if answer.result is not None and answer.result.has_rows:
-        names = unique_names([column.name for column in answer.result.columns])
-        found["columns"] = [{"name": name, "type": column.type}
-                            for name, column in zip(names, answer.result.columns, strict=True)]
-        found["rows"] = list(objects(answer.result))
-    return found

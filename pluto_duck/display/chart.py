@@ -1,166 +1,141 @@
-"""Which chart, if any, tells what a Result says. Rules of thumb, and `None` where none fits well."""
+"""A chart as data: what is drawn of which columns. It can be read, edited and checked; nothing in it runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
 
-from pluto_duck.display.values import is_integer, is_moment, is_number
+from pluto_duck.errors import UsageError, nearest, unknown_name
 
-if TYPE_CHECKING:
-    from pluto_duck.workspace.result import Column, Result
+Kind = Literal["bar", "line", "scatter", "histogram", "number"]
+Sort = Literal["", "ascending", "descending"]
+Stacked = Literal["", "sum", "share"]
 
-BARS = 40
-"""More bars than this are a table."""
-LINES = 6
-"""More lines, or colours, than this are a tangle."""
-POINTS = 5_000
-"""Points that are drawn at most."""
-
-MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-          "november", "december")
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_ORDERED = ("year", "quarter", "month", "week", "day", "weekday", "dow", "hour", "minute", "decade")
-"""Integer columns that are a place in time, not an amount; also as `flight_month`, `month_of_year`."""
+MAX_TITLE = 200
+MAX_LIMIT = 1_000
+_WRITTEN = "kind=bar x=carrier y=flights sort=descending limit=10"
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart as a declaration: names of columns of the Result it is drawn from, nothing that runs."""
+    """Columns by the names they have in the Result that it is drawn from."""
 
-    kind: Literal["bar", "line", "scatter"]
+    kind: Kind
     x: str
-    y: tuple[str, ...]
+    """Along the axis; of a histogram or a number the measure itself."""
+    y: tuple[str, ...] = ()
+    """The measures; none for a histogram or a number."""
     color: str | None = None
     """A column whose values split the rows into series; then `y` has one name."""
     title: str = ""
+    sort: Sort = ""
+    """Of bars by their length; "": in the order of the rows."""
+    limit: int | None = None
+    """Bars at most; how many are left out is told."""
+    stacked: Stacked = ""
+    """Bars of one x on each other: as they are, or as shares of 100 %."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column it needs."""
+        return (self.x, *self.y, *((self.color,) if self.color else ()))
+
+    def spec(self) -> dict[str, Any]:
+        """As a mapping of plain values, without what is left at its default; `chart_of` reads it again."""
+        told: dict[str, Any] = {}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if value != one.default:
+                told[one.name] = list(value) if isinstance(value, tuple) else value
+        return told
 
 
-@dataclass(frozen=True)
-class _Roles:
-    ordered: tuple[str, ...]
-    measures: tuple[str, ...]
-    dimensions: tuple[str, ...]
+_TEXTS = ("x", "title")
 
 
-def pick_chart(result: Result, *, title: str = "") -> Chart | None:
-    """A line over time, a bar for each member of a dimension, a scatter of two measures, or None: for a
-    single row, many columns, many bars, and whatever has no plain reading."""
-    names = [column.name for column in result.columns]
-    if not 2 <= result.row_count <= POINTS or not 2 <= len(names) <= 5 or len(set(names)) < len(names):
+def chart_of(spec: Mapping[str, Any], columns: Sequence[str]) -> Chart:
+    """A Chart from a mapping, for rows with these columns. Raises UsageError or UnknownName, which say what is wrong
+    and what is right."""
+    known = [one.name for one in fields(Chart)]
+    for name in spec:
+        if name not in known:
+            raise unknown_name("setting", str(name), known, where="a chart")
+    kind = spec.get("kind")
+    if kind not in get_args(Kind):
+        raise _wrong("kind", kind, get_args(Kind))
+    found: dict[str, Any] = {"kind": kind, "y": _names(spec.get("y"))}
+    if kind in ("histogram", "number") and found["y"] and not spec.get("x"):
+        found["x"], found["y"] = found["y"][0], found["y"][1:]  # the one measure, under either name
+    for name in _TEXTS:
+        value = spec.get(name, found.get(name, ""))
+        if not isinstance(value, str):
+            raise UsageError(f"The {name} of a chart is a text, not {value!r}.", hint=_WRITTEN)
+        found[name] = value
+    found["title"] = found["title"][:MAX_TITLE]
+    color = spec.get("color")
+    if color is not None and not isinstance(color, str):
+        raise UsageError(f"The color of a chart is the name of a column, not {color!r}.", hint=_WRITTEN)
+    found["color"] = color or None
+    for name, choices in (("sort", get_args(Sort)), ("stacked", get_args(Stacked))):
+        found[name] = spec.get(name) or ""
+        if found[name] not in choices:
+            raise _wrong(name, found[name], choices[1:])
+    found["limit"] = _limit(spec.get("limit"))
+    chart = Chart(**found)
+    _fitting(chart, columns)
+    return chart
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else () if value is None else value
+    if not isinstance(names, list | tuple) or not all(isinstance(one, str) for one in names):
+        raise UsageError(f"The y of a chart is the name of a column, or a list of them, not {value!r}.", hint=_WRITTEN)
+    return tuple(dict.fromkeys(one for one in names if one))
+
+
+def _limit(value: Any) -> int | None:
+    if value in (None, ""):
         return None
-    data = dict(zip(names, result.values(POINTS), strict=True))
-    roles = _roles(result.columns, data)
-    if roles is None or not roles.measures:
-        return None
-    return _line(roles, data, title) or _bar(roles, data, title) or _scatter(roles, data, title)
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_LIMIT:
+        raise UsageError(f"The limit of a chart is a whole number from 1 to {MAX_LIMIT:,}, not {value!r}.")
+    return value
 
 
-def _roles(columns: Sequence[Column], data: dict[str, list[Any]]) -> _Roles | None:
-    ordered, measures, dimensions = [], [], []
-    for column in columns:
-        values = [one for one in data[column.name] if one is not None]
-        if not values:
-            return None  # nothing to draw, and nothing to tell its role from
-        if is_moment(column.type) or _is_place_in_time(column, values):
-            ordered.append(column.name)
-        elif _is_key(column):
-            dimensions.append(column.name)
-        elif is_number(column.type):
-            measures.append(column.name)
-        elif column.type in ("VARCHAR", "BOOLEAN", "UUID") or column.type.startswith("ENUM"):
-            dimensions.append(column.name)
-        else:
-            return None  # a list, a struct, a blob
-    return _Roles(tuple(ordered), tuple(measures), tuple(dimensions))
+def _fitting(chart: Chart, columns: Sequence[str]) -> None:
+    """Raises where its parts do not go together, or a column is not there."""
+    alone = chart.kind in ("histogram", "number")
+    if not chart.x:
+        raise UsageError(f"A {chart.kind} needs an x: the column along its axis.", hint=_WRITTEN)
+    if alone and (chart.y or chart.color):
+        raise UsageError(f"A {chart.kind} has one column, its x, and no y or color.",
+                         hint=f"kind={chart.kind} x=COLUMN")
+    if not alone and not chart.y:
+        raise UsageError(f"A {chart.kind} chart needs a y: the measure that is drawn.", hint=_WRITTEN)
+    if chart.color and len(chart.y) > 1:
+        raise UsageError("With a color there is one y.", hint="Leave the color or all but one y out.")
+    if chart.kind != "bar":
+        for name in ("sort", "limit", "stacked"):
+            if getattr(chart, name):
+                raise UsageError(f"Only bars have {name}.", hint=_WRITTEN)
+    for name in chart.columns:
+        if name not in columns:
+            raise unknown_name("column", name, list(columns), where="the result")
 
 
-def _words(name: str) -> list[str]:
-    return name.lower().replace("-", "_").replace(" ", "_").split("_")
+def _wrong(name: str, value: Any, choices: Sequence[str]) -> UsageError:
+    near = nearest(str(value), choices)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    if value in (None, ""):
+        return UsageError(f"A chart needs a {name}: {', '.join(choices)}.", hint=_WRITTEN)
+    return UsageError(f"The {name} of a chart is one of {', '.join(choices)}, not {value!r}.{meant}", hint=_WRITTEN)
 
 
-def _is_place_in_time(column: Column, values: list[Any]) -> bool:
-    if column.type == "VARCHAR":
-        return order_of(values) is not None
-    words = _words(column.name)
-    if not is_integer(column.type) or not {words[0], words[-1]} & set(_ORDERED):
-        return False
-    # `flights_per_day` and `n_month` are amounts.
-    return not {"n", "count", "per", "avg", "sum", "total", "number", "num"} & set(words)
+def longitude(name: str) -> bool:
+    return name.lower().rpartition("_")[2] in ("lon", "lng", "long", "longitude")
 
 
-def _is_key(column: Column) -> bool:
-    return is_integer(column.type) and _words(column.name)[-1] in ("id", "key", "code", "number", "zip")
-
-
-def order_of(values: Sequence[Any]) -> dict[str, int] | None:
-    """The rank of each value when all are names of months or weekdays (or their first three letters)."""
-    folded = {one: str(one).strip().lower() for one in values if one is not None}
-    for names in (MONTHS, _DAYS):
-        ranks = {name: i for i, name in enumerate(names)} | {name[:3]: i for i, name in enumerate(names)}
-        if folded and all(word in ranks for word in folded.values()):
-            return {one: ranks[word] for one, word in folded.items()}
-    return None
-
-
-def _distinct(values: Sequence[Any]) -> int:
-    return len(set(map(str, values)))
-
-
-def _unique(*columns: Sequence[Any]) -> bool:
-    rows = list(zip(*columns, strict=True))
-    return len(set(map(str, rows))) == len(rows)
-
-
-def _line(roles: _Roles, data: dict[str, list[Any]], title: str) -> Chart | None:
-    if not 1 <= len(roles.ordered) <= 2 or len(roles.measures) > LINES:
-        return None
-    *outer, x = roles.ordered
-    if _distinct(data[x]) < 3:
-        return None
-    splits = [*outer, *roles.dimensions]
-    if not splits:
-        return Chart("line", x, _comparable(roles.measures, data), title=title) if _unique(data[x]) else None
-    color = splits[0]
-    if len(splits) == 1 and len(roles.measures) == 1 and _distinct(data[color]) <= LINES \
-            and _unique(data[x], data[color]):
-        return Chart("line", x, roles.measures, color, title)
-    return None
-
-
-def _comparable(measures: tuple[str, ...], data: dict[str, list[Any]]) -> tuple[str, ...]:
-    """Those that can share the first one's axis: beside 3,000 flights a delay of 6 minutes is a flat line."""
-    sizes = {name: max((abs(float(one)) for one in data[name] if one is not None), default=0.0)
-             for name in measures}
-    first = sizes[measures[0]]
-    return tuple(name for name in measures if first / 20 <= sizes[name] <= first * 20)
-
-
-def _bar(roles: _Roles, data: dict[str, list[Any]], title: str) -> Chart | None:
-    groups = [*roles.dimensions, *roles.ordered]
-    if len(roles.measures) != 1 or not 1 <= len(groups) <= 2 or len(data[groups[0]]) > BARS:
-        return None
-    # Of a code and its name the name, which comes second, tells more.
-    for x in reversed(groups):
-        if _unique(data[x]):
-            return Chart("bar", x, roles.measures, title=title)
-    if len(groups) == 2 and _unique(data[groups[0]], data[groups[1]]):
-        x, color = sorted(groups, key=lambda name: -_distinct(data[name]))
-        if _distinct(data[color]) <= LINES:
-            return Chart("bar", x, roles.measures, color, title)
-    return None
-
-
-def _scatter(roles: _Roles, data: dict[str, list[Any]], title: str) -> Chart | None:
-    if len(roles.measures) != 2 or roles.ordered or len(roles.dimensions) > 1:
-        return None
-    x, y = roles.measures
-    if len(data[x]) < 3:
-        return None
-    if not roles.dimensions:
-        return Chart("scatter", x, (y,), title=title)
-    color = roles.dimensions[0]
-    if 1 < _distinct(data[color]) <= LINES and not _unique(data[color]):
-        return Chart("scatter", x, (y,), color, title)
-    return None
+def latitude(name: str) -> bool:
+    return name.lower().rpartition("_")[2] in ("lat", "latitude")

@@ -23,6 +23,10 @@ HTML_COLUMNS = 100
 NARROWEST = 12
 """A text column of a terminal table is squeezed to this before columns are left out."""
 GAP = "  "
+BAR = 24
+"""Places of the longest bar beside a table."""
+BARS_FIT = 120
+_EIGHTHS = "▏▎▍▌▋▊▉"
 
 
 def caption(result: Result, shown: int, *, columns: int | None = None) -> str:
@@ -57,9 +61,10 @@ def _cells(result: Result, max_rows: int) -> list[list[str | None]]:
     return texts
 
 
-def table_text(result: Result, *, max_rows: int = 50, width: int | None = None) -> str:
+def table_text(result: Result, *, max_rows: int = 50, width: int | None = None, bars: str = "") -> str:
     """A plain table with its caption below. With a `width`, text is squeezed and then columns in the
-    middle are left out until a line fits; without one, lines are as long as they need to be."""
+    middle are left out until a line fits; without one, lines are as long as they need to be. `bars`: a
+    column that is drawn beside the table, where there is room."""
     if not result.has_rows:
         return outcome(result)
     names = [cut(visible(column.name), CELL_WIDTH) for column in result.columns]
@@ -75,11 +80,34 @@ def table_text(result: Result, *, max_rows: int = 50, width: int | None = None) 
     lines = [_line([names[i] for i in picked], [widths[i] for i in picked], [right[i] for i in picked]),
              GAP.join("─" * widths[i] for i in picked)]
     shown = min(max_rows, result.row_count)
+    drawn = _bars(result, bars, shown, (width or BARS_FIT) - screen_width(lines[1]))
     for row in range(shown):
-        lines.append(_line([columns[i][row] for i in picked], [widths[i] for i in picked],
-                           [right[i] for i in picked]))
+        line = _line([columns[i][row] for i in picked], [widths[i] for i in picked], [right[i] for i in picked])
+        gap = screen_width(lines[1]) - screen_width(line)
+        lines.append((line + " " * gap + drawn[row]).rstrip())
     lines.append(caption(result, shown, columns=len(picked)))
     return "\n".join(lines)
+
+
+def _bars(result: Result, column: str, shown: int, room: int) -> list[str]:
+    """A bar for each row; empty where there is no room, no row above 0, or one below it."""
+    from pluto_duck.display.figures import numbers_of
+
+    width = min(room - 2 * len(GAP), BAR)
+    if not column or width < BAR / 4:
+        return [""] * shown
+    names = [one.name for one in result.columns]
+    values = numbers_of(result.values(shown)[names.index(column)])
+    most = max((float(one) for one in values if one is not None), default=0.0)
+    if most <= 0 or any(one is not None and one < 0 for one in values):
+        return [""] * shown
+    return [GAP + _bar(0.0 if one is None else float(one) / most * width) for one in values]
+
+
+def _bar(length: float) -> str:
+    """In eighths of a character."""
+    eighths = round(length * 8)
+    return "█" * (eighths // 8) + (_EIGHTHS[eighths % 8 - 1] if eighths % 8 else "")
 
 
 def _line(cells: list[str], widths: list[int], right: list[bool]) -> str:

@@ -22,8 +22,16 @@ OWN = {"id", "conversation", "elapsed_s"}
 """What is each answer's own."""
 
 
+OF_ROWS = {"finding", "chart"}
+"""What is computed from the rows, which are not kept."""
+
+
 def _shared(answer: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in json.loads(json.dumps(answer)).items() if name not in OWN}
+
+
+def _kept(answer: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in _shared(answer).items() if name not in OF_ROWS}
 
 
 async def _in_shell(workspace: Workspace, *words: str) -> tuple[int, dict[str, Any]]:
@@ -51,7 +59,9 @@ def filled(workspace: Workspace) -> Workspace:
 
 async def test_every_door_gives_the_same_answer(client: Any, filled: Workspace, shell: Shell) -> None:  # noqa: F811
     wanted = {"how many pets per kind?": "answered", "how many pets in March?": "assumed",
-              "what is the average load?": "clarify", "average flurb of pets": "declined"}
+              "what is the average load?": "clarify", "average flurb of pets": "declined", "all shifts": "answered"}
+    answer = await client("verified", method="POST", body={"question": "All shifts?", "sql": "FROM shifts"})
+    assert answer.code == 201, answer.body
     with Session.open(filled.root) as session:
         for question, status in wanted.items():
             run = await client.done(await client.run(question=question))
@@ -59,16 +69,21 @@ async def test_every_door_gives_the_same_answer(client: Any, filled: Workspace, 
             shown, in_notebook = _in_notebook(shell, session, f"%ask {question}")
             assert run["status"] == "succeeded"
             assert run["answer"]["status"] == status
-            assert _shared(run["answer"]).keys() == {one.name for one in fields(Answer)} - OWN - {"result"}
+            assert bool(run["answer"]["verified"]) == (question == "all shifts")
+            assert _shared(run["answer"]).keys() == {one.name for one in fields(Answer)} - OWN - {"result"} | {"finding"}
             assert code == (0 if status in ("answered", "assumed") else 7)
             rows = in_shell.pop("rows")
             assert [list(one.values()) for one in rows or ()] == (run["rows"] or [])
             assert in_shell.pop("columns") == run["columns"]
-            assert _shared(run["answer"]) == _shared(in_shell) == _shared(in_notebook)
+            assert _shared(run["answer"]) == _shared(in_shell)
+            assert _kept(in_shell) == _kept(in_notebook)
             assert in_notebook["text"] in shown
+            assert in_shell["finding"] in shown
+            assert bool(in_shell["chart"]) == (status in ("answered", "assumed"))
             kept = [Memory(session).answer(one["id"]).answer for one in (run["answer"], in_shell, in_notebook)]
             assert len({one.conversation for one in kept}) == 3
-            assert [_shared(told(one)) for one in kept] == [_shared(run["answer"])] * 3
+            assert [_kept(told(one)) for one in kept] == [_kept(run["answer"])] * 3
+            assert [one.finding for one in kept] == [""] * 3
 
 
 async def test_every_door_goes_on_with_a_conversation(client: Any, filled: Workspace, shell: Shell) -> None:  # noqa: F811
@@ -82,7 +97,8 @@ async def test_every_door_goes_on_with_a_conversation(client: Any, filled: Works
         assert again["rows"][0][-1] == 45
         assert shell.names["dogs"].rows()[0][-1] == 45
         in_shell.pop("rows"), in_shell.pop("columns")
-        assert _shared(again["answer"]) == _shared(in_shell) == _shared(in_notebook)
+        assert _shared(again["answer"]) == _shared(in_shell)
+        assert _kept(in_shell) == _kept(in_notebook)
         for one in (again["answer"], in_shell, in_notebook):
             assert [turn.turn for turn in Memory(session).turns(one["conversation"])] == [1, 2]
 

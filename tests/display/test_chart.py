@@ -36,21 +36,31 @@ AIRPORTS = ("SELECT i::INTEGER AS month, o AS origin, i * 2.5 AS delay "
      Chart("line", "month", ("n",), "year")),
     ("SELECT i * 1.0 AS distance, i * 2.0 AS air_time FROM range(100) t(i)",
      Chart("scatter", "distance", ("air_time",))),
-    ("SELECT o AS origin, c AS carrier, c * 3 AS n FROM (VALUES ('EWR'), ('JFK')) a(o), (VALUES (1), (2), (3)) b(c)",
-     None),
+    ("SELECT o AS origin, c AS carrier, ascii(c) AS n FROM (VALUES ('EWR'), ('JFK')) a(o), (VALUES ('UA'), ('DL'), ('B6')) b(c)", Chart("bar", "carrier", ("n",), "origin")),
+    ("SELECT 'k' || i AS k, (i * 7 % 5) AS n FROM range(6) t(i)", Chart("bar", "k", ("n",), sort="descending")),
+    ("SELECT 'k' || i AS k, i AS n FROM range(6) t(i)", Chart("bar", "k", ("n",))),
+    ("SELECT count(*) AS flights FROM range(9)", Chart("number", "flights")),
+    ("SELECT i * 3 AS delay FROM range(200) t(i)", Chart("histogram", "delay")),
+    ("SELECT 'c' || i AS c, i AS n FROM range(41) t(i)", Chart("histogram", "n")),
+    ("SELECT -74 + i AS lon, 40 + i AS lat, 'a' || i AS faa FROM range(5) t(i)", Chart("scatter", "lon", ("lat",))),
+    ("SELECT '2026-0' || i AS month, i AS n FROM range(1, 6) t(i)", Chart("line", "month", ("n",))),
+    ("SELECT '2026-Q' || i AS quarter, i AS n FROM range(1, 5) t(i)", Chart("line", "quarter", ("n",))),
+    ("SELECT m::INTEGER AS month, o AS origin, CASE o WHEN 'EWR' THEN 0.6 ELSE 0.4 END AS share"
+     " FROM range(1, 5) t(m), (VALUES ('EWR'), ('JFK')) a(o)",
+     Chart("bar", "month", ("share",), "origin", stacked="share")),
+    ("SELECT m::INTEGER AS month, o AS origin, CASE o WHEN 'EWR' THEN 0.6 ELSE 0.1 END AS share"
+     " FROM range(1, 5) t(m), (VALUES ('EWR'), ('JFK')) a(o)", Chart("line", "month", ("share",), "origin")),
 ])
-def test_the_shape_of_the_rows_picks_the_chart(query: Query, sql: str, expected: Chart | None) -> None:
-    picked = pick_chart(query(sql))
-    if expected is None:
-        assert picked is None or picked.color is not None
-    else:
-        assert picked == expected
+def test_the_shape_of_the_rows_picks_the_chart(query: Query, sql: str, expected: Chart) -> None:
+    assert pick_chart(query(sql)) == expected
 
 
 @pytest.mark.parametrize("sql", [
-    "SELECT count(*) AS n FROM range(9)",
     "SELECT 'UA' AS carrier, 5 AS n",
-    "SELECT 'c' || i AS c, i AS n FROM range(41) t(i)",
+    "SELECT 'c' || (i // 2) AS c, i AS n FROM range(82) t(i)",
+    "SELECT 'c' || i AS c, i % 3 AS n FROM range(82) t(i)",
+    "SELECT 7 AS a, 8 AS b",
+    "SELECT 'only words' AS a",
     "SELECT i AS a, i AS b, i AS c, i AS d, i AS e, i AS f FROM range(9) t(i)",
     "SELECT 'a' AS same, i AS n FROM range(9) t(i)",
     "SELECT [i] AS list, i AS n FROM range(9) t(i)",
