@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pluto_duck.catalog.model import Column, Relation, Table, is_integer
+from pluto_duck.catalog.profile import SAMPLE_ROWS
 from pluto_duck.catalog.semantics.model import Join
 from pluto_duck.catalog.words import ID_WORDS, entity, split
 from pluto_duck.session import Session, TableInfo
@@ -65,8 +66,7 @@ def told(session: Session, tables: Sequence[Table], joins: Sequence[Join], teste
     guesses = [Guess(by_key[one.child.key], one.child_column, by_key[one.parent.key], one.parent_column, 1.0, 0.0)
                for one in joins]
     fresh = [guess for guess in guesses if guess.cache_key not in tested]
-    for start in range(0, len(fresh), BATCH):
-        _count(session, fresh[start : start + BATCH], tested)
+    _count(session, fresh, tested)
     return [
         Relation(one.child.ref, one.child_column, one.parent.ref, one.parent_column, True, 1.0,
                  tested[one.cache_key][0] == tested[one.cache_key][1], _mixed(one))
@@ -77,8 +77,7 @@ def told(session: Session, tables: Sequence[Table], joins: Sequence[Join], teste
 def counted(session: Session, guesses: Sequence[Guess]) -> list[Guess]:
     """Those that the data bear out."""
     tested: Tested = {}
-    for start in range(0, len(guesses), BATCH):
-        _count(session, guesses[start : start + BATCH], tested)
+    _count(session, guesses, tested)
     return [guess for guess in guesses if _holds(guess, tested)]
 
 
@@ -93,8 +92,7 @@ def inferred(
     taken = {(one.child.key, one.child_column) for one in known}
     guesses = [guess for guess in _guesses(tables) if (guess.child.ref.key, guess.child_column) not in taken]
     fresh = [guess for guess in guesses if guess.cache_key not in tested]
-    for start in range(0, len(fresh), BATCH):
-        _count(session, fresh[start : start + BATCH], tested)
+    _count(session, fresh, tested)
     best: dict[tuple[str, str, str], Relation] = {}
     strong = {(g.child.ref.key, g.child_column) for g in guesses if g.confidence > 0.8 and _holds(g, tested)}
     weak = Counter((g.child.ref.key, g.child_column) for g in guesses if g.confidence < WEAK and _holds(g, tested))
@@ -125,23 +123,28 @@ def _holds(guess: Guess, tested: Tested) -> bool:
 
 
 def _count(session: Session, guesses: Sequence[Guess], tested: Tested) -> None:
+    """The values of a child are gathered once, however many parents they are held against."""
+    by_child: dict[tuple[str, str], list[Guess]] = {}
+    for guess in guesses:
+        by_child.setdefault((guess.child.ref.key, guess.child_column), []).append(guess)
+    for group in by_child.values():
+        for start in range(0, len(group), BATCH):
+            _count_one(session, group[start : start + BATCH], tested)
+
+
+def _count_one(session: Session, guesses: Sequence[Guess], tested: Tested) -> None:
+    child = quote(guesses[0].child_column)
+    values = (f"WITH c AS MATERIALIZED (SELECT DISTINCT {child} AS v FROM {guesses[0].child.ref.sql} "
+              f"WHERE {child} IS NOT NULL LIMIT {PROBE_VALUES}) ")
     parts = []
     for number, guess in enumerate(guesses):
-        child, parent = quote(guess.child_column), quote(guess.parent_column)
-        parts.append(
-            f"SELECT {number} AS number, count(*) AS tried, count(p.v) AS found FROM (SELECT DISTINCT {child} AS v "
-            f"FROM {guess.child.ref.sql} WHERE {child} IS NOT NULL LIMIT {PROBE_VALUES}) AS c "
-            f"LEFT JOIN (SELECT {parent} AS v FROM {guess.parent.ref.sql}) AS p ON {_equal(guess)}"
-        )
-    for number, tried, found in session.query(" UNION ALL ".join(parts), read_only=True).rows():
+        mine, theirs = "v", quote(guess.parent_column)
+        if _mixed(guess):  # keys of two loads may be numbers here and their digits there
+            mine, theirs = f"try_cast({mine} AS DOUBLE)", f"try_cast({theirs} AS DOUBLE)"
+        parts.append(f"SELECT {number} AS number, (SELECT count(*) FROM c) AS tried, (SELECT count(*) FROM c "
+                     f"WHERE {mine} IN (SELECT {theirs} FROM {guess.parent.ref.sql})) AS found")
+    for number, tried, found in session.query(values + " UNION ALL ".join(parts), read_only=True).rows():
         tested[guesses[number].cache_key] = (tried, found)
-
-
-def _equal(guess: Guess) -> str:
-    """Keys of two loads may be numbers here and their digits there."""
-    if not _mixed(guess):
-        return "c.v = p.v"
-    return "try_cast(c.v AS DOUBLE) = try_cast(p.v AS DOUBLE)"
 
 
 def _guesses(tables: Sequence[Table]) -> Iterable[Guess]:
@@ -178,7 +181,7 @@ def _guess(child: Table, column: Column, parent: Table, target: Column) -> Guess
             return None  # the child is the table that this key is about
         if is_key or target.role == "key":
             return guess(0.95, 0.7)
-        if not column.unique and target.role != "date" and (own == words or child.rows > parent.rows):
+        if not _unique(child, column) and target.role != "date" and (own == words or child.rows > parent.rows):
             return guess(0.85, 0.95, least=2)
     if is_key and words in ((*own, *aim), (*own[-1:], *aim)) and aim[-1] in ID_WORDS:
         return guess(0.95, 0.9)
@@ -188,12 +191,17 @@ def _guess(child: Table, column: Column, parent: Table, target: Column) -> Guess
         return guess(0.85, 0.98)
     if target.name == parent.label and words == own:
         return guess(0.85, 0.9)
-    if column.textual and is_key and not column.unique and _code(target) and _within(column, target):
+    if column.textual and is_key and not _unique(child, column) and _code(target) and _within(column, target):
         # Equal codes say nothing by their names, but much by their number: most must be found.
         return guess(0.7, 0.95, least=2)
     if is_key and column.numeric and target.numeric and _pointer(column, words, target):
         return guess(0.6, 1.0, least=3)
     return None
+
+
+def _unique(table: Table, column: Column) -> bool:
+    """Or likely so: of texts in large tables it is not counted."""
+    return column.unique or (table.rows > SAMPLE_ROWS and column.distinct >= 0.7 * SAMPLE_ROWS)
 
 
 def _whole(column: Column) -> bool:

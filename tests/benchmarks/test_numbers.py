@@ -75,3 +75,18 @@ def test_edges() -> None:
                   f"## Values at the edge: PostgreSQL into DuckDB\n{machine()}. Bold: changed without a word.\n\n"
                   + "\n".join(lines))
     assert not [line for line in lines[2:] if "**" in "|".join(line.split("|")[3:6])]
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(3600)
+def test_values() -> None:
+    from tests.benchmarks.values import value_rows
+
+    lines = []
+    for row in value_rows():
+        print(row.line(), flush=True)
+        lines.append(row.line())
+    write_section("<!-- bench-values -->", "<!-- /bench-values -->",
+                  f"## `make bench`: the value index\n{machine()}. One run, each process new.\n\n"
+                  + HEAD.replace("peer, same run", "beside it") + "\n" + "\n".join(lines))
+    assert lines
