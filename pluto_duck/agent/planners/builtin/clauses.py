@@ -14,6 +14,7 @@ from pluto_duck.agent.planners.builtin.outline import outline
 from pluto_duck.agent.planners.builtin.resolve import Candidate, candidates
 from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary
 from pluto_duck.catalog import Catalog
+from pluto_duck.catalog.words import entity
 from pluto_duck.errors import StatementError
 from pluto_duck.workspace import Result
 
@@ -58,6 +59,9 @@ def _negated(marks: Sequence[Mark], at: int) -> Nested | None:
     clause = tuple(marks[at + 1 : end])
     if not clause:
         return None
+    if all(mark.kind in ("prep", "day", "relative", "side", "between", "and") for mark in clause):
+        # who ordered in 2024 but not in 2025: ordered, both times
+        clause = (*[mark for mark in marks[:at] if mark.kind == "verb"][-1:], *clause)
     start = at
     while start and marks[start - 1].kind in ("where", "and", "comma", "prep", "by"):
         start -= 1
@@ -210,7 +214,11 @@ def _noun(mark: Mark, field: Field, clause: Clause, catalog: Catalog) -> Mark:
         return Mark("mention", mark.text, readings=list(rows.values())) if rows else mark
     if mark.kind != "verb":
         return mark
-    tables = [one for one in Vocabulary.of(catalog).look_up([str(mark.value)]) if one.column is None]
+    vocabulary = Vocabulary.of(catalog)
+    named = vocabulary.look_up([*entity(field.table.ref.name), str(mark.value)])  # product sales
+    tables = [replace(one, metric=None) for one in named if one.metric is not None]
+    others = vocabulary.look_up([str(mark.value)])
+    tables = tables or [replace(one, metric=None) for one in others if one.column is None]
     return Mark("mention", mark.text, readings=tables) if tables else mark
 
 

@@ -59,7 +59,11 @@ def _edited(whole: list[Mark], edit: list[Mark]) -> list[Mark]:
     if kinds & {"top", "super"}:
         at = next((i for i, mark in enumerate(edit) if mark.kind in ("top", "super")), 0)
         return [*edit[:at], *edit[at:], *_headless(whole)] if edit[-1].kind != "number" else _topped(whole, edit)
-    return [*_tidy(whole), Mark("where", "with"), *edit]
+    whole = _tidy(whole)
+    rank = next((i for i, mark in enumerate(whole) if mark.kind in _RANK), None)
+    if kinds & {"by", "group"} and rank:
+        return [*_tidy(whole[:rank]), Mark("where", "with"), *edit, Mark("where", "with"), *whole[rank:]]
+    return [*whole, Mark("where", "with"), *edit]
 
 
 def _topped(whole: list[Mark], edit: list[Mark]) -> list[Mark]:

@@ -78,6 +78,7 @@ def _kept(form: Form, guess: Guess, keep: Sequence[str]) -> Form:
             one.among(tuple(v for v in one.values if v not in gone)) if one.field == guess.field else one
             for one in form.conditions
         ),
+        beside=tuple(_kept(one, guess, keep) for one in form.beside),
     )
 
 

@@ -59,6 +59,8 @@ class _Reader:
         self._found = Finder(vocabulary, values)
         self._strangers = Strangers(vocabulary, values)
         self._marks: list[Mark] = []
+        self._margin = 0.15 if vocabulary.catalog.semantics else 0.3
+        """How much weaker than the best a reading may be; where a person has named things, words are precise."""
         self._sorting = False
         """The question began with "sort": the next "by" says by what."""
 
@@ -227,6 +229,8 @@ class _Reader:
         before = self._lower[start - 1] if start else ""
         if phrase in ("report", "present", "return", "list", "display") and before in ("who", "that", "which", "not"):
             return Mark("unknown", text)
+        if phrase == "order by" and self._marks and self._marks[-1].kind in ("group", "count", "agg"):
+            return None  # refunds per order, by month
         if phrase in SUPERLATIVES:
             return Mark("super", text, phrase)
         if phrase in PHRASES:
@@ -293,8 +297,10 @@ class _Reader:
             dates = [one for one in readings if one.column is not None and one.column.role == "date"]
             if dates and all(one in dates or one.strength < dates[0].strength for one in readings):
                 return Mark("dated", text, None, dates)
+        if self._vocabulary.catalog.semantics and not readings[0].how:
+            readings = [one for one in readings if one.how != "by a synonym"]
         plural = singular(words[-1]) != words[-1]
-        return Mark("mention", text, None, [one for one in readings if one.strength >= best - 0.3], plural)
+        return Mark("mention", text, None, [one for one in readings if one.strength >= best - self._margin], plural)
 
     def _flag(self, text: str, readings: Sequence[Reading]) -> Mark | None:
         """Blocked customers: rows for which a yes-or-no column says yes."""

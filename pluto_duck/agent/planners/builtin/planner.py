@@ -17,6 +17,7 @@ from pluto_duck.agent.planners.builtin.guesses import Guess, Settled, doubt, los
 from pluto_duck.agent.planners.builtin.marking import mark
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.outline import Outline, outline
+from pluto_duck.agent.planners.builtin.paths_taken import best_kept
 from pluto_duck.agent.planners.builtin.resolve import Candidate, candidates
 from pluto_duck.agent.planners.builtin.restate import restate
 from pluto_duck.agent.planners.builtin.semijoins import once_each
@@ -113,6 +114,7 @@ class BuiltinPlanner:
 
     def _decide(self, question: str, context: Context, found: Sequence[Candidate], out: Outline) -> Answer:
         near, lost = _settled(context, found)
+        near = best_kept(near, lambda form: context.run(sql(form)))
         if not near and lost is not None:
             form, guess = lost
             return self._decline(question, loss(form, guess), [guess.said])

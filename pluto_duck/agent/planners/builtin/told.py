@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
+from pluto_duck.agent.planners.builtin.lexicon import VERBS
 from pluto_duck.catalog import Catalog, Column, Metric, Relation, Table, Term
 from pluto_duck.catalog.words import ID_WORDS, entity, split
 from pluto_duck.workspace import TableRef
@@ -77,12 +78,17 @@ def parts_of_figures(catalog: Catalog) -> Iterator[tuple[Key, Table, Metric]]:
     """Revenue, where the figures are product revenue and billed revenue."""
     for metric in catalog.semantics.metrics:
         words = split(metric.name)
-        for start in range(1, len(words)):
+        for start in range(1, len(words)) if not _says_what_was_done(words[-1]) else ():
             yield words[start:], catalog.table(metric.table), metric
 
 
 _SMALL = {"of", "the", "a"}
 _BEFORE = {"of", "in", "on"}
+
+
+def _says_what_was_done(word: str) -> bool:
+    """Sold, of "units sold": the rest of the name without it is no name."""
+    return word.endswith("ed") or any(word in verbs.split() for verbs in VERBS.values())
 
 
 def terms(catalog: Catalog) -> Iterator[tuple[Key, Table, Term]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pluto_duck.agent.planners.builtin.marks import Mark, tables
+from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
 from pluto_duck.catalog.words import singular
 
@@ -71,9 +71,8 @@ def on_verb(cursor: Cursor, mark: Mark) -> None:
     cursor.out.verbs.append(mark)
     rows = [one for one in mark.readings if one.column is None and one.metric is None and one.strength >= 0.95]
     asked = [*cursor.out.projections, *cursor.out.things, *(one.target for one in cursor.out.measures if one.target)]
-    if rows and cursor.before(mark) == "where" and asked and not {r.table.ref.key for r in rows} & {
-        key for one in asked for key in tables(one)
-    }:
+    known = {r.table.ref.key for one in asked for r in one.readings if r.column is None}
+    if rows and cursor.before(mark) == "where" and asked and not {r.table.ref.key for r in rows} & known:
         cursor.out.things.append(Mark("mention", mark.text, readings=rows))  # customers who ordered
 
 

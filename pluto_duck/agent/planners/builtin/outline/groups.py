@@ -115,6 +115,8 @@ def _per_rows(cursor: Cursor, mark: Mark) -> bool:
 
 def on_grain(cursor: Cursor, mark: Mark) -> None:
     if cursor.peek().kind == "prep" and cursor.peek().value == "of" and cursor.peek(1).kind == "day":
+        if getattr(cursor.peek(1).value, str(mark.value), None) is None and cursor.head:
+            cursor.project(mark)  # in which month of 2025
         cursor.take()
     elif cursor.peek().kind == "day":
         return

@@ -9,6 +9,7 @@ from math import prod
 from pluto_duck.agent.planners.builtin.form import Form
 from pluto_duck.agent.planners.builtin.outline import Outline
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Candidate, Impossible
+from pluto_duck.agent.planners.builtin.resolve.beside import beside
 from pluto_duck.agent.planners.builtin.resolve.forms import forms
 from pluto_duck.agent.planners.builtin.resolve.readings import marks_to_read, measured, options
 from pluto_duck.agent.planners.builtin.vocabulary import Reading
@@ -21,6 +22,14 @@ WIDTHS = (6, 4, 3, 2, 1)
 
 
 def candidates(out: Outline, catalog: Catalog, *, limit: int = 8) -> list[Candidate]:
+    if len(out.measures) > 1 and not (out.having or out.above or out.change or out.running or out.typical):
+        if out.quotient:
+            return beside(out, lambda one: _plain(one, catalog, limit))
+        return _plain(out, catalog, limit) or beside(out, lambda one: _plain(one, catalog, limit))
+    return _plain(out, catalog, limit)
+
+
+def _plain(out: Outline, catalog: Catalog, limit: int) -> list[Candidate]:
     marks = marks_to_read(out, catalog)
     things = {id(one) for one in [*out.things, *(thing for _column, thing in out.bound)]} - {
         id(one) for one in [*out.projections, *out.groups]

@@ -135,7 +135,7 @@ def _value_condition(attempt: Attempt, table: Table, column: Column, slot: Filte
     for value, whole in zip(slot.values, found, strict=True):
         if value.kind == "text":
             attempt.assumptions.append(f"'{value.text}' was looked for in {column.name} as it stands")
-        elif (guess := _guess(value, field, whole, texts) or _in_a_role(value, field, whole)) is not None:
+        elif (guess := _in_a_role(value, field, whole) or _guess(value, field, whole, texts)) is not None:
             if slot.operator not in ("in", "not in"):
                 raise Impossible
             attempt.guesses.append(guess)

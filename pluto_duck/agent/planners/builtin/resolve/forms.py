@@ -17,7 +17,7 @@ from pluto_duck.agent.planners.builtin.resolve.measures import check_groups, roo
 from pluto_duck.agent.planners.builtin.resolve.notes import evidence, places, words
 from pluto_duck.agent.planners.builtin.resolve.parts import Parts, parts
 from pluto_duck.agent.planners.builtin.resolve.periods import period_choices
-from pluto_duck.agent.planners.builtin.resolve.tables import Tree, trees
+from pluto_duck.agent.planners.builtin.resolve.tables import Tree, dated_tables, trees
 
 BRIDGE_COST = 0.05
 
@@ -56,7 +56,8 @@ def _over(attempt: Attempt, found: Parts, tree: Tree, turn: dict[Measure, Measur
     limit, notes = _limit(attempt)
     cost = attempt.cost + readings_cost(attempt, tree.root, tree.joins)
     said = (*attempt.assumptions, *words(attempt), *notes, *tree.losses())
-    choices = product(period_choices(attempt, reached), list(grain_choices(attempt, reached, bool(turn))))
+    dated = dated_tables(attempt, reached)
+    choices = product(period_choices(attempt, dated), list(grain_choices(attempt, dated, bool(turn))))
     for (periods, period_cost, period_notes), (grains, grain_cost) in choices:
         if grouped and not found.select and not grains:
             continue
@@ -154,7 +155,7 @@ def _form(
     return Form(
         tree.root,
         tree.joins,
-        (*grains, *dict.fromkeys(found.select)),
+        tuple(dict.fromkeys((*grains, *found.within, *found.select))),
         tuple(dict.fromkeys(turn[one] for one in found.measures)),
         tuple(dict.fromkeys(found.conditions)),
         plain,

@@ -15,6 +15,7 @@ def measured(out: Outline) -> list[Mark]:
     """The marks that say what is counted or measured."""
     slots = [*out.measures, *(having[0] for having in out.having)]
     slots += [order.by for order in out.orders if isinstance(order.by, MeasureSlot)]
+    slots += [one[0] for one in out.above if one[0] is not None]
     return [one.target for one in slots if one.target is not None]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -12,6 +12,7 @@ from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt
 from pluto_duck.agent.planners.builtin.resolve.parts import Parts
 from pluto_duck.catalog import Catalog, Relation, Table
 from pluto_duck.catalog.model import is_date
+from pluto_duck.catalog.words import entity
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ def trees(attempt: Attempt, parts: Parts, *, bridged: bool = False) -> Iterator[
         if (sure and not bridged and key not in sure) or (found and key not in own):
             continue  # a bridge only where the thing itself does not lead everywhere
         wanted = _dated(attempt.catalog, paths, key, needed) if dated else [needed]
+        head = header(attempt.catalog, attempt.catalog.table(key)) if dated and not attempt.out.dated else None
+        if head is not None:
+            wanted = [{*needed, head.ref.key}]
         for joins in chain.from_iterable(paths.trees(key, sorted(one), forced) for one in wanted):
             fanned = (bool(own) and not own <= ({key} | {j.parent.key for j in joins})) or key not in own
             found = True
@@ -59,6 +63,26 @@ def _dated(catalog: Catalog, paths: Paths, root: str, needed: set[str]) -> list[
         return [needed]
     near = [key for key in paths.start(root) if key not in needed and _has_dates(catalog.table(key))]
     return [needed, *({*needed, key} for key in near[:3])]
+
+
+def header(catalog: Catalog, table: Table) -> Table | None:
+    """The orders of order items: theirs is the date of what has none itself."""
+    if _has_dates(table):
+        return None
+    own = entity(table.ref.name)
+    for relation in catalog.relations:
+        if relation.child.key == table.ref.key:
+            parent = catalog.table(relation.parent)
+            its = entity(parent.ref.name)
+            if len(its) < len(own) and own[: len(its)] == its and _has_dates(parent):
+                return parent
+    return None
+
+
+def dated_tables(attempt: Attempt, reached: Sequence[Table]) -> Sequence[Table]:
+    """Those whose dates can be meant."""
+    head = header(attempt.catalog, reached[0]) if not attempt.out.dated else None
+    return [one for one in reached if head is None or one.ref == head.ref]
 
 
 def _has_dates(table: Table) -> bool:
