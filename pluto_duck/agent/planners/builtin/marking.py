@@ -16,6 +16,7 @@ from pluto_duck.agent.planners.builtin.lexicon import (
     EVENTS,
     GRAINS,
     LIGHT,
+    PASSING,
     PHRASES,
     ROWS,
     STOP,
@@ -101,6 +102,9 @@ class _Reader:
             return Mark("order", token.text), at + 1
         if token.quoted:
             return self._quoted(token), at + 1
+        shared = self._shared(at)
+        if shared is not None:
+            return shared, at + 1
         day = self._day(at)
         if day is not None:
             return day
@@ -138,6 +142,18 @@ class _Reader:
             if told:
                 return Mark("mention", token.text, None, told), at + 1  # how much did we sell
         return stranger, at + 1
+
+    def _shared(self, at: int) -> Mark | None:
+        """The first and last name: the first word goes with the noun, too."""
+        words = self._lower[at : at + 4]
+        if len(words) < 4 or words[1] not in ("and", ",", "or") or any(one.quoted for one in self._tokens[at : at + 4]):
+            return None
+        first, second = self._vocabulary.look_up([words[0], words[3]]), self._vocabulary.look_up(words[2:])
+        if not first or not second or min(first[0].strength, second[0].strength) < 0.9:
+            return None
+        if self._vocabulary.look_up([words[0]]) and words[0] not in UNSUPPORTED and words[0] not in PHRASES:
+            return None
+        return Mark("mention", f"{words[0]} {words[3]}", None, first, singular(words[3]) != words[3])
 
     def _quoted(self, token: Token) -> Mark:
         exact = self._values.exact(token.text)
@@ -285,6 +301,8 @@ class _Reader:
         if not readings or (readings[0].strength < 0.72 and not single):
             return None
         if single and (word in UNSUPPORTED or word in LIGHT) and readings[0].strength < 0.95:
+            return None
+        if single and word in PASSING and readings[0].strength < 0.8:
             return None
         if single and readings[0].how and self._values.exact(text) and self._tokens_capital(text):
             return None

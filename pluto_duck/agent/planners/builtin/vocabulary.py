@@ -61,6 +61,8 @@ class Vocabulary:
             self._add_relation(relation)
         self._adjectives: dict[Key, list[Reading]] = {}
         self._add_told()
+        for key, readings in self._readings.items():
+            self._readings[key] = _exact_first(readings)
         self.words = {word for key in self._readings for word in key}
         self._synonyms: dict[str, set[str]] = {}
         for group in SYNONYMS:
@@ -251,6 +253,18 @@ def _same(one: Reading, other: Reading) -> bool:
         other.table, other.column, other.via, other.metric, other.term)
 
 
+def _exact_first(readings: list[Reading]) -> list[Reading]:
+    """Where one table is called just so, another whose own key is called so stands well behind."""
+    if not any(one.column is None and one.via is None and one.strength == 1.0 for one in readings):
+        return readings
+    return [
+        replace(one, strength=0.8, how="part of its name")
+        if one.column is None and one.via is None and 0.9 < one.strength < 1.0
+        else one
+        for one in readings
+    ]
+
+
 def _order(reading: Reading) -> tuple[float, str, str, str]:
     return (
         -reading.strength,
@@ -286,6 +300,8 @@ def _names(column: Column, own: Key) -> Iterable[tuple[Key, float, str]]:
         yield words[len(own) :], 0.97, ""
     elif len(words) > 1 and words[0] == own[-1]:
         yield words[1:], 0.96, ""
+    if len(words) > 1 and len(words[0]) == 1 and words[0] not in _SMALL:
+        yield words[1:], 0.93, ""  # GType, LName: the letter only says of what
     if len(words) > 1 and words[-1] in _TAILS and words[:-1] != own:
         yield words[:-1], 0.9, ""
     if len(words) > 1 and words[-1] not in ID_WORDS:

@@ -42,6 +42,8 @@ def filtered(cursor: Cursor, mark: Mark) -> bool:
     if nxt.kind == "cmp" and cursor.peek(1).kind == "agg" and not names_table(mark):
         operator, statistic = str(cursor.take().value), cursor.take()
         _repeated(cursor, mark)
+        if cursor.peek().kind in ("light", "verb", "where", "value"):
+            cursor.out.left_over.append(statistic)  # the average of some of them only
         cursor.filter(FilterSlot(mark, operator, [statistic]))
         return not negated
     if (
@@ -172,6 +174,9 @@ def on_cmp(cursor: Cursor, mark: Mark) -> None:
         else:
             cursor.out.having.append((MeasureSlot("count", target), str(mark.value), float(number.value)))
         cursor.last = "filter"
+    elif mark.value == ">=" and cursor.peek().kind == "mention" and names_table(cursor.peek()):
+        cursor.out.things.append(cursor.take())  # at least a member
+        cursor.last = "thing"
     elif cursor.peek().kind == "number" and cursor.peek(1).kind == "rows":
         _counted_rows(cursor, str(mark.value))
     elif cursor.peek().kind == "agg":

@@ -51,7 +51,9 @@ def on_or(cursor: Cursor, mark: Mark) -> None:
 
 def on_both(cursor: Cursor, mark: Mark) -> None:
     """Where it says more than an "and", the question was taken apart before; else that could not be done."""
-    if mark.kind == "both" and any(one.kind in ("value", "text", "number") for one in cursor.marks[cursor.at :]):
+    if mark.kind == "both" and any(
+        one.kind in ("value", "text", "number", "day") for one in cursor.marks[cursor.at :]
+    ):
         cursor.out.left_over.append(mark)
 
 

@@ -72,7 +72,8 @@ def on_count(cursor: Cursor, mark: Mark) -> None:
     if slot is None:
         cursor.take()
         rows = rows_of(cursor)
-        if rows is None or cursor.out.measures or cursor.peek().kind not in ("end", "cmp", "comma", "and"):
+        follows = cursor.peek().kind in ("end", "cmp", "comma", "and", "group", "order", "dir")
+        if rows is None or cursor.out.measures or not follows:
             cursor.out.left_over.append(mark)
         elif cursor.peek().kind == "cmp" and cursor.peek(1).kind == "number":
             operator, number = cursor.take(), cursor.take()  # with count more than 1

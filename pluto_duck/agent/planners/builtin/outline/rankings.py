@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pluto_duck.agent.planners.builtin.lexicon import SUPERLATIVES
 from pluto_duck.agent.planners.builtin.marks import Mark, beside, has_date, has_measure, has_table, names_table, numeric
-from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
-from pluto_duck.agent.planners.builtin.outline.measures import measure
+from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps, rows_of
+from pluto_duck.agent.planners.builtin.outline.measures import counted, measure
 from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, MeasureSlot, OrderSlot
 
 
@@ -153,14 +153,16 @@ def on_dir(cursor: Cursor, mark: Mark) -> None:
     elif not cursor.out.orders:
         cursor.skip("prep")
         slot = measure(cursor)
+        if slot is None and cursor.peek().kind == "count":
+            slot = _count_said(cursor)
         if slot is not None:
             cursor.out.orders.append(OrderSlot(slot, str(mark.value), mark.text))
         elif cursor.peek().kind in ("mention", "grain"):
-            cursor.out.orders.append(OrderSlot(cursor.take(), str(mark.value), mark.text))
+            cursor.out.orders.append(OrderSlot(counted(cursor), str(mark.value), mark.text))
         elif cursor.out.projections and mark.text.lower().endswith(
             ("alphabetically", "alphabetical order", "alphabetical")
         ):
-            cursor.out.orders.append(OrderSlot(cursor.out.projections[0], "asc", mark.text))
+            cursor.out.orders.append(OrderSlot(cursor.out.projections[0], str(mark.value), mark.text))
         else:
             cursor.out.left_over.append(mark)
     else:
@@ -177,14 +179,29 @@ def on_order(cursor: Cursor, mark: Mark) -> None:
     _order_terms(cursor, mark, direction)
 
 
+def _count_said(cursor: Cursor) -> MeasureSlot | None:
+    """ordered by the count: the one that is told, or that of the rows."""
+    count = cursor.take()
+    if cursor.out.measures:
+        return cursor.out.measures[-1]
+    rows = rows_of(cursor)
+    if rows is None:
+        cursor.out.left_over.append(count)
+        return None
+    return MeasureSlot("count", rows)
+
+
 def _order_terms(cursor: Cursor, mark: Mark, direction: str) -> None:
     cursor.skip("show")
     if cursor.peek().kind == "super" and SUPERLATIVES[str(cursor.peek().value)][0] in ("asc", "desc"):
         direction = SUPERLATIVES[str(cursor.take().value)][0]  # by the highest rating first
         cursor.skip("prep", "show")
     slot = measure(cursor)
-    if slot is None and cursor.peek().kind in ("mention", "grain"):
-        by: MeasureSlot | Mark = cursor.take()
+    counting = _count_said(cursor) if slot is None and cursor.peek().kind == "count" else None
+    if counting is not None:
+        by: MeasureSlot | Mark = counting
+    elif slot is None and cursor.peek().kind in ("mention", "grain"):
+        by = counted(cursor)
     elif slot is not None:
         by = slot
     elif cursor.before(cursor.peek(-1)) != "" and cursor.peek(-1).kind == "dir" and cursor.out.projections:

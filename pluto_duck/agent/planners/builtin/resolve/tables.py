@@ -42,10 +42,11 @@ def trees(attempt: Attempt, parts: Parts, *, bridged: bool = False) -> Iterator[
     sure = {one.table.ref.key for one in parts.counted if one.function not in ("count", "count_distinct", "min", "max")}
     if len(sure) > 1:
         return  # two sums over two tables would multiply each other
+    shortest = 0
     found = False
     dated = attempt.out.periods or any(one.kind == "grain" for one in [*attempt.out.groups, *attempt.out.projections])
     for key in sorted(paths.roots, key=lambda k: (k not in own, k not in needed, k)):
-        if (sure and not bridged and key not in sure) or (found and key not in own):
+        if (sure and not bridged and key not in sure) or (found and not shortest and key not in own):
             continue  # a bridge only where the thing itself does not lead everywhere
         wanted = _dated(attempt.catalog, paths, key, needed) if dated else [needed]
         head = header(attempt.catalog, attempt.catalog.table(key)) if dated and not attempt.out.dated else None
@@ -53,6 +54,10 @@ def trees(attempt: Attempt, parts: Parts, *, bridged: bool = False) -> Iterator[
             wanted = [{*needed, head.ref.key}]
         for joins in chain.from_iterable(paths.trees(key, sorted(one), forced) for one in wanted):
             fanned = (bool(own) and not own <= ({key} | {j.parent.key for j in joins})) or key not in own
+            if key not in own:
+                if shortest and len(joins) > shortest:
+                    continue  # a longer way round
+                shortest = len(joins)
             found = True
             yield Tree(attempt.catalog.table(key), joins, fanned)
 
