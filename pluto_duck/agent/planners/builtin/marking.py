@@ -189,6 +189,8 @@ class _Reader:
                 "through",
                 "for",
             )
+            again = before in ("vs", "versus", "or", ",", "with") and any(one.kind == "day" for one in self._marks[-3:])
+            said = said or again
             if (
                 not said
                 or (self._marks and self._marks[-1].kind == "cmp")
