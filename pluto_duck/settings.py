@@ -63,7 +63,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("agent.prices", "str", "", "Prices in US dollars per million tokens, read/written: "
             "\"my-model=0.5/2, other=3/15\".", needs_trust=True),
     Setting("agent.max_turns", "int", 12, "Replies that a model may need for one question.", needs_trust=True),
-    Setting("agent.deadline_s", "float", 180.0, "Seconds that a model may take for one question."),
+    Setting("agent.deadline_s", "float", 180.0, "Seconds that a question may take, whichever planner answers it."),
     Setting("agent.retries", "int", 2, "How often a request that a model's server could not take is sent again."),
     Setting("agent.approval_hours", "float", 72.0, "Hours after which a proposed change can no longer be approved."),
     Setting("agent.keep", "str", "answers", "What is kept of a question in the workspace's control store: answers (all "

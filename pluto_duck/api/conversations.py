@@ -123,7 +123,7 @@ def _summary(one: Conversation) -> dict[str, Any]:
 def kept(one: Kept) -> dict[str, Any]:
     from pluto_duck.agent.telling import told
 
-    return {"turn": one.turn, "asked_at": _when(one.asked_at), "answer": told(one.answer),
+    return {"turn": one.turn, "asked_at": _when(one.asked_at), "answer": told(one.answer, rows=False),
             "columns": list(one.columns), "row_count": one.row_count,
             "rows": None if one.rows is None else [list(row) for row in one.rows], "versions": dict(one.versions),
             "rating": one.rating, "note": one.note}

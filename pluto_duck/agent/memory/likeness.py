@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 from pluto_duck.catalog.words import singular
@@ -27,6 +28,7 @@ _LATEST = re.compile(r"(?i)\b(?:current_date|current_timestamp|now|today|max|las
 _DATE = re.compile(r"'\d{4}(?:-\d{1,2}){0,2}[^']*'|(?<![\w.])(?:19|20)\d\d(?![\w.])")
 
 
+@lru_cache(maxsize=5_000)
 def words(question: str) -> tuple[str, ...]:
     """Without politeness, articles and the mark at the end; quoted words as they are, others in lower case."""
     found = [one if one[0] in "\"'" else one.casefold() for one in _TOKEN.findall(question)]
@@ -48,14 +50,17 @@ def likeness(asked: Sequence[str], verified: Sequence[str]) -> Likeness | None:
         return None
     if tuple(asked) == tuple(verified):
         return "same"
-    one, other = tuple(map(_loose, asked)), tuple(map(_loose, verified))
-    if one == other or any(_turned(first, second) for first, second in ((one, other), (other, one))):
-        return "near"
-    return None
+    (one, bag), (other, same) = _loosened(tuple(asked)), _loosened(tuple(verified))
+    if bag != same:
+        return None
+    return "near" if one == other or _turned(one, other) or _turned(other, one) else None
 
 
-def _loose(word: str) -> str:
-    return singular(word) if word.isalpha() else word
+@lru_cache(maxsize=5_000)
+def _loosened(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Nouns in the singular; as they stand, and in order of the alphabet."""
+    loose = tuple(singular(word) if word.isalpha() else word for word in words)
+    return loose, tuple(sorted(word for word in loose if word != ","))
 
 
 def _turned(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
