@@ -7,7 +7,8 @@ from typing import Annotated
 from pluto_duck.agent.sharing import Piece
 from pluto_duck.agent.tools import Desk, Reply, tool
 from pluto_duck.agent.tools.telling import column_line, headline
-from pluto_duck.catalog import Table
+from pluto_duck.agent.tools.wording import metric_line, term_line
+from pluto_duck.catalog import Column, Table
 from pluto_duck.catalog.words import split
 
 MAX_TABLES = 15
@@ -17,7 +18,7 @@ MAX_TABLES = 15
 def search_catalog(
     desk: Desk, words: Annotated[str, "What to look for: a few words. Empty: all tables."] = "",
 ) -> Reply:
-    """Find tables and columns whose names or comments hold some of the words; names come as SQL writes them."""
+    """Find tables and columns by words in their names, synonyms or comments; names come as SQL writes them."""
     catalog = desk.context.catalog()
     wanted = split(words) if words.strip() else ()
     scored = [(_score(table, wanted), table) for table in catalog.tables]
@@ -26,7 +27,9 @@ def search_catalog(
     pieces = []
     for _, table in found[:MAX_TABLES]:
         pieces.append(Piece(headline(table)))
-        pieces += [Piece(column_line(one)) for one in table.columns if _hit(f"{one.name} {one.comment}", wanted)]
+        pieces += [Piece(column_line(one)) for one in table.columns if _hit(_words(one), wanted)]
+    pieces += [metric_line(one) for one in catalog.semantics.metrics if wanted and _hit(" ".join(one.words), wanted)]
+    pieces += [term_line(one) for one in catalog.semantics.terms if wanted and _hit(" ".join(one.words), wanted)]
     if len(found) > MAX_TABLES:
         pieces.append(Piece(f"... and {len(found) - MAX_TABLES} more tables: look for other words."))
     if not pieces:
@@ -36,8 +39,12 @@ def search_catalog(
 
 
 def _score(table: Table, wanted: tuple[str, ...]) -> float:
-    score = 3.0 * _hit(f"{table.ref} {table.comment}", wanted)
-    return score + sum(_hit(f"{one.name} {one.comment}", wanted) for one in table.columns)
+    score = 3.0 * _hit(f"{table.ref} {' '.join(table.words)} {table.description} {table.comment}", wanted)
+    return score + sum(_hit(_words(one), wanted) for one in table.columns)
+
+
+def _words(column: Column) -> str:
+    return f"{column.name} {' '.join(column.words)} {column.description} {column.comment}"
 
 
 def _hit(text: str, wanted: tuple[str, ...]) -> int:

@@ -11,6 +11,9 @@ from pluto_duck.workspace import Result
 
 MAX_CELL = 120
 MAX_NAME = 200
+MAX_WORDS = 8
+MAX_VALUES = 40
+"""Stored values that are told with the words for them."""
 
 
 def short(text: str, most: int = MAX_CELL) -> str:
@@ -20,8 +23,15 @@ def short(text: str, most: int = MAX_CELL) -> str:
 
 
 def headline(table: Table) -> str:
-    comment = f": {short(table.comment, MAX_NAME)}" if table.comment else ""
-    return f"{table.kind} {short(table.ref.sql, MAX_NAME)} ({table.rows:,} rows){comment}"
+    """With what the semantic file calls it; its description counts before the database's comment."""
+    said = table.description or table.comment
+    facts = [f"{table.rows:,} rows"]
+    if table.words:
+        facts.append(f"called {listed(table.words[:MAX_WORDS])}")
+    if table.date:
+        facts.append(f"its date is {short(table.date, MAX_NAME)}")
+    comment = f": {short(said, MAX_NAME)}" if said else ""
+    return f"{table.kind} {short(table.ref.sql, MAX_NAME)} ({'; '.join(facts)}){comment}"
 
 
 def column_line(column: Column) -> str:
@@ -32,7 +42,12 @@ def column_line(column: Column) -> str:
         facts.append(f"about {column.distinct:,} distinct")
     if column.text_date:
         facts.append("a date as text")
-    comment = f" -- {short(column.comment, MAX_NAME)}" if column.comment else ""
+    if column.unit:
+        facts.append(f"in {short(column.unit)}")
+    if column.words:
+        facts.append(f"called {listed(column.words[:MAX_WORDS])}")
+    said = column.description or column.comment
+    comment = f" -- {short(said, MAX_NAME)}" if said else ""
     return f"  {short(column.name, MAX_NAME)}: {', '.join(facts)}{comment}"
 
 
@@ -44,6 +59,8 @@ def described(table: Table, catalog: Catalog) -> list[Piece]:
         if column.low is not None:
             low, high = short(str(column.low)), short(str(column.high))
             pieces.append(Piece(f"    from {low} to {high}", "values"))
+        pieces += [Piece(f"    {short(value)} is called {listed(words[:MAX_WORDS])}", "values")
+                   for value, words in column.value_words[:MAX_VALUES] if words]
     for one in catalog.relations:
         if table.ref in (one.child, one.parent):
             sure = "" if one.declared else " (inferred)"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pluto_duck.agent.answer import Answer
 from pluto_duck.agent.sharing import Cleared, Piece, Sharing, masked
 from pluto_duck.agent.tools.telling import column_line, described, headline, short
+from pluto_duck.agent.tools.wording import definitions
 from pluto_duck.catalog import Catalog
 from pluto_duck.errors import Cancelled, PlutoError, TimedOut
 from pluto_duck.plugins import load
@@ -54,7 +55,7 @@ def system(catalog: Catalog, sharing: Sharing, *, forced: bool) -> Cleared:
     else:
         pieces += [Piece(headline(one)) for one in catalog.tables[:MAX_TABLES]]
         pieces.append(Piece(f"{len(catalog.tables)} tables, {columns} columns: use search_catalog and describe_table."))
-    return sharing.clear(*pieces)
+    return sharing.clear(*pieces, *definitions(catalog))
 
 
 def opening(question: str, context: Context, sharing: Sharing) -> Cleared:
