@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pluto_duck.commands import Door, Formatted, each, exit_code, invoke
+from pluto_duck.commands.meter import TerminalMeter
 from pluto_duck.commands.progress import TerminalProgress
 from pluto_duck.errors import PlutoError
 
@@ -86,17 +87,19 @@ def _run(arguments: list[str], shell: _Shell, progress: bool) -> int:
     interactive = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
     door = Door(open_session=shell.open, say=_say, interactive=interactive, choose=shell.choose, ask=_ask,
                 ask_secret=_ask_secret if interactive else None)
-    line = TerminalProgress()
+    line, meter = TerminalProgress(), TerminalMeter()
     if progress:
-        door.progress = line
+        door.progress, door.follow = line, meter
     code = 0
     try:
         for value in each(invoke(arguments, door)):
             line.clear()
+            meter.clear()
             _show(value, _max_rows(shell))
             code = code or exit_code(value)
     finally:
         line.clear()
+        meter.clear()
     return code
 
 

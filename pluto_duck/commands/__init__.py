@@ -33,6 +33,8 @@ class Door:
     say: Callable[[str], None] = _silent
     """For messages beside the data: stderr in a shell."""
     progress: Callable[..., None] | None = None
+    follow: Callable[..., None] | None = None
+    """Told of each step of a question: an agent.Event, from whichever thread works."""
     interactive: bool = False
     """True when a person can answer `ask`."""
     kind: Literal["shell", "notebook"] = "shell"

@@ -187,28 +187,48 @@ def query(door: Door, sql: str | None, file: str | None, params: tuple[str, ...]
 
 @verb(SECTIONS[2], 'ask "how many flights per month?"',
       'ask "which 10 destinations had the worst average arrival delay in July?" --format csv',
-      "ask -c only carrier AA")
-@click.argument("question", nargs=-1, required=True)
+      "ask -c only carrier AA", "ask --choose 2")
+@click.argument("question", nargs=-1)
 @click.option("--planner", metavar="NAME", help="Who answers; else the setting agent.planner.")
 @click.option("-c", "--continue", "carry_on", is_flag=True, help="Go on with the last conversation.")
 @click.option("--conversation", metavar="ID", default="", help="Go on with this one.")
+@click.option("--choose", type=Whole(1), metavar="N", help="Pick one of the choices that the last answer offered.")
 @click.option("--sent", is_flag=True, help="Show every word that a language model was told, as messages.")
 @_format
-def ask(door: Door, question: tuple[str, ...], planner: str | None, carry_on: bool, conversation: str, sent: bool,
-        format_: Format) -> object:
+def ask(door: Door, question: tuple[str, ...], planner: str | None, carry_on: bool, conversation: str,
+        choose: int | None, sent: bool, format_: Format) -> object:
     """Ask in plain words; the answer shows the SQL it came from.
 
     The builtin planner works offline, knows the words of your tables, and says so when it does not
-    understand (exit code 7). `ask -c 2` picks the second of the choices that were offered, `ask -c only Europe`
-    changes the question before it.
+    understand (exit code 7). `ask --choose 2` picks the second of the choices that were offered, `ask -c only
+    Europe` changes the question before it.
     """
     session, text = door.open_session(), " ".join(question)
+    if choose is not None:
+        text, carry_on = _choice(door, session, text, choose, conversation), True
+    elif not text.strip():
+        raise UsageError("There is no question.", hint=f'{door.program} ask "how many ...?"')
     found = answered(door, session, text, conversation=conversation, carry_on=carry_on, planner=planner)
     if sent:
         for one in found.sent or ({"role": "nothing", "text": "was sent: no language model was asked."},):
             words = [str(said) for name, said in one.items() if name != "role" and said]
             door.say(f"[{one['role']}] " + "\n".join(words))
     return formatted(found, format_)
+
+
+def _choice(door: Door, session: Session, question: str, number: int, conversation: str) -> str:
+    """The number as the next turn of the conversation, once it is sure that it is one of its choices."""
+    from pluto_duck.agent.memory import Memory
+
+    if question:
+        raise UsageError("--choose answers the question before: no other may stand beside it.")
+    memory = Memory(session)
+    id = memory.conversation(conversation).id if conversation else memory.last(door.kind)
+    offered = memory.turns(id)[-1].answer.choices
+    if not 1 <= number <= len(offered):
+        readings = "\n".join(f"{i}. {one.text}" for i, one in enumerate(offered, 1))
+        raise UsageError(f"There is no choice {number}.", hint=readings or "The last answer offers none.")
+    return str(number)
 
 
 def answered(door: Door, session: Session, question: str, *, conversation: str = "", carry_on: bool = False,
@@ -220,7 +240,8 @@ def answered(door: Door, session: Session, question: str, *, conversation: str =
     if carry_on and not conversation:
         conversation = Memory(session).last(door.kind)
     with _runs(session) as runs:
-        return attended(runs, session, question, conversation=conversation, planner=planner, door=door.kind)
+        return attended(runs, session, question, conversation=conversation, planner=planner,
+                        on_event=door.follow, door=door.kind)
 
 
 def _when(moment: dt.datetime) -> str:

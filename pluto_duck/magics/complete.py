@@ -24,6 +24,8 @@ KEYWORDS = ("select", "from", "where", "group by", "order by", "having", "limit"
             "union all", "create table", "insert into", "update", "delete from", "describe", "summarize", "qualify")
 _NOT_ALIASES = {"where", "join", "left", "right", "inner", "full", "cross", "on", "using", "group", "order", "limit",
                 "having", "qualify", "union", "set", "values", "select", "natural", "asof", "positional", "window"}
+_OWN = ("sql", "cell", "chart", "traceback")
+"""Verbs that only a notebook has."""
 _FOUND_TABLES = ("describe",)
 """Verbs whose argument is a table."""
 
@@ -66,10 +68,10 @@ class Completion:
         *words, fragment = re.split(r"\s+", rest)
         cell = before.lstrip().startswith("%%")
         if not words:
-            verbs = ["sql", "ask"] if cell else [*pluto.commands, "sql", "traceback"]
+            verbs = ["sql", "ask"] if cell else [*pluto.commands, *_OWN]
             return fragment, _starting(sorted(verbs), fragment, "verb")
         if words == ["help"]:
-            return fragment, _starting(sorted([*pluto.commands, "sql", "traceback"]), fragment, "verb")
+            return fragment, _starting(sorted([*pluto.commands, *_OWN]), fragment, "verb")
         command = pluto.commands.get(words[0])
         if command is None or cell:
             return fragment, []

@@ -14,6 +14,7 @@ from pluto_duck.errors import Cancelled, PlutoError
 from pluto_duck.magics.worker import Worker
 
 if TYPE_CHECKING:
+    from pluto_duck.agent import Answer
     from pluto_duck.commands.workbench import Workbench
     from pluto_duck.session import TableInfo
     from pluto_duck.workspace.parser import Parser
@@ -26,6 +27,8 @@ class Notebook:
         self.ipython = ipython
         self.worker = Worker()
         self.last_error: PlutoError | None = None
+        self.last_answer: Answer | None = None
+        """The one that was shown last: what `%pluto cell` and `%pluto chart` are about."""
         self._folder: str | None = None
         self._session: Workbench | None = None
         self._tables: list[TableInfo] | None = None

@@ -59,9 +59,9 @@ def _magics(notebook: Notebook) -> dict[str, Callable[..., Any]]:
 
     def ask(line: str, cell: str | None = None) -> Any:
         """`%ask QUESTION`, or `%%ask [NAME]` with the question below it."""
-        from pluto_duck.magics import verbs
+        from pluto_duck.magics import asking
 
-        return verbs.ask(notebook, line) if cell is None else verbs.ask(notebook, cell, bind=line.strip())
+        return asking.ask(notebook, line) if cell is None else asking.ask(notebook, cell, bind=line.strip())
 
     return {"pluto": _magic(notebook, pluto), "ask": _magic(notebook, ask)}
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import keyword
 import re
 import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import UsageError
+from pluto_duck.magics import asking, buttons
+from pluto_duck.magics.asking import ask
 from pluto_duck.magics.notebook import Notebook
 
 if TYPE_CHECKING:
+    from pluto_duck.magics.meter import LiveMeter
     from pluto_duck.magics.progress import Progress
     from pluto_duck.workspace import Result
 
@@ -27,18 +29,14 @@ Usage: %pluto sql SELECT ...
 Usage: %pluto traceback
 
   Where the last error came from, in full.""",
-    "ask": """\
-Usage: %ask [-c] QUESTION
-       %%ask [-c] [NAME]       and the question below it
-       %pluto ask [--planner NAME] QUESTION
-
-  Ask in plain words. The answer shows its SQL; with NAME its rows are bound to it.
-  With -c it goes on with the notebook's last conversation: %ask -c only Europe; %ask -c 2 picks a choice.""",
+    **asking.HELP,
 }
 NOTEBOOK = """
 In a notebook also:
   %%pluto sql [NAME]   a cell of SQL; $name is a variable of the notebook
   %%ask [NAME]         a question in plain words
+  %pluto cell [NAME]   the SQL of the last answer as a cell
+  %pluto chart ...     draw the last answer, or a Result, in another way
   %pluto traceback     where the last error came from"""
 
 
@@ -57,12 +55,19 @@ def pluto(notebook: Notebook, line: str, cell: str | None = None) -> Any:
                          hint=f"Only `%%pluto sql` and `%%pluto ask` do; write `%pluto {verb or 'VERB'}`.")
     if verb == "ask" and rest and not rest.startswith("-"):
         return ask(notebook, rest)
-    if verb == "traceback":
+    if verb == "cell":
+        asking.cell(notebook, rest)
+    elif verb == "chart":
+        asking.chart(notebook, rest)
+    elif verb == "traceback":
         print(full_traceback(notebook))
     elif verb == "help" and rest in HELP:
         print(HELP[rest])
     else:
-        command(notebook, words(notebook, line))
+        arguments = words(notebook, line)
+        command(notebook, arguments)
+        if arguments[:2] == ["approvals", "show"] and arguments[2:]:
+            buttons.approval(notebook, arguments[2])
         if verb in ("", "help") and not rest:
             print(NOTEBOOK)
     return None
@@ -108,25 +113,31 @@ def command(notebook: Notebook, arguments: list[str]) -> None:
         raise
 
 
-def show(notebook: Notebook, value: object, progress: Progress | None = None) -> None:
+def show(notebook: Notebook, value: object, progress: Progress | LiveMeter | None = None) -> None:
     """Displays each part of a value, the first in place of the progress that was shown."""
     from IPython.display import display
 
     from pluto_duck.commands import Formatted
+    from pluto_duck.commands.kinds import is_answer
     from pluto_duck.commands.render import to_bundles
 
+    whole = value.value if isinstance(value, Formatted) else value
     if not isinstance(value, Formatted):
         value = Formatted(value, "table", notebook.max_rows)
     for bundle in to_bundles(value):
         if progress is not None:
             progress.settle(bundle)
+            progress = None if is_answer(whole) else progress
         else:
             display(bundle, raw=True)
+    if is_answer(whole):
+        notebook.last_answer = whole
+        buttons.offer(notebook, whole)
 
 
 def sql(notebook: Notebook, text: str, *, bind: str = "") -> Result:
     """Runs SQL with the notebook's variables as parameters and its frames as tables."""
-    name = _name(bind, "%%pluto sql")
+    name = asking.name_of(bind, "%%pluto sql")
     namespace = notebook.ipython.user_ns
 
     def work() -> Result:
@@ -150,37 +161,6 @@ def parameters(notebook: Notebook, text: str) -> dict[str, Any] | None:
     namespace = notebook.ipython.user_ns
     wanted = {name for statement in notebook.parser.statements(text) for name in statement.parameters}
     return {name: namespace[name] for name in wanted if name in namespace} or None
-
-
-def _name(text: str, magic: str) -> str:
-    if text and (not text.isidentifier() or keyword.iskeyword(text)):
-        raise UsageError(f"{text!r} can't be the name of a variable.",
-                         hint=f"`{magic} NAME` binds the rows to NAME; the text goes below that line.")
-    return text
-
-
-def ask(notebook: Notebook, question: str, *, bind: str = "") -> None:
-    """Shows the answer; its Result, when there is one, is bound to the name."""
-    bind, carried = _carried_on(bind)
-    question, also = _carried_on(question)
-    name = _name(bind, "%%ask")
-    if not question:
-        raise UsageError("There is no question.", hint=HELP["ask"])
-    from pluto_duck.commands import invoke
-
-    options = ["-c"] if carried or also else []
-    answer = notebook.run(lambda: invoke(["ask", *options, "--", question], notebook.door()))
-    show(notebook, answer)
-    result = getattr(answer, "result", None)
-    if name and result is not None:
-        notebook.ipython.user_ns[name] = result
-
-
-def _carried_on(text: str) -> tuple[str, bool]:
-    """The words without the `-c` in front of them, and whether there was one."""
-    words = text.split()
-    carried = words[:1] in (["-c"], ["--continue"])
-    return " ".join(words[carried:]), carried
 
 
 def full_traceback(notebook: Notebook) -> str:
