@@ -44,4 +44,6 @@ class Attempt:
     cost: float = 0.0
 
     def reading(self, mark: Mark) -> Reading:
+        if id(mark) not in self.chosen:
+            raise Impossible  # a day or a word without a meaning, where a name has to be
         return self.chosen[id(mark)]
