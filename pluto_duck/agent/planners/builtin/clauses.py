@@ -49,7 +49,14 @@ def _end(marks: Sequence[Mark], start: int) -> int:
     """Where the clause that begins at `start` is over."""
     for at in range(start, len(marks)):
         again = marks[at].kind == "show" and at > start and marks[at].text.lower() not in ("which", "that", "what")
-        if marks[at].kind in _ENDS or again:
+        groups = (
+            marks[at].kind == "by"
+            and at > start
+            and marks[at - 1].kind in ("mention", "day", "relative", "value")
+            and at + 1 < len(marks)
+            and marks[at + 1].kind in ("mention", "grain")
+        )
+        if marks[at].kind in _ENDS or again or groups:
             return at
     return len(marks)
 
@@ -57,8 +64,8 @@ def _end(marks: Sequence[Mark], start: int) -> int:
 def _negated(marks: Sequence[Mark], at: int) -> Nested | None:
     end = _end(marks, at + 1)
     clause = tuple(marks[at + 1 : end])
-    if not clause:
-        return None
+    if not clause or marks[at - 1].kind == "and":
+        return None  # with and without
     if all(mark.kind in ("prep", "day", "relative", "side", "between", "and") for mark in clause):
         # who ordered in 2024 but not in 2025: ordered, both times
         clause = (*[mark for mark in marks[:at] if mark.kind == "verb"][-1:], *clause)
@@ -211,6 +218,10 @@ def _noun(mark: Mark, field: Field, clause: Clause, catalog: Catalog) -> Mark:
     if mark.kind == "mention" and not has_table(mark) and not _restricts(clause.marks):
         own = [r for r in mark.readings if r.table.ref != field.table.ref and r.column and r.column.role == "key"]
         rows = {r.table.ref.key: Reading(r.table, None, 0.85 * r.strength, "as its rows") for r in own}
+        return Mark("mention", mark.text, readings=list(rows.values())) if rows else mark
+    if mark.kind == "dated":
+        rows = {r.table.ref.key: Reading(r.table, None, 0.95, "as its rows") for r in mark.readings}
+        rows.pop(field.table.ref.key, None)
         return Mark("mention", mark.text, readings=list(rows.values())) if rows else mark
     if mark.kind != "verb":
         return mark

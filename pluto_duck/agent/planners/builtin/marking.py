@@ -119,6 +119,8 @@ class _Reader:
             return Mark("relative", said, relative[0]), relative[1]
         if self._marks and self._marks[-1].kind == "like" and len(token.lower) == 1 and token.lower != "a":
             return Mark("text", token.text), at + 1  # contains the letter z
+        if token.lower == "new" and self._new_rows(at):
+            return None, at + 1
         for size in range(min(MAX_SPAN, len(self._tokens) - at), 0, -1):
             if any(one.quoted for one in self._tokens[at : at + size]):
                 continue
@@ -131,6 +133,7 @@ class _Reader:
             self._marks.append(Mark("group", token.text))
             return Mark("grain", token.text, adverb, self._vocabulary.look_up([adverb])), at + 1
         if token.lower in UNITS and self._marks and self._marks[-1].kind == "number":
+            self._marks[-1].text += f" {token.text}"
             return None, at + 1
         if token.lower in ROWS and self._marks and self._marks[-1].kind == "number":
             return Mark("rows", token.text), at + 1
@@ -198,6 +201,15 @@ class _Reader:
             ):
                 return None
         return Mark("day", " ".join(t.text for t in self._tokens[at:end]), day), end
+
+    def _new_rows(self, at: int) -> bool:
+        """New customers in May are those whose own date is in May; not where "new" is a value or part of a name."""
+        if len(self._tokens) <= at + 1 or self._vocabulary.look_up(self._lower[at : at + 2]):
+            return False
+        named = self._vocabulary.look_up([self._lower[at + 1]])
+        tables = [r.table for r in named if r.column is None and r.strength > 0.9]
+        own = {one.table.key for one in self._values.exact("new")}
+        return bool(tables) and all(one.date is not None and one.ref.key not in own for one in tables)
 
     def _value_of_next(self, at: int) -> Mark | None:
         """Monthly plans, where a column of plans has such a value."""
@@ -294,6 +306,8 @@ class _Reader:
         ):
             return None
         dated = next((at for at, one in enumerate(words) if one in DATED), 0)
+        if not single and word in SUPERLATIVES and not any(one.how == "" for one in self._exactly(words)):
+            return None  # the largest order is no "large order"
         inner = self._vocabulary.look_up(words[dated:]) if dated else []
         if any(r.column is not None and r.column.role == "date" for r in inner):
             return None  # customers [who] signed up
@@ -315,12 +329,20 @@ class _Reader:
             return flag
         if word in DATED or (word.endswith("ed") and len(words) > 1):
             dates = [one for one in readings if one.column is not None and one.column.role == "date"]
+            told = [r for r in self._vocabulary.figures_with(word) if self._marks and self._marks[-1].kind == "sum"]
+            if len(told) == 1:
+                return Mark("mention", text, None, told)  # how much was billed
             if dates and all(one in dates or one.strength < dates[0].strength for one in readings):
                 return Mark("dated", text, None, dates)
         if self._vocabulary.catalog.semantics and not readings[0].how:
             readings = [one for one in readings if one.how != "by a synonym"]
         plural = singular(words[-1]) != words[-1]
-        return Mark("mention", text, None, [one for one in readings if one.strength >= best - self._margin], plural)
+        near = [one for one in readings if one.strength >= best - (0.3 if one.metric else self._margin)]
+        return Mark("mention", text, None, near, plural)
+
+    def _exactly(self, words: Sequence[str]) -> list[Reading]:
+        known = all(singular(word) in self._vocabulary.words for word in words)
+        return self._vocabulary.look_up(words) if known else []
 
     def _flag(self, text: str, readings: Sequence[Reading]) -> Mark | None:
         """Blocked customers: rows for which a yes-or-no column says yes."""

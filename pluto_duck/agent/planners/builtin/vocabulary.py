@@ -8,7 +8,7 @@ from itertools import product
 from weakref import WeakKeyDictionary
 
 from pluto_duck.agent.planners.builtin.lexicon import STOP, SYNONYMS
-from pluto_duck.agent.planners.builtin.told import adjectives, figures, parts_of_figures, points_at_role, terms
+from pluto_duck.agent.planners.builtin.told import Role, adjectives, figures, parts_of_figures, points_at_role, terms
 from pluto_duck.catalog import Catalog, Column, Metric, Relation, Table, Term
 from pluto_duck.catalog.words import ID_WORDS, entity, singular, split
 
@@ -112,6 +112,9 @@ class Vocabulary:
             if points_at_role(self.catalog, table, column):
                 continue
             for words, strength, how in _names(column, own):
+                if isinstance(table.ref, Role):
+                    self._put((*own, *words), Reading(table, column, 0.95 * strength, how))
+                    continue
                 # A column called like its table is a number or code of it: the rows are meant before it.
                 behind = 0.0 if words != own else 0.05 if column.role == "measure" else 0.15
                 self._put(words, Reading(table, column, strength - behind, how))
@@ -131,6 +134,11 @@ class Vocabulary:
             self._put(words, Reading(table, None, 1.0, "", term=term))
         for words, table, term in adjectives(self.catalog):
             self._adjectives.setdefault(words, []).append(Reading(table, None, 0.95, "", term=term))
+
+    def figures_with(self, word: str) -> list[Reading]:
+        """Figures in whose name the word is."""
+        found = figures(self.catalog)
+        return [Reading(table, None, 0.9, "part of its name", metric=one) for key, table, one in found if word in key]
 
     def adjective(self, words: Sequence[str]) -> list[Reading]:
         """Terms whose rows are named elsewhere: "open", beside tickets."""

@@ -34,6 +34,7 @@ STOP = _words(
     "some any the a an is are was were be been being there do does did me i we you please all their its his her "
     "them they it this these those can could would you'd us our my much also so as then "
     "each's will 's s ? ! . : ; shall just "
+    "still currently already "
     "corresponding respective respectively together ever"
 )
 LIGHT = _words(

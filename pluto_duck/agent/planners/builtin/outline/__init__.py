@@ -51,6 +51,9 @@ def _finish(cursor: Cursor) -> None:
     out = cursor.out
     _rank_in_each(cursor)
     grains = any(one.kind == "grain" for one in [*out.groups, *out.projections, *out.over])
+    if out.running and not grains:
+        out.groups.append(Mark("grain", "month", "month"))
+        out.notes.append("the running total is told by month")
     if out.dated and not (out.periods or grains):
         out.left_over += out.dated
     if out.versus and not out.filters and not any(one.alternative for one in out.periods) and len(out.measures) < 2:
@@ -78,13 +81,16 @@ def _finish(cursor: Cursor) -> None:
 def _count_the_rows(cursor: Cursor) -> None:
     """Orders by status, orders per month: how many there are of each."""
     out = cursor.out
-    first = cursor.marks[0] if cursor.marks else Mark("end", "")
-    alone = not (out.measures or out.having or out.orders or out.above or out.share or out.running)
-    if not (alone and out.groups and out.projections[:1] == [first] and len(out.projections) == 1):
+    named = [mark for mark in cursor.marks if mark.kind not in ("value", "not")]
+    first = named[0] if named else Mark("end", "")
+    pending = all(one.by == (None, ()) for one in out.orders)
+    alone = pending and not (out.measures or out.having or out.above or out.share or out.running)
+    asked = out.projections or out.things
+    if not (alone and out.groups and asked[:1] == [first] and len(asked) == 1):
         return
     if first.kind == "mention" and names_table(first) and first.plural:
         out.measures.append(MeasureSlot("count", first))
-        out.projections = []
+        out.projections, out.things = [], []
 
 
 def _rank_in_each(cursor: Cursor) -> None:

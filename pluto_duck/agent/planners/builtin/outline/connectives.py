@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pluto_duck.agent.planners.builtin.marks import Mark
+from pluto_duck.agent.planners.builtin.marks import Mark, has_figure
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
 from pluto_duck.catalog.words import singular
 
@@ -90,7 +90,7 @@ def on_light(cursor: Cursor, mark: Mark) -> None:
     links = ("prep", "by", "day", "relative", "side", "value", "text", "number", "cmp", "between", "super", "both")
     before = cursor.before(mark)
     linking = cursor.peek().kind in links or (cursor.peek().kind == "mention" and before in ("where", "mention", "and"))
-    if not linking or before in ("", "show", "count", "agg", "share"):
+    if not linking or has_figure(cursor.peek()) or before in ("", "show", "count", "agg", "share"):
         cursor.out.left_over.append(mark)  # "refunded orders" are not all orders
     else:
         cursor.out.passed_over.append(mark.text)

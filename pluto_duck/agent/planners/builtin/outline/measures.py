@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pluto_duck.agent.planners.builtin.form import Measure
 from pluto_duck.agent.planners.builtin.marks import (
     Mark,
     beside,
@@ -111,6 +112,11 @@ def on_agg(cursor: Cursor, mark: Mark) -> None:
     cursor.skip("prep", "show")
     if len(functions) == 1 and _typical(cursor, mark):
         return
+    counts = len(cursor.out.measures) == 1 and cursor.out.measures[0].function == "count"
+    if mark.value == "avg" and counts and names_table(cursor.peek()) and not cursor.out.over:
+        cursor.out.over.append(cursor.take())  # how many orders the average customer places
+        cursor.out.typical = "avg"
+        return
     if _ranks(cursor, mark) and len(functions) == 1:
         cursor.out.orders.append(OrderSlot(cursor.take(), "desc" if mark.value == "max" else "asc", mark.text))
         cursor.out.ranked, cursor.last = True, "order"
@@ -158,7 +164,9 @@ def _typical(cursor: Cursor, mark: Mark) -> bool:
     if slot is None or (counts and slot.target is not None and has_measure(slot.target)):
         cursor.at = start
         return False
-    if not over and cursor.peek().kind == "group" and cursor.peek(1).kind in ("grain", "mention"):
+    rate = slot.target is not None and slot.function == "metric" and not _adds_up(slot.target)
+    whole = cursor.peek(1).kind == "grain" or names_table(cursor.peek(1))
+    if not over and not rate and cursor.peek().kind == "group" and whole:
         cursor.take()
         over.append(cursor.take())
     if not over:
@@ -171,6 +179,21 @@ def _typical(cursor: Cursor, mark: Mark) -> bool:
     return True
 
 
+def _adds_up(mark: Mark) -> bool:
+    """The figure of the whole is the sum of those of its parts; a rate is not."""
+    told = [r for r in mark.readings if r.metric is not None]
+    return all(Measure("metric", r.table, metric=r.metric).adds_up for r in told)
+
+
+def on_on_average(cursor: Cursor, mark: Mark) -> None:
+    """How many tickets per month on average: of what each month has."""
+    out = cursor.out
+    if len(out.measures) == 1 and len(out.groups) == 1 and not out.orders:
+        out.over, out.groups, out.typical = out.groups, [], "avg"
+    else:
+        out.left_over.append(mark)
+
+
 def _ranks(cursor: Cursor, mark: Mark) -> bool:
     """The employee with the maximum salary: not the maximum of each, but whoever has it."""
     asked = cursor.out.projections and not cursor.out.groups and not cursor.out.measures
@@ -178,4 +201,4 @@ def _ranks(cursor: Cursor, mark: Mark) -> bool:
     return mark.value in ("max", "min") and cursor.before(mark) == "where" and bool(asked) and column
 
 
-STEPS: Steps = {"count": on_count, "event": on_event, "sum": on_agg, "agg": on_agg}
+STEPS: Steps = {"onavg": on_on_average, "count": on_count, "event": on_event, "sum": on_agg, "agg": on_agg}

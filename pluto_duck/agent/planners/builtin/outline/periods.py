@@ -80,6 +80,12 @@ def on_side(cursor: Cursor, mark: Mark) -> None:
 def on_between(cursor: Cursor, mark: Mark) -> None:
     if cursor.peek().kind == "day" and cursor.peek(1).kind == "and" and cursor.peek(2).kind == "day":
         first, _and, last = cursor.take(), cursor.take(), cursor.take()
+        grains = any(one.kind == "grain" for one in [*cursor.marks, *cursor.out.groups])
+        if cursor.out.change and not grains:
+            _period(cursor, "in", first.value)
+            _period(cursor, "in", last.value)
+            cursor.out.periods[-1].alternative = True
+            return
         _period(cursor, "between", first.value, last.value)
     else:
         cursor.out.left_over.append(mark)

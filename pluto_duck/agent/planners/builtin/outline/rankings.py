@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from pluto_duck.agent.planners.builtin.lexicon import SUPERLATIVES
-from pluto_duck.agent.planners.builtin.marks import Mark, beside, has_date, has_measure, has_table, names_table, numeric
+from pluto_duck.agent.planners.builtin.marks import (
+    Mark,
+    beside,
+    has_date,
+    has_figure,
+    has_measure,
+    has_table,
+    names_table,
+    numeric,
+)
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps, rows_of
 from pluto_duck.agent.planners.builtin.outline.measures import counted, measure
 from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, MeasureSlot, OrderSlot
@@ -39,7 +48,10 @@ def on_top(cursor: Cursor, mark: Mark) -> None:
 
 def on_number(cursor: Cursor, mark: Mark) -> None:
     nxt = cursor.peek()
-    if nxt.kind == "super" and cursor.out.limit is None:
+    if nxt.kind == "top" and cursor.out.limit is None and cursor.peek(1).kind == "mention":
+        cursor.out.limit = int(mark.value)
+        on_top(cursor, cursor.take())
+    elif nxt.kind == "super" and cursor.out.limit is None:
         cursor.out.limit = int(mark.value)
         on_super(cursor, cursor.take())
     elif (
@@ -88,6 +100,18 @@ def on_super(cursor: Cursor, mark: Mark) -> None:
         if out.orders or len(out.measures) == 1:
             by = out.orders[-1].by if out.orders else out.measures[0]
             out.orders[-1:] = [OrderSlot(by, direction if direction in ("asc", "desc") else "desc", mark.text)]
+            return
+    if nxt.kind == "grain" and not hints and any(has_figure(one) for one in cursor.marks[cursor.at :]):
+        cursor.project(cursor.take())  # the best day for revenue
+        out.orders.append(OrderSlot((None, ()), _end(direction), mark.text))
+        return
+    done = out.verbs[-1] if out.verbs else None
+    if nxt.kind in ("end", "day", "relative", "prep") and done is not None and not out.measures and not hints:
+        rows = [r for r in done.readings if r.column is None]
+        if rows:  # which feature is used most
+            target = Mark("mention", done.text, readings=rows)
+            slot = MeasureSlot("metric" if has_figure(target) else "count", target)
+            out.orders.append(OrderSlot(slot, _end(direction), mark.text))
             return
     if nxt.kind in ("end", "day", "relative", "prep") and len(out.measures) == 1 and not hints:
         out.orders.append(OrderSlot(out.measures[0], _end(direction), mark.text))  # when was revenue highest

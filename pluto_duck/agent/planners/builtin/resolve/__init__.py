@@ -7,6 +7,7 @@ from itertools import islice, product
 from math import prod
 
 from pluto_duck.agent.planners.builtin.form import Form
+from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.outline import Outline
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Candidate, Impossible
 from pluto_duck.agent.planners.builtin.resolve.beside import beside
@@ -25,8 +26,20 @@ def candidates(out: Outline, catalog: Catalog, *, limit: int = 8) -> list[Candid
     if len(out.measures) > 1 and not (out.having or out.above or out.change or out.running or out.typical):
         if out.quotient:
             return beside(out, lambda one: _plain(one, catalog, limit))
+        if len({_timed(one) for one in measured(out)}) > 1 and (out.periods or _by_time(out)):
+            return beside(out, lambda one: _plain(one, catalog, limit))
         return _plain(out, catalog, limit) or beside(out, lambda one: _plain(one, catalog, limit))
     return _plain(out, catalog, limit)
+
+
+def _timed(mark: Mark) -> tuple[str, str]:
+    """What puts a figure into time: figures of one table may each go by another date."""
+    told = next((one for one in mark.readings if one.metric is not None), None)
+    return ("", "") if told is None or told.metric is None else (told.table.ref.key, told.metric.date or "")
+
+
+def _by_time(out: Outline) -> bool:
+    return any(one.kind == "grain" for one in [*out.groups, *out.projections])
 
 
 def _plain(out: Outline, catalog: Catalog, limit: int) -> list[Candidate]:

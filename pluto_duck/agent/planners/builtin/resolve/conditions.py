@@ -14,7 +14,7 @@ from pluto_duck.agent.planners.builtin.told import Role
 from pluto_duck.agent.planners.builtin.vocabulary import Reading
 from pluto_duck.catalog import Column, Table
 from pluto_duck.catalog.model import is_date
-from pluto_duck.catalog.words import split
+from pluto_duck.catalog.words import singular, split
 
 MAX_GUESSED = 50
 """Values that a word may be a part of; it says nothing when there are more."""
@@ -85,7 +85,7 @@ def _hinted(attempt: Attempt, slot: FilterSlot) -> Field:
 
 
 def _number_condition(attempt: Attempt, table: Table, column: Column, slot: FilterSlot) -> Condition:
-    values = tuple(one.value for one in slot.values)
+    values = tuple(_in_unit(attempt, one, column) for one in slot.values)
     if not column.numeric:
         if column.textual and slot.operator in ("in", "not in", "="):
             return _among(
@@ -97,6 +97,21 @@ def _number_condition(attempt: Attempt, table: Table, column: Column, slot: Filt
     if slot.operator in ("in", "not in"):
         return _among(Field(table, column), slot.operator, values)
     return Condition(Field(table, column), slot.operator, values)  # type: ignore[arg-type]
+
+
+_PARTS = (({"euro", "euros", "eur", "dollar", "dollars", "usd", "$"}, "cent", 100), ({"kg"}, "g", 1000),
+          ({"km", "kilometers", "kilometres"}, "m", 1000))
+
+
+def _in_unit(attempt: Attempt, number: Mark, column: Column) -> int | float:
+    """The number in the unit that the semantic file says the column is in."""
+    said = number.text.lower().split()[-1]
+    for words, part, factor in _PARTS:
+        own = {singular(word) for word in column.unit.lower().split()}
+        if said in words and part in own:
+            attempt.assumptions.append(f"{number.text} is {number.value * factor:g} {column.unit}")
+            return number.value * factor  # type: ignore[no-any-return]
+    return number.value  # type: ignore[no-any-return]
 
 
 def _day_condition(attempt: Attempt, table: Table, column: Column, slot: FilterSlot) -> Condition:

@@ -76,7 +76,7 @@ def _over(attempt: Attempt, found: Parts, tree: Tree, turn: dict[Measure, Measur
 def _shapes(attempt: Attempt, form: Form) -> Iterator[Form]:
     """The form as it is; for a share, each way in which it may be one."""
     out = attempt.out
-    if out.change or (out.versus and form.spans and (form.select or not out.apart)):
+    if out.change or (out.versus and form.spans):
         yield from _changes(attempt, form)
         return
     if out.quotient:

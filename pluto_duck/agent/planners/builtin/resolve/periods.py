@@ -141,6 +141,11 @@ def _date_columns(attempt: Attempt, table: Table) -> Iterator[tuple[tuple[Column
             if column.name in named:
                 yield (column,), 0.0
         return
+    done = {mark.text.lower() for mark in attempt.marks if mark.kind == "value"}
+    acted = [one for one in table.columns if one.role == "date" and one.name.lower().split("_")[0] in done]
+    if acted:  # canceled in May: that is when it was canceled
+        yield (acted[0],), 0.0
+        return
     usual = usual_date(attempt, table)
     if usual is not None and any(one.name == usual for one in table.columns):
         yield (table.column(usual),), 0.0
