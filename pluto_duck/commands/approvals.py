@@ -45,7 +45,7 @@ def show(door: Door, id: str) -> Facts:
     """One proposal: its SQL, what it would change, what a trial run gave, how to take it back, its history."""
     known = _approvals(door)
     one = known.get(id)
-    facts = [("status", one.status), ("asked", one.question), ("planner", one.planner), ("SQL", one.sql),
+    facts = [("status", one.status), ("asked", one.question), ("planner", one.planner), ("runs", one.sql),
              ("tried", one.dry_run), ("taken back by", one.rollback), ("expires", _when(one.expires_at))]
     if one.before:
         facts.insert(4, ("diff", one.diff))
@@ -72,11 +72,15 @@ def reject(door: Door, id: str, reason: str) -> str:
 
 @approvals.verb("approvals edit 1f0c 'SELECT ...'", "approvals edit 1f0c --file better.sql", name="edit")
 @click.argument("id", metavar="ID")
-@click.argument("sql", required=False)
-@click.option("--file", metavar="PATH", help="Read the SELECT from a file.")
-def edit(door: Door, id: str, sql: str | None, file: str | None) -> str:
-    """Put another SELECT into a proposal; it is tried again and goes on waiting."""
-    text = _text(door, sql, file, "SELECT")
+@click.argument("body", required=False)
+@click.option("--file", metavar="PATH", help="Read it from a file.")
+def edit(door: Door, id: str, body: str | None, file: str | None) -> str:
+    """Put something else into a proposal; it is tried again and goes on waiting.
+
+    Into a view or table another SELECT; into a load {"source": ...} or {"connection": ..., "table": ...}; into an entry
+    of semantics.yaml another JSON object.
+    """
+    text = _text(door, body, file, "new text")
     one = _approvals(door).edit(id, text)
     return f"Changed: {one.sql}\nTried: {one.dry_run}\nNext: {door.program} approvals approve {one.id}"
 

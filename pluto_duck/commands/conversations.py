@@ -47,16 +47,18 @@ def list_(door: Door, limit: int, format_: Format) -> object:
                      format_)
 
 
-@conversations.verb("conversations show 1f0c", name="show")
-@click.argument("id", metavar="ID")
-def show(door: Door, id: str) -> Facts:
-    """The questions of one conversation and how each was answered; the rows are not kept."""
+@conversations.verb("conversations show", "conversations show 1f0c", "conversations show 1f0c --sent", name="show")
+@click.argument("id", metavar="[ID]", required=False)
+@click.option("--sent", is_flag=True, help="With every word that a language model was told.")
+def show(door: Door, id: str | None, sent: bool) -> Facts:
+    """The questions of one conversation, or of the last, and how each was answered; the rows are not kept."""
     memory = _memory(door)
-    found = memory.conversation(id)
-    return Facts(tuple((f"{one.turn}. {one.answer.question}", tuple(_facts(one))) for one in memory.turns(found.id)))
+    found = memory.conversation(id or memory.last(door.kind))
+    return Facts(tuple((f"{one.turn}. {one.answer.question}", tuple(_facts(one, sent)))
+                       for one in memory.turns(found.id)))
 
 
-def _facts(kept: Kept) -> list[tuple[str, str]]:
+def _facts(kept: Kept, sent: bool) -> list[tuple[str, str]]:
     answer = kept.answer
     facts = [("answer", f"{answer.id}, {_when(kept.asked_at)}, planner {answer.planner}"),
              (answer.status, answer.text)]
@@ -70,6 +72,9 @@ def _facts(kept: Kept) -> list[tuple[str, str]]:
         facts.append(("", " | ".join("NULL" if one is None else str(one) for one in row)))
     if kept.rating:
         facts.append(("rated", kept.rating + (f": {kept.note}" if kept.note else "")))
+    for one in answer.sent if sent else ():
+        facts.append(("from model" if one["role"] == "model" else f"told ({one['role']})",
+                      " ".join(str(said) for name, said in one.items() if name != "role" and said)))
     return facts
 
 
@@ -87,14 +92,16 @@ def rate(door: Door, rating: str, answer: str | None, note: str) -> str:
     return f"Rated {rating}: {kept.answer.question}{more}"
 
 
-@conversations.verb("conversations replay 1f0c", "conversations replay 1f0c --planner builtin", name="replay")
-@click.argument("id", metavar="ID")
+@conversations.verb("conversations replay", "conversations replay 1f0c", "conversations replay 1f0c --planner builtin",
+                    name="replay")
+@click.argument("id", metavar="[ID]", required=False)
 @click.option("--planner", metavar="NAME", help="Who answers now; else who answered then.")
 @_format
-def replay(door: Door, id: str, planner: str | None, format_: Format) -> object:
-    """Ask the questions of a conversation again and tell what has changed since; nothing of it is kept."""
+def replay(door: Door, id: str | None, planner: str | None, format_: Format) -> object:
+    """Ask the questions of a conversation, or of the last, again and tell what has changed; nothing of it is kept."""
     from pluto_duck.agent.memory.replay import replay as replayed
 
+    id = id or _memory(door).last(door.kind)
     rows = tuple((one.before.turn, one.question, one.before.answer.status,
                   one.after.status if one.after is not None else "failed", "; ".join(one.changes) or "nothing")
                  for one in replayed(door.open_session(), id, planner=planner))

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from pluto_duck.agent import Answer
+from pluto_duck.agent.memory import Memory
 from pluto_duck.commands import Door, Facts, exit_code, invoke
 from pluto_duck.commands.render import to_text
 from pluto_duck.commands.workbench import Workbench
@@ -36,7 +38,8 @@ def test_conversations_from_the_question_to_their_end(door: Door) -> None:
     shown = to_text(invoke(["conversations", "show", id[:4]], door))
     for word in ("1. total amount by region", "2. only north", first.id, "answered", "SELECT"):
         assert word in shown
-    again = json.loads(to_text(invoke(["conversations", "replay", id, "--format", "json"], door)))
+    assert to_text(invoke(["conversations", "show"], door)) == shown
+    again = json.loads(to_text(invoke(["conversations", "replay", "--format", "json"], door)))
     assert [one["changed"] for one in again] == ["nothing", "nothing"]
     invoke(["query", "insert into sales values ('west', 1)"], door)
     again = json.loads(to_text(invoke(["conversations", "replay", id, "--format", "json"], door)))
@@ -47,6 +50,15 @@ def test_conversations_from_the_question_to_their_end(door: Door) -> None:
     assert "2 questions" in str(invoke(["conversations", "delete", id], door))
     with pytest.raises(UnknownName):
         invoke(["conversations", "show", id], door)
+
+
+def test_what_a_model_was_told_is_shown_when_asked_for(door: Door) -> None:
+    kept = Memory(door.open_session()).keep(Answer(
+        "declined", "q", "anthropic", "No.", sent=({"role": "user", "text": "Question: q"}, {"role": "model", "text": "hm"})))
+    assert "Question: q" not in to_text(invoke(["conversations", "show", kept.conversation], door))
+    shown = to_text(invoke(["conversations", "show", kept.conversation, "--sent"], door))
+    assert "told (user)  Question: q" in shown
+    assert "from model" in shown
 
 
 def test_nothing_to_go_on_with_is_said(door: Door) -> None:
