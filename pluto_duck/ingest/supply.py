@@ -7,6 +7,7 @@ new rows, or none) is taken from one first.
 from __future__ import annotations
 
 import queue
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -67,7 +68,8 @@ class Supply:
         self._native = self._connector.native()
         for one in requests:
             key = one.table.schema, one.table.name
-            self._scans[key] = self._connector.scan(one.table, one.selection) if self._native is not None else None
+            scan = getattr(self._connector, "quick_scan", self._connector.scan)
+            self._scans[key] = scan(one.table, one.selection) if self._native is not None else None
         streams = sum(1 for one in requests if one.expected_few or
                       self._scans[one.table.schema, one.table.name] is None)
         for _ in range(min(workers, streams) - 1):
@@ -107,9 +109,15 @@ class Supply:
                     return write(self._counted(few, table), streamed)
         scan = self._scans.get((table.schema, table.name))
         if scan is not None and self._open():
+            if scan.doubts and mode == "append":
+                scan = self._exact(request)  # what is in the table can't be taken out again
             self._meter.native(table, worker)
             try:
                 count = write(Scan(scan.sql, scan.begin), columns(scan.expressions))
+                where = f"temp.main.{quote(ref.name)}" if temporary else ref.sql
+                if scan.doubts and _doubtful(worker, where, scan, columns) and self._at_risk(table):
+                    scan, mode = self._exact(request), "replace"
+                    count = write(Scan(scan.sql, scan.begin), columns(scan.expressions))
             finally:
                 self._meter.native_ended(table)
             self._was_native.add((table.schema, table.name))
@@ -121,6 +129,16 @@ class Supply:
                 raise SourceError(f"{table.name}: {counter.rows:,} rows came, but {count:,} were written.",
                                   hint="Nothing of this table was kept. Please report it.")
             return count
+
+    def _exact(self, request: Request) -> NativeScan:
+        with self.borrowed() as connector:
+            scan = connector.scan(request.table, request.selection)
+        assert scan is not None
+        return scan
+
+    def _at_risk(self, table: SourceTable) -> bool:
+        with self.borrowed() as connector:
+            return bool(connector.at_risk(table))  # type: ignore[attr-defined]
 
     def was_native(self, table: SourceTable) -> bool:
         return (table.schema, table.name) in self._was_native
@@ -198,6 +216,18 @@ class Supply:
                 yield batch
 
         return pyarrow.RecordBatchReader.from_batches(rows.schema, batches())
+
+
+def _doubtful(worker: Session, table: str, scan: NativeScan, columns: Columns) -> bool:
+    """Whether a value that was written is one that the scan may have changed; costs next to nothing where the
+    smallest and largest values of a column say that none is."""
+    tests = []
+    for one in columns([f"\0{place}\0" for place in range(len(scan.expressions))]):
+        found = re.search("\0(\\d+)\0", one.expression)
+        if found and scan.doubts[int(found[1])]:
+            tests.append(scan.doubts[int(found[1])].format(quote(one.name)))
+    return bool(tests) and bool(worker.internal([
+        f"SELECT 1 FROM {table} WHERE {' OR '.join(tests)} LIMIT 1"])[0])
 
 
 class _Counter:

@@ -112,6 +112,8 @@ class NativeScan:
     """DuckDB SQL over its columns, one for each of `SourceTable.columns`; then cast to their types."""
     begin: tuple[str, ...] = ()
     """Run once in each transaction, before its first scan: takes the source to this connector's moment."""
+    doubts: tuple[str, ...] = ()
+    """Of `Checked.quick_scan`, one for each column: a condition over the value {} as it arrived, or ""."""
     rejects: str = ""
     """A SELECT for after the scan, in the same transaction: (file, line, column, reason, text) of what was left out."""
 
@@ -217,6 +219,13 @@ class Checked(Protocol):
     def stamp(self, name: str, schema: str, selection: Selection, *, default: bool) -> str | None:
         """As `pulse`, of a table by its exact name and without a look at it before, with the shape of the table in
         it. `default`: the schema must be the one that plain names mean. None when it can't be told."""
+
+    def quick_scan(self, table: SourceTable, selection: Selection = EVERYTHING) -> NativeScan | None:
+        """As `scan`, without its look at the values before: where one that arrived meets a doubt, and `at_risk` says
+        that there is such a value, the rows are read again by `scan`."""
+
+    def at_risk(self, table: SourceTable) -> bool:
+        """Whether `quick_scan` has changed a value, or that can't be told."""
 
     def finish(self, table: SourceTable) -> None:
         """After a `scan`, before its rows are committed: raises SourceError when the source changed meanwhile."""

@@ -385,8 +385,23 @@ class PostgresConnector:
             return None
         self._shared = True
         columns = _ours(table)
+        return self._scanned(table, selection, columns,
+                             direct=self._fit_for_direct(table, selection, columns) and not self.at_risk(table))
+
+    def quick_scan(self, table: SourceTable, selection: Selection = EVERYTHING) -> NativeScan | None:
+        if not self._attached:
+            return None
+        self._shared = True
+        columns = _ours(table)
+        direct = self._fit_for_direct(table, selection, columns)
+        scan = self._scanned(table, selection, columns, direct=direct)
+        doubts = tuple(put(one.carrier.doubt, "{}") if one.carrier else "" for one in columns)
+        return replace(scan, doubts=doubts) if direct and any(doubts) else scan
+
+    def _scanned(self, table: SourceTable, selection: Selection, columns: Sequence[PostgresColumn], *,
+                 direct: bool) -> NativeScan:
         begin = scanner.begin(self._attached, self._adopting()[1:])
-        if self._fit_for_direct(table, selection, columns) and not self._at_risk(table, columns):
+        if direct:
             sql = scanner.direct(self._attached, table.schema, table.name,
                                  [(one.name, one.incoming) for one in columns])
             ways = [one.carrier.direct for one in columns if one.carrier]
@@ -405,10 +420,10 @@ class PostgresConnector:
                 and len(names) == len(columns) and (table.size_bytes or 0) >= scanner.PARALLEL_BYTES
                 and all(one.carrier and one.carrier.direct and one.access == quote(one.name) for one in columns))
 
-    def _at_risk(self, table: SourceTable, columns: Sequence[PostgresColumn]) -> bool:
+    def at_risk(self, table: SourceTable) -> bool:
         """One pass of the server over the columns whose values a direct scan might change. True also when it can't
         be told: the way by a query then refuses the very value, or says what is wrong with the table."""
-        risky = [put(one.carrier.risk, one.access) for one in columns if one.carrier and one.carrier.risk]
+        risky = [put(one.carrier.risk, one.access) for one in _ours(table) if one.carrier and one.carrier.risk]
         if not risky:
             return False
         try:

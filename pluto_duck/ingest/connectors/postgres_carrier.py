@@ -40,6 +40,8 @@ class Carrier:
     copy: Way | None = None
     risk: str = ""
     """PostgreSQL condition: a direct scan would change this value."""
+    doubt: str = ""
+    """DuckDB condition that such a value meets once a direct scan has changed it, and few others do."""
     via: str = ""
     """A type that must come between this one and text: "money" writes the currency sign otherwise."""
     note: str = ""
@@ -96,7 +98,9 @@ def words(note: str = WORDS) -> Carrier:
 def decimal(width: int, scale: int, label: str, *, declared: bool) -> Carrier:
     made = scalar(f"DECIMAL({width},{scale})", label)
     # The scanner reads NaN as 0. It knows a scale inside the precision only, and no undeclared one.
-    return replace(made, direct=SAME, risk=f"{V} = 'NaN'") if declared else made
+    if not declared:
+        return made
+    return replace(made, direct=SAME, risk=f"{V} = 'NaN'", doubt=f"TRY_CAST({V} AS {made.duckdb}) = 0")
 
 
 def timestamp(duckdb: str, label: str, zone: str) -> Carrier:
@@ -111,7 +115,7 @@ def timestamp(duckdb: str, label: str, zone: str) -> Carrier:
                 f"WHEN {duckdb} '290279-12-22 (BC) 19:59:05.224192{zone}' THEN {duckdb} '-infinity' "
                 f"ELSE {guarded} END")
     return replace(made, query=Way(moved, guarded), direct=Way(V, guarded), adbc=Way(moved, repaired),
-                   risk=f"{V} = '{_LAST}{zone}'")
+                   risk=f"{V} = '{_LAST}{zone}'", doubt=f"NOT isfinite(TRY_CAST({V} AS {duckdb}))")
 
 
 def date(label: str) -> Carrier:
