@@ -14,7 +14,7 @@ from pluto_duck.agent.planners import Context
 from pluto_duck.agent.sharing import Sharing
 from pluto_duck.agent.tools import GROUP, Desk
 from pluto_duck.catalog import Catalog
-from pluto_duck.errors import PlutoError, Refused, SourceError, UsageError
+from pluto_duck.errors import Cancelled, PlutoError, Refused, SourceError, UsageError
 from pluto_duck.ingest.connections import Connections
 from pluto_duck.session import Session
 from pluto_duck.workspace import Workspace
@@ -191,3 +191,17 @@ def test_an_entry_that_no_longer_fits_is_refused(shop: Session) -> None:
     with pytest.raises(Refused, match="does not fit"):
         Approvals(shop).approve(made.id)
     assert not (shop.workspace.root / "semantics.yaml").exists()
+
+
+def test_a_load_that_was_stopped_waits_again(shop: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise Cancelled("Stopped.")
+
+    made, _told = _called(shop, "ingest", source="sales.csv", into="sales")
+    monkeypatch.setattr("pluto_duck.agent.changes.ingest.ingest", stop)
+    with pytest.raises(Cancelled):
+        Approvals(shop).approve(made.id)
+    monkeypatch.undo()
+    assert Approvals(shop).get(made.id).status == "waiting"
+    assert Approvals(shop).approve(made.id).status == "done"
+    assert [one.what for one in Approvals(shop).log(made.id)] == ["proposed", "approved", "stopped", "approved", "done"]

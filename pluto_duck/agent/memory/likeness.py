@@ -18,19 +18,21 @@ _TOKEN = re.compile(r""""[^"]*"|'[^']*'|[-+]?\d+(?:[.,:/-]\d+)*|\w+(?:'\w+)?|[^\
 _OPENINGS = tuple(tuple(one.split()) for one in (
     "please", "can you", "could you", "show me", "show", "give me", "tell me", "what is", "what's", "what are",
     "what was", "what were"))
-_EMPTY = {"the", "a", "an"}
+_EMPTY = {"the"}
+"""Not "a": class a and vitamin a are more than that."""
 _ENDS = {"?", ".", "!"}
 _PREPOSITIONS = {"in", "on", "at", "for", "since", "during", "from", "within", "until"}
 _MOVING = re.compile(
     r"\b(?:today|yesterday|now|current|currently|so far|to date|ytd|mtd|qtd|ago|recent|recently|latest|this|last|past|"
     r"previous|prior|next)\b")
-_LATEST = re.compile(r"(?i)\b(?:current_date|current_timestamp|now|today|max|last_day|get_current_timestamp)\b")
+_LATEST = re.compile(
+    r"(?i)\bcurrent_(?:date|timestamp)\b|\b(?:now|today|get_current_timestamp)\s*\(|\(\s*select\s+max\b")
 _DATE = re.compile(r"'\d{4}(?:-\d{1,2}){0,2}[^']*'|(?<![\w.])(?:19|20)\d\d(?![\w.])")
 
 
 @lru_cache(maxsize=5_000)
 def words(question: str) -> tuple[str, ...]:
-    """Without politeness, articles and the mark at the end; quoted words as they are, others in lower case."""
+    """Without politeness, "the" and the mark at the end; quoted words as they are, others in lower case."""
     found = [one if one[0] in "\"'" else one.casefold() for one in _TOKEN.findall(question)]
     while found and found[-1] in _ENDS:
         found.pop()
