@@ -63,10 +63,10 @@ def check(door: Door) -> Facts:
     if not path.exists() and not said and not said.problems:
         return Facts((("No semantic file", (("would be", str(path)), ("make one", f"{door.program} semantics init"))),))
     sections = [(str(path), _counts(catalog))]
-    found = doubts(catalog, session)
+    found = [*(one for one in said.problems if one.level == "doubtful"), *doubts(catalog, session)]
     if found:
         sections.append(("Doubtful", tuple((_place(one), f"{one.text} {one.hint}".strip()) for one in found)))
-    broken = tuple((str(one), one.hint) for one in said.problems)
+    broken = tuple((str(one), one.hint) for one in said.problems if one.level == "broken")
     if not found and not broken:
         sections.append(("All of it fits.", ()))
     return Facts(tuple(sections), broken)
@@ -76,7 +76,8 @@ def _counts(catalog: Catalog) -> tuple[tuple[str, str], ...]:
     said = catalog.semantics
     words = sum(len(table.words) + sum(len(one.words) for one in table.every_column) for table in catalog.tables)
     hidden = sum(len(table.concealed) for table in catalog.tables)
-    pairs = [("tables", f"{len({one.table.key for one in said.tables})} of {len(catalog.tables)}"),
+    told = {one.table.key for one in said.tables} & {table.ref.key for table in catalog.tables}
+    pairs = [("tables", f"{len(told)} of {len(catalog.tables)}"),
              ("words", str(words)), ("metrics", str(len(said.metrics))), ("terms", str(len(said.terms))),
              ("joins", str(len(said.joins))), ("questions", str(len(said.questions)))]
     return (*pairs, ("hidden columns", str(hidden))) if hidden else tuple(pairs)

@@ -1,10 +1,10 @@
-"""The words people use for their data: `semantics.yaml` of the workspace, read and held against the tables."""
+"""The words people use for their data: `semantics.yaml` of the workspace, and what dbt says of its tables."""
 
 from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pluto_duck.catalog.semantics.model import (
@@ -22,6 +22,7 @@ from pluto_duck.workspace import Workspace
 
 MAX_BYTES = 2_000_000
 
+MAX_DBT_BYTES = 200_000_000
 Stamp = tuple[int, int, int, int] | None
 NOTHING = Semantics()
 
@@ -32,28 +33,67 @@ class Told:
 
     stamp: Stamp = None
     text: str = ""
+    own: Semantics = NOTHING
+    """Of the file alone."""
+    dbt_stamps: tuple[tuple[str, Stamp], ...] = ()
+    dbt: Semantics = NOTHING
     semantics: Semantics = NOTHING
 
 
 def told(workspace: Workspace, known: Told) -> Told:
-    """As the file stands now. `known` itself while its content is the same: a `stat`, no clock."""
+    """As the files stand now. `semantics` is the same object while their content is: a `stat` each, no clock."""
+    now = _of_dbt(workspace, _own(workspace, known))
+    if now.own is known.own and now.dbt is known.dbt:
+        return replace(now, semantics=known.semantics)
+    if not now.dbt and not now.dbt.problems:
+        return replace(now, semantics=now.own)
+    from pluto_duck.catalog.semantics.dbt import merged
+
+    return replace(now, semantics=merged(now.dbt, now.own))
+
+
+def _own(workspace: Workspace, known: Told) -> Told:
     path = workspace.root / FILE
     stamp = _stamp(path)
     if stamp == known.stamp:
         return known
     if stamp is None:
-        return Told()
+        return replace(known, stamp=None, text="", own=NOTHING)
     try:
-        text = _content(path, workspace.root)
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        said = (error.strerror or str(error)) if isinstance(error, OSError) else (
-            "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error))
-        return Told(stamp, "", Semantics(problems=(Problem("", f"The file can't be read: {said}."),)))
+        text = _content(path, workspace.root, MAX_BYTES)
+    except (OSError, ValueError) as error:
+        broken = Semantics(problems=(Problem("", f"The file can't be read: {_why(error)}."),))
+        return replace(known, stamp=stamp, text="", own=broken)
     if text == known.text and known.stamp is not None:
-        return Told(stamp, text, known.semantics)
+        return replace(known, stamp=stamp)
     from pluto_duck.catalog.semantics.reading import parse
 
-    return Told(stamp, text, parse(text))
+    return replace(known, stamp=stamp, text=text, own=parse(text))
+
+
+def _of_dbt(workspace: Workspace, known: Told) -> Told:
+    if not known.dbt_stamps and not (workspace.root / "dbt_project.yml").exists():
+        return known
+    from pluto_duck.catalog.semantics import dbt
+
+    found = [(one.relative_to(workspace.root).as_posix(), one) for one in dbt.files(workspace.root)]
+    stamps = tuple((name, _stamp(path)) for name, path in found)
+    if stamps == known.dbt_stamps:
+        return known
+    texts, problems = {}, []
+    for name, path in found:
+        try:
+            texts[name] = _content(path, workspace.root, MAX_DBT_BYTES)
+        except (OSError, ValueError) as error:
+            problems.append(Problem("", f"The file can't be read: {_why(error)}.", level="doubtful", source=name))
+    said = dbt.parse(texts)
+    return replace(known, dbt_stamps=stamps, dbt=replace(said, problems=(*said.problems, *problems)))
+
+
+def _why(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def _stamp(path: Path) -> Stamp:
@@ -64,16 +104,16 @@ def _stamp(path: Path) -> Stamp:
     return (found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns)
 
 
-def _content(path: Path, root: Path) -> str:
+def _content(path: Path, root: Path, most: int) -> str:
     """Raises ValueError for what a cloned folder could bring to show or stop us: a link away from it, a pipe."""
     if not path.resolve().is_relative_to(root.resolve()):
         raise ValueError("it is a link to a place outside the workspace")
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise ValueError("it is not a plain file")
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"it has more than {MAX_BYTES // 1_000_000} MB")
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"it has more than {most // 1_000_000} MB")
     return data.decode("utf-8-sig")
 
 

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 from pluto_duck.catalog.model import Column, Table
 from pluto_duck.catalog.semantics.expressions import Bind, Unusable, checked_metric, checked_term
-from pluto_duck.catalog.semantics.model import ColumnWords, Join, Metric, Problem, Semantics, TableWords, Term
+from pluto_duck.catalog.semantics.model import (
+    FILE,
+    ColumnWords,
+    Join,
+    Metric,
+    Problem,
+    Semantics,
+    TableWords,
+    Term,
+)
 from pluto_duck.errors import nearest
 from pluto_duck.workspace import TableRef
 from pluto_duck.workspace.tableref import fold
+
+
+class NotThere(Unusable):
+    """Told of the user's own file; dbt may well know tables that this database does not have."""
+
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +84,9 @@ class _Binding:
 
     def _broken(self, at: _At, error: Unusable) -> None:
         words = tuple(one for one in at.words if one)
-        self.problems.append(Problem(at.where, error.text, at.line, error.hint, "broken", words, at.source))
+        level: Literal["broken", "doubtful"] = "broken" if at.source == FILE else "doubtful"
+        if level == "broken" or not isinstance(error, NotThere):
+            self.problems.append(Problem(at.where, error.text, at.line, error.hint, level, words, at.source))
 
     # -- entries ----------------------------------------------------------------------------------
 
@@ -78,7 +94,7 @@ class _Binding:
         found = self.tables.get(ref.key)
         if found is None:
             close = nearest(str(ref), [str(one.ref) for one in self.tables.values()])
-            raise Unusable(f"There is no table {ref}.", f"Did you mean {close[0]}?" if close else "")
+            raise NotThere(f"There is no table {ref}.", f"Did you mean {close[0]}?" if close else "")
         return found
 
     def _worded(self, words: TableWords, at: _At) -> Table:
@@ -122,7 +138,7 @@ def _column(table: Table, name: str) -> Column:
     found = next((one for one in table.every_column if fold(one.name) == fold(name)), None)
     if found is None:
         close = nearest(name, [one.name for one in table.every_column])
-        raise Unusable(f'{table.ref} has no column "{name}".', f"Did you mean {close[0]}?" if close else "")
+        raise NotThere(f'{table.ref} has no column "{name}".', f"Did you mean {close[0]}?" if close else "")
     return found
 
 
