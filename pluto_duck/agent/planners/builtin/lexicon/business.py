@@ -38,7 +38,7 @@ _put("change", "month", "month over month", "mom", "month on month", "month-over
 _put("change", "quarter", "quarter over quarter", "qoq", "quarter on quarter", "quarter-over-quarter",
      "quarterly growth", "quarterly growth of", "quarterly growth in", "quarter over quarter growth of", "qoq growth")
 _put("change", None, "grow", "grew", "grown", "growing", "did it grow",  "changed", "increase",
-     "increased", "decreased", "decrease in", "decline in", "drop in", "change from", "growth from", "growth rate of",
+     "increased", "decreased", "decrease in", "decline in", "drop in", "growth rate of",
      "percentage change in", "percent change in", "percentage change of", "percentage growth of", "% change in",
      "in %", "by what percentage did", "by how much did", "by how many percent did", "the change in", "the growth in",
      "the growth of", "how did", "how has", "difference in", "difference between")
@@ -69,3 +69,9 @@ DATED = words(
     "won lost left ended expired renewed"
 )
 """Verbs that speak of a date column, where a column or its synonym is called so."""
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+for _day in _DAYS:
+    _put("days", (_day,), f"on {_day.lower()}", f"on {_day.lower()}s", f"{_day.lower()}s")
+_put("days", _DAYS[5:], "on weekends", "at weekends", "on the weekend", "at the weekend", "on weekend", "weekends")
+_put("days", _DAYS[:5], "on weekdays", "on working days", "during the week")

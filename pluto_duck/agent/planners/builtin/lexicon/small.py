@@ -44,7 +44,7 @@ LIGHT = _words(
     "correspond corresponds involve involved appear appears appeared related relate "
     "come comes based use used using see seen know known want like total "
     "information overall run ran go goes went do done done held hold "
-    "usd billions sorted "
+    "usd billions sorted brought bring brings bringing generate generated generates "
     "everybody everyone someone but whose"
 )
 ROWS = _words("record records row rows entry entries time times")

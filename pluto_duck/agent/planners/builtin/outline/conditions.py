@@ -190,6 +190,9 @@ def on_cmp(cursor: Cursor, mark: Mark) -> None:
         else:
             cursor.filter(FilterSlot(None, str(mark.value), [statistic], hints=_hints(mark)))
         cursor.last = "filter"
+    elif cursor.peek().kind == "number" and len(cursor.peek().text.split()) > 1 and not _hints(mark):
+        cursor.filter(FilterSlot(None, str(mark.value), [cursor.take()], hints=("$",)))  # over 1000 euros
+        cursor.last = "filter"
     elif cursor.peek().kind == "number" and _hints(mark):
         cursor.filter(FilterSlot(None, str(mark.value), [cursor.take()], hints=_hints(mark)))
         cursor.last = "filter"

@@ -9,6 +9,7 @@ from pluto_duck.agent.planners.builtin.outline.measures import measure
 from pluto_duck.agent.planners.builtin.outline.mentions import on_mention
 from pluto_duck.agent.planners.builtin.outline.rankings import on_order
 from pluto_duck.agent.planners.builtin.outline.slots import MeasureSlot, OrderSlot
+from pluto_duck.agent.planners.builtin.vocabulary import full_name_columns
 
 
 def on_by(cursor: Cursor, mark: Mark) -> None:
@@ -102,14 +103,15 @@ def _per_rows(cursor: Cursor, mark: Mark) -> bool:
     """Refunds per order, by month; tickets per account by industry: a figure divided by a number of rows."""
     thing = cursor.peek()
     later = any(one.kind in ("by", "group") for one in cursor.marks[cursor.at + 1 :])
-    rows = later and not cursor.out.measures and cursor.out.projections == cursor.marks[:1]
-    if mark.text.lower() != "per" or not (rows or (cursor.last == "measure" and len(cursor.out.measures) == 1)):
+    bare = later and not cursor.out.measures and cursor.out.projections == cursor.marks[:1]
+    if mark.text.lower() != "per" or not (bare or (cursor.last == "measure" and len(cursor.out.measures) == 1)):
         return False
-    if not names_table(thing) or cursor.out.over or (cursor.out.projections and not rows):
+    if not names_table(thing) or cursor.out.over or (cursor.out.projections and not bare):
         return False
     if not cursor.out.measures and cursor.out.projections == cursor.marks[:1] and names_table(cursor.marks[0]):
         cursor.out.measures.append(MeasureSlot("count", cursor.out.projections.pop()))
-    nameless = all(r.table.label is None for r in thing.readings if r.column is None)
+    rows = [r.table for r in thing.readings if r.column is None and r.metric is None]
+    nameless = all(one.label is None and full_name_columns(one)[0] is None for one in rows)
     return later or (nameless and has_figure(cursor.out.measures[0].target or thing))
 
 

@@ -68,6 +68,13 @@ def on_relative(cursor: Cursor, mark: Mark) -> None:
         cursor.head = False
 
 
+def on_days(cursor: Cursor, mark: Mark) -> None:
+    cursor.out.days = mark.value
+    cursor.last, cursor.preposition = "period", ""
+    if cursor.out.projections or cursor.out.measures:
+        cursor.head = False
+
+
 def on_side(cursor: Cursor, mark: Mark) -> None:
     if cursor.peek().kind == "grain" and "day" in (cursor.peek(1).kind, cursor.peek(2).kind):
         cursor.skip("grain", "prep")  # before the year 2000
@@ -104,4 +111,4 @@ def _period(cursor: Cursor, side: str, first: Any, last: Any = None) -> None:
         cursor.head = False
 
 
-STEPS: Steps = {"day": on_day, "relative": on_relative, "side": on_side, "between": on_between}
+STEPS: Steps = {"days": on_days, "day": on_day, "relative": on_relative, "side": on_side, "between": on_between}

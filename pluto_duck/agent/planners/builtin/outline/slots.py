@@ -62,6 +62,8 @@ class Outline:
     things: list[Mark] = field(default_factory=list)
     """Tables spoken of that only have to be there."""
     verbs: list[Mark] = field(default_factory=list)
+    days: tuple[str, ...] = ()
+    """Days of the week on which it happened."""
     dated: list[Mark] = field(default_factory=list)
     """Words for a date column, said as a verb: customers who signed up since May."""
     share: str = ""

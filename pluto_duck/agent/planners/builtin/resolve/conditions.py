@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pluto_duck.agent.planners.builtin.form import Condition, Field, Measure, Named
 from pluto_duck.agent.planners.builtin.gate import Doubt
@@ -73,6 +73,8 @@ def _compared(attempt: Attempt, table: Table, column: Column, slot: FilterSlot) 
 def _hinted(attempt: Attempt, slot: FilterSlot) -> Field:
     """older than 30: the one column of the tables spoken of that is called age."""
     tables = {one.table.ref.key: one.table for one in attempt.chosen.values()}.values()
+    if "$" in slot.hints:
+        return _in_money(attempt, tables, slot.values[0])
     fits = [Field(t, c) for t in tables for c in t.columns if c.numeric and set(split(c.name)) & set(slot.hints)]
     if not fits:  # entrepreneurs taller than 1.85: the height stands with the person behind
         near = {r.parent.key: r.parent for r in attempt.catalog.relations if r.child.key in {t.ref.key for t in tables}}
@@ -82,6 +84,21 @@ def _hinted(attempt: Attempt, slot: FilterSlot) -> Field:
         raise Impossible
     attempt.assumptions.append(Doubt("goes", f"the comparison goes by {fits[0].column.name}"))
     return fits[0]
+
+
+def _in_money(attempt: Attempt, tables: Iterable[Table], number: Mark) -> Field:
+    """Orders over 1000 euros: the one amount of theirs that is in such a unit."""
+    said = number.text.lower().split()[-1][:3]
+    fits = [Field(t, c) for t in tables for c in t.columns if c.numeric and said in c.unit.lower()]
+    amounts = [one for one in fits if any(_AMOUNTS & set(split(word)) for word in (*one.column.words, one.column.name))]
+    chosen = fits if len(fits) == 1 else amounts
+    if len(chosen) != 1:
+        raise Impossible
+    attempt.assumptions.append(f"the comparison goes by {chosen[0].column.name}")
+    return chosen[0]
+
+
+_AMOUNTS = {"amount", "value", "price"}
 
 
 def _number_condition(attempt: Attempt, table: Table, column: Column, slot: FilterSlot) -> Condition:

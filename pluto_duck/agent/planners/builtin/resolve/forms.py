@@ -16,7 +16,7 @@ from pluto_duck.agent.planners.builtin.resolve.grains import grain_choices
 from pluto_duck.agent.planners.builtin.resolve.measures import check_groups, rooted
 from pluto_duck.agent.planners.builtin.resolve.notes import evidence, places, words
 from pluto_duck.agent.planners.builtin.resolve.parts import Parts, parts
-from pluto_duck.agent.planners.builtin.resolve.periods import period_choices
+from pluto_duck.agent.planners.builtin.resolve.periods import on_days, period_choices
 from pluto_duck.agent.planners.builtin.resolve.tables import Tree, dated_tables, trees
 
 BRIDGE_COST = 0.05
@@ -62,6 +62,8 @@ def _over(attempt: Attempt, found: Parts, tree: Tree, turn: dict[Measure, Measur
         if grouped and not found.select and not grains:
             continue
         form = _form(attempt, found, tree, turn, periods, grains, limit)
+        if attempt.out.days:
+            form = replace(form, conditions=(*form.conditions, on_days(attempt, dated, form.periods)))
         for shaped in _shapes(attempt, form):
             yield Candidate(
                 shaped,

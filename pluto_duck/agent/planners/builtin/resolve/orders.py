@@ -96,6 +96,8 @@ def _hinted(attempt: Attempt, slot: OrderSlot, measures: Sequence[Measure]) -> t
     tables = list({one.table.ref.key: one.table for one in spoken}.values())[:1]
     for table in tables:
         wanted = [c for c in table.columns if _fits(c, slot.direction, hints)]
+        if table.date is not None and slot.direction in ("late", "early", "age", "youth") and len(wanted) != 1:
+            wanted = [table.column(table.date)]
         if len(wanted) == 1:
             attempt.assumptions.append(Doubt("goes", f"'{slot.word}' goes by {wanted[0].name}"))
             return Field(table, wanted[0]), wanted[0]

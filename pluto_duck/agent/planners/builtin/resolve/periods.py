@@ -9,10 +9,10 @@ from itertools import islice, product
 from typing import Any
 
 from pluto_duck.agent.planners.builtin.dates import Day
-from pluto_duck.agent.planners.builtin.form import Period, Side
+from pluto_duck.agent.planners.builtin.form import Condition, Field, Period, Side
 from pluto_duck.agent.planners.builtin.outline import PeriodSlot
 from pluto_duck.agent.planners.builtin.relative import Relative, present
-from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt
+from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Impossible
 from pluto_duck.catalog import Column, Table
 from pluto_duck.catalog.model import is_date
 from pluto_duck.catalog.words import singular, split
@@ -168,6 +168,18 @@ def _date_columns(attempt: Attempt, table: Table) -> Iterator[tuple[tuple[Column
         for column in table.columns:
             if column.part == "year":
                 yield (column,), 0.1
+
+
+def on_days(attempt: Attempt, reached: Sequence[Table], periods: Sequence[Period]) -> Condition:
+    """On days of the week, by the date that the periods are about, or the first one there is."""
+    for one in periods:
+        if one.columns[0].part is None:
+            return Condition(Field(one.table, one.columns[0], "weekday"), "in", attempt.out.days)
+    for table in reached:
+        for columns, _cost in _date_columns(attempt, table):
+            if columns[0].part is None:
+                return Condition(Field(table, columns[0], "weekday"), "in", attempt.out.days)
+    raise Impossible
 
 
 def _expressible(period: Period) -> bool:
