@@ -83,6 +83,7 @@ def examine(door: Door) -> Facts:
         sections.append(("Database", (("role", _hosting(session)),
                                       ("storage", str(session.query("SELECT version()").scalar())),
                                       ("tables", str(len(session.tables()))))))
+        sections += _words(session, problems)
     except PlutoError as error:
         problems.append((error.message, error.hint))
     if not problems:
@@ -207,6 +208,21 @@ def _models(workspace: Workspace, problems: Pairs) -> Pairs:
                          "Set agent.model; docs/models.md tells how."))
     told = "nothing leaves this machine" if planner == "builtin" else f"a model is told: {share}"
     return [("planner", f"{planner} ({told})"), *lines()]
+
+
+def _words(session: Session, problems: Pairs) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+    """What is wrong with semantics.yaml, where there is one."""
+    from pluto_duck.catalog import Catalog
+    from pluto_duck.catalog.semantics import FILE
+
+    path = session.workspace.root / FILE
+    if not path.exists():
+        return []
+    said = Catalog.of(session).semantics
+    broken = [one for one in said.problems if one.level == "broken"]
+    problems.extend((str(one), one.hint) for one in broken)
+    holds = f"{len(said.tables)} tables, {len(said.metrics)} metrics, {len(said.terms)} terms"
+    return [("Semantic file", ((FILE, holds), ("left out", str(len(broken)))))]
 
 
 def _recipe(workspace: Workspace) -> Pairs:

@@ -169,6 +169,13 @@ def test_without_a_file_or_with_one_that_can_not_be_read_the_next_step_is_told(d
     assert "This is not YAML" in _check(door)[0][0]
 
 
+def test_doctor_tells_what_was_left_out(door: Door, file: Path) -> None:
+    file.write_text("metrics:\n  sales: {table: sales_orders, expression: sum(totl_eur)}\n", encoding="utf-8")
+    value = invoke(["doctor"], Door(door.open_session, kind="notebook"))
+    assert isinstance(value, Facts)
+    assert ('semantics.yaml:2: metrics.sales: sales_orders has no column "totl_eur".', "Did you mean total_eur?") in value.problems
+
+
 def test_a_workspace_without_tables_gets_a_file_that_can_be_read(session: Session, file: Path) -> None:
     invoke(["semantics", "init"], Door(lambda: session))
     assert yaml.safe_load(file.read_text(encoding="utf-8")) == {"version": 1}
