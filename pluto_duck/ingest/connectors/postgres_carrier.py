@@ -115,7 +115,7 @@ def timestamp(duckdb: str, label: str, zone: str) -> Carrier:
                 f"WHEN {duckdb} '290279-12-22 (BC) 19:59:05.224192{zone}' THEN {duckdb} '-infinity' "
                 f"ELSE {guarded} END")
     return replace(made, query=Way(moved, guarded), direct=Way(V, guarded), adbc=Way(moved, repaired),
-                   risk=f"{V} = '{_LAST}{zone}'", doubt=f"NOT isfinite(TRY_CAST({V} AS {duckdb}))")
+                   risk=f"{V} = '{_LAST}{zone}'", doubt=f"TRY_CAST({V} AS {duckdb}) = 'infinity'")
 
 
 def date(label: str) -> Carrier:
