@@ -22,6 +22,8 @@ from pluto_duck.ingest.connectors.csv_types import (
 
 SAMPLE_ROWS = 20_480
 SAMPLE_CELLS = 4_000_000
+AT_ONCE = 50
+"""Columns in one question. Of 200 each took DuckDB twice as long to plan, of one alone four times (seen on 1.5)."""
 _WORDS = (("true", "false"), ("t", "f"), ("yes", "no"))
 
 
@@ -42,11 +44,16 @@ class TypeGuess:
                 f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {picked} FROM {source} LIMIT {rows}")
             source = name
         guessed: list[TextType] = []
-        for start in range(0, len(raws), 200):  # thousands of aggregates at once take DuckDB long to plan
-            part = raws[start:start + 200]
+        for start in range(0, len(raws), AT_ONCE):
+            part = raws[start:start + AT_ONCE]
             looks = self._ask(source, [one for raw in part for one in self._looks(raw)])
             width = len(self._looks("x"))
-            guessed += [self._one(source, raw, looks[i * width:(i + 1) * width]) for i, raw in enumerate(part)]
+            seen = [looks[i * width:(i + 1) * width] for i in range(len(part))]
+            # What else must be known hangs on that; asked for all at once, as a wide table takes long to bind.
+            asked = [self._questions(raw, one) for raw, one in zip(part, seen, strict=True)]
+            answers = iter(self._ask(source, [one for several in asked for one in several]) if any(asked) else [])
+            guessed += [self._one(source, raw, one, [next(answers) for _ in several])
+                        for raw, one, several in zip(part, seen, asked, strict=True)]
         if rows is not None:
             self._connection.execute(f"DROP TABLE IF EXISTS {name}")
         return guessed
@@ -67,15 +74,32 @@ class TypeGuess:
                 f"count_if(regexp_matches({c}, '^[0-9]+[-/.:]'))",
                 f"count_if(lower({c}) IN ('true', 'false', 't', 'f', 'yes', 'no'))"]
 
-    def _one(self, source: str, raw: str, looks: Sequence[int]) -> TextType:
+    def _questions(self, raw: str, looks: Sequence[int]) -> list[str]:
+        """Of a column that looks like this."""
+        count, _padded, integers, numbers, digits, dated, words = looks
+        c, number = self._clean(raw), self._number(raw)
+        if not count:
+            return []
+        if numbers == count and digits:
+            if integers == count:
+                return [self._beyond(raw, "BIGINT")]
+            return [f"count_if(NOT {matches(number, PLAIN)})",
+                    f"count_if({digits_lost(number, f'TRY_CAST({number} AS DOUBLE)')})",
+                    f"max(strlen(regexp_extract({number}, '^-?([0-9]*)', 1)))",
+                    f"max(strlen(rtrim(regexp_extract({number}, '[.]([0-9]*)$', 1), '0')))"]
+        if dated == count:
+            return [f"count_if({matches(c, SHAPES[kind])} AND TRY_CAST({c} AS {kind}) IS NOT NULL)" for kind in SHAPES]
+        return [] if words == count else self._text_questions(raw)
+
+    def _one(self, source: str, raw: str, looks: Sequence[int], answers: Sequence[Any]) -> TextType:
         count, padded, integers, numbers, digits, dated, words = looks
         if not count:
             return TextType()
         blanks = bool(padded)
         if numbers == count and digits:
-            return self._numeric(source, raw, integers == count, blanks)
+            return self._numeric(source, raw, integers == count, blanks, answers)
         if dated == count:
-            return self._temporal(source, raw, count, blanks)
+            return self._temporal(source, raw, count, blanks, answers)
         if words == count:
             found = {row[0] for row in self._connection.execute(
                 f"SELECT DISTINCT lower({self._clean(raw)}) FROM {source}").fetchall()} - {None}
@@ -86,23 +110,21 @@ class TypeGuess:
                 return TextType("BOOLEAN", padded=blanks, guess=True,
                                 note=f"{' and '.join(sorted(found, reverse=True))} read as true and false")
             return TextType()
-        return self._as_text(source, raw, count, numbers)
+        return self._as_text(source, raw, count, numbers, answers)
 
-    def _numeric(self, source: str, raw: str, whole: bool, padded: bool) -> TextType:
+    def _beyond(self, raw: str, kind: str) -> str:
+        return f"count_if(TRY_CAST({self._number(raw)} AS {kind}) IS NULL AND {self._clean(raw)} IS NOT NULL)"
+
+    def _numeric(self, source: str, raw: str, whole: bool, padded: bool, answers: Sequence[Any]) -> TextType:
         written = {"padded": padded, "thousands": self._given.get("thousands", ""),
                    "decimal": self._given.get("decimal", ".")}
-        number = self._number(raw)
         if whole:
-            for kind in ("BIGINT", "HUGEINT"):
-                beyond = f"TRY_CAST({number} AS {kind}) IS NULL AND {self._clean(raw)} IS NOT NULL"
-                if self._ask(source, [f"count_if({beyond})"]) == [0]:
-                    return TextType(kind, **written)  # type: ignore[arg-type]
+            if not answers[0]:
+                return TextType("BIGINT", **written)  # type: ignore[arg-type]
+            if self._ask(source, [self._beyond(raw, "HUGEINT")]) == [0]:
+                return TextType("HUGEINT", **written)  # type: ignore[arg-type]
             return TextType(note="kept as text: more digits than any number type has")
-        lost = digits_lost(number, f"TRY_CAST({number} AS DOUBLE)")
-        plain, bad, before, after = self._ask(source, [
-            f"count_if(NOT {matches(number, PLAIN)})", f"count_if({lost})",
-            f"max(strlen(regexp_extract({number}, '^-?([0-9]*)', 1)))",
-            f"max(strlen(rtrim(regexp_extract({number}, '[.]([0-9]*)$', 1), '0')))"])
+        plain, bad, before, after = answers
         if not bad:
             return TextType("DOUBLE", **written)  # type: ignore[arg-type]
         if not plain and before + after <= 38:
@@ -111,12 +133,9 @@ class TypeGuess:
             return TextType(f"DECIMAL(38,{scale})", note="more digits than a DOUBLE holds", **written)  # type: ignore[arg-type]
         return TextType(note="kept as text: more digits than a DOUBLE or DECIMAL holds")
 
-    def _temporal(self, source: str, raw: str, count: int, padded: bool) -> TextType:
+    def _temporal(self, source: str, raw: str, count: int, padded: bool, answers: Sequence[Any]) -> TextType:
         c = self._clean(raw)
-        kinds = list(SHAPES)
-        fits = self._ask(source, [f"count_if({matches(c, SHAPES[kind])} AND TRY_CAST({c} AS {kind}) IS NOT NULL)"
-                                  for kind in kinds])
-        for kind, fit in zip(kinds, fits, strict=True):
+        for kind, fit in zip(SHAPES, answers, strict=True):
             if fit == count:
                 return TextType(kind, padded=padded)
         wanted = self._given.get("dateformat")
@@ -140,19 +159,23 @@ class TypeGuess:
                     f"--option dateformat={fitting[1][0]} for the other")
         return TextType(kind, format=form, padded=padded, note=note, guess=len(fitting) > 1 and form != wanted)
 
-    def _as_text(self, source: str, raw: str, count: int, numbers: int) -> TextType:
-        note = self._why_text(source, raw, count, numbers)
+    def _as_text(self, source: str, raw: str, count: int, numbers: int, answers: Sequence[Any] = ()) -> TextType:
+        note = self._why_text(source, raw, count, numbers, answers or self._ask(source, self._text_questions(raw)))
         return TextType(note=note, guess="--option" in note)
 
-    def _why_text(self, source: str, raw: str, count: int, numbers: int) -> str:
-        """What would make numbers or dates of it, or why it is text although it looks like numbers."""
+    def _text_questions(self, raw: str) -> list[str]:
         c = self._clean(raw)
-        zeros, grouped, comma, dated, short = self._ask(source, [
+        return [
             f"count_if({matches(c, '-?0[0-9]+([.][0-9]+)?')})",
             f"count_if({matches(c, '-?([0-9]{1,3}(,[0-9]{3})+([.][0-9]*)?|[0-9]{1,3}([.][0-9]+)?)')})",
             f"count_if({matches(c, '-?([0-9]{1,3}([.][0-9]{3})+|[0-9]+)(,[0-9]+)?')})",
             f"count_if({matches(c, '[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2}')})",
-            f"count_if({matches(c, '[0-9]{3}')})"])
+            f"count_if({matches(c, '[0-9]{3}')})"]
+
+    def _why_text(self, source: str, raw: str, count: int, numbers: int, answers: Sequence[Any]) -> str:
+        """What would make numbers or dates of it, or why it is text although it looks like numbers."""
+        c = self._clean(raw)
+        zeros, grouped, comma, dated, short = answers
         if zeros and zeros + numbers == count:
             return "kept as text: a number would lose its leading zeros"
         if grouped == count:
