@@ -8,6 +8,7 @@ from itertools import zip_longest
 
 from pluto_duck.agent.answer import Answer, Choice, Event
 from pluto_duck.agent.planners import Context
+from pluto_duck.agent.planners.builtin.breakdown import asks_why, broken_down, why
 from pluto_duck.agent.planners.builtin.clauses import composed, nested
 from pluto_duck.agent.planners.builtin.emit import sql
 from pluto_duck.agent.planners.builtin.followups import joined
@@ -70,7 +71,7 @@ class BuiltinPlanner:
         """With those of the questions before, where this one only edits them."""
         catalog = in_roles(context.catalog())
         vocabulary, values = Vocabulary.of(catalog), context.catalog().values(context.session)
-        asked = [one.question for one in context.history if one.sql][-MAX_BEFORE:]
+        asked = [one.question for one in context.history if one.sql and not why(one.question)][-MAX_BEFORE:]
         return joined([mark(one, vocabulary, values) for one in [*asked, question]])
 
     def _composed(
@@ -91,6 +92,9 @@ class BuiltinPlanner:
         catalog = in_roles(context.catalog())
         if not catalog.tables:
             return self._decline(question, "There are no tables yet. Ingest some data first.")
+        because = self._because(question, catalog, context)
+        if because is not None:
+            return because
         marks = self._marks(question, context)
         out = outline(marks)
         context.emit(Event("reasoning", "chunk", "; ".join(f"{one.text}: {one.kind}" for one in marks)))
@@ -109,6 +113,27 @@ class BuiltinPlanner:
         if lost:
             return self._unknown(question, lost)
         return self._decide(question, context, found, out)
+
+    def _because(self, question: str, catalog: Catalog, context: Context) -> Answer | None:
+        """Why so high: the figure of the question before, by what tells most of it."""
+        asked = [one.question for one in context.history if one.sql and not why(one.question)][-MAX_BEFORE:]
+        vocabulary, values = Vocabulary.of(catalog), context.catalog().values(context.session)
+        if not asked or not asks_why(question, mark(question, vocabulary, values)):
+            return None
+
+        def run(form: Form) -> Result:
+            return context.run(sql(form))
+
+        for one in candidates(outline(joined([mark(text, vocabulary, values) for text in asked])), catalog)[:1]:
+            settled = settle(one.form, one.guesses, run)
+            told = broken_down(settled.forms[0], catalog, run) if len(settled.forms) == 1 else None
+            if told is None:
+                return None
+            form, note = told
+            text = sql(form)
+            return Answer("assumed", question, self.name, restate(form), text, (*settled.assumptions, note),
+                          round(max(0.0, 1 - one.cost), 3), one.evidence, result=context.run(text))
+        return None
 
     # -- deciding ---------------------------------------------------------------------------------
 

@@ -44,7 +44,8 @@ def trees(attempt: Attempt, parts: Parts, *, bridged: bool = False) -> Iterator[
         return  # two sums over two tables would multiply each other
     shortest = 0
     found = False
-    dated = attempt.out.periods or attempt.out.days or any(one.kind == "grain" for one in [*attempt.out.groups, *attempt.out.projections])
+    out = attempt.out
+    dated = out.periods or out.days or any(one.kind == "grain" for one in [*out.groups, *out.projections, *out.over])
     for key in sorted(paths.roots, key=lambda k: (k not in own, k not in needed, k)):
         if (sure and not bridged and key not in sure) or (found and not shortest and key not in own):
             continue  # a bridge only where the thing itself does not lead everywhere
