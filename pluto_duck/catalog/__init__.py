@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from pluto_duck.catalog.background import keep, read
 from pluto_duck.catalog.model import Column, ColumnRole, Part, Relation, Table
 from pluto_duck.catalog.profile import profile
-from pluto_duck.catalog.relations import Tested, declared, inferred
+from pluto_duck.catalog.relations import Tested, declared, inferred, still_true
 from pluto_duck.catalog.relations import told as told_relations
 from pluto_duck.catalog.semantics import NOTHING, Metric, Problem, Semantics, Term, Told, Verified, told
 from pluto_duck.catalog.store import FILE as STORE
@@ -75,18 +75,23 @@ class Catalog:
         infos = session.tables()
         newest = max(versions.values(), default=0)
         profiled = [one for info in infos if (one := _table(session, info, newest, old)) is not None]
-        tested = old._tested if old else {}
+        store = old._store if old and old._store else ValueStore(session.workspace.folder / STORE)
+        tested = dict(old._tested) if old else store.tested()
+        before = len(tested)
         bindings = old._bindings if old else {}
         semantics, tables = _worded(session, said.semantics, profiled, bindings)
         joins = told_relations(session, profiled, semantics.joins, tested)
         stated = _distinct([*joins, *declared(infos)])
         relations = (*stated, *inferred(session, profiled, stated, tested))
+        if len(tested) > before:
+            tested = still_true(tested, profiled)
+            store.put_tested(tested)
         catalog = cls(tables, relations, versions, semantics)
         catalog._profiled = {table.ref.key: table for table in profiled}
         catalog._told = said
         catalog._tested = tested
         catalog._bindings = bindings
-        catalog._store = old._store if old else None
+        catalog._store = store
         return catalog
 
     def table(self, ref: TableRef | str) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -37,18 +38,20 @@ class Guess:
     least_values: int = 1
 
     @property
-    def cache_key(self) -> tuple[str, int, str, str, int, str]:
-        return (
-            self.child.ref.key,
-            self.child.version,
-            self.child_column,
-            self.parent.ref.key,
-            self.parent.version,
-            self.parent_column,
-        )
+    def cache_key(self) -> str:
+        """Names both columns as they stand: with the rows, since a version alone could come again in another file."""
+        ends = ((self.child, self.child_column), (self.parent, self.parent_column))
+        return json.dumps([(table.ref.key, table.version, table.rows, column, table.column(column).type)
+                           for table, column in ends])
 
 
-Tested = dict[tuple[str, int, str, str, int, str], tuple[int, int]]
+Tested = dict[str, tuple[int, int]]
+
+
+def still_true(tested: Tested, tables: Sequence[Table]) -> Tested:
+    """Those of the tables as they are now."""
+    now = {(table.ref.key, table.version, table.rows) for table in tables}
+    return {pair: counts for pair, counts in tested.items() if all(tuple(end[:3]) in now for end in json.loads(pair))}
 
 
 def declared(infos: Iterable[TableInfo]) -> list[Relation]:

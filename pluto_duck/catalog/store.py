@@ -9,13 +9,13 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 FILE = "values.sqlite"
-_VERSION = 1
+_VERSION = 2
 _BUSY_S = 2.0
 _SCHEMA = (
     "CREATE TABLE tables (id INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, version INTEGER NOT NULL, "
@@ -26,6 +26,7 @@ _SCHEMA = (
     'CREATE TABLE words (word TEXT NOT NULL, "key" TEXT NOT NULL, "table" INTEGER NOT NULL, '
     'PRIMARY KEY (word, "key", "table")) WITHOUT ROWID',
     'CREATE INDEX words_table ON words ("table")',
+    "CREATE TABLE tested (pair TEXT PRIMARY KEY, tried INTEGER NOT NULL, found INTEGER NOT NULL) WITHOUT ROWID",
 )
 
 Found = tuple[str, str, str]
@@ -94,6 +95,26 @@ class ValueStore:
             if self.put(key, Kept(-1, "", ()), ()):
                 self._rows("DELETE FROM tables WHERE key = ?", key)
 
+    def tested(self) -> dict[str, tuple[int, int]]:
+        """How many values of one column were tried, and found in another: by a text that names both as they were."""
+        return {pair: (tried, found) for pair, tried, found in self._rows("SELECT pair, tried, found FROM tested")}
+
+    def put_tested(self, tested: Mapping[str, tuple[int, int]]) -> None:
+        """These and no others; nothing where another one is writing: it is a cache."""
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return
+            try:
+                self._db.execute("DELETE FROM tested")
+                self._db.executemany("INSERT INTO tested VALUES (?, ?, ?)",
+                                     ((pair, *counts) for pair, counts in sorted(tested.items())))
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
     def exact(self, key: str) -> list[Found]:
         return self._rows('SELECT t.key, f."column", f."text" FROM found f JOIN tables t ON t.id = f."table" '
                           'WHERE f."key" = ? ORDER BY t.key, f."column", f."text"', key)
@@ -144,7 +165,7 @@ def _open(path: Path | None) -> sqlite3.Connection:
         db.execute("PRAGMA synchronous = OFF")
         if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
             _create(db)
-        db.execute("SELECT 1 FROM tables, found, words LIMIT 1").fetchall()
+        db.execute("SELECT 1 FROM tables, found, words, tested LIMIT 1").fetchall()
     except sqlite3.Error:
         db.close()
         raise
@@ -154,7 +175,7 @@ def _open(path: Path | None) -> sqlite3.Connection:
 def _create(db: sqlite3.Connection) -> None:
     db.execute("BEGIN IMMEDIATE")
     if db.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-        for name in ("tables", "found", "words"):
+        for name in ("tables", "found", "words", "tested"):
             db.execute(f"DROP TABLE IF EXISTS {name}")
         for statement in _SCHEMA:
             db.execute(statement)

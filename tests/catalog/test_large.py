@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pluto_duck.catalog import Catalog
+from pluto_duck.catalog.store import ValueStore
 from pluto_duck.session import Session
 
 
@@ -16,6 +17,28 @@ def test_a_key_of_a_large_table_is_exact_and_its_texts_point_nowhere(session: Se
     catalog = Catalog.of(session)
     assert catalog.table("main.visits").key is None
     assert [one.complete for one in catalog.relations] == [False]
+
+
+def test_what_was_counted_is_known_to_the_next_session_until_a_table_changes(session: Session) -> None:
+    session.query("CREATE TABLE shops AS SELECT i AS id FROM range(20) t(i); CREATE TABLE visits AS SELECT i % 20 AS shop_id FROM range(99) t(i)")
+    first = Catalog.of(session).relations
+    with Session.open(session.workspace.root) as other:
+        assert _counted(other) == 0
+        assert Catalog.of(other).relations == first
+        session.query("INSERT INTO visits VALUES (99)")
+        assert _counted(other) == 1
+        assert [one.complete for one in Catalog.of(other).relations] == [False]
+    assert len(ValueStore(session.workspace.folder / "values.sqlite").tested()) == 1, "what is no longer so is forgotten"
+
+
+def _counted(session: Session) -> int:
+    """How often a catalog that is read now holds columns against each other."""
+    asked: list[str] = []
+    run = session.query
+    session.query = lambda sql, *a, **k: (asked.append(sql), run(sql, *a, **k))[1]  # type: ignore[method-assign]
+    Catalog.of(session)
+    session.query = run  # type: ignore[method-assign]
+    return sum("WITH c AS MATERIALIZED" in sql for sql in asked)
 
 
 def test_the_values_of_a_child_are_gathered_once_for_all_its_parents(session: Session) -> None:
