@@ -205,10 +205,11 @@ def ask(door: Door, question: tuple[str, ...], planner: str | None, carry_on: bo
     """
     session, text = door.open_session(), " ".join(question)
     if choose is not None:
-        text, carry_on = _choice(door, session, text, choose, conversation), True
+        found = chosen(door, session, _offering(door, session, text, conversation), choose)
     elif not text.strip():
         raise UsageError("There is no question.", hint=f'{door.program} ask "how many ...?"')
-    found = answered(door, session, text, conversation=conversation, carry_on=carry_on, planner=planner)
+    else:
+        found = answered(door, session, text, conversation=conversation, carry_on=carry_on, planner=planner)
     if sent:
         for one in found.sent or ({"role": "nothing", "text": "was sent: no language model was asked."},):
             words = [str(said) for name, said in one.items() if name != "role" and said]
@@ -216,19 +217,26 @@ def ask(door: Door, question: tuple[str, ...], planner: str | None, carry_on: bo
     return formatted(found, format_)
 
 
-def _choice(door: Door, session: Session, question: str, number: int, conversation: str) -> str:
-    """The number as the next turn of the conversation, once it is sure that it is one of its choices."""
+def _offering(door: Door, session: Session, question: str, conversation: str) -> str:
+    """The id of the last answer of the conversation that offered choices: a second look at them is welcome."""
     from pluto_duck.agent.memory import Memory
 
     if question:
         raise UsageError("--choose answers the question before: no other may stand beside it.")
     memory = Memory(session)
-    id = memory.conversation(conversation).id if conversation else memory.last(door.kind)
-    offered = memory.turns(id)[-1].answer.choices
-    if not 1 <= number <= len(offered):
-        readings = "\n".join(f"{i}. {one.text}" for i, one in enumerate(offered, 1))
-        raise UsageError(f"There is no choice {number}.", hint=readings or "The last answer offers none.")
-    return str(number)
+    turns = memory.turns(memory.conversation(conversation).id if conversation else memory.last(door.kind))
+    found = next((one.answer.id for one in reversed(turns) if one.answer.choices), "")
+    if not found:
+        raise UsageError("No choices were offered in this conversation.", hint=f"{door.program} conversations")
+    return found
+
+
+def chosen(door: Door, session: Session, answer: str, number: int) -> Answer:
+    """The Answer by one of the choices that another, named by its id, offered."""
+    from pluto_duck.agent.conversing import choose
+
+    return recorded(session, "question", f"choice {number}", lambda: choose(  # type: ignore[no-any-return]
+        session, answer, number, on_event=door.follow, door=door.kind))
 
 
 def answered(door: Door, session: Session, question: str, *, conversation: str = "", carry_on: bool = False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import keyword
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import UsageError
@@ -11,6 +12,7 @@ from pluto_duck.magics.notebook import Notebook
 
 if TYPE_CHECKING:
     from pluto_duck.agent import Answer
+    from pluto_duck.commands import Door
 
 HELP = {
     "ask": """\
@@ -51,12 +53,14 @@ def ask(notebook: Notebook, question: str, *, bind: str = "") -> None:
     name = name_of(bind, "%%ask")
     if not question and "--choose" not in options:
         raise UsageError("There is no question.", hint=HELP["ask"])
-    run(notebook, ["ask", *options, *(["--", question] if question else [])], name)
-
-
-def run(notebook: Notebook, arguments: list[str], name: str = "") -> None:
-    """A line of the verb `ask`, with what a model spends in sight while it works."""
     from pluto_duck.commands import invoke
+
+    arguments = ["ask", *options, *(["--", question] if question else [])]
+    run(notebook, lambda door: invoke(arguments, door), name)
+
+
+def run(notebook: Notebook, work: Callable[[Door], Any], name: str = "") -> None:
+    """Shows the Answer that the work gives, and while it works what a model spends."""
     from pluto_duck.magics.meter import LiveMeter
     from pluto_duck.magics.verbs import show
 
@@ -64,7 +68,7 @@ def run(notebook: Notebook, arguments: list[str], name: str = "") -> None:
     door = notebook.door()
     door.follow = meter
     try:
-        answer: Any = notebook.run(lambda: invoke(arguments, door), tick=meter.tick)
+        answer: Any = notebook.run(lambda: work(door), tick=meter.tick)
     except BaseException:
         meter.stop()
         raise

@@ -28,7 +28,7 @@ def there(notebook: Notebook) -> bool:
 def offer(notebook: Notebook, answer: Answer) -> None:
     if not there(notebook):
         return
-    if answer.choices:
+    if answer.choices and answer.id:
         _put(_choices(notebook, answer))
     elif answer.sql:
         _put(_actions(notebook, answer))
@@ -95,14 +95,14 @@ class _Panel:
 def _choices(notebook: Notebook, answer: Answer) -> Any:
     panel = _Panel(notebook)
 
-    def chosen(number: int) -> Callable[[], None]:
+    def choose(number: int) -> Callable[[], None]:
+        from pluto_duck.commands.asking import chosen
         from pluto_duck.magics.asking import run
 
-        options = ["--conversation", answer.conversation] if answer.conversation else []
-        return lambda: run(notebook, ["ask", *options, "--choose", str(number)])
+        return lambda: run(notebook, lambda door: chosen(door, door.open_session(), answer.id, number))
 
     for number, one in enumerate(answer.choices, 1):
-        panel.button(f"{number}. {one.text}", f"%ask --choose {number}", chosen(number), once=True)
+        panel.button(f"{number}. {one.text}", f"%ask --choose {number}", choose(number), once=True)
     return panel.box(upright=True)
 
 

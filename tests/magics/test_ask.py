@@ -143,4 +143,6 @@ def test_a_choice_is_picked_by_its_number(shell: Shell) -> None:
     ran = shell.run("%ask --choose 2 late")
     assert ran.error is None, ran.text
     assert shell.names["late"].scalar() == 4
+    assert shell.run("%ask --choose 1").error is None  # a second look at the same choices
+    shell.run("%ask how many shifts?")
     assert isinstance(shell.run("%ask --choose 1").error, UsageError)
