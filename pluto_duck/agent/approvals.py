@@ -151,11 +151,13 @@ class Approvals:
             presence.leave()
 
     def _run(self, one: Approval, who: str) -> Approval:
+        change = change_of(one.kind)
         try:
-            change_of(one.kind).run(self._session, one)
+            change.run(self._session, one)
         except Cancelled:
-            self._moved(one, "waiting", "stopped", who, "")
-            raise
+            if not change.done(self._session, one):  # a commit may have gone through all the same
+                self._moved(one, "waiting", "stopped", who, "")
+                raise
         except PlutoError as error:
             if isinstance(error, WorkspaceError):
                 raise  # nobody knows what became of it: whoever approves it again finds out

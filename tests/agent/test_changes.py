@@ -72,13 +72,28 @@ def test_nothing_outside_the_workspace_is_looked_at_before_it_is_approved(
 
 def test_a_load_from_a_saved_connection_holds_no_password(shop: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PW", "geheim-4711")
-    Connections(shop.control, shop.workspace).add("crm", "postgresql://ann@127.0.0.1:1/db", password_from="env:PW")
+    Connections(shop.control, shop.workspace).add("crm", "postgresql://ann@127.0.0.1:1/db", password_from="PW")
     made, _told = _called(shop, "ingest", connection="crm", table="people", into="people")
     assert made.sql == "pluto-duck ingest --from crm --table people --into people"
     assert "geheim" not in str(made)
     with pytest.raises(SourceError):
         Approvals(shop).approve(made.id)
     assert Approvals(shop).get(made.id).status == "failed"
+
+
+def test_a_server_that_repeats_the_password_does_not_get_it_into_the_log(
+    shop: Session, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(session: Session, source: str, options: object) -> None:
+        raise SourceError(f"{source.split(':')[2].split('@')[0]} is wrong", hint="not geheim-4711")
+
+    monkeypatch.setenv("PW", "geheim-4711")
+    Connections(shop.control, shop.workspace).add("crm", "postgresql://ann@127.0.0.1:1/db", password_from="PW")
+    made, _told = _called(shop, "ingest", connection="crm", table="people", into="people")
+    monkeypatch.setattr("pluto_duck.agent.changes.ingest.ingest", refuse)
+    with pytest.raises(SourceError, match=r"\*\*\* is wrong") as caught:
+        Approvals(shop).approve(made.id)
+    assert "geheim" not in str(caught.value.to_dict()) + str(Approvals(shop).log(made.id))
 
 
 @pytest.mark.parametrize("arguments", [

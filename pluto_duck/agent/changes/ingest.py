@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pluto_duck.errors import PlutoError, Refused, UsageError
 from pluto_duck.ingest import LoadOptions, ingest, plan_load
 from pluto_duck.ingest.connections import Connections
+from pluto_duck.ingest.connections_address import split
 from pluto_duck.session import Session
 from pluto_duck.workspace import TableRef
 from pluto_duck.workspace.blot import blotted
@@ -83,12 +84,22 @@ class Ingest:
             known = Connections(session.control, session.workspace)
             found = known.get(wanted["connection"])
             source, options = known.uri(found), _options(one, found.connector)
-        ingest(session, source, options)
+        try:
+            ingest(session, source, options)
+        except PlutoError as error:
+            raise _without(error, split(source)[1] if wanted["connection"] else None) from error.__cause__
 
     def done(self, session: Session, one: Approval) -> bool:
         """A load is whole or not at all, and nothing was there when it was approved."""
         ref = TableRef.parse(one.target)
         return any(there.ref.key == ref.key for there in session.tables([ref]))
+
+
+def _without(error: PlutoError, password: str | None) -> PlutoError:
+    """The error, or one like it where a server repeats the password: it is kept in the log of the approval."""
+    if not password or password not in f"{error.message} {error.hint} {error.facts}":
+        return error
+    return type(error)(error.message.replace(password, "***"), hint=error.hint.replace(password, "***"))
 
 
 def _options(one: Approval, connector: str | None = None) -> LoadOptions:
