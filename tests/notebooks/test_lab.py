@@ -1,4 +1,4 @@
-"""The quickstart in a real JupyterLab in a real browser."""
+"""Our notebooks in a real JupyterLab in a real browser."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 QUICKSTART = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
+ASK = QUICKSTART.with_name("03_ask.ipynb")
 # Nothing of the browser's own goes out either: what is asked for is the page's doing.
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]
@@ -43,12 +44,13 @@ def page() -> Iterator[Any]:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, short: Path) -> Iterator[str]:
-    """The address of a JupyterLab in an empty folder with the quickstart in it."""
+def lab(request: pytest.FixtureRequest, tmp_path: Path, short: Path) -> Iterator[str]:
+    """The address of a JupyterLab in an empty folder with the quickstart in it, or the notebook that is asked for."""
+    notebook: Path = getattr(request, "param", QUICKSTART)
     pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
     folder = tmp_path / "lab"
     folder.mkdir()
-    shutil.copy(QUICKSTART, folder)
+    shutil.copy(notebook, folder)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -72,13 +74,14 @@ def lab(tmp_path: Path, short: Path) -> Iterator[str]:
             raise AssertionError("".join(log))
         # Somebody must read on, or a full pipe would stop the server.
         threading.Thread(target=server.stderr.read, daemon=True).start()
-        yield f"http://127.0.0.1:{port}/lab/tree/{QUICKSTART.name}?token=t"
+        yield f"http://127.0.0.1:{port}/lab/tree/{notebook.name}?token=t"
     finally:
         server.terminate()
         server.wait(30)
 
 
-def test_the_quickstart_runs_in_lab_and_asks_nothing_of_the_network(page: Any, lab: str) -> None:
+def _opened(page: Any, lab: str) -> list[str]:
+    """The addresses that the page asks for, from now on."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("websocket", lambda socket: asked.append(socket.url))
@@ -86,7 +89,16 @@ def test_the_quickstart_runs_in_lab_and_asks_nothing_of_the_network(page: Any, l
     page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored.then(() => true)")
     page.wait_for_function(
         "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
+    return asked
 
+
+def _off_machine(asked: list[str]) -> set[str]:
+    return {url for url in asked if urlsplit(url).scheme not in ("data", "blob")
+            and urlsplit(url).hostname != "127.0.0.1"}
+
+
+def test_the_quickstart_runs_in_lab_and_asks_nothing_of_the_network(page: Any, lab: str) -> None:
+    asked = _opened(page, lab)
     ran = page.evaluate(RUN_ALL)
     cells = page.evaluate(OUTPUTS)
     failed = [(cell["source"], one) for cell in cells for one in cell["outputs"] if one["output_type"] == "error"]
@@ -105,7 +117,39 @@ def test_the_quickstart_runs_in_lab_and_asks_nothing_of_the_network(page: Any, l
     bars.first.wait_for(state="visible")
     assert bars.count() > 5
 
-    off_machine = {url for url in asked if urlsplit(url).scheme not in ("data", "blob")
-                   and urlsplit(url).hostname != "127.0.0.1"}
-    assert off_machine == set()
+    assert _off_machine(asked) == set()
     assert any(url.startswith("ws://127.0.0.1") for url in asked)
+
+
+@pytest.mark.parametrize("lab", [ASK], indirect=True, ids=["ask"])
+def test_an_answer_goes_on_by_its_buttons(page: Any, lab: str) -> None:
+    asked = _opened(page, lab)
+    page.evaluate(RUN_ALL)
+    failed = [(cell["source"], one) for cell in page.evaluate(OUTPUTS) for one in cell["outputs"]
+              if one["output_type"] == "error"]
+    assert failed == []
+
+    notebook = page.locator(".jp-NotebookPanel:visible")
+    cell = notebook.locator(".jp-CodeCell", has_text="what is the average delay?").first
+    cell.scroll_into_view_if_needed()
+    choice = cell.get_by_role("button", name="2. Average dep_delay of flights.")
+    choice.click()
+    cell.get_by_text("AVG(dep_delay)").first.wait_for(state="visible")
+    assert choice.is_disabled()
+
+    # `%pluto cell` put one below: it runs without a planner.
+    inserted = notebook.locator(".jp-CodeCell", has_text="%%pluto sql lateness_again").first
+    inserted.scroll_into_view_if_needed()
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+        page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=theme)
+        cell.scroll_into_view_if_needed()
+        _keep(page, f"ask-{theme.split()[-1].lower()}")
+    assert _off_machine(asked) == set()
+
+
+def _keep(page: Any, name: str) -> None:
+    """A picture to look at, where PLUTODUCK_SCREENSHOTS names a folder."""
+    folder = os.environ.get("PLUTODUCK_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=str(Path(folder) / f"{name}.png"))
