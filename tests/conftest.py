@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from pluto_duck.workspace import Workspace, create
 
 pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.services.postgres", "tests.services.mysql",
                   "tests.services.models"]
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A job in the background is deaf to Ctrl-C, and so would be what tests press it on: each waits for its time-out.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REQUIRE_ALL = os.environ.get("PLUTODUCK_REQUIRE_ALL") == "1"
 

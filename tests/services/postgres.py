@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -42,11 +46,31 @@ class Database:
             return list(cursor.fetchall()) if cursor.description else []
 
 
+class _Copied(PrivatePostgres):
+    """Made from a copy of the first one: making one anew takes seconds."""
+
+    made: ClassVar[Path | None] = None
+
+    def _initialise(self, home: Path) -> None:
+        if self.auth != "trust" or sys.platform == "win32":
+            super()._initialise(home)
+            return
+        if _Copied.made is None:
+            super()._initialise(home)
+            kept = Path(tempfile.mkdtemp(prefix="pluto-duck-test-postgres-"))
+            atexit.register(shutil.rmtree, kept, ignore_errors=True)
+            subprocess.run(["cp", "-a", str(home / "data"), str(kept)], check=True)
+            _Copied.made = kept
+            return
+        shutil.rmtree(home / "data", ignore_errors=True)
+        subprocess.run(["cp", "-a", str(_Copied.made / "data"), str(home)], check=True)
+
+
 def start(auth: str = "trust") -> PrivatePostgres:
     """A server in a new temporary folder; skips, with the reason, where none can be had."""
     pytest.importorskip("psycopg", reason="psycopg is not installed")
     folder = Path(tempfile.mkdtemp(prefix="pluto-duck-test-postgres-"))
-    server = PrivatePostgres(folder, auth=auth, options=OPTIONS)  # type: ignore[arg-type]
+    server = _Copied(folder, auth=auth, options=OPTIONS)  # type: ignore[arg-type]
     try:
         server.start()
     except PlutoError as error:
