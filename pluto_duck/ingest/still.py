@@ -68,10 +68,11 @@ def asked(options: LoadOptions) -> str:
 
 
 def askable(options: LoadOptions) -> bool:
-    """Whether a load of this kind can ever be told by one question."""
+    """Whether a load of this kind, of tables by their plain names, can ever be told by one question."""
     return (options.mode != "replace" and options.cursor not in (None, state.XMIN) and bool(options.tables)
             and not (options.query or options.exclude or options.cast or options.verify)
-            and options.rejects == "refuse" and ";" not in (options.where or ""))
+            and options.rejects == "refuse" and ";" not in (options.where or "")
+            and not any(mark in name for name in options.tables for mark in "*?[."))
 
 
 def by_name(options: LoadOptions) -> list[SourceTable]:

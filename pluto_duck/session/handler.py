@@ -50,7 +50,8 @@ class SessionHandler:
 
     def open(self, hello: Hello) -> HostSession:
         session = HostSession(self, hello)
-        self.sessions.add(session)
+        with self.trimming.gate:  # which whoever walks through the set holds
+            self.sessions.add(session)
         return session
 
     def close(self) -> None:
@@ -522,8 +523,11 @@ class HostSession:
 
     def _trim(self, request: Request) -> Reply:
         """Between the writes of a load, whose own sessions may go on meanwhile."""
-        others = [one for one in list(self._handler.sessions) if one is not self and one._hello.label != LOADING]
-        self._handler.trimming.trim(lambda: any(one._running.busy for one in others))
+        def others_run() -> bool:
+            return any(one._running.busy for one in self._handler.sessions
+                       if one is not self and one._hello.label != LOADING)
+
+        self._handler.trimming.trim(others_run)
         return Reply({})
 
     def _let_go(self, keys: frozenset[str] | set[str]) -> None:
