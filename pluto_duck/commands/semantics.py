@@ -97,6 +97,8 @@ def suggest(door: Door, write: bool) -> str:
     """
     import difflib
 
+    from pluto_duck.agent.memory.semantic_file import path_of, text_of
+    from pluto_duck.agent.memory.semantic_file import write as overwrite
     from pluto_duck.catalog import Catalog
     from pluto_duck.catalog.semantics.nodes import Unreadable
     from pluto_duck.catalog.semantics.suggesting import applied, proposals
@@ -105,7 +107,7 @@ def suggest(door: Door, write: bool) -> str:
     catalog = Catalog.of(session)
     if not path.exists():
         raise UsageError(f"There is no {path}.", hint=f"{door.program} semantics init writes a first draft.")
-    before = path.read_text(encoding="utf-8")
+    before = text_of(session.workspace)
     try:
         after = applied(before, proposals(catalog, session))
     except Unreadable as error:
@@ -113,7 +115,7 @@ def suggest(door: Door, write: bool) -> str:
     if after == before:
         return "There is nothing to add."
     if write:
-        _replace(path, after)
+        overwrite(path_of(session.workspace), after)
         return f"Added {_count(before, after)} lines to {path}.\nRead them, then: {door.program} semantics check"
     return "".join(difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True),
                                         path.name, path.name, n=2)).rstrip("\n")
@@ -121,18 +123,6 @@ def suggest(door: Door, write: bool) -> str:
 
 def _count(before: str, after: str) -> int:
     return len(after.splitlines()) - len(before.splitlines())
-
-
-def _replace(path: Path, text: str) -> None:
-    """Whole or not at all, with the mode it has."""
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.chmod(path.stat().st_mode & 0o777)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise UsageError(f"{path} can't be written: {error.strerror}.") from error
 
 
 def _path(door: Door) -> Path:

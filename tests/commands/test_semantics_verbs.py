@@ -169,6 +169,18 @@ def test_without_a_file_or_with_one_that_can_not_be_read_the_next_step_is_told(d
     assert "This is not YAML" in _check(door)[0][0]
 
 
+def test_a_link_to_a_place_outside_is_neither_read_nor_written(door: Door, file: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.yaml"
+    outside.write_text("# a secret\n", encoding="utf-8")
+    file.symlink_to(outside)
+    for verb in (["init"], ["suggest"], ["suggest", "--write"]):
+        with pytest.raises(Refused) as raised:
+            invoke(["semantics", *verb], door)
+        assert "secret" not in str(raised.value)
+    assert outside.read_text(encoding="utf-8") == "# a secret\n"
+    assert "outside the workspace" in _check(door)[0][0]
+
+
 def test_doctor_tells_what_was_left_out(door: Door, file: Path) -> None:
     file.write_text("metrics:\n  sales: {table: sales_orders, expression: sum(totl_eur)}\n", encoding="utf-8")
     value = invoke(["doctor"], Door(door.open_session, kind="notebook"))
