@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # Lab indents a <pre> far, and the page that nbconvert writes takes its font away.
 PRE = "margin:0;padding:0;font-family:monospace;white-space:pre-wrap"
 
+TITLE = 90
+"""Places; a title that is wider would run out of its picture."""
+
 
 def shown(text: str) -> str:
     """Names and values stand in our sentences, too, and must not speak to the terminal."""
@@ -72,10 +75,13 @@ def text(answer: Answer, max_rows: int, width: int | None) -> str:
 
 def chart_of(answer: Answer) -> Chart | None:
     from pluto_duck import display
+    from pluto_duck.display.values import cut
 
     if answer.result is None or not answer.drawing:
         return None
-    return display.chart_of({"title": answer.question} | dict(answer.drawing),
+    # A follow-up ("only UA") says less than how it was understood.
+    title = cut((answer.verified or answer.text).rstrip("."), TITLE)
+    return display.chart_of({"title": title} | dict(answer.drawing),
                             [column.name for column in answer.result.columns])
 
 
