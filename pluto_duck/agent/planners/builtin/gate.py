@@ -45,7 +45,7 @@ WEIGHTS: dict[str, float] = {
     "table": -0.3,
     "column": -0.44,
 }
-SURE = 1.6
+SURE = 1.4
 """In log odds: above it no caveat is needed."""
 
 
