@@ -85,7 +85,9 @@ export function LinkBanner(props: { link: Link; onLoad: () => void; onRetry: () 
         />
       );
     case 'restarting':
-      return <Message icon="clock" title={trans.__('The kernel restarts.')} text={trans.__('Tables come back with it.')} />;
+      return (
+        <Message icon="clock" title={trans.__('The kernel restarts.')} text={trans.__('Tables come back with it.')} />
+      );
     case 'dead':
       return (
         <Message

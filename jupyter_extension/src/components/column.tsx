@@ -86,7 +86,7 @@ function Glance({ profile }: { profile: Profile }): React.ReactElement | null {
   // Nearly every row its own value: which one is the most frequent says nothing.
   if (!first || first.count <= 1 || (!profile.exact && first.count < values / 500)) {
     return (
-      <span className="pd-top pd-many">
+      <span className="pd-top pd-many pd-clip">
         {profile.exact ? '' : '≈ '}
         {trans._n('%2 value', '%2 values', profile.distinct, whole(profile.distinct))}
       </span>
@@ -151,7 +151,10 @@ function Detail({ profile }: { profile: Profile }): React.ReactElement {
           <Histogram profile={profile} width={300} height={56} className="pd-hist pd-big" />
           <div className="pd-axis" aria-hidden="true">
             <span>{write(profile.bins[0].low)}</span>
-            <span>{write(profile.cut ? last.low : last.high)}{profile.cut ? ' +' : ''}</span>
+            <span>
+              {write(profile.cut ? last.low : last.high)}
+              {profile.cut ? ' +' : ''}
+            </span>
           </div>
         </>
       )}

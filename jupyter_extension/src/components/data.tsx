@@ -101,7 +101,12 @@ function Nothing({ searched }: { searched: boolean }): React.ReactElement {
   );
 }
 
-function Tree(props: { state: DataState; tables: Table[]; model: DataModel; actions: DataActions }): React.ReactElement {
+function Tree(props: {
+  state: DataState;
+  tables: Table[];
+  model: DataModel;
+  actions: DataActions;
+}): React.ReactElement {
   const trans = useTrans();
   const { state, model, actions } = props;
   const tree = React.useRef<HTMLDivElement>(null);
@@ -220,7 +225,12 @@ function TableRow(props: {
   );
 }
 
-function Columns(props: { table: Table; state: DataState; model: DataModel; actions: DataActions }): React.ReactElement {
+function Columns(props: {
+  table: Table;
+  state: DataState;
+  model: DataModel;
+  actions: DataActions;
+}): React.ReactElement {
   const trans = useTrans();
   const { table, state, model } = props;
   const [all, setAll] = React.useState(false);
@@ -229,14 +239,17 @@ function Columns(props: { table: Table; state: DataState; model: DataModel; acti
   const count = trans._n('%2 column', '%2 columns', table.columns.length, whole(table.columns.length));
   const said = {
     running: trans.__('profiling …'),
-    done: profiled ? trans.__('profiled in %1', duration(profiled.elapsed_s)) : '',
+    done: profiled ? duration(profiled.elapsed_s) : '',
     stopped: trans.__('profile stopped'),
     failed: trans.__('no profile')
   };
   return (
     <>
-      <div className="pd-col pd-h" aria-hidden="true">
-        <span className="pd-clip" title={profiled?.problem}>
+      <div className="pd-col pd-h" aria-hidden="true" data-pd-profile={profiled?.state}>
+        <span
+          className="pd-clip"
+          title={profiled?.problem || (profiled && trans.__('Profiled in %1', duration(profiled.elapsed_s)))}
+        >
           {count}
           {profiled && `, ${said[profiled.state]}`}
         </span>
@@ -280,7 +293,8 @@ function Foot({ state, link }: { state: DataState; link: Link }): React.ReactEle
     <div className="pd-foot">
       <span>
         {trans._n('%2 table', '%2 tables', count, whole(count))}
-        {last && `, ${trans.__('last load %1', new Date(last).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' }))}`}
+        {last &&
+          `, ${trans.__('last load %1', new Date(last).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' }))}`}
         {link.status !== 'ready' && `, ${trans.__('as seen last')}`}
       </span>
     </div>
@@ -319,7 +333,12 @@ function onTreeKey(event: React.KeyboardEvent, tree: HTMLElement): void {
       if (open) {
         row.click();
       } else {
-        go(rows.slice(0, at).reverse().find(one => one.getAttribute('aria-level') === '1'));
+        go(
+          rows
+            .slice(0, at)
+            .reverse()
+            .find(one => one.getAttribute('aria-level') === '1')
+        );
       }
       break;
     case 'Enter':

@@ -1,20 +1,13 @@
 /** The tables of the workspace and what has been looked at of them. */
 
 import { Client, Pending } from './client';
-import { Frame, PanelError, Profile, Rows, Table } from './frames';
+import { Frame, PanelError, Profile, Table } from './frames';
 import { Store } from './store';
 
 export interface Profiled {
   state: 'running' | 'done' | 'stopped' | 'failed';
   columns: Record<string, Profile>;
   elapsed_s: number;
-  problem: string;
-}
-
-export interface Preview {
-  table: Table;
-  state: 'running' | 'done' | 'failed';
-  rows: Rows | null;
   problem: string;
 }
 
@@ -27,7 +20,6 @@ export interface DataState {
   profiles: Record<string, Profiled>;
   /** The column that is shown large: its table's key and its name. */
   column: string;
-  preview: Preview | null;
 }
 
 export const NO_DATA: DataState = {
@@ -36,8 +28,7 @@ export const NO_DATA: DataState = {
   search: '',
   open: new Set(),
   profiles: {},
-  column: '',
-  preview: null
+  column: ''
 };
 
 export const columnId = (table: string, column: string): string => `${table}\u0000${column}`;
@@ -76,7 +67,6 @@ export class DataModel {
   private _client: Client | null = null;
   private _root = '';
   private _running = new Map<string, Pending>();
-  private _preview: Pending | null = null;
 
   /** Another kernel, or none. What was seen stays while it is the same workspace. */
   attach(client: Client | null, root: string): void {
@@ -137,32 +127,6 @@ export class DataModel {
     this.state.update({ column: this.state.get().column === id ? '' : id });
   }
 
-  preview(table: Table, order: { column: string; descending: boolean }[] = []): void {
-    this._preview?.cancel();
-    if (!this._client) {
-      return;
-    }
-    const kept = this.state.get().preview?.table.key === table.key ? this.state.get().preview!.rows : null;
-    this.state.update({ preview: { table, state: 'running', rows: kept, problem: '' } });
-    const asked = (this._preview = this._client.request('rows', { table: table.key, limit: 500, order }));
-    asked.done.then(
-      frame => this._previewed(asked, { table, state: 'done', rows: frame as unknown as Rows, problem: '' }),
-      error => this._previewed(asked, { table, state: 'failed', rows: null, problem: told(error) })
-    );
-  }
-
-  closePreview(): void {
-    this._preview?.cancel();
-    this._preview = null;
-    this.state.update({ preview: null });
-  }
-
-  private _previewed(asked: Pending, preview: Preview): void {
-    if (this._preview === asked) {
-      this.state.update({ preview });
-    }
-  }
-
   private _profile(key: string): void {
     const known = this.state.get().profiles[key];
     if (!this._client || known?.state === 'done' || this._running.has(key)) {
@@ -195,4 +159,6 @@ export class DataModel {
 }
 
 export const told = (error: unknown): string =>
-  error instanceof PanelError && error.hint ? `${error.message} ${error.hint}` : String((error as Error).message ?? error);
+  error instanceof PanelError && error.hint
+    ? `${error.message} ${error.hint}`
+    : String((error as Error).message ?? error);

@@ -1,0 +1,333 @@
+/** A conversation: questions, what comes on the way, answers. */
+
+import { Client, Pending } from './client';
+import { told } from './data';
+import { Answer, Conversation, Frame, PanelError, Rows, Step, Table } from './frames';
+import { kindOf } from './format';
+import { Store } from './store';
+
+/** SQL of an answer that a person has changed. */
+export interface Edit {
+  sql: string;
+  state: 'editing' | 'running' | 'done' | 'stopped' | 'failed';
+  rows: Rows | null;
+  problem: string;
+}
+
+export interface Turn {
+  key: number;
+  question: string;
+  /** What was said by a click: the reading that was chosen. */
+  said: string;
+  state: 'running' | 'done' | 'stopped' | 'failed';
+  started: number;
+  steps: Step[];
+  answer: Answer | null;
+  rows: Rows | null;
+  problem: { code: string; text: string; hint: string } | null;
+  edit: Edit | null;
+  rating: string;
+}
+
+export interface ChatState {
+  turns: Turn[];
+  /** Its id; "": it begins with the next question. */
+  conversation: string;
+  draft: string;
+  /** "": the one of the settings. */
+  planner: string;
+  /** Earlier conversations, while they are shown. */
+  earlier: Conversation[] | null;
+  /** What can't be said beside a turn. */
+  problem: string;
+}
+
+export const NO_CHAT: ChatState = {
+  turns: [],
+  conversation: '',
+  draft: '',
+  planner: '',
+  earlier: null,
+  problem: ''
+};
+
+let keys = 0;
+
+const asked = (question: string, said = ''): Turn => ({
+  key: ++keys,
+  question,
+  said,
+  state: 'running',
+  started: Date.now(),
+  steps: [],
+  answer: null,
+  rows: null,
+  problem: null,
+  edit: null,
+  rating: ''
+});
+
+/** A turn after one more frame of its request. */
+export function turnWith(before: Turn, frame: Frame): Turn {
+  if (frame.op === 'step') {
+    const { type, subtype, text, data } = frame as unknown as Step;
+    return { ...before, steps: [...before.steps, { type, subtype, text, data: data ?? {} }] };
+  }
+  if (frame.op === 'answer') {
+    const answer = frame.answer as Answer;
+    return { ...before, state: 'done', answer, rows: answer.rows ?? null };
+  }
+  return before;
+}
+
+/** A turn that ended without an answer. */
+export function turnFailed(before: Turn, error: unknown): Turn {
+  const known = error instanceof PanelError ? error : new PanelError('', String(error));
+  const problem = { code: known.code, text: known.message, hint: known.hint };
+  return { ...before, state: known.code === 'cancelled' ? 'stopped' : 'failed', problem };
+}
+
+/** Questions that these tables can answer, the largest first. */
+export function suggestions(tables: Table[]): { question: string; table: string }[] {
+  const found: { question: string; table: string }[] = [];
+  const largest = [...tables].filter(one => one.kind !== 'view').sort((a, b) => (b.rows ?? 0) - (a.rows ?? 0));
+  for (const table of largest.slice(0, 3)) {
+    const plain = table.columns.filter(one => /^[a-z][a-z_]*$/.test(one.name) && !one.key);
+    const group = plain.find(one => kindOf(one.type) === 'text' && !/(num|number|id|name|code|key)$/.test(one.name));
+    const measure = plain.find(
+      one =>
+        kindOf(one.type) === 'number' && !/(^|_)(id|key|code|year|month|day|hour|minute|time|no|number)$/.test(one.name)
+    );
+    if (!/^[a-z][a-z_]*s$/.test(table.name)) {
+      continue;
+    }
+    const name = table.name.replace(/_/g, ' ');
+    if (group && found.length < 3) {
+      found.push({ question: `number of ${name} by ${group.name.replace(/_/g, ' ')}`, table: table.name });
+    }
+    if (group && measure && found.length < 3) {
+      const words = [measure, group].map(one => one.name.replace(/_/g, ' '));
+      found.push({ question: `average ${words[0]} by ${words[1]} in ${name}`, table: table.name });
+    }
+  }
+  if (!found.length && largest.length) {
+    found.push({ question: `how many ${largest[0].name.replace(/_/g, ' ')} are there`, table: largest[0].name });
+  }
+  return found;
+}
+
+export class ChatModel {
+  readonly state = new Store<ChatState>(NO_CHAT);
+  /** Told of a conversation that begins or is gone back to. */
+  onConversation: (root: string, id: string) => void = () => undefined;
+  private _client: Client | null = null;
+  private _root = '';
+  private _kept = new Map<string, ChatState>();
+  private _running: Pending | null = null;
+  private _edits = new Map<number, Pending>();
+
+  /** Another kernel, or none. Each workspace has a conversation of its own, which outlives kernels. */
+  attach(client: Client | null, root: string, begun: (root: string) => Promise<string>): void {
+    this._client = client;
+    if (!client || root === this._root) {
+      return;
+    }
+    this._kept.set(this._root, this.state.get());
+    this._root = root;
+    const there = this._kept.get(root);
+    this.state.set({ ...(there ?? NO_CHAT), planner: this.state.get().planner });
+    if (!there) {
+      void begun(root).then(id => (id && !this.state.get().turns.length ? this.goBack(id, true) : undefined));
+    }
+  }
+
+  get connected(): boolean {
+    return this._client !== null;
+  }
+
+  draft(text: string): void {
+    this.state.update({ draft: text });
+  }
+
+  planner(name: string): void {
+    this.state.update({ planner: name });
+  }
+
+  ask(question: string, said = ''): void {
+    const text = question.trim();
+    if (!text || !this._client || this._running) {
+      return;
+    }
+    const { conversation, planner, turns, draft } = this.state.get();
+    const turn = asked(text, said);
+    this.state.update({
+      turns: [...turns, turn],
+      draft: draft.trim() === text ? '' : draft,
+      earlier: null,
+      problem: ''
+    });
+    const request = this._client.request(
+      'ask',
+      { question: text, ...(conversation ? { conversation } : {}), ...(planner ? { planner } : {}) },
+      frame => this._change(turn.key, before => turnWith(before, frame))
+    );
+    this._running = request;
+    request.done
+      .then(
+        frame => {
+          this._change(turn.key, before => turnWith(before, frame));
+          const id = (frame.answer as Answer).conversation;
+          if (id && this.state.get().turns.some(one => one.key === turn.key)) {
+            this.state.update({ conversation: id });
+            this.onConversation(this._root, id);
+          }
+        },
+        error => this._change(turn.key, before => turnFailed(before, error))
+      )
+      .finally(() => {
+        if (this._running === request) {
+          this._running = null;
+        }
+      });
+  }
+
+  stop(): void {
+    this._running?.cancel();
+  }
+
+  /** The same question once more, at the end. */
+  again(key: number): void {
+    const turn = this._turn(key);
+    if (turn) {
+      this.ask(turn.question, turn.said);
+    }
+  }
+
+  /** One of the readings that an answer offers, counted from 1. */
+  choose(key: number, number: number): void {
+    const choice = this._turn(key)?.answer?.choices[number - 1];
+    if (choice) {
+      this.ask(String(number), choice.text);
+    }
+  }
+
+  startEdit(key: number): void {
+    const sql = this._turn(key)?.answer?.sql ?? '';
+    this._change(key, before => ({
+      ...before,
+      edit: before.edit ?? { sql, state: 'editing', rows: null, problem: '' }
+    }));
+  }
+
+  edit(key: number, sql: string): void {
+    this._edited(key, edit => ({ ...edit, sql }));
+  }
+
+  /** Back to the SQL as it was answered. */
+  endEdit(key: number): void {
+    this.stopEdit(key);
+    this._change(key, before => ({ ...before, edit: null }));
+  }
+
+  rerun(key: number): void {
+    const edit = this._turn(key)?.edit;
+    if (!edit || !this._client) {
+      return;
+    }
+    this._edited(key, one => ({ ...one, state: 'running', problem: '' }));
+    const request = this._client.request('query', { sql: edit.sql, limit: 1000 });
+    this._edits.set(key, request);
+    request.done
+      .then(
+        frame => this._edited(key, one => ({ ...one, state: 'done', rows: frame as unknown as Rows })),
+        error => {
+          const stopped = error instanceof PanelError && error.code === 'cancelled';
+          const problem = stopped ? '' : told(error);
+          this._edited(key, one => ({ ...one, state: stopped ? 'stopped' : 'failed', rows: null, problem }));
+        }
+      )
+      .finally(() => this._edits.delete(key));
+  }
+
+  stopEdit(key: number): void {
+    this._edits.get(key)?.cancel();
+  }
+
+  /** Rows of an answer that was kept without them. */
+  fetchRows(key: number): void {
+    const sql = this._turn(key)?.answer?.sql;
+    if (sql && this._client) {
+      this._client.request('rows', { sql, limit: 1000 }).done.then(
+        frame => this._change(key, before => ({ ...before, rows: frame as unknown as Rows })),
+        error => this.state.update({ problem: told(error) })
+      );
+    }
+  }
+
+  rate(key: number, rating: 'up' | 'down'): void {
+    const turn = this._turn(key);
+    if (turn?.answer?.id && this._client) {
+      const wanted = turn.rating === rating ? '' : rating;
+      this._change(key, before => ({ ...before, rating: wanted }));
+      this._client.request('rate', { answer: turn.answer.id, rating: wanted }).done.catch(error => {
+        this._change(key, before => ({ ...before, rating: turn.rating }));
+        this.state.update({ problem: told(error) });
+      });
+    }
+  }
+
+  begin(): void {
+    this.stop();
+    this._running = null;
+    this.state.set({ ...NO_CHAT, planner: this.state.get().planner, draft: this.state.get().draft });
+    this.onConversation(this._root, '');
+  }
+
+  async showEarlier(): Promise<void> {
+    if (this.state.get().earlier) {
+      this.state.update({ earlier: null });
+    } else if (this._client) {
+      try {
+        const frame = await this._client.request('conversations').done;
+        this.state.update({ earlier: frame.conversations as Conversation[], problem: '' });
+      } catch (error) {
+        this.state.update({ problem: told(error) });
+      }
+    }
+  }
+
+  /** `quietly`: one that is no more is no error. */
+  async goBack(id: string, quietly = false): Promise<void> {
+    if (!this._client || this._running) {
+      return;
+    }
+    try {
+      const frame = await this._client.request('conversation', { conversation: id }).done;
+      const turns = (frame.turns as Answer[]).map((answer): Turn => ({
+        ...asked(answer.question),
+        state: 'done',
+        answer,
+        rating: answer.rating ?? ''
+      }));
+      this.state.update({ turns, conversation: id, earlier: null, problem: '' });
+      this.onConversation(this._root, id);
+    } catch (error) {
+      this.state.update({ earlier: null, problem: quietly ? '' : told(error) });
+    }
+  }
+
+  private _turn(key: number): Turn | undefined {
+    return this.state.get().turns.find(one => one.key === key);
+  }
+
+  private _edited(key: number, change: (edit: Edit) => Edit): void {
+    this._change(key, before => (before.edit ? { ...before, edit: change(before.edit) } : before));
+  }
+
+  private _change(key: number, change: (before: Turn) => Turn): void {
+    const { turns } = this.state.get();
+    if (turns.some(one => one.key === key)) {
+      this.state.update({ turns: turns.map(one => (one.key === key ? change(one) : one)) });
+    }
+  }
+}

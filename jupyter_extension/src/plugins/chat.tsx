@@ -1,0 +1,125 @@
+/** The chat panel, in the right area. */
+
+import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Clipboard } from '@jupyterlab/apputils';
+import { IStateDB } from '@jupyterlab/statedb';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ReactWidget } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import { ChatPanel } from '../components/chat';
+import { Trans } from '../components/hooks';
+import { chatIcon } from '../components/icon';
+import { ChatActions } from '../components/turn';
+import { ChatModel } from '../model/chat';
+import { cellOf } from '../model/sql';
+import { insertCell, loadExtension } from '../notebook/cells';
+import { IPlutoDuck } from '../tokens';
+import { COMMANDS } from './names';
+
+const NO_ARGS = { args: { type: 'object', properties: {} } };
+
+export const chat: JupyterFrontEndPlugin<void> = {
+  id: 'pluto-duck-labextension:chat',
+  description: 'A conversation with the workspace, in the right area.',
+  autoStart: true,
+  requires: [IPlutoDuck],
+  optional: [ITranslator, ILayoutRestorer, IStateDB],
+  activate: (
+    app: JupyterFrontEnd,
+    pluto: IPlutoDuck,
+    translator: ITranslator | null,
+    restorer: ILayoutRestorer | null,
+    states: IStateDB | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('pluto_duck');
+    const { connection } = pluto;
+    const model = new ChatModel();
+    const key = (root: string): string => `pluto-duck:conversation:${root}`;
+    model.onConversation = (root, id) => void states?.save(key(root), id);
+    let client = connection.link.get().client;
+    const follow = (): void => {
+      const link = connection.link.get();
+      if (link.client !== client) {
+        client = link.client;
+        const begun = async (root: string): Promise<string> => String((await states?.fetch(key(root))) ?? '');
+        model.attach(client, link.hello?.workspace.root ?? '', begun);
+      }
+    };
+    connection.link.watch(follow);
+    const actions: ChatActions = {
+      load: () => connection.panel && loadExtension(connection.panel),
+      retry: () => connection.retry(),
+      copy: text => Clipboard.copyToSystem(text),
+      grid: (sql, title) => void app.commands.execute(COMMANDS.preview, { sql, title }),
+      insert: (sql, answer) => {
+        if (connection.panel) {
+          const facts = { question: answer.question, planner: answer.planner, answer: answer.id };
+          insertCell(connection.panel, cellOf(sql), facts);
+          app.shell.activateById(connection.panel.id);
+        }
+      }
+    };
+    const panel = ReactWidget.create(
+      <Trans.Provider value={trans}>
+        <ChatPanel model={model} data={pluto.data} link={connection.link} actions={actions} />
+      </Trans.Provider>
+    );
+    panel.id = 'pluto-duck-chat';
+    panel.addClass('pd-root');
+    panel.title.icon = chatIcon;
+    panel.title.caption = trans.__('Chat (pluto-duck)');
+    app.shell.add(panel, 'right', { rank: 150 });
+    restorer?.add(panel, panel.id);
+
+    const show = (): void => {
+      app.shell.activateById(panel.id);
+      const compose = (): void => panel.node.querySelector<HTMLElement>('[data-pd-composer]')?.focus();
+      requestAnimationFrame(() => requestAnimationFrame(compose));
+    };
+    app.commands.addCommand(COMMANDS.showChat, {
+      label: trans.__('Show Chat'),
+      caption: trans.__('Ask about the data of this notebook'),
+      icon: chatIcon,
+      describedBy: NO_ARGS,
+      execute: show
+    });
+    app.commands.addCommand(COMMANDS.ask, {
+      label: trans.__('Ask …'),
+      caption: trans.__('Ask a question, or begin one about a table'),
+      icon: chatIcon,
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            question: { type: 'string', description: trans.__('Is asked at once') },
+            about: { type: 'string', description: trans.__('A name to begin a question with') }
+          }
+        }
+      },
+      execute: args => {
+        if (typeof args.question === 'string') {
+          model.ask(args.question);
+        } else if (typeof args.about === 'string') {
+          model.draft(`${model.state.get().draft.trim()} ${args.about} `.trimStart());
+        }
+        show();
+      }
+    });
+    app.commands.addCommand(COMMANDS.newConversation, {
+      label: trans.__('New Conversation'),
+      describedBy: NO_ARGS,
+      execute: () => {
+        model.begin();
+        show();
+      }
+    });
+    app.commands.addCommand(COMMANDS.stop, {
+      label: trans.__('Stop the Question That Is Being Answered'),
+      describedBy: NO_ARGS,
+      isEnabled: () => model.state.get().turns.some(one => one.state === 'running'),
+      execute: () => model.stop()
+    });
+    model.state.watch(() => app.commands.notifyCommandChanged(COMMANDS.stop));
+  }
+};

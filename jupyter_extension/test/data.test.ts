@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import { DataModel, found } from '../src/model/data';
+import { Table } from '../src/model/frames';
+import { PAGE, Pages } from '../src/model/pages';
+import { FakeKernel, settled } from './fake';
+
+const table = (name: string, ...columns: string[]): Table =>
+  ({
+    key: `main.${name}`,
+    schema: 'main',
+    name,
+    sql: name,
+    kind: 'table',
+    rows: 1,
+    columns: columns.map(one => ({ name: one, type: 'INTEGER' }))
+  }) as never;
+
+async function shown(...tables: Table[]): Promise<[FakeKernel, DataModel]> {
+  const kernel = new FakeKernel();
+  const model = new DataModel();
+  model.attach(kernel.client, '/w');
+  kernel.reply('tables', kernel.last('tables'), { tables });
+  await settled();
+  return [kernel, model];
+}
+
+test('a search leaves tables by their names and by their columns', () => {
+  const tables = [table('flights', 'carrier', 'visits'), table('weather', 'visib', 'temp')];
+  assert.deepEqual(
+    found(tables, 'visi').map(one => [one.name, one.columns.map(column => column.name)]),
+    [
+      ['flights', ['visits']],
+      ['weather', ['visib']]
+    ]
+  );
+  assert.equal(found(tables, 'WEATH')[0].columns.length, 2);
+  assert.deepEqual(found(tables, 'nothing'), []);
+});
+
+test('a profile begins when a table opens, and stops when it closes', async () => {
+  const [kernel, model] = await shown(table('flights', 'carrier'));
+  assert.equal(kernel.sent.filter(one => one.op === 'profile').length, 0);
+  model.toggle('main.flights');
+  kernel.reply('column', kernel.last('profile'), { column: { name: 'carrier', rows: 3 } }, false);
+  assert.equal(model.state.get().profiles['main.flights'].columns.carrier.rows, 3);
+  model.toggle('main.flights');
+  assert.equal(kernel.last('cancel').target, kernel.last('profile').id);
+  kernel.reply('error', kernel.last('profile'), { code: 'cancelled', message: 'Stopped.' });
+  await settled();
+  assert.equal(model.state.get().profiles['main.flights'].state, 'stopped');
+});
+
+test('a table that was written to is profiled anew', async () => {
+  const [kernel, model] = await shown(table('flights', 'carrier'));
+  model.toggle('main.flights');
+  kernel.reply('profiled', kernel.last('profile'), { elapsed_s: 0.1 });
+  await settled();
+  model.changed(['main.flights']);
+  kernel.reply('tables', kernel.last('tables'), { tables: [table('flights', 'carrier')] });
+  await settled();
+  assert.equal(kernel.sent.filter(one => one.op === 'profile').length, 2);
+});
+
+test('only the pages in sight are fetched, and a new order forgets them', async () => {
+  const kernel = new FakeKernel();
+  const pages = new Pages(() => kernel.client, { table: 'main.flights' }, 1_000_000);
+  const rows = (from: number): object => ({
+    columns: [{ name: 'i', type: 'BIGINT' }],
+    rows: Array.from({ length: PAGE }, (_, at) => [from + at]),
+    count: PAGE,
+    more: true
+  });
+  kernel.reply('rows', kernel.last('rows'), rows(0) as never);
+  await settled();
+  pages.sight(500_000, 500_040);
+  assert.equal(kernel.last('rows').offset, 500_000);
+  const late = kernel.last('rows');
+  pages.order({ column: 'i', descending: true });
+  kernel.reply('rows', late, rows(500_000) as never);
+  await settled();
+  assert.equal(pages.row(500_000), undefined);
+  assert.deepEqual(kernel.last('rows').order, [{ column: 'i', descending: true }]);
+  assert.equal(pages.state.get().count, 1_000_000);
+});
+
+test('of a SELECT the end is found by reading on', async () => {
+  const kernel = new FakeKernel();
+  const pages = new Pages(() => kernel.client, { sql: 'SELECT 1' });
+  const reply = (count: number, more: boolean): void =>
+    kernel.reply('rows', kernel.last('rows'), { columns: [], rows: Array(count).fill([1]), count, more });
+  reply(PAGE, true);
+  await settled();
+  assert.deepEqual([pages.state.get().count, pages.state.get().complete], [PAGE + 1, false]);
+  pages.sight(150, PAGE + 1);
+  reply(7, false);
+  await settled();
+  assert.deepEqual([pages.state.get().count, pages.state.get().complete], [PAGE + 7, true]);
+});
