@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # Lab indents a <pre> far, and the page that nbconvert writes takes its font away.
 PRE = "margin:0;padding:0;font-family:monospace;white-space:pre-wrap"
 
+WAITS = "waits for approval: "
+"""How the evidence of an answer names what its planner proposed."""
 TITLE = 90
 """Places; a title that is wider would run out of its picture."""
 
@@ -42,6 +44,9 @@ def _after(answer: Answer, *, asking: str) -> str:
         said.append(f"SQL: {' '.join(answer.sql.split())}")
     if answer.choices:
         said.append(f"Pick one: {asking} --choose 1")
+    program = "%pluto" if asking.startswith("%") else "pluto-duck"
+    said.extend(f"Waits for your word: {program} approvals show {one.removeprefix(WAITS)}"
+                for one in answer.evidence if one.startswith(WAITS))
     if spent(answer):
         said.append(spent(answer))
     return shown("\n".join(said))

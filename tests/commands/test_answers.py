@@ -90,3 +90,9 @@ def test_a_model_of_unknown_price_says_so() -> None:
     cost = Cost(1200, 30, usd_known=False)
     assert to_text(Answer("declined", "q", "openai", "No.", cost=cost, share="schema")) == (
         "No.\nopenai: 1,200 tokens read, 30 written, price unknown; it was told: schema")
+
+
+def test_what_was_proposed_waits_in_plain_sight() -> None:
+    answer = Answer("answered", "q", "anthropic", "Done.", evidence=("model m", "waits for approval: 1f0c"))
+    assert to_text(answer) == "Done.\nWaits for your word: pluto-duck approvals show 1f0c"
+    assert "%pluto approvals show 1f0c" in to_bundles(answer)[-1]["text/plain"]
