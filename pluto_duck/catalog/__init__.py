@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
-from pluto_duck.catalog.background import keep, read
+from pluto_duck.catalog.background import keep, pending, read
 from pluto_duck.catalog.model import Column, ColumnRole, Part, Relation, Table
 from pluto_duck.catalog.profile import profile
 from pluto_duck.catalog.relations import Tested, declared, inferred, still_true
@@ -110,9 +110,10 @@ class Catalog:
             self._store.forget(set(self._store.kept()) - set(self._profiled))
             self._index = ValueIndex(self._store, self._profiled.values(), self.tables)
         rows, later = 0, []
+        begun = pending(session.workspace.root)
         for table in self._index.unread():
             rows += table.rows
-            if rows > READ_AT_ONCE and session.role != "shell":
+            if table.ref.key in begun or (rows > READ_AT_ONCE and session.role != "shell"):
                 later.append(table)
             else:
                 keep(session, self._store, table)

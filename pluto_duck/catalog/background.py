@@ -30,7 +30,7 @@ class _Reader:
     def __init__(self, session: Session, tables: Sequence[Table]) -> None:
         self._owner = weakref.ref(session)
         self._workspace, self._settings, self._role = session.workspace, session.settings, session.role
-        self._tables = tables
+        self.tables = tables
         self._stopped = threading.Event()
         self._session: Session | None = None
         self.thread = threading.Thread(target=self._run, name="pluto-duck values", daemon=True)
@@ -66,7 +66,7 @@ class _Reader:
             with Session(self._workspace, self._settings, role=self._role, label="values") as session:
                 self._session, session.watching = session, False
                 count = sum(number for _table, _column, number in store.count())
-                for table in self._tables:
+                for table in self.tables:
                     owner = self._owner()
                     if self._stopped.is_set() or owner is None or owner.closed:
                         return
@@ -95,6 +95,13 @@ def read(session: Session, tables: Sequence[Table]) -> None:
             return
         reader = _READERS[root] = _Reader(session, tables)
         reader.thread.start()
+
+
+def pending(root: Path) -> frozenset[str]:
+    """The keys of the tables that are being read in this process: a question must not read them once more."""
+    with _GUARD:
+        reader = _READERS.get(root)
+    return frozenset(one.ref.key for one in reader.tables) if reader is not None else frozenset()
 
 
 def wait(root: Path, timeout_s: float) -> bool:

@@ -58,6 +58,16 @@ def test_a_question_gets_what_is_there_and_is_told_what_is_not(kernel: Session) 
     assert [one.text for one, _score in index.alike("Londonn")] == ["London"]
 
 
+def test_a_question_does_not_read_what_is_being_read(kernel: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer tables are left the longer it goes on, and the rest would seem few enough."""
+    _fill(kernel)
+    monkeypatch.setattr(room, "READ_AT_ONCE", 1_000_000)
+    monkeypatch.setattr(room, "pending", lambda root: frozenset({"main.large"}))
+    monkeypatch.setattr(room, "read", lambda session, tables: None)
+    index = _values(kernel)
+    assert (_texts(index, "red"), [one.ref.name for one in index.unread()]) == (["red"], ["large"])
+
+
 def test_values_of_before_are_used_until_a_table_has_been_read_again(kernel: Session) -> None:
     _fill(kernel)
     _values(kernel)
