@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 
 import pytest
 
 from pluto_duck.agent import Answer, ask
+from pluto_duck.agent.evaluation.compare import same_rows
 from pluto_duck.agent.planners.builtin.dates import Day
 from pluto_duck.agent.planners.builtin.relative import Relative, read_relative
 from pluto_duck.session import Session
+from pluto_duck.workspace import create
+from tests.agent.conftest import SHOP
 
 
 def _rows(answer: Answer) -> list[tuple[object, ...]]:
@@ -107,6 +111,10 @@ TALKS = (
     (("total amount by country", "only shipped", "by category"),
      "Total amount of order_items where orders.status is 'shipped', by products.category."),
     (("how many orders per status?", "how many customers are there?"), "Number of customers."),
+    (("how many orders in 2024?", "what about customers?"), "Number of customers in 2024 (signup_date)."),
+    (("total amount by country", "top 2", "top 3"), "Total amount of order_items, by customers.country, the 3 highest."),
+    (("how many orders by month", "compared to the year before"),
+     "Number of orders and its change from a year earlier, by month of ordered_on."),
 )
 
 
@@ -117,3 +125,66 @@ def test_a_question_may_edit_the_one_before(schemas: dict[str, Session], questio
 
 def test_an_edit_without_a_question_before_is_declined(schemas: dict[str, Session]) -> None:
     assert ask(schemas["shop"], "as a share").status == "declined"
+
+
+def test_why_is_answered_by_what_shifted_most_since_the_period_before(schemas: dict[str, Session]) -> None:
+    answer = _talk(schemas["shop"], "how many orders in 2024?", "why so high?")
+    assert answer.status == "assumed"
+    assert answer.text.startswith("Number of orders, from 1 January 2023 to 31 December 2023 (ordered_on) beside in 2024")
+    assert "have shifted most since the period before" in answer.assumptions[-1]
+    assert sum(int(str(row[2])) for row in _rows(answer)) == 7
+
+
+def test_why_without_a_question_before_is_declined(schemas: dict[str, Session]) -> None:
+    assert ask(schemas["shop"], "why so high?").status == "declined"
+
+
+SEMANTICS = """
+version: 1
+tables:
+  orders: {date: ordered_on}
+  customers: {date: signup_date}
+metrics:
+  revenue: {table: order_items, expression: sum(amount), filter: "amount > 40", synonyms: [sales], unit: EUR}
+  new customers: {table: customers, expression: count(*), date: signup_date}
+terms:
+  pending order: {table: orders, filter: "status = 'open'"}
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """The shop, with a semantic file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLUTODUCK_HOME", str(tmp_path_factory.mktemp("home")))
+        workspace = create(tmp_path_factory.mktemp("told") / "workspace")
+        (workspace.root / "semantics.yaml").write_text(SEMANTICS, encoding="utf-8")
+        with Session.open(workspace.root) as session:
+            session.query(SHOP)
+            yield session
+
+
+FIGURES = (
+    ("revenue", "SELECT sum(amount) FROM order_items WHERE amount > 40"),
+    ("how much did we sell in 2023?", "SELECT sum(amount) FROM order_items WHERE amount > 40 AND order_id = 8"),
+    ("how many pending orders?", "SELECT count(*) FROM orders WHERE status = 'open'"),
+    ("top 2 products by revenue",
+     "SELECT title, sum(amount) FROM order_items JOIN products p ON p.id = product_id WHERE amount > 40 GROUP BY 1 "
+     "ORDER BY 2 DESC LIMIT 2"),
+    ("revenue and new customers by year",
+     "SELECT * FROM (SELECT year(ordered_on) y, sum(amount) FROM order_items JOIN orders o ON o.id = order_id "
+     "WHERE amount > 40 GROUP BY 1) JOIN (SELECT year(signup_date) y, count(*) FROM customers GROUP BY 1) USING (y)"),
+    ("products with above average revenue",
+     "SELECT title FROM order_items JOIN products p ON p.id = product_id WHERE amount > 40 GROUP BY 1 "
+     "HAVING sum(amount) > (SELECT avg(s) FROM (SELECT sum(amount) s FROM order_items WHERE amount > 40 GROUP BY product_id))"),
+    ("what share of sales comes from the top 2 products?",
+     "SELECT (SELECT sum(s) FROM (SELECT sum(amount) s FROM order_items WHERE amount > 40 GROUP BY product_id "
+     "ORDER BY 1 DESC LIMIT 2)) / sum(amount) FROM order_items WHERE amount > 40"),
+)
+
+
+@pytest.mark.parametrize(("question", "gold"), FIGURES, ids=[one[0] for one in FIGURES])
+def test_figures_and_terms_of_the_semantic_file_are_used(told: Session, question: str, gold: str) -> None:
+    answer = ask(told, question)
+    assert answer.result is not None, answer.text
+    assert same_rows(answer.result, told.query(gold), ordered=False), answer.sql

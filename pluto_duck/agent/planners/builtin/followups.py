@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pluto_duck.agent.planners.builtin.marks import Mark, columns
+from pluto_duck.agent.planners.builtin.marks import Mark, columns, has_figure, names_table
 
 MAX_MARKS = 8
 _OPENINGS = {"by", "group", "top", "value", "prep", "day", "relative", "side", "share", "where", "not", "order", "dir",
-             "and", "change", "trend", "text", "between", "without", "super"}
+             "and", "versus", "running", "partof", "same", "yearago", "days", "cmpavg", "within", "change", "trend",
+             "text", "between", "without", "super"}
 _WHOLE = {"count", "agg", "sum", "event", "unknown"}
 """What a question of its own has, and an edit hasn't."""
+_ABOUT = {"what about", "how about", "and"}
 _SMALL = {"show", "where", "prep", "comma", "and", "or"}
 _NOISE = ("unsupported", "unknown", "light")
 _WHEN = {"day", "relative", "side"}
@@ -22,8 +24,27 @@ def joined(questions: Sequence[Sequence[Mark]]) -> list[Mark]:
     whole: list[Mark] = []
     for marks in questions:
         told = _stripped(marks)
+        other = _other_figure(whole, marks, told) if whole else None
+        if other is not None:
+            whole = other
+            continue
         whole = _edited(whole, told) if whole and _edits(told) else list(marks)
     return whole
+
+
+def _other_figure(whole: Sequence[Mark], marks: Sequence[Mark], told: Sequence[Mark]) -> list[Mark] | None:
+    """What about orders? The question before, of something else; None: that is not what was said."""
+    if len(told) != 1 or told[0].kind != "mention" or marks[0].text.lower() not in _ABOUT:
+        return None
+    new = [told[0]] if has_figure(told[0]) else [Mark("count", "number of"), told[0]]
+    if not has_figure(told[0]) and not names_table(told[0]):
+        return None
+    for at, mark in enumerate(whole):
+        if has_figure(mark):
+            return [*whole[:at], *new, *whole[at + 1 :]]
+        if mark.kind == "count" and at + 1 < len(whole) and whole[at + 1].kind == "mention":
+            return [*whole[:at], *new, *whole[at + 2 :]]
+    return None
 
 
 def _stripped(marks: Sequence[Mark]) -> list[Mark]:

@@ -311,6 +311,10 @@ class _Reader:
         inner = self._vocabulary.look_up(words[dated:]) if dated else []
         if any(r.column is not None and r.column.role == "date" for r in inner):
             return None  # customers [who] signed up
+        if single and self._marks and self._marks[-1].kind == "sum":
+            told = self._vocabulary.figures_with(word)
+            if len({one.metric.name for one in told if one.metric}) == 1:
+                return Mark("mention", text, None, told[:1])  # how much was billed
         readings = self._vocabulary.look_up(words)
         if single and word in GRAINS:
             return Mark("grain", text, GRAINS[word], readings, word.endswith("s"))
@@ -329,9 +333,6 @@ class _Reader:
             return flag
         if word in DATED or (word.endswith("ed") and len(words) > 1):
             dates = [one for one in readings if one.column is not None and one.column.role == "date"]
-            told = [r for r in self._vocabulary.figures_with(word) if self._marks and self._marks[-1].kind == "sum"]
-            if len(told) == 1:
-                return Mark("mention", text, None, told)  # how much was billed
             if dates and all(one in dates or one.strength < dates[0].strength for one in readings):
                 return Mark("dated", text, None, dates)
         if self._vocabulary.catalog.semantics and not readings[0].how:

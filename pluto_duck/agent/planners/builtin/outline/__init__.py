@@ -49,6 +49,10 @@ def _left_over(cursor: Cursor, mark: Mark) -> None:
 
 def _finish(cursor: Cursor) -> None:
     out = cursor.out
+    pending = [one for one in out.orders if one.by == (None, ())]
+    if pending and len(pending) < len(out.orders):  # top 10, of what was ranked before
+        out.orders = [one for one in out.orders if one not in pending]
+        out.orders[0].direction = pending[-1].direction
     _rank_in_each(cursor)
     grains = any(one.kind == "grain" for one in [*out.groups, *out.projections, *out.over])
     if out.running and not grains:

@@ -100,7 +100,7 @@ def _shares(attempt: Attempt, form: Form) -> Iterator[Form]:
     percent = out.share == "percent"
     if len(form.measures) != 1 or not form.measures[0].adds_up:
         return
-    if form.limit is not None and form.select:
+    if form.limit is not None and form.select and not out.of_whole:
         yield replace(form, share="top", percent=percent)
         return
     if (form.conditions or form.terms) and not form.within and not (out.of_whole and form.select):
