@@ -75,5 +75,6 @@ test('what does not fit is not drawn', () => {
 
 test('a label and a measure are bars, a date and a measure a line', () => {
   assert.equal(guess(rows({ c: 'VARCHAR', n: 'BIGINT' }, ['a', 1], ['b', 2]))?.kind, 'bar');
+  assert.equal(guess(rows({ n: 'BIGINT' }, [16]))?.kind, 'number');
   assert.equal(guess(rows({ d: 'DATE', n: 'BIGINT' }, ['2013-01-01', 1], ['2013-01-02', 2]))?.kind, 'line');
 });

@@ -18,7 +18,7 @@ class Comms:
         self._desk: Desk | None = None
         self._open: dict[str, Any] = {}
         self._sending = threading.Lock()
-        atexit.register(self.close)
+        atexit.register(self._leave)
 
     def opened(self, comm: Any, message: dict[str, Any]) -> None:
         """A sidebar came. What the message carries is its first frame."""
@@ -59,15 +59,17 @@ class Comms:
             desk.left(comm.comm_id)
 
     def close(self) -> None:
-        """Stops what runs and leaves the workspace."""
-        atexit.unregister(self.close)
+        """Stops what runs, leaves the workspace and says so to the sidebars."""
+        atexit.unregister(self._leave)
+        for comm in self._leave():
+            comm.close()
+
+    def _leave(self) -> list[Any]:
+        """At exit no comm is closed: JupyterLab has forgotten those of a kernel that ends, and would say in the
+        browser's console that it doesn't know them."""
         with self._lock:
             desk, self._desk = self._desk, None
             comms, self._open = list(self._open.values()), {}
         if desk is not None:
             desk.close()
-        for comm in comms:
-            try:
-                comm.close()
-            except Exception:  # at exit the kernel's sockets may be gone
-                pass
+        return comms

@@ -139,4 +139,4 @@ class Lab:
         off = {url for url in self.asked if urlsplit(url).scheme not in ("data", "blob")
                and urlsplit(url).hostname != "127.0.0.1"}
         assert off == set()
-        assert self.errors == []
+        assert not self.errors, self.errors

@@ -26,13 +26,13 @@ def jp_server_cleanup() -> None:
 
 @pytest.fixture(scope="module")
 def lab_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with real flights, and notebooks."""
+    """A workspace with real flights, and a notebook."""
     root = tmp_path_factory.mktemp("lab") / "flights"
     create(root)
     with Session.open(root) as session:
         for file in sorted(SAMPLE.glob("*.parquet")):
             session.query(f"CREATE TABLE {file.stem} AS FROM read_parquet('{file}')")
-        session.query("CREATE VIEW late_flights AS SELECT * FROM flights WHERE dep_delay > 60")
+        session.query("CREATE VIEW hot_hours AS SELECT * FROM weather WHERE temp > 90")
     (root / "analysis.ipynb").write_text(notebook("%load_ext pluto_duck"), encoding="utf-8")
     return root
 
@@ -45,19 +45,29 @@ def lab_address(lab_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as started:
-        yield started
+def opened(lab_address: str) -> Iterator[Lab]:
+    """One page with one notebook and its kernel for all tests of a module: starting them is what takes long."""
+    with chromium() as browser:
+        page: Any = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+        page.set_default_timeout(60_000)
+        yield Lab(page, lab_address)
+        page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
 
 
 @pytest.fixture
-def lab(browser: Any, lab_address: str) -> Iterator[Lab]:
-    """A fresh page. At its end the lines are looked at, and the kernels end."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    opened = Lab(page, lab_address)
+def lab(opened: Lab) -> Iterator[Lab]:
+    """With pluto_duck loaded, both panels in sight and no question asked. At the end the lines are looked at."""
+    if not opened.asked:
+        opened.open("analysis.ipynb")
+    opened.command("pluto-duck:show-data")
+    opened.command("pluto-duck:new-conversation")
     yield opened
     opened.check()
-    page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
-    context.close()
+
+
+@pytest.fixture
+def loaded(lab: Lab) -> Lab:
+    if not lab.page.locator(".pd-status", has_text="flights, host").is_visible():
+        lab.run_cell(0)
+        lab.page.locator(".pd-status", has_text="flights, host").wait_for()
+    return lab

@@ -139,14 +139,12 @@ export class Connection {
     );
     comm.onMsg = message => client.receive(message.content.data as unknown as Frame);
     comm.onClose = () => {
-      console.log('DEBUG close', comm.commId);
       client.close(new PanelError('closed', 'pluto_duck is not loaded in this kernel.'));
       if (attempt === this._attempt) {
         this._comm = null;
         this.link.update({ status: 'not-loaded', client: null, hello: null });
       }
     };
-    console.log('DEBUG open', comm.commId);
     this._comm = comm;
     this.link.update({ subshell });
     comm.open();

@@ -68,6 +68,9 @@ export function ticks(low: number, high: number, count = 4): number[] {
 /** What the rows say of themselves where nobody proposed a chart: a label and a measure. */
 export function guess(rows: Rows): ChartSpec | null {
   const [x, y] = rows.columns;
+  if (rows.columns.length === 1 && rows.rows.length === 1 && kindOf(x.type) === 'number') {
+    return { kind: 'number', x: x.name };
+  }
   if (rows.columns.length !== 2 || rows.rows.length < 2 || rows.rows.length > 400 || kindOf(y.type) !== 'number') {
     return null;
   }
