@@ -149,6 +149,7 @@ class BuiltinPlanner:
             return self._decline(question, f"{doubt(crowded[0].open)} Ask with the values as they stand.", words)
         open_guesses = [guess for _candidate, one in near for guess in one.open]
         results: list[tuple[Candidate, str, Result]] = []
+        twins: list[str] = []
         for one in _in_turn(near):
             one = replace(one, form=once_each(one.form, distinct=out.distinct), plain=one.form)
             text = sql(one.form)
@@ -159,6 +160,8 @@ class BuiltinPlanner:
             # Two values of an open guess differ, even where they happen to occur equally often.
             if open_guesses or not any(_same(result, other) for _one, _sql, other in results):
                 results.append((one, text, result))
+            elif text != results[0][1]:
+                twins.append(f"read otherwise, the rows are the same: {restate(one.form)}")
         if not results:
             return self._decline(question, "No reading of this question fits the types of the data.")
         if len(results) > 1 or open_guesses:
@@ -178,7 +181,7 @@ class BuiltinPlanner:
             text,
             () if sure else caveats or ("the words fit only in part",),
             round(likelihood(odds), 3),
-            (*best.evidence, *notes) if sure else best.evidence,
+            (*best.evidence, *(notes if sure else ()), *dict.fromkeys(twins)),
             result=result,
         )
 
