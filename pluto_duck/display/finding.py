@@ -25,6 +25,8 @@ TIES = 3
 """More rows than this that share a place are a number."""
 LINES = 3
 """Series that are told of."""
+GROUPS = 3
+"""Rows with more columns than this beside their figures are a listing: no one figure is what was asked for."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def _sentences(facts: Facts) -> Iterator[str]:
         yield from _together(facts)
     elif not groups and len(roles.measures) == 1:
         yield from _spread(name, known)
-    elif not groups:
+    elif not groups or len(groups) > GROUPS:
         return
     elif len(groups) == 1:
         yield from _ranked(facts, groups[0])

@@ -34,6 +34,7 @@ _NUMBER = re.compile(r"−?\d+(?:,\d{3})*(?:\.\d+)?")
      "n is 1 for all 2."),
     ("SELECT * FROM (VALUES ('a', 5), ('b', 5), (NULL, 1)) t(k, n)",
      "Highest n: a and b with 5; lowest: rows without k with 1."),
+    ("SELECT 'a' AS a, 'b' || i AS b, 'c' AS c, DATE '2024-01-01' AS d, i * 7 AS n FROM range(9) t(i)", ""),
     ("SELECT 'k' || i AS k, CASE WHEN i < 5 THEN 9 ELSE 1 END AS n FROM range(9) t(i)",
      "Highest n: 5 rows with 9; lowest: 4 rows with 1."),
     ("SELECT 'k' || i AS k, CASE WHEN i = 8 THEN 1000 ELSE i END AS n FROM range(9) t(i)",
