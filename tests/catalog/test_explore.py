@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from pluto_duck.catalog.explore import BINS, explore
@@ -11,14 +9,14 @@ from pluto_duck.session import Session
 
 
 @pytest.fixture
-def shop(session: Session) -> Iterator[Session]:
+def shop(session: Session) -> Session:
     session.query("""CREATE TABLE t AS SELECT i AS id, CASE WHEN i % 4 = 0 THEN NULL ELSE i % 10 END AS k,
         CASE WHEN i = 999 THEN 'infinity' ELSE i / 4 END::DOUBLE AS d, (i / 3)::DECIMAL(10, 2) AS amt,
         DATE '2024-01-01' + (i % 366)::INTEGER AS day, TIMESTAMPTZ '2024-01-01 00:00:00Z' + to_hours(i) AS at,
         CASE WHEN i % 10 < 7 THEN 'often' WHEN i % 10 < 9 THEN 'rare' END AS word, [i] AS list, i % 2 = 0 AS even,
         CASE WHEN i = 5 THEN 1000000 ELSE i % 100 END AS far
         FROM range(1000) AS r(i)""")
-    yield session
+    return session
 
 
 def test_every_kind_of_column_is_told(shop: Session) -> None:
