@@ -15,6 +15,7 @@ from typing import Literal
 
 from pluto_duck.agent.changes import Kind, change_of
 from pluto_duck.errors import Cancelled, PlutoError, Refused, UsageError, WorkspaceError, unknown_name
+from pluto_duck.governance.seal import is_sealed, seal
 from pluto_duck.runs.liveness import Presence, is_alive
 from pluto_duck.session import Session
 
@@ -29,6 +30,7 @@ MIGRATIONS = (
     """CREATE TABLE approval_log (
         number INTEGER PRIMARY KEY, approval TEXT NOT NULL, at REAL NOT NULL, what TEXT NOT NULL, who TEXT NOT NULL,
         detail TEXT NOT NULL)""",
+    "ALTER TABLE approvals ADD COLUMN mark TEXT NOT NULL DEFAULT ''",
 )
 _ROOM = "approvals"
 
@@ -55,6 +57,8 @@ class Approval:
     """What its commit is known by."""
     owner: str = ""
     """The process that runs it, while it runs."""
+    mark: str = ""
+    """The seal on what is run and taken back: this user's, on this machine."""
 
     @property
     def sql(self) -> str:
@@ -94,11 +98,11 @@ class Approvals:
         made = Approval(uuid.uuid4().hex[:8], kind, target, body, change.before(self._session, target), "", question,
                         planner, now, now + self._session.settings["agent.approval_hours"] * 3600, "waiting",
                         uuid.uuid4().hex)
-        made = replace(made, dry_run=change.tried(self._session, made))
+        made = self._sealed(replace(made, dry_run=change.tried(self._session, made)))
         with self._control.connection(_ROOM, MIGRATIONS) as db:
-            db.execute("INSERT INTO approvals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '')", (
+            db.execute("INSERT INTO approvals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)", (
                 made.id, made.kind, made.target, made.body, made.before, made.dry_run, made.question, made.planner,
-                made.created_at, made.expires_at, made.status, made.token))
+                made.created_at, made.expires_at, made.status, made.token, made.mark))
             self._log(db, made.id, "proposed", planner, made.sql)
         return made
 
@@ -138,6 +142,7 @@ class Approvals:
         runs = self._session.workspace.runs
         if one.status not in ("waiting", "running") or (one.status == "running" and is_alive(runs, one.owner)):
             raise _decided(one)
+        self._must_be_ours(one)
         if one.status == "running" and change.done(self._session, one):  # its process died before it could say so
             return self._moved(one, "done", "found done", who, "")
         if change.moved(self._session, one):
@@ -178,12 +183,13 @@ class Approvals:
             raise _decided(one)
         if not body.strip():
             raise UsageError("There is no SQL.")
+        self._must_be_ours(one)
         change = change_of(one.kind)
         changed = replace(one, body=change.checked(self._session, one.target, body)[1])
-        changed = replace(changed, dry_run=change.tried(self._session, changed))
+        changed = self._sealed(replace(changed, dry_run=change.tried(self._session, changed)))
         with self._control.connection(_ROOM, MIGRATIONS) as db:
-            done = db.execute("UPDATE approvals SET body = ?, dry_run = ? WHERE id = ? AND status = 'waiting'",
-                              (changed.body, changed.dry_run, one.id))
+            done = db.execute("UPDATE approvals SET body = ?, dry_run = ?, mark = ? WHERE id = ? AND status = "
+                              "'waiting'", (changed.body, changed.dry_run, changed.mark, one.id))
             if done.rowcount != 1:
                 raise _decided(one)
             self._log(db, one.id, "edited", who, changed.sql)
@@ -203,6 +209,15 @@ class Approvals:
             self._log(db, one.id, what, who, detail)
         return replace(one, status=to, owner=owner)
 
+    def _sealed(self, one: Approval) -> Approval:
+        return replace(one, mark=seal(self._session.workspace, *_parts(one)))
+
+    def _must_be_ours(self, one: Approval) -> None:
+        """A folder from somebody else may bring proposals that nobody here has asked for, and no Gate has seen."""
+        if not is_sealed(self._session.workspace, one.mark, *_parts(one)):
+            raise Refused(f"The approval {one.id} was not proposed here: it came with the folder, or the folder was "
+                          "moved since.", hint="Reject it, and ask for it again.")
+
     def _expire(self) -> None:
         late = self._control.read(_ROOM, MIGRATIONS).execute(
             "SELECT id FROM approvals WHERE status = 'waiting' AND expires_at <= ?", (self._now(),)).fetchall()
@@ -215,6 +230,10 @@ class Approvals:
     def _log(self, db: sqlite3.Connection, id: str, what: str, who: str, detail: str) -> None:
         db.execute("INSERT INTO approval_log (approval, at, what, who, detail) VALUES (?, ?, ?, ?, ?)",
                    (id, self._now(), what, who or _user(), detail))
+
+
+def _parts(one: Approval) -> tuple[str, ...]:
+    return ("approval", one.id, one.kind, one.target, one.body, one.before, one.token)
 
 
 def _decided(one: Approval) -> Refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable
 
@@ -120,10 +121,10 @@ def test_a_commit_whose_process_died_is_not_run_again(stock: Session, monkeypatc
             raise KeyboardInterrupt
         return moved(self, one, to, *rest)
 
-    monkeypatch.setattr(Approvals, "_moved", die)
-    with pytest.raises(KeyboardInterrupt):
-        Approvals(stock).approve(made.id)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(Approvals, "_moved", die)
+        with pytest.raises(KeyboardInterrupt):
+            Approvals(stock).approve(made.id)
     stock.query("INSERT INTO copy VALUES (99, 99)")
     assert Approvals(stock).get(made.id).status == "running"
     assert Approvals(stock).approve(made.id).status == "done"
@@ -136,10 +137,10 @@ def test_a_process_that_died_before_it_committed_can_be_taken_up(stock: Session,
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Session, "transaction", die)
-    with pytest.raises(KeyboardInterrupt):
-        Approvals(stock).approve(made.id)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "transaction", die)
+        with pytest.raises(KeyboardInterrupt):
+            Approvals(stock).approve(made.id)
     assert Approvals(stock).approve(made.id).status == "done"
     assert stock.query("SELECT count(*) FROM copy").scalar() == 3
 
@@ -160,6 +161,19 @@ def test_what_has_expired_is_refused(stock: Session) -> None:
         Approvals(stock, later).approve(made.id)
     assert Approvals(stock).get(made.id).status == "expired"
     assert [str(one.ref) for one in stock.tables()] == ["stock"]
+
+
+@pytest.mark.parametrize("forged", ["body = 'SELECT 1 AS a; DROP TABLE stock'", "target = 'other'", "before = 'DROP TABLE stock'",
+                                    "kind = 'table'", "mark = ''"])
+def test_what_came_with_a_folder_is_never_run(forged: str, stock: Session) -> None:
+    made = _propose(stock)
+    with sqlite3.connect(stock.workspace.folder / "control.sqlite") as control:
+        control.execute(f"UPDATE approvals SET {forged}")
+    for decide in (Approvals(stock).approve, lambda id: Approvals(stock).edit(id, "SELECT 1 AS a")):
+        with pytest.raises(Refused, match="not proposed here"):
+            decide(made.id)
+    assert [str(one.ref) for one in stock.tables()] == ["stock"]
+    assert Approvals(stock).reject(made.id).status == "rejected"
 
 
 def test_what_was_rejected_stays_so(stock: Session) -> None:

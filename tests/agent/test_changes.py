@@ -123,10 +123,10 @@ def test_a_load_whose_process_died_is_not_run_twice(shop: Session, monkeypatch: 
             raise KeyboardInterrupt
         return moved(self, one, to, *rest)
 
-    monkeypatch.setattr(Approvals, "_moved", die)
-    with pytest.raises(KeyboardInterrupt):
-        Approvals(shop).approve(made.id)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(Approvals, "_moved", die)
+        with pytest.raises(KeyboardInterrupt):
+            Approvals(shop).approve(made.id)
     assert Approvals(shop).get(made.id).status == "running"
     assert Approvals(shop).approve(made.id).status == "done"
     assert shop.query("SELECT count(*) FROM sales").scalar() == 2
@@ -213,10 +213,10 @@ def test_a_load_that_was_stopped_waits_again(shop: Session, monkeypatch: pytest.
         raise Cancelled("Stopped.")
 
     made, _told = _called(shop, "ingest", source="sales.csv", into="sales")
-    monkeypatch.setattr("pluto_duck.agent.changes.ingest.ingest", stop)
-    with pytest.raises(Cancelled):
-        Approvals(shop).approve(made.id)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr("pluto_duck.agent.changes.ingest.ingest", stop)
+        with pytest.raises(Cancelled):
+            Approvals(shop).approve(made.id)
     assert Approvals(shop).get(made.id).status == "waiting"
     assert Approvals(shop).approve(made.id).status == "done"
     assert [one.what for one in Approvals(shop).log(made.id)] == ["proposed", "approved", "stopped", "approved", "done"]
