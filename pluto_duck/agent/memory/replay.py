@@ -10,7 +10,7 @@ from pluto_duck.agent.fingerprint import fingerprint
 from pluto_duck.agent.memory.kept import Kept
 from pluto_duck.agent.memory.store import Memory
 from pluto_duck.agent.memory.verified import PLANNER
-from pluto_duck.errors import Cancelled, PlutoError, TimedOut
+from pluto_duck.errors import Cancelled, PlutoError, Refused, TimedOut
 from pluto_duck.session import Session
 
 
@@ -31,7 +31,8 @@ class Replayed:
 
 def replay(session: Session, conversation: str, *, planner: str | None = None,
            on_event: Callable[[Event], None] | None = None) -> Iterator[Replayed]:
-    """Turn by turn; nothing of it is kept. `planner`: instead of those that answered then."""
+    """Turn by turn; nothing of it is kept. `planner`: instead of those that answered then, which
+    are asked only as far as the setting agent.planner allows."""
     history: list[Answer] = []
     versions = session.versions()
     for kept in Memory(session).turns(conversation):
@@ -41,7 +42,7 @@ def replay(session: Session, conversation: str, *, planner: str | None = None,
         except (Cancelled, TimedOut):
             raise
         except PlutoError as error:
-            after, fault = None, error.message
+            after, fault = None, " ".join(filter(None, (error.message, error.hint)))
         changes = _changes(kept, after) if after is not None else (f"it fails now: {fault}",)
         moved = sorted(key for key, version in kept.versions.items() if versions.get(key) != version)
         if changes and moved:
@@ -63,8 +64,18 @@ def _again(session: Session, kept: Kept, history: list[Answer], planner: str | N
         if not number:
             return replace(then, status="declined", sql="", text="That reading is no longer offered.", result=None)
         return chosen_of(session, asked, number, on_event=on_event)
-    own = None if then.planner == PLANNER else then.planner
-    return ask(session, then.question, planner=planner or own, history=history, on_event=on_event)
+    return ask(session, then.question, planner=planner or _of_then(session, then), history=history, on_event=on_event)
+
+
+def _of_then(session: Session, then: Answer) -> str | None:
+    """Raises Refused where that asks somebody else than the settings do: what is kept may have come with a folder
+    from somebody, and it must neither send anything away nor spend anything."""
+    if then.planner in (PLANNER, session.settings["agent.planner"]):
+        return None
+    if then.planner != "builtin":
+        raise Refused(f"It was answered by the planner {then.planner}, which is not the one that is set.",
+                      hint=f"--planner {then.planner} asks that one again.")
+    return then.planner
 
 
 def _changes(kept: Kept, after: Answer) -> tuple[str, ...]:

@@ -71,3 +71,24 @@ def test_a_choice_that_is_gone_is_told(pets: Session) -> None:
     found = list(replay(pets, asked.conversation))
     assert "the choices are others" in found[0].changes
     assert found[1].changes[0] == "it was answered, and is declined now"
+
+
+def test_a_planner_that_is_not_set_is_not_asked_again(pets: Session) -> None:
+    """What is kept may have come with a folder: it must not make us send its questions to a model."""
+    asked: list[str] = []
+
+    class Elsewhere:
+        name = "anthropic"
+
+        def plan(self, question: str, context: Context) -> Answer:
+            asked.append(question)
+            return Answer("declined", question, self.name, "No.")
+
+    first = converse(pets, "how many pets per kind?", planner=Elsewhere())
+    (found,) = replay(pets, first.conversation)
+    assert asked == ["how many pets per kind?"]
+    assert found.after is None
+    assert "--planner anthropic" in found.changes[0]
+    (found,) = replay(pets, first.conversation, planner="builtin")
+    assert found.after is not None
+    assert found.after.status == "answered"
