@@ -10,6 +10,7 @@ import pytest
 
 from pluto_duck.agent import ask
 from pluto_duck.catalog import Catalog
+from pluto_duck.catalog.semantics import dbt
 from pluto_duck.session import Session
 
 
@@ -157,6 +158,33 @@ def test_sql_of_dbt_can_do_no_more_than_that_of_the_file(shop: Session) -> None:
     catalog = Catalog.of(shop)
     assert {one.name for one in catalog.semantics.metrics} == {"order count", "buyers"}
     assert "metrics.revenue" in " ".join(one.where for one in catalog.semantics.problems)
+
+
+def test_metrics_made_of_metrics_made_of_metrics_fill_neither_time_nor_memory(shop: Session) -> None:
+    """A hundred times itself, ten times over: the same in a few lines as more characters than there are atoms."""
+    hostile = json.loads(json.dumps(MANIFEST))
+    for number in range(1, 11):
+        below = f"m{number - 1}" if number > 1 else "buyers"
+        made = _metric(f"m{number}", "derived", expr=" + ".join(["a"] * 100),
+                       metrics=[_input(below, alias=name) for name in ["a", *(f"b{i}" for i in range(100))]])
+        hostile["metrics"][made["unique_id"]] = made
+    loop = _metric("loop", "derived", expr="loop", metrics=[_input("loop")])
+    hostile["metrics"][loop["unique_id"]] = loop
+    (shop.workspace.root / "target" / "manifest.json").write_text(json.dumps(hostile))
+    said = [str(one) for one in Catalog.of(shop).semantics.problems]
+    for name, why in (("m2", "it is too long"), ("m10", "it is too long"), ("loop", "it is made of itself")):
+        assert f"target/manifest.json: metrics.{name}: This metric of dbt is not used: {why}." in said
+    assert "revenue" in {one.name for one in Catalog.of(shop).semantics.metrics}
+
+
+def test_models_that_are_a_link_out_of_the_folder_are_not_walked_through(shop: Session, tmp_path: Path) -> None:
+    (shop.workspace.root / "target" / "manifest.json").unlink()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "schema.yml").write_text("models: [{name: orders, description: Not ours.}]")
+    (shop.workspace.root / "models").symlink_to(elsewhere)
+    assert dbt.files(shop.workspace.root) == []
+    assert Catalog.of(shop).table("main.orders").description == ""
 
 
 def test_before_dbt_has_run_its_yml_files_are_read(shop: Session) -> None:

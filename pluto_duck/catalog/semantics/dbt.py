@@ -22,6 +22,9 @@ PROJECT = "dbt_project.yml"
 MANIFEST = "target/manifest.json"
 MAX_FILES = 300
 MAX_TEXT = 2_000
+MAX_EXPRESSION = 1_000
+MAX_SQL = 4_000
+"""Characters of a metric. One that is made of another a hundred times, which is so itself, would fill the memory."""
 _CALL = re.compile(r"\{\{\s*(Dimension|TimeDimension|Entity)\(\s*'([^']*)'(?:\s*,\s*'[^']*')?\s*\)\s*\}\}")
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _AGGREGATES = {"sum": "sum({})", "average": "avg({})", "min": "min({})", "max": "max({})", "median": "median({})",
@@ -37,7 +40,10 @@ def files(root: Path) -> list[Path]:
         return []
     if (root / MANIFEST).is_file():
         return [root / MANIFEST]
-    found = [one for end in ("yml", "yaml") for one in (root / "models").rglob(f"*.{end}")]
+    models = root / "models"
+    if not models.resolve().is_relative_to(root.resolve()):
+        return []  # a cloned folder could have us walk through the whole disk
+    found = [one for end in ("yml", "yaml") for one in models.rglob(f"*.{end}")]
     return sorted(found)[:MAX_FILES]
 
 
@@ -195,13 +201,13 @@ class _Beyond(Exception):
 
 
 def _metrics(told: Mapping[str, Json], models: list[_Model], source: str) -> tuple[list[Metric], list[Problem]]:
-    by_name = {one["name"]: one for one in told.values()}
+    known = _Known(told, models)
     found, problems = [], []
-    for one in by_name.values():
+    for one in known.told.values():
         name = " ".join(pieces(one["name"]))
         label = " ".join(str(one.get("label") or "").split())
         try:
-            made = _metric(one, by_name, models, 0)
+            made = known.made(one["name"])
         except _Beyond as beyond:
             problems.append(Problem(f"metrics.{one['name']}", f"This metric of dbt is not used: {beyond}.",
                                     level="doubtful", words=(name,), source=source))
@@ -212,33 +218,55 @@ def _metrics(told: Mapping[str, Json], models: list[_Model], source: str) -> tup
     return found, problems
 
 
-def _metric(one: Json, known: Mapping[str, Json], models: list[_Model], depth: int) -> _Sum:
-    told, kind = one["type_params"], one["type"]
-    if depth > 5:
-        raise _Beyond("it is made of itself")
-    if kind == "simple":
-        return _and(_measure(told["measure"], models), one.get("filter"))
-    if kind == "ratio":
-        parts = {name: _input(told[name], known, models, depth) for name in ("numerator", "denominator")}
-        sql = f"{parts['numerator'].alone} * 1.0 / nullif({parts['denominator'].alone}, 0)"
-    elif kind == "derived":
-        inputs = told.get("metrics") or ()
-        if any(each.get("offset_window") or each.get("offset_to_grain") for each in inputs):
-            raise _Beyond("it looks back in time")
-        parts = {each.get("alias") or each["name"]: _input(each, known, models, depth) for each in inputs}
-        sql = re.sub(r"[A-Za-z_]\w*", lambda name: f"({parts[name[0]].alone})" if name[0] in parts else name[0],
-                     str(told["expr"]))
-    else:
-        raise _Beyond(f"it is {kind}")
-    tables = {part.model.table.key for part in parts.values()}
-    if len(tables) != 1:
-        raise _Beyond("it needs more than one table")
-    first = next(iter(parts.values()))
-    return _and(_Sum(first.model, sql, "", first.date), one.get("filter"))
+class _Known:
+    """The metrics of a project by name, each worked out once, however often others are made of it."""
 
+    def __init__(self, told: Mapping[str, Json], models: list[_Model]) -> None:
+        self.told = {str(one["name"]): one for one in told.values()}
+        self._models = models
+        self._made: dict[str, _Sum | _Beyond] = {}
 
-def _input(told: Json, known: Mapping[str, Json], models: list[_Model], depth: int) -> _Sum:
-    return _and(_metric(known[told["name"]], known, models, depth + 1), told.get("filter"))
+    def made(self, name: str) -> _Sum:
+        """Raises _Beyond, and KeyError where there is none of that name."""
+        if name not in self._made:
+            self._made[name] = _Beyond("it is made of itself")
+            try:
+                self._made[name] = self._metric(self.told[name])
+            except _Beyond as beyond:
+                self._made[name] = beyond
+        found = self._made[name]
+        if isinstance(found, _Beyond):
+            raise found
+        return found
+
+    def _metric(self, one: Json) -> _Sum:
+        told, kind = one["type_params"], one["type"]
+        if kind == "simple":
+            return _and(_measure(told["measure"], self._models), one.get("filter"))
+        if kind == "ratio":
+            parts = {name: self._input(told[name]) for name in ("numerator", "denominator")}
+            sql = f"{parts['numerator'].alone} * 1.0 / nullif({parts['denominator'].alone}, 0)"
+        elif kind == "derived":
+            inputs, expression = told.get("metrics") or (), str(told["expr"])
+            if any(each.get("offset_window") or each.get("offset_to_grain") for each in inputs):
+                raise _Beyond("it looks back in time")
+            if len(expression) > MAX_EXPRESSION:
+                raise _Beyond("it is too long")
+            parts = {each.get("alias") or each["name"]: self._input(each) for each in inputs}
+            sql = re.sub(r"[A-Za-z_]\w*", lambda name: f"({parts[name[0]].alone})" if name[0] in parts else name[0],
+                         expression)
+        else:
+            raise _Beyond(f"it is {kind}")
+        if len(sql) > MAX_SQL:
+            raise _Beyond("it is too long")
+        tables = {part.model.table.key for part in parts.values()}
+        if len(tables) != 1:
+            raise _Beyond("it needs more than one table")
+        first = next(iter(parts.values()))
+        return _and(_Sum(first.model, sql, "", first.date), one.get("filter"))
+
+    def _input(self, told: Json) -> _Sum:
+        return _and(self.made(told["name"]), told.get("filter"))
 
 
 def _measure(told: Json, models: list[_Model]) -> _Sum:
@@ -265,6 +293,8 @@ def _and(part: _Sum, filters: Any) -> _Sum:
         raise _Beyond("its filter speaks of another table, or of a point in time")
     both = [one for one in (part.condition, condition) if one]
     joined = both[0] if len(both) == 1 else " AND ".join(f"({one})" for one in both)
+    if len(joined) > MAX_SQL:
+        raise _Beyond("its filter is too long")
     return _Sum(part.model, part.sql, joined, part.date)
 
 
