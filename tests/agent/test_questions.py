@@ -158,6 +158,10 @@ RIGHT += (
     ("shop", "titles of products cheaper than the average price", "SELECT title FROM products WHERE price < (SELECT avg(price) FROM products)"),
     ("shop", "how many products have a price below the average?",
      "SELECT count(*) FROM products WHERE price < (SELECT avg(price) FROM products)"),
+    # -- beside each other
+    ("shop", "compare orders in 2023 and 2024", "SELECT 1, 7, 6"),
+    ("shop", "orders in January vs March 2024", "SELECT 1, 2, 1"),
+    ("shop", "orders that are shipped and not cancelled", "SELECT id FROM orders WHERE status = 'shipped'"),
 )
 
 NOT_ANSWERED: tuple[tuple[str, str, str, str], ...] = (
@@ -180,6 +184,10 @@ NOT_ANSWERED: tuple[tuple[str, str, str, str], ...] = (
     ("staff", "how many employees speak German?", "declined", "German"),
     ("staff", "what is the weather in Berlin?", "declined", "weather"),
     ("staff", "average bonus by department", "declined", "bonus"),
+    ("shop", "average quantity per order by status", "declined", "per"),
+    ("shop", "who is our best customer?", "declined", ""),
+    ("shop", "customers who bought the Teapot but not the Rug", "declined", ""),
+    ("shop", "how many customers bought the Teapot but not the Rug?", "declined", ""),
 )
 
 
@@ -225,3 +233,8 @@ def test_what_it_does_not_understand_it_does_not_answer(
         assert word in answer.text
     if status == "clarify":
         assert 2 <= len(answer.choices) <= 3
+
+
+def test_the_best_of_nothing_is_asked_back(schemas: dict[str, Session]) -> None:
+    assert ask(schemas["shop"], "who is our best customer?").text == (
+        "I can't tell by what 'best' is measured here. Name the figure: with the most ..., by total ...")

@@ -106,9 +106,7 @@ class BuiltinPlanner:
             return refused
         found = found or candidates(out, catalog)
         if not found or found[0].cost > MAX_COST:
-            return self._decline(
-                question, "I know the words of this question, but not how they belong together here."
-            )
+            return self._decline(question, _at_a_loss(out))
         lost = _unexplained(out, found[0], catalog)
         if lost:
             return self._unknown(question, lost)
@@ -228,6 +226,14 @@ class BuiltinPlanner:
 
     def _decline(self, question: str, text: str, words: Sequence[str] = ()) -> Answer:
         return Answer("declined", question, self.name, text, unknown_words=tuple(dict.fromkeys(words)))
+
+
+def _at_a_loss(out: Outline) -> str:
+    for one in out.orders:
+        if one.direction in ("best", "worst"):
+            return (f"I can't tell by what '{one.word}' is measured here. "
+                    "Name the figure: with the most ..., by total ...")
+    return "I know the words of this question, but not how they belong together here."
 
 
 def _settled(

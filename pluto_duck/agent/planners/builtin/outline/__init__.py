@@ -83,14 +83,15 @@ def _finish(cursor: Cursor) -> None:
 
 
 def _count_the_rows(cursor: Cursor) -> None:
-    """Orders by status, orders per month: how many there are of each."""
+    """Orders by status, orders per month: how many there are of each. Orders in 2024 and 2025 compared: in both."""
     out = cursor.out
-    named = [mark for mark in cursor.marks if mark.kind not in ("value", "not")]
+    named = [mark for mark in cursor.marks if mark.kind not in ("value", "not", "compare")]
     first = named[0] if named else Mark("end", "")
     pending = all(one.by == (None, ()) for one in out.orders)
     alone = pending and not (out.measures or out.having or out.above or out.share or out.running)
     asked = out.projections or out.things
-    if not (alone and out.groups and asked[:1] == [first] and len(asked) == 1):
+    apart = out.groups or (out.versus and out.periods)
+    if not (alone and apart and asked[:1] == [first] and len(asked) == 1):
         return
     if first.kind == "mention" and names_table(first) and first.plural:
         out.measures.append(MeasureSlot("count", first))

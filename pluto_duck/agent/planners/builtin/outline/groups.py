@@ -75,6 +75,9 @@ def on_group(cursor: Cursor, mark: Mark) -> None:
     if cursor.peek().kind not in ("mention", "grain"):
         cursor.out.left_over.append(mark)
         return
+    if _average_of_rows(cursor, mark):
+        cursor.out.left_over.append(mark)
+        return
     if _per_rows(cursor, mark):
         cursor.out.measures.append(MeasureSlot("count", cursor.take()))
         cursor.out.quotient = True
@@ -97,6 +100,15 @@ def on_group(cursor: Cursor, mark: Mark) -> None:
             break
         cursor.at += ahead
     cursor.last = "group"
+
+
+def _average_of_rows(cursor: Cursor, mark: Mark) -> bool:
+    """The average quantity per order by channel: of what each order has in all, or of its lines? A figure that does
+    not add up, divided by a number of rows, is nothing at all."""
+    averaged = cursor.last == "measure" and [one.function for one in cursor.out.measures] in (
+        ["avg"], ["median"], ["min"], ["max"], ["quantile"])
+    later = any(one.kind in ("by", "group") for one in cursor.marks[cursor.at + 1 :])
+    return averaged and later and mark.text.lower() == "per" and names_table(cursor.peek()) and not cursor.out.over
 
 
 def _per_rows(cursor: Cursor, mark: Mark) -> bool:

@@ -62,6 +62,8 @@ def _over(attempt: Attempt, found: Parts, tree: Tree, turn: dict[Measure, Measur
         if grouped and not found.select and not grains:
             continue
         form = _form(attempt, found, tree, turn, periods, grains, limit)
+        if _crossed(form):
+            continue
         if attempt.out.days:
             form = replace(form, conditions=(*form.conditions, on_days(attempt, dated, form.periods)))
         for shaped in _shapes(attempt, form):
@@ -73,6 +75,15 @@ def _over(attempt: Attempt, found: Parts, tree: Tree, turn: dict[Measure, Measur
                 tuple(attempt.guesses),
                 places(attempt),
             )
+
+
+def _crossed(form: Form) -> bool:
+    """Who bought books but no toys: of one row of what they bought that says nothing, and of all their rows the
+    joins can't tell."""
+    told = {one.table.ref.key for one in form.select} | {one.table.ref.key for one in form.measures}
+    wanted = {one.field for one in form.conditions if one.operator in ("=", "in")}
+    refused = {one.field for one in form.conditions if one.operator in ("<>", "not in")}
+    return bool(told) and form.root.ref.key not in told and bool(wanted & refused)
 
 
 def _shapes(attempt: Attempt, form: Form) -> Iterator[Form]:
@@ -116,6 +127,8 @@ def _changes(attempt: Attempt, form: Form) -> Iterator[Form]:
     out = attempt.out
     pair = form.spans[0] if len(form.spans) == 1 and len(form.spans[0]) == 2 else ()
     when = moments(form)
+    if not form.measures:
+        return  # rows can't stand beside each other, only figures of them
     if pair and not when:
         sides = tuple(Facet(str(one.first), (one,)) for one in sorted(pair, key=lambda one: one.first.first()))
         yield replace(form, sides=sides, spans=())
@@ -123,7 +136,7 @@ def _changes(attempt: Attempt, form: Form) -> Iterator[Form]:
         sides_of_year = _a_year_apart(form.periods[0])
         if sides_of_year is not None:
             yield replace(form, sides=sides_of_year, periods=())
-    elif len(when) == 1 and form.measures:
+    elif len(when) == 1:
         order = tuple(one for one in form.order if isinstance(one.by, Measure)) if form.limit is not None else ()
         yield replace(form, change="year" if out.change == "year" else "before", order=order)
 

@@ -117,8 +117,8 @@ def _hinted(attempt: Attempt, slot: OrderSlot, measures: Sequence[Measure]) -> t
 
 def _descending(attempt: Attempt, slot: OrderSlot, column: Column | None) -> bool:
     if slot.direction in ("worst", "best"):
-        if column is None:
-            raise Impossible
+        if column is None or column.role == "key":
+            raise Impossible  # the best customer is not the one with the highest number
         less = _less_is_better(split(column.name))
         descending = (slot.direction == "worst") == less
         attempt.assumptions.append(f"'{slot.word}' means the {'highest' if descending else 'lowest'} {column.name}")
