@@ -13,6 +13,8 @@ from pluto_duck.session import ColumnInfo, Session, TableInfo
 from pluto_duck.workspace import quote
 
 BINS = 16
+EACH = 32
+"""Whole numbers within a range of so many have a bar each, like months, days and hours."""
 TOP = 5
 EXACT_ROWS = 1_000_000
 """Above, the most frequent values of a column with many are estimated: exact, they would all have to be kept."""
@@ -22,6 +24,7 @@ SHOWN = 200
 
 _NUMBERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
             "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+_WHOLE = tuple(one for one in _NUMBERS if one.endswith(("INT", "INTEGER")))
 _MOMENTS = ("DATE", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
 _INFINITE = ("FLOAT", "DOUBLE", *_MOMENTS)
 _WORDS = ("VARCHAR", "BOOLEAN", "ENUM", "UUID")
@@ -114,19 +117,22 @@ def _measured(session: Session, source: str, name: str, column: ColumnInfo, kind
     seen = Explored(column.name, column.type, rows, rows - there, min(distinct, there), low=low, high=high, mean=middle)
     if least is None:
         return seen
-    # A few far values would push all others into the first bar.
-    cut = tail > least and (most - least) > 4 * (tail - least)
-    width = ((tail if cut else most) - least) / (BINS - 1 if cut else BINS)
+    count, cut = BINS, tail > least and (most - least) > 2 * (tail - least)
+    if kind in _WHOLE and 0 < most - least < EACH:
+        count, cut, width = int(most - least) + 1, False, 1.0
+    else:
+        # A few far values would push all others into the first bar: they share the last one.
+        width = ((tail if cut else most) - least) / (BINS - 1 if cut else BINS)
     if not 0 < width < float("inf"):
         return Explored(**{**vars(seen), "bins": (Bin(low, high, there),)})
     counts = dict(session.query(
-        f"SELECT CAST(least({BINS - 1}, greatest(0, floor(({number} - {least!r}) / {width!r}))) AS INTEGER), count(*) "
+        f"SELECT CAST(least({count - 1}, greatest(0, floor(({number} - {least!r}) / {width!r}))) AS INTEGER), count(*) "
         f"FROM {source} WHERE {finite} GROUP BY ALL").rows())
-    edges = [least + width * i for i in range(BINS)] + [most]
-    written = [row[0] for row in session.query(
+    edges = [least + width * i for i in range(count)] + [most]
+    written = [row[0].removesuffix(".0") if kind in _WHOLE else row[0] for row in session.query(
         f"SELECT {_back(kind)} FROM (SELECT unnest(CAST({edges!r} AS DOUBLE[])) AS edge)").rows()]
     return Explored(**{**vars(seen), "cut": cut, "bins": tuple(
-        Bin(written[i], written[i + 1], counts.get(i, 0)) for i in range(BINS))})
+        Bin(written[i], written[i + 1], counts.get(i, 0)) for i in range(count))})
 
 
 def _back(kind: str) -> str:
