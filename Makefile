@@ -7,6 +7,9 @@ PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11 python3.14
 	$$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$one && break; done)
 DEMO ?= demo
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# What the sidebar is made of: installing again builds it again.
+SIDEBAR := $(shell find jupyter_extension/src jupyter_extension/style jupyter_extension/schema -type f) \
+	$(wildcard jupyter_extension/*.json jupyter_extension/hatch_build.py)
 # Rows and rounds of the whole: `make soak` and `make bench`.
 QUICK := not soak and not bench
 
@@ -34,10 +37,16 @@ notebooks: $(VENV)/.test
 	@home=$$(mktemp -d); trap 'rm -rf $$home' EXIT; \
 		PLUTODUCK_HOME=$$home $(BIN)/python -m pytest -q -p no:cacheprovider --nbval-lax --nbval-current-env notebooks
 
-lint: $(VENV)/.test ## ruff, mypy, the floors
+lint: $(VENV)/.test ## ruff, mypy, the floors, eslint and prettier
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v npm >/dev/null && [ -d jupyter_extension/node_modules ]; then \
+		npm --prefix jupyter_extension --loglevel=error run --silent lint; \
+	else \
+		echo "The TypeScript is not linted: there is no npm, or the sidebar was not built here."; \
+		[ "$$PLUTODUCK_REQUIRE_ALL" != 1 ]; \
+	fi
 
 bench: $(VENV)/.bench ## measures; prints the table
 	$(BIN)/python -m pytest -m bench -s tests/benchmarks
@@ -49,6 +58,7 @@ docs: $(VENV)/.test ## writes the generated pages in docs/
 	$(BIN)/python docs/generate.py
 
 clean: ## removes what the targets made
+	rm -rf jupyter_extension/lib jupyter_extension/.test pluto_duck/labextension .screenshots
 	rm -rf $(VENV) .duckdb2 $(DEMO) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist build
 
 $(BIN)/python:
@@ -56,12 +66,12 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || $(PYTHON) -m virtualenv --quiet $(VENV) || \
 		{ echo "$(PYTHON) can't make a virtual environment (Debian: apt-get install python3-venv)."; exit 1; }
 
-$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/.demo: $(BIN)/python pyproject.toml constraints.txt $(SIDEBAR)
 	@echo "Installing pluto-duck and what the demo needs into $(VENV) ..."
 	@$(PIP) --editable '.[demo,extensions]'
 	@touch $@
 
-$(VENV)/.test: $(BIN)/python pyproject.toml constraints.txt
+$(VENV)/.test: $(BIN)/python pyproject.toml constraints.txt $(SIDEBAR)
 	@echo "Installing pluto-duck and what its tests need into $(VENV) ..."
 	@$(PIP) --editable '.[test]'
 	@touch $@ $(VENV)/.demo

@@ -109,7 +109,7 @@ class Sidebar(BuildHookInterface):  # type: ignore[misc, type-arg]
 
     def _run(self, command: list[str]) -> str:
         # npm asks a registry again and again for minutes; one refusal is an answer.
-        environment = {**os.environ, "npm_config_fetch_retries": "1", "npm_config_fetch_timeout": "60000",
+        environment = {**os.environ, "npm_config_fetch_retries": "1", "npm_config_fetch_timeout": "30000",
                        "npm_config_update_notifier": "false",
                        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
         try:

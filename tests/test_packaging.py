@@ -1,12 +1,15 @@
-"""What a fresh machine meets first: pinned versions, the scripts of CI and Binder, the licence."""
+"""What a fresh machine meets first: pinned versions, the wheel, the scripts of CI and Binder, the licence."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +65,73 @@ def test_binder_takes_a_python_that_the_project_supports() -> None:
     assert tuple(map(int, python.removeprefix("python=").split("."))) >= (3, 11)
     assert "set -euo pipefail" in (ROOT / "binder" / "postBuild").read_text(encoding="utf-8")
     assert (ROOT / "binder" / "start").read_text(encoding="utf-8").rstrip().endswith('exec "$@"')
+
+
+EXTENSION = "share/jupyter/labextensions/pluto-duck-labextension"
+
+
+def _wheel(root: Path, target: Path, wish: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target)], cwd=root,
+                          env={**os.environ, "PLUTODUCK_LABEXTENSION": wish, **environment}, text=True, timeout=120,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+
+
+def _names(target: Path) -> list[str]:
+    (wheel,) = target.glob("*.whl")
+    return [name.partition(".data/data/")[2] or name for name in zipfile.ZipFile(wheel).namelist()]
+
+
+def test_the_wheel_brings_the_package_the_sidebar_and_the_server_extension(tmp_path: Path) -> None:
+    if not (ROOT / "pluto_duck" / "labextension" / "package.json").exists():
+        pytest.skip("the sidebar is not built: no node here when pluto-duck was installed")
+    built = _wheel(ROOT, tmp_path, "require")
+    assert built.returncode == 0, built.stdout
+    names = _names(tmp_path)
+    assert "etc/jupyter/jupyter_server_config.d/pluto_duck.json" in names
+    for name in ("package.json", "install.json", "schemas/pluto-duck-labextension/plugin.json"):
+        assert f"{EXTENSION}/{name}" in names
+    assert any(name.startswith(f"{EXTENSION}/static/remoteEntry.") for name in names)
+    assert "pluto_duck/commands/sample/flights.parquet" in names
+    assert [name for name in names if "node_modules" in name or name.startswith("pluto_duck/labextension")] == []
+    static = [one for one in (ROOT / "pluto_duck" / "labextension" / "static").iterdir() if one.suffix == ".js"]
+    assert sum(one.stat().st_size for one in static) < 250_000
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell script plays npm")
+def test_without_a_registry_everything_but_the_sidebar_is_installed_and_that_is_said(tmp_path: Path) -> None:
+    root = tmp_path / "source"
+    root.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, root)
+    leave = shutil.ignore_patterns("node_modules", "labextension", "__pycache__", "lib", ".test")
+    for name in ("pluto_duck", "jupyter_extension"):
+        shutil.copytree(ROOT / name, root / name, ignore=leave)
+    npm = tmp_path / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text("#!/bin/sh\necho 'npm error network unreachable' >&2\nexit 1\n", encoding="utf-8")
+    npm.chmod(0o755)
+    path = f"{npm.parent}{os.pathsep}{os.environ['PATH']}"
+    built = _wheel(root, tmp_path / "wheel", "", PATH=path)
+    assert built.returncode == 0, built.stdout
+    assert built.stdout.count("without its sidebar") == 1
+    assert "network unreachable" in built.stdout
+    names = _names(tmp_path / "wheel")
+    assert "pluto_duck/__init__.py" in names
+    assert [name for name in names if "labextension" in name] == []
+
+    quiet = _wheel(root, tmp_path / "quiet", "skip", PATH=path)
+    assert quiet.returncode == 0
+    assert "sidebar" not in quiet.stdout
+    assert _wheel(root, tmp_path / "release", "require", PATH=path).returncode != 0
+
+
+def test_the_sidebar_has_the_version_of_the_package_and_no_address_in_its_lock() -> None:
+    from pluto_duck import __version__
+
+    folder = ROOT / "jupyter_extension"
+    assert json.loads((folder / "package.json").read_text(encoding="utf-8"))["version"] == __version__
+    assert f"'{__version__}'" in (folder / "src" / "version.ts").read_text(encoding="utf-8")
+    assert "://" not in (folder / "package-lock.json").read_text(encoding="utf-8")
 
 
 def test_the_licence_is_the_whole_of_it() -> None:

@@ -116,6 +116,28 @@ test('a new conversation does not get the answer of the old one', async () => {
   assert.deepEqual([model.state.get().turns.length, model.state.get().conversation], [0, '']);
 });
 
+test('the conversation of before comes back, but not over one that was begun meanwhile', async () => {
+  const kernel = new FakeKernel();
+  const model = new ChatModel();
+  model.attach(kernel.client, '/w', async () => 'c1');
+  await settled();
+  const asked = kernel.last('conversation');
+  model.ask('something else');
+  kernel.reply('conversation', asked, { turns: [answer()] });
+  await settled();
+  assert.deepEqual(
+    model.state.get().turns.map(one => one.question),
+    ['something else']
+  );
+  const other = new FakeKernel();
+  const quiet = new ChatModel();
+  quiet.attach(other.client, '/w', async () => 'c1');
+  await settled();
+  other.reply('conversation', other.last('conversation'), { turns: [answer()] });
+  await settled();
+  assert.deepEqual([quiet.state.get().turns.length, quiet.state.get().conversation], [1, 'c1']);
+});
+
 test('edited SQL keeps the answer beside it', async () => {
   const [kernel, model] = attached();
   model.ask('how many');

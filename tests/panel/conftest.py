@@ -61,6 +61,7 @@ def lab(opened: Lab) -> Iterator[Lab]:
         opened.open("analysis.ipynb")
     opened.command("pluto-duck:show-data")
     opened.command("pluto-duck:new-conversation")
+    opened.page.locator("[data-pd-composer]:focus").wait_for()
     yield opened
     opened.check()
 

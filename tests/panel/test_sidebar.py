@@ -6,7 +6,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.panel.browser import Lab
+import pytest
+
+from tests.panel.browser import ROOT, Lab
 
 BUSY = "import os, time\nwhile not os.path.exists('goes_on'): time.sleep(0.01)\nprint('over')"
 LONG = "SELECT count(*) FROM range(10000000000) AS a(i) WHERE i % 7 = 3"
@@ -173,10 +175,59 @@ def test_after_a_restart_and_a_reload_the_conversation_goes_on(loaded: Lab) -> N
     page.locator(".pd-number", has_text="16").wait_for()
 
 
-def test_it_is_at_home_in_the_dark(loaded: Lab) -> None:
+def test_the_keyboard_alone_is_enough(loaded: Lab) -> None:
+    page = loaded.page
+    panel = page.locator("#pluto-duck-data")
+    panel.get_by_label("Search tables and columns").focus()
+    page.keyboard.press("Tab")  # into the list, to its first row
+    focused = page.locator(":focus")
+    assert focused.get_attribute("aria-level") == "1"
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    assert "airports" in focused.inner_text()
+    page.keyboard.press("ArrowRight")
+    assert focused.get_attribute("aria-expanded") == "true"
+    page.keyboard.press("ArrowRight")
+    assert focused.get_attribute("aria-level") == "2"
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert focused.get_attribute("aria-expanded") == "false"
+    page.keyboard.press("/")
+    assert focused.get_attribute("aria-label") == "Search tables and columns"
+    page.keyboard.press("Control+Alt+p")
+    page.locator("textarea:focus").wait_for()
+    page.keyboard.type("number of flights by origin")
+    page.keyboard.press("Enter")
+    page.locator(".pd-turn[aria-busy=false]").wait_for()
+    # From the composer backwards into the answer, to its last button.
+    page.keyboard.press("Shift+Tab")
+    for _ in range(12):
+        if focused.inner_text() == "Insert as SQL cell":
+            break
+        page.keyboard.press("Shift+Tab")
+    before = len(loaded.cells())
+    page.keyboard.press("Enter")
+    page.wait_for_function("n => window.jupyterapp.shell.currentWidget.content.widgets.length === n", arg=before + 1)
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"])
+def test_it_is_at_home_in_every_theme_and_axe_finds_nothing_serious(loaded: Lab, theme: str) -> None:
+    axe = ROOT / "jupyter_extension" / "node_modules" / "axe-core" / "axe.min.js"
+    if not axe.exists():
+        pytest.skip("axe-core is not installed: no npm here when the sidebar was built")
+    page = loaded.page
+    loaded.command("apputils:change-theme", theme=theme)
+    page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached")
+    flights = page.locator("#pluto-duck-data").get_by_role("row").filter(has_text="flights").first
+    if flights.get_attribute("aria-expanded") == "false":
+        flights.click()
+    page.locator("[data-pd-profile=done]").first.wait_for()
+    _ask(loaded, "churn by carrier")
     _ask(loaded, "number of flights by carrier")
-    loaded.command("apputils:change-theme", theme="JupyterLab Dark")
-    loaded.page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
-    loaded.shot("dark")
-    loaded.command("apputils:change-theme", theme="JupyterLab Light")
-    loaded.page.locator("body[data-jp-theme-light=true]").wait_for(state="attached")
+    page.evaluate(axe.read_text(encoding="utf-8"))
+    found = page.evaluate("""async () => (await axe.run({include: [['#pluto-duck-data'], ['#pluto-duck-chat'],
+        ['.pd-status-item']]})).violations.filter(one => ['serious', 'critical'].includes(one.impact))
+        .map(one => [one.id, one.nodes.slice(0, 3).map(node => node.html.slice(0, 160) + ' ' + node.failureSummary)])""")
+    loaded.shot(theme.lower().replace(" ", "-"))
+    assert not found, found

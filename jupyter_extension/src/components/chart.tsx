@@ -25,7 +25,13 @@ export function Chart({ drawing }: { drawing: Drawing }): React.ReactElement {
         <Lines drawing={drawing} />
       )}
       {'left' in drawing && drawing.left > 0 && (
-        <p className="pd-note">{trans.__('%1 more are not drawn; the rows have them all.', drawing.left)}</p>
+        <p className="pd-note">
+          {trans._n(
+            '%1 more is not drawn; the rows have it.',
+            '%1 more are not drawn; the rows have them.',
+            drawing.left
+          )}
+        </p>
       )}
     </figure>
   );

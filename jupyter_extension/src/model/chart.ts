@@ -3,7 +3,7 @@
 import { ChartSpec, Rows, Value } from './frames';
 import { brief, cut, kindOf, plain } from './format';
 
-export const BARS = 15;
+export const BARS = 20;
 /** More lines than this are a tangle. */
 export const LINES = 6;
 

@@ -124,6 +124,8 @@ export class ChatModel {
   private _root = '';
   private _kept = new Map<string, ChatState>();
   private _running: Pending | null = null;
+  /** Grows when something is asked or begun: what is on its way from before is not shown any more. */
+  private _round = 0;
   private _edits = new Map<number, Pending>();
 
   /** Another kernel, or none. Each workspace has a conversation of its own, which outlives kernels. */
@@ -137,7 +139,8 @@ export class ChatModel {
     const there = this._kept.get(root);
     this.state.set({ ...(there ?? NO_CHAT), planner: this.state.get().planner });
     if (!there) {
-      void begun(root).then(id => (id && !this.state.get().turns.length ? this.goBack(id, true) : undefined));
+      const round = this._round;
+      void begun(root).then(id => (id && round === this._round ? this.goBack(id, true) : undefined));
     }
   }
 
@@ -158,6 +161,7 @@ export class ChatModel {
     if (!text || !this._client || this._running) {
       return;
     }
+    this._round += 1;
     const { conversation, planner, turns, draft } = this.state.get();
     const turn = asked(text, said);
     this.state.update({
@@ -278,6 +282,7 @@ export class ChatModel {
 
   begin(): void {
     this.stop();
+    this._round += 1;
     this._running = null;
     this.state.set({ ...NO_CHAT, planner: this.state.get().planner, draft: this.state.get().draft });
     this.onConversation(this._root, '');
@@ -301,8 +306,12 @@ export class ChatModel {
     if (!this._client || this._running) {
       return;
     }
+    const round = (this._round += quietly ? 0 : 1);
     try {
       const frame = await this._client.request('conversation', { conversation: id }).done;
+      if (round !== this._round) {
+        return;
+      }
       const turns = (frame.turns as Answer[]).map((answer): Turn => ({
         ...asked(answer.question),
         state: 'done',
