@@ -48,28 +48,39 @@ class ValueStore:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
+        self._path = path
         try:
             self._db = _open(path)
         except (sqlite3.Error, OSError):
-            try:
-                _remove(path)
-                self._db = _open(path)
-            except (sqlite3.Error, OSError):
-                self._db = _open(None)  # a full or read-only disk: each process reads for itself
+            self._db = _anew(path)
 
     def kept(self) -> dict[str, Kept]:
         rows = self._rows("SELECT key, version, shape, large FROM tables")
-        return {key: Kept(version, shape, tuple(json.loads(large))) for key, version, shape, large in rows}
+        try:
+            return {key: Kept(version, shape, tuple(json.loads(large))) for key, version, shape, large in rows}
+        except (ValueError, TypeError):
+            self._begin_anew()
+            return {}
 
     def put(self, table: str, kept: Kept, values: Iterable[tuple[str, str, str]]) -> bool:
         """Replaces what is known of a table; (folded text, column, text) each. False where another one is writing."""
+        rows = list(values)
+        try:
+            return self._put(table, kept, rows)
+        except sqlite3.DatabaseError as error:
+            if type(error) is not sqlite3.DatabaseError:
+                raise
+            self._begin_anew()
+            return self._put(table, kept, rows)
+
+    def _put(self, table: str, kept: Kept, values: list[tuple[str, str, str]]) -> bool:
         with self._lock:
             try:
                 self._db.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError:
                 return False
             try:
-                self._replace(table, kept, list(values))
+                self._replace(table, kept, values)
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
@@ -148,8 +159,29 @@ class ValueStore:
             self._db.close()
 
     def _rows(self, sql: str, *params: object) -> list[Any]:
+        try:
+            with self._lock:
+                return self._db.execute(sql, params).fetchall()
+        except sqlite3.DatabaseError as error:
+            if type(error) is not sqlite3.DatabaseError:
+                raise  # locked, closed: the file is whole
+            self._begin_anew()
+            with self._lock:
+                return self._db.execute(sql, params).fetchall()
+
+    def _begin_anew(self) -> None:
+        """A page in the middle may be torn, after a power cut for one: what could be opened is damaged all the same."""
         with self._lock:
-            return self._db.execute(sql, params).fetchall()
+            self._db.close()
+            self._db = _anew(self._path)
+
+
+def _anew(path: Path) -> sqlite3.Connection:
+    try:
+        _remove(path)
+        return _open(path)
+    except (sqlite3.Error, OSError):
+        return _open(None)  # a full or read-only disk: each process reads for itself
 
 
 def _open(path: Path | None) -> sqlite3.Connection:

@@ -13,7 +13,7 @@ import pytest
 
 from pluto_duck import catalog as room
 from pluto_duck.catalog import Catalog, ValueIndex, background
-from pluto_duck.catalog.store import ValueStore
+from pluto_duck.catalog.store import Kept, ValueStore
 from pluto_duck.session import Session
 from pluto_duck.workspace import Workspace
 from pluto_duck.workspace.locks import FileLock
@@ -146,6 +146,34 @@ def test_a_damaged_cache_is_begun_anew(session: Session, content: bytes) -> None
     (session.workspace.folder / "values.sqlite").write_bytes(content)
     _fill(session)
     assert _texts(_values(session), "red") == ["red"]
+
+
+def test_a_cache_that_is_torn_in_the_middle_is_begun_anew(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT 'some word ' || i AS a FROM range(3000) t(i)")
+    assert _texts(_values(session), "some word 7") == ["some word 7"]
+    cache = session.workspace.folder / "values.sqlite"
+    store = ValueStore(cache)
+    store._rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    whole = cache.read_bytes()
+    begun = 16 * 4096  # it opens: the first pages, which name the tables, are whole
+    cache.write_bytes(whole[:begun] + b"torn" * ((len(whole) - begun) // 4))
+    torn = ValueStore(cache)
+    assert torn.keys() == []
+    assert torn.put("main.t", Kept(1, "", ()), [("red", "a", "Red")])
+    assert torn.exact("red") == [("main.t", "a", "Red")]
+    torn.close()
+
+
+def test_a_cache_of_other_things_is_begun_anew(session: Session) -> None:
+    _fill(session)
+    _values(session)
+    store = ValueStore(session.workspace.folder / "values.sqlite")
+    store._rows("UPDATE tables SET large = 'nonsense'")
+    assert store.kept() == {}
+    store.close()
+    with Session.open(session.workspace.root) as again:
+        assert _texts(_values(again), "red") == ["red"]
 
 
 def test_a_view_that_is_broken_is_no_reason_to_read_for_ever(session: Session) -> None:
