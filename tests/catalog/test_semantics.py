@@ -12,6 +12,7 @@ import pytest
 
 from pluto_duck.catalog import Catalog
 from pluto_duck.catalog.semantics import FILE
+from pluto_duck.catalog.semantics.binding import MAX_ENTRIES
 from pluto_duck.catalog.semantics.reading import parse
 from pluto_duck.session import Session
 from pluto_duck.workspace import create
@@ -211,6 +212,15 @@ def test_a_file_that_leads_elsewhere_is_not_read(session: Session, tmp_path: Pat
     os.mkfifo(here)
     (problem,) = Catalog.of(session).semantics.problems
     assert "not a plain file" in problem.text
+
+
+def test_thousands_of_entries_are_not_bound_one_by_one(write: Write) -> None:
+    lines = "".join(f"  m{i}: {{table: orders, expression: sum(amt)}}\n" for i in range(MAX_ENTRIES + 20))
+    semantics = write("metrics:\n" + lines).semantics
+    assert len(semantics.metrics) == MAX_ENTRIES
+    assert len(semantics.problems) == 20
+    assert f"more than {MAX_ENTRIES} metrics" in semantics.problems[0].text
+    assert semantics.problems[-1].words == (f"m{MAX_ENTRIES + 19}",)
 
 
 def test_what_can_not_be_read_as_hidden_hides() -> None:

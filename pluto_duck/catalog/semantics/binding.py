@@ -29,6 +29,10 @@ class NotThere(Unusable):
 
 P = ParamSpec("P")
 T = TypeVar("T")
+M = TypeVar("M", Metric, Term)
+
+MAX_ENTRIES = 500
+"""Metrics, and terms, that are used."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,18 @@ class _Binding:
                 self.tables[worded.ref.key] = worded
         joins = [self._try(_At(f"joins[{number}]", self._line("joins", str(number)), (), one.source), self._join, one)
                  for number, one in enumerate(said.joins)]
-        metrics = [self._try(at, self._metric, one, at) for one in said.metrics for at in [self._at("metrics", one)]]
-        terms = [self._try(self._at("terms", one), self._term, one) for one in said.terms]
+        metrics = [self._try(at, self._metric, one, at) for one in self._first("metrics", said.metrics)
+                   for at in [self._at("metrics", one)]]
+        terms = [self._try(self._at("terms", one), self._term, one) for one in self._first("terms", said.terms)]
         return replace(said, metrics=_left(metrics), terms=_left(terms), joins=_left(joins),
                        problems=tuple(self.problems)), tuple(self.tables.values())
+
+    def _first(self, section: str, entries: Sequence[M]) -> Sequence[M]:
+        """Each has to be bound by the database, at the first question of every process."""
+        for one in entries[MAX_ENTRIES:]:
+            said = f"There are more than {MAX_ENTRIES} {section}: it is not used."
+            self._broken(self._at(section, one), Unusable(said))
+        return entries[:MAX_ENTRIES]
 
     def _at(self, section: str, one: Metric | Term) -> _At:
         return _At(f"{section}.{one.name}", self._line(section, one.name), one.words, one.source)
