@@ -238,3 +238,10 @@ def test_what_it_does_not_understand_it_does_not_answer(
 def test_the_best_of_nothing_is_asked_back(schemas: dict[str, Session]) -> None:
     assert ask(schemas["shop"], "who is our best customer?").text == (
         "I can't tell by what 'best' is measured here. Name the figure: with the most ..., by total ...")
+
+
+@pytest.mark.parametrize("part", ["total quantity and average price and ", "x1 ", "who never ordered ", "5 ", "orders by ", "France or "])
+def test_endless_words_are_declined_in_few(schemas: dict[str, Session], part: str) -> None:
+    answer = ask(schemas["shop"], (part * 1_000)[:2_000])
+    assert answer.status == "declined"
+    assert len(answer.text) < 200

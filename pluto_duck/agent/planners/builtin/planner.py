@@ -37,6 +37,8 @@ MAX_NEAR = 4
 MAX_BEFORE = 6
 """Earlier questions of a conversation that are read again for an edit of them."""
 MAX_COST = 0.8
+MAX_NAMED = 8
+"""Words of a question that are told one by one."""
 
 
 class BuiltinPlanner:
@@ -331,4 +333,5 @@ def _contents(result: Result) -> set[tuple[str, ...]]:
 
 
 def _quoted(words: Sequence[str]) -> str:
-    return ", ".join(f"'{word}'" for word in words)
+    each = list(dict.fromkeys(words))
+    return ", ".join(f"'{word}'" for word in each[:MAX_NAMED]) + (" and others" if len(each) > MAX_NAMED else "")

@@ -11,10 +11,14 @@ from pluto_duck.agent.planners.builtin.resolve.attempt import Candidate
 
 Read = Callable[[Outline], list[Candidate]]
 COST = 0.05
+MAX_FIGURES = 12
+"""More than anybody asks for at once, and fewer than the Gate lets parts of a statement pass."""
 
 
 def beside(out: Outline, read: Read) -> list[Candidate]:
     """Empty where the figures can't be told by the same groups, or under the same conditions."""
+    if len(out.measures) > MAX_FIGURES:
+        return []
     first, *others = (read(_alone(out, number)) for number in range(len(out.measures)))
     for one in first:
         partners = [next((other for other in each if _agree(one.form, other.form)), None) for each in others]
