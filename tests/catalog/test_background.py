@@ -153,6 +153,7 @@ def test_a_cache_that_is_torn_in_the_middle_is_begun_anew(session: Session) -> N
     assert _texts(_values(session), "some word 7") == ["some word 7"]
     cache = session.workspace.folder / "values.sqlite"
     store = ValueStore(cache)
+    store.put_tested({"some pair": (1, 1)})
     store._rows("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()
     whole = cache.read_bytes()
