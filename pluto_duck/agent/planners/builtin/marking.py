@@ -9,6 +9,7 @@ from dataclasses import replace
 from pluto_duck.agent.planners.builtin.dates import read_day
 from pluto_duck.agent.planners.builtin.figures import without_doubles
 from pluto_duck.agent.planners.builtin.findings import Finder, of_values
+from pluto_duck.agent.planners.builtin.idioms import Known, reworded
 from pluto_duck.agent.planners.builtin.lexicon import (
     ADVERBS,
     BUSINESS,
@@ -16,6 +17,7 @@ from pluto_duck.agent.planners.builtin.lexicon import (
     EVENTS,
     GRAINS,
     LIGHT,
+    PARTICLES,
     PASSING,
     PHRASES,
     ROWS,
@@ -25,7 +27,7 @@ from pluto_duck.agent.planners.builtin.lexicon import (
     UNITS,
     UNSUPPORTED,
 )
-from pluto_duck.agent.planners.builtin.marks import Mark, beside
+from pluto_duck.agent.planners.builtin.marks import Mark, beside, has_figure, names_table
 from pluto_duck.agent.planners.builtin.relative import read_quantile, read_relative
 from pluto_duck.agent.planners.builtin.strangers import Strangers
 from pluto_duck.agent.planners.builtin.tokens import Token, tokens
@@ -42,13 +44,32 @@ _NUMBERS = {name: number for number, name in enumerate(_SMALL_NUMBERS.split())} 
 }
 _SCALE = {"k": 1_000, "m": 1_000_000}
 MAX_SPAN = 6
+_BARE = LIGHT | PASSING
+_ONWARD = {"by", "on", "to", "against", "with"}
 _COLUMN_WORDS = ("amount", "types")
 
 
 def mark(question: str, vocabulary: Vocabulary, values: ValueIndex) -> list[Mark]:
     """In the order of the question; words that carry no meaning are left out."""
-    reader = _Reader(tokens(question), vocabulary, values)
-    return reader.read()
+
+    def known(words: str) -> bool:
+        each = words.lower().split()
+        return bool(vocabulary.look_up(each) or vocabulary.adjective(each) or values.exact(words))
+
+    return _Reader(reworded(_unhyphened(tokens(question), known), known), vocabulary, values).read()
+
+
+def _unhyphened(words: Sequence[Token], known: Known) -> list[Token]:
+    """Win-backs as two words, where only the two are known."""
+    found: list[Token] = []
+    for one in words:
+        parts = one.text.split("-") if not one.quoted else [one.text]
+        plain = len(parts) > 1 and not any(part.isdigit() for part in parts)
+        if plain and not known(one.lower) and known(" ".join(parts)):
+            found += [Token(part, part.lower()) for part in parts]
+        else:
+            found.append(one)
+    return found
 
 
 class _Reader:
@@ -119,10 +140,14 @@ class _Reader:
             return Mark("relative", said, relative[0]), relative[1]
         if self._marks and self._marks[-1].kind == "like" and len(token.lower) == 1 and token.lower != "a":
             return Mark("text", token.text), at + 1  # contains the letter z
+        if self._belongs_to_verb(at):
+            return None, at + 1
         if token.lower == "new" and self._new_rows(at):
             return None, at + 1
         for size in range(min(MAX_SPAN, len(self._tokens) - at), 0, -1):
             if any(one.quoted for one in self._tokens[at : at + size]):
+                continue
+            if size > 1 and "," in (self._lower[at], self._lower[at + size - 1]):
                 continue
             found = self._span(at, at + size)
             if found is not None:
@@ -193,7 +218,7 @@ class _Reader:
                 "for",
             )
             again = before in ("vs", "versus", "or", ",", "with") and any(one.kind == "day" for one in self._marks[-3:])
-            said = said or again
+            said = said or again or self._after_a_figure(at)
             if (
                 not said
                 or (self._marks and self._marks[-1].kind == "cmp")
@@ -201,6 +226,26 @@ class _Reader:
             ):
                 return None
         return Mark("day", " ".join(t.text for t in self._tokens[at:end]), day), end
+
+    def _belongs_to_verb(self, at: int) -> bool:
+        """Came in by phone, looks after."""
+        last = self._marks[-1] if self._marks else None
+        before = self._lower[at - 1] if at else ""
+        verb = (last is not None and last.kind in ("light", "verb") and last.end == at) or before in _BARE
+        after = self._lower[at + 1] if at + 1 < len(self._lower) else ""
+        ends = after in ("", ",", "?") or PHRASES.get(after, ("",))[0] in ("prep", "by", "group", "where")
+        return self._lower[at] in PARTICLES and verb and ends
+
+    def _after_a_figure(self, at: int) -> bool:
+        """Billed revenue 2025; orders by weekday, 2025: a year right after what is told, and no number of something."""
+        told = next((one for one in reversed(self._marks) if one.kind != "comma"), None)
+        after = self._lower[at + 1] if at + 1 < len(self._lower) else ""
+        if told is None or not 1990 <= int(self._lower[at]) <= 2099:
+            return False
+        ends = after in ("", ",", "vs", "versus", "compared", "and", "per", "in", "for") or after in _ONWARD
+        named = told.kind == "mention" and (has_figure(told) or names_table(told))
+        apart = self._lower[at - 1] == "," and told.kind in ("mention", "value")
+        return ends and (named or told.kind == "grain" or apart)
 
     def _new_rows(self, at: int) -> bool:
         """New customers in May are those whose own date is in May; not where "new" is a value or part of a name."""

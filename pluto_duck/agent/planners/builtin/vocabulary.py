@@ -137,8 +137,11 @@ class Vocabulary:
 
     def figures_with(self, word: str) -> list[Reading]:
         """Figures in whose name the word is."""
-        found = figures(self.catalog)
-        return [Reading(table, None, 0.9, "part of its name", metric=one) for key, table, one in found if word in key]
+        found = list(figures(self.catalog))
+        told = [one for one in found if word in one[0]] or [
+            one for one in found if any(_derived(part, word) or part == f"{word}d" for part in one[0]) and len(word) > 2
+        ]
+        return [Reading(table, None, 0.9, "part of its name", metric=one) for _key, table, one in told]
 
     def adjective(self, words: Sequence[str]) -> list[Reading]:
         """Terms whose rows are named elsewhere: "open", beside tickets."""
@@ -194,6 +197,8 @@ class Vocabulary:
         base = singular(word)
         if base in self.words:
             yield base, 1.0, ""
+        elif word.endswith("us") and word[:-1] in self.words:
+            yield word[:-1], 1.0, ""  # SKUs, menus: what looks like Latin
         for other in sorted(self._synonyms.get(base, set()) | self._synonyms.get(word, set())):
             if other in self.words:
                 abbreviated = base.startswith(other) or other.startswith(base)

@@ -56,8 +56,12 @@ PASSING = _words(
     "supports play plays played join joins earn live lives stay stays participate participates produce produces "
     "write writes wrote written study studies drive drives cost costs own owns manage manages lead leads led "
     "win wins won lose loses lost cover covers offer offers prescribe prescribes treat treats perform performs sing "
-    "sings sang host hosts visit visits use uses buy buys make makes born grow grows grew sit sits lie lies"
+    "sings sang host hosts visit visits use uses buy buys make makes born grow grows grew sit sits lie lies "
+    "come comes came coming send sends sending reach reaches contact contacts arrive arrives look looks looking "
+    "handle handles deal deals stand stands meet meets met receive receives remain remains keep keeps kept turn turns touch touches"
 )
+PARTICLES = _words("in up out off back away after over down on with through to")
+"""After such a verb, and with nothing of its own behind, they belong to it: came in by phone, looks after."""
 """They may say something: an answer that passes over them says so, and only between two things that it knows."""
 """Verbs and nouns that say nothing about which data are meant."""
 

@@ -59,7 +59,8 @@ def _finish(cursor: Cursor) -> None:
         out.groups.append(Mark("grain", "month", "month"))
         out.notes.append("the running total is told by month")
     if out.dated and not (out.periods or grains):
-        out.left_over += out.dated
+        for one in out.dated:
+            _happened(cursor, one)
     if out.versus and not out.filters and not any(one.alternative for one in out.periods) and len(out.measures) < 2:
         out.left_over.append(Mark("versus", "compare"))
     if cursor.negated:
@@ -80,6 +81,14 @@ def _finish(cursor: Cursor) -> None:
         out.projections, out.groups = [*out.projections, *out.groups], []
     if not counting and not out.projections and out.things:
         out.projections = out.things[:1]
+
+
+def _happened(cursor: Cursor, mark: Mark) -> None:
+    """Reps who have left: the date is there."""
+    if cursor.before(mark) in ("where", "mention") and not cursor.negated:
+        cursor.out.filters.append(FilterSlot(mark, "present", []))
+    else:
+        cursor.out.left_over.append(mark)
 
 
 def _count_the_rows(cursor: Cursor) -> None:

@@ -174,6 +174,11 @@ def on_cmp(cursor: Cursor, mark: Mark) -> None:
         else:
             cursor.out.having.append((MeasureSlot("count", target), str(mark.value), float(number.value)))
         cursor.last = "filter"
+    elif _in_figure(cursor):
+        number = cursor.take()
+        cursor.skip("prep")
+        cursor.out.having.append((MeasureSlot("metric", cursor.take()), str(mark.value), float(number.value)))
+        cursor.last, cursor.head = "filter", False
     elif mark.value == ">=" and cursor.peek().kind == "mention" and names_table(cursor.peek()):
         cursor.out.things.append(cursor.take())  # at least a member
         cursor.last = "thing"
@@ -198,6 +203,12 @@ def on_cmp(cursor: Cursor, mark: Mark) -> None:
         cursor.last = "filter"
     else:
         cursor.out.left_over.append(mark)
+
+
+def _in_figure(cursor: Cursor) -> bool:
+    """At least 2 million in revenue."""
+    of = cursor.peek(1).kind == "prep" and cursor.peek(1).value in ("in", "of")
+    return cursor.peek().kind == "number" and of and has_figure(cursor.peek(2))
 
 
 def _counted_rows(cursor: Cursor, operator: str) -> None:

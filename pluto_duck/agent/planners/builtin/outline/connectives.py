@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pluto_duck.agent.planners.builtin.marks import Mark, has_figure
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
+from pluto_duck.agent.planners.builtin.vocabulary import Reading
 from pluto_duck.catalog.words import singular
 
 
@@ -66,7 +67,14 @@ def on_not(cursor: Cursor, mark: Mark) -> None:
 
 
 def on_dated(cursor: Cursor, mark: Mark) -> None:
-    cursor.out.dated.append(mark)
+    """A verb for a date: signed up, in May. Who signed up: the rows of its own table are asked for."""
+    out = cursor.out
+    asked = out.projections or out.things or out.measures
+    if not asked and cursor.at == 2 and cursor.marks[0].text.lower() == "who":
+        best = max(r.strength for r in mark.readings)
+        rows = [Reading(r.table, None, r.strength, "") for r in mark.readings if r.strength == best]
+        out.projections.append(Mark("mention", mark.text, readings=rows))
+    out.dated.append(mark)
 
 
 def on_verb(cursor: Cursor, mark: Mark) -> None:
@@ -89,6 +97,9 @@ def on_light(cursor: Cursor, mark: Mark) -> None:
     """wines produced in 2008: it only links two parts, but it may say more than that, so it is told."""
     links = ("prep", "by", "day", "relative", "side", "value", "text", "number", "cmp", "between", "super", "both")
     before = cursor.before(mark)
+    if cursor.peek().kind == "end" and cursor.last == "group" and cursor.out.measures:
+        cursor.out.passed_over.append(mark.text)  # how many accounts each manager looks after
+        return
     linking = cursor.peek().kind in links or (cursor.peek().kind == "mention" and before in ("where", "mention", "and"))
     if not linking or has_figure(cursor.peek()) or before in ("", "show", "count", "agg", "share"):
         cursor.out.left_over.append(mark)  # "refunded orders" are not all orders

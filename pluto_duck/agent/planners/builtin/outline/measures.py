@@ -99,16 +99,21 @@ def on_event(cursor: Cursor, mark: Mark) -> None:
     cursor.out.things.append(event(cursor, mark))
 
 
+_EXTREMES = {"lowest": "min", "smallest": "min", "highest": "max", "largest": "max", "biggest": "max"}
+
+
 def on_agg(cursor: Cursor, mark: Mark) -> None:
     functions = [mark]
     while cursor.peek().kind in ("and", "comma", "agg", "super"):
         ahead = 0
         while cursor.peek(ahead).kind in ("and", "comma"):
             ahead += 1
-        if cursor.peek(ahead).kind != "agg":
+        extreme = _EXTREMES.get(cursor.peek(ahead).text.lower()) if cursor.peek(ahead).kind == "super" else None
+        if not ahead or (cursor.peek(ahead).kind != "agg" and extreme is None):
             break
         cursor.at += ahead
-        functions.append(cursor.take())
+        said = cursor.take()
+        functions.append(said if extreme is None else Mark("agg", said.text, extreme))
     cursor.skip("prep", "show")
     if len(functions) == 1 and _typical(cursor, mark):
         return

@@ -183,6 +183,8 @@ def on_dir(cursor: Cursor, mark: Mark) -> None:
             cursor.out.orders.append(OrderSlot(slot, str(mark.value), mark.text))
         elif cursor.peek().kind in ("mention", "grain"):
             cursor.out.orders.append(OrderSlot(counted(cursor), str(mark.value), mark.text))
+        elif len(cursor.out.measures) == 1 and cursor.out.groups and "alphabet" not in mark.text.lower():
+            cursor.out.orders.append(OrderSlot(cursor.out.measures[0], str(mark.value), mark.text))
         elif cursor.out.projections and mark.text.lower().endswith(
             ("alphabetically", "alphabetical order", "alphabetical")
         ):
