@@ -158,33 +158,6 @@ def test_rows_of_a_table_scroll_sort_and_filter(loaded: Lab) -> None:
     loaded.command("application:close")
 
 
-def test_hostile_names_and_values_are_text_and_two_hundred_columns_stay_light(loaded: Lab) -> None:
-    page = loaded.page
-    name = "<img src=x onerror=alert(1)>\u202eevil"
-    columns = ", ".join(f"{at} AS c{at}" for at in range(199))
-    cell = f"%%pluto sql\nCREATE OR REPLACE TABLE wide AS SELECT '{name}' AS \"{name * 4}\", {columns} FROM range(300)"
-    loaded.run_cell(_add_cell(loaded, cell))
-    panel = page.locator("#pluto-duck-data")
-    panel.get_by_role("treegrid").get_by_text("wide", exact=True).click()
-    row = panel.get_by_role("row").filter(has_text="<img src=x").first
-    row.wait_for()
-    assert "\\u202eevil" in row.inner_text()
-    assert row.bounding_box()["height"] == 26
-    assert panel.evaluate("one => one.scrollWidth <= one.clientWidth")
-    panel.get_by_role("button", name="160 more columns").wait_for()
-    page.get_by_role("button", name="Preview").last.click()
-    grid = page.get_by_role("grid", name="wide")
-    grid.get_by_role("gridcell").filter(has_text="<img src=x").first.wait_for()
-    assert page.locator("img[src=x]").count() == 0
-    assert grid.locator("[role=gridcell], [role=columnheader]").count() < 2_000  # of 60,200
-    loaded.shot("wide")
-    grid.evaluate("one => { one.scrollLeft = one.scrollWidth; }")
-    grid.get_by_role("columnheader", name="c198").wait_for()
-    loaded.command("application:close")
-    panel.get_by_role("treegrid").get_by_text("wide", exact=True).click()
-    loaded.run_cell(_add_cell(loaded, "%%pluto sql\nDROP TABLE wide"))
-
-
 def test_after_a_restart_and_a_reload_the_conversation_goes_on(loaded: Lab) -> None:
     page = loaded.page
     _ask(loaded, "how many airlines are there")
