@@ -139,4 +139,7 @@ class Lab:
         off = {url for url in self.asked if urlsplit(url).scheme not in ("data", "blob")
                and urlsplit(url).hostname != "127.0.0.1"}
         assert off == set()
-        assert not self.errors, self.errors
+        # Lab's own debugger says so when a kernel restarts while it asks it something.
+        errors = [one for one in self.errors if "Could not restore the debugger state" not in one]
+        self.errors.clear()
+        assert not errors, errors
