@@ -153,17 +153,29 @@ def test_a_cache_that_is_torn_in_the_middle_is_begun_anew(session: Session) -> N
     assert _texts(_values(session), "some word 7") == ["some word 7"]
     cache = session.workspace.folder / "values.sqlite"
     store = ValueStore(cache)
-    store.put_tested({"some pair": (1, 1)})
     store._rows("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()
     whole = cache.read_bytes()
-    begun = 16 * 4096  # it opens: the first pages, which name the tables, are whole
+    begun = len(whole) * 3 // 4  # it opens: the first pages, which name the tables, are whole
     cache.write_bytes(whole[:begun] + b"torn" * ((len(whole) - begun) // 4))
     torn = ValueStore(cache)
-    assert torn.keys() == []
+    torn.keys()
+    assert torn.words() == []  # whichever of the two met the torn pages
     assert torn.put("main.t", Kept(1, "", ()), [("red", "a", "Red")])
     assert torn.exact("red") == [("main.t", "a", "Red")]
     torn.close()
+
+
+def test_a_cache_of_many_values_and_no_keys_opens_at_once(session: Session) -> None:
+    """A process of its own, which can be ended: SQLite would go through all pairs of values and words."""
+    cache = session.workspace.folder / "values.sqlite"
+    store = ValueStore(cache)
+    store.put("main.t", Kept(1, "", ()), [(f"some word {i}", "a", f"Some word {i}") for i in range(50_000)])
+    store.close()
+    program = "import sys; from pathlib import Path; from pluto_duck.catalog.store import ValueStore; " \
+              "print(len(ValueStore(Path(sys.argv[1])).keys()))"
+    done = subprocess.run([sys.executable, "-c", program, str(cache)], capture_output=True, text=True, timeout=WAIT_S)
+    assert done.stdout.strip() == "50000", done.stderr
 
 
 def test_a_cache_of_other_things_is_begun_anew(session: Session) -> None:
