@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Member
 from pluto_duck.agent.planners.builtin.guesses import settle
 from pluto_duck.agent.planners.builtin.marks import Mark, has_table
-from pluto_duck.agent.planners.builtin.outline import outline
+from pluto_duck.agent.planners.builtin.outline import Outline, outline
 from pluto_duck.agent.planners.builtin.resolve import Candidate, candidates
 from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary
 from pluto_duck.catalog import Catalog
@@ -88,6 +88,10 @@ def _both(marks: Sequence[Mark], at: int) -> Nested | None:
         return None
     lead: tuple[Mark, ...] = ()
     start = at
+    if _when(first) and _when(second) and marks[at - 1].kind in ("verb", "dated"):
+        start, lead = at - 1, (marks[at - 1],)  # who ordered both in May and in June: ordered, both times
+    elif _when(first) or _when(second):
+        return None
     while start and marks[start - 1].kind in ("where", "prep", "by"):
         start -= 1
         lead = (marks[start], *lead)
@@ -99,8 +103,12 @@ def _both(marks: Sequence[Mark], at: int) -> Nested | None:
     return Nested((*marks[:start], *marks[end:]), (Clause((*lead, *first), False), Clause((*lead, *second), False)))
 
 
+def _when(marks: Sequence[Mark]) -> bool:
+    return all(mark.kind in ("prep", "day", "relative", "span") for mark in marks)
+
+
 def _restricts(marks: Sequence[Mark]) -> bool:
-    return any(mark.kind in ("value", "text", "number", "cmp") for mark in marks)
+    return any(mark.kind in ("value", "text", "number", "cmp", "day", "relative", "span") for mark in marks)
 
 
 def _counted(marks: Sequence[Mark]) -> Nested | None:
@@ -118,6 +126,9 @@ def _counted(marks: Sequence[Mark]) -> Nested | None:
 def composed(question: Nested, catalog: Catalog, run: Run, *, strict: bool = True, limit: int = 4) -> list[Candidate]:
     """Candidates for the whole question, the cheapest first. `strict`: every word of a clause must play its part."""
     found: list[Candidate] = []
+    whole_of = outline(question.main)
+    if whole_of.share and not whole_of.groups:
+        return _part_lacking(whole_of, question, catalog)
     for main in candidates(outline(question.main), catalog, limit=limit):
         field = _asked_about(main.form, question.main)
         whole: Candidate | None = main if field is not None else None
@@ -148,14 +159,43 @@ def composed(question: Nested, catalog: Catalog, run: Run, *, strict: bool = Tru
     return sorted(found, key=lambda one: one.cost)
 
 
+def _part_lacking(out: Outline, question: Nested, catalog: Catalog) -> list[Candidate]:
+    """The share of accounts without a manager."""
+    found: list[Candidate] = []
+    for main in candidates(replace(out, share="", left_over=[]), catalog):
+        lacking = _lacking(main, question, catalog) or _unled(main, question, catalog)
+        if lacking is not None and len(main.form.measures) == 1 and main.form.measures[0].adds_up:
+            part = tuple(one for one in lacking.form.conditions if one not in main.form.conditions)
+            form = replace(main.form, share="part", percent=out.share == "percent", part=part)
+            found.append(replace(lacking, form=form))
+    return found
+
+
+def _unled(main: Candidate, question: Nested, catalog: Catalog) -> Candidate | None:
+    """Without a manager: the column that would point at one holds nothing."""
+    marks = [one for one in question.clauses[0].marks if one.kind not in ("prep", "light")]
+    if len(question.clauses) != 1 or not question.clauses[0].negated or len(marks) != 1:
+        return None
+    named = {r.table.ref.key for r in marks[0].readings if r.column is None and r.metric is None and r.strength > 0.95}
+    ways = [one for one in catalog.relations if one.child.key == main.form.root.ref.key and one.parent.key in named]
+    if len(ways) != 1:
+        return None
+    empty = Condition(Field(main.form.root, main.form.root.column(ways[0].child_column)), "missing", ())
+    return replace(main, form=replace(main.form, conditions=(*main.form.conditions, empty)))
+
+
 def _lacking(main: Candidate, question: Nested, catalog: Catalog) -> Candidate | None:
     """Customers without an e-mail: a column of theirs that holds nothing."""
     if len(question.clauses) != 1 or not question.clauses[0].negated:
         return None
     marks = [one for one in question.clauses[0].marks if one.kind not in ("prep", "light")]
-    if len(marks) != 1 or marks[0].kind not in ("mention", "dated"):
+    marks = [one for one in question.clauses[0].marks if one.kind != "prep"] if len(marks) != 1 else marks
+    if len(marks) != 1 or marks[0].kind not in ("mention", "dated", "verb", "light"):
         return None
-    readings = sorted(marks[0].readings, key=lambda one: -one.strength)
+    if marks[0].kind in ("verb", "light"):
+        readings = _said_by(marks[0], Vocabulary.of(catalog))
+    else:
+        readings = sorted(marks[0].readings, key=lambda one: -one.strength)
     if any(one.column is None and one.strength >= readings[0].strength for one in readings):
         return None
     mine = [one for one in readings if one.table.ref == main.form.root.ref and one.column is not None]
@@ -164,6 +204,15 @@ def _lacking(main: Candidate, question: Nested, catalog: Catalog) -> Candidate |
     empty = Condition(Field(mine[0].table, mine[0].column), "missing", ())
     return replace(main, form=replace(main.form, conditions=(*main.form.conditions, empty)),
                    cost=main.cost + 1 - mine[0].strength)
+
+
+def _said_by(mark: Mark, vocabulary: Vocabulary) -> list[Reading]:
+    """The column that a verb speaks of: refunded, where there is a refund."""
+    word = mark.text.lower()
+    if not word.endswith("ed"):
+        return []
+    found = [one for stem in (word[:-2], word[:-1], word[:-3]) for one in vocabulary.look_up([stem])]
+    return sorted((one for one in found if one.column is not None), key=lambda one: -one.strength)
 
 
 def _listed_once(form: Form, field: Field) -> Form:

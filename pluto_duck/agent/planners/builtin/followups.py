@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from pluto_duck.agent.planners.builtin.dates import Day
 from pluto_duck.agent.planners.builtin.marks import Mark, columns, has_figure, names_table
+from pluto_duck.agent.planners.builtin.relative import Relative
 
 MAX_MARKS = 8
 _OPENINGS = {"by", "group", "top", "value", "prep", "day", "relative", "side", "share", "where", "not", "order", "dir",
@@ -12,7 +15,7 @@ _OPENINGS = {"by", "group", "top", "value", "prep", "day", "relative", "side", "
              "text", "between", "without", "super"}
 _WHOLE = {"count", "agg", "sum", "event", "unknown"}
 """What a question of its own has, and an edit hasn't."""
-_ABOUT = {"what about", "how about", "and"}
+_ABOUT = {"what about", "how about", "and", "and the"}
 _SMALL = {"show", "where", "prep", "comma", "and", "or"}
 _NOISE = ("unsupported", "unknown", "light")
 _WHEN = {"day", "relative", "side"}
@@ -24,6 +27,13 @@ def joined(questions: Sequence[Sequence[Mark]]) -> list[Mark]:
     whole: list[Mark] = []
     for marks in questions:
         told = _stripped(marks)
+        anew = _those(whole, told) or _shifted(whole, told) if whole and told else None
+        if anew is not None:
+            whole = anew
+            continue
+        if whole and any(mark.kind == "too" for mark in marks) and told and told[0].kind in ("by", "group"):
+            whole = [*_tidy(whole), Mark("where", "with"), *told]  # by plan as well
+            continue
         other = _other_figure(whole, marks, told) if whole else None
         if other is not None:
             whole = other
@@ -47,6 +57,43 @@ def _other_figure(whole: Sequence[Mark], marks: Sequence[Mark], told: Sequence[M
     return None
 
 
+def _those(whole: Sequence[Mark], told: Sequence[Mark]) -> list[Mark] | None:
+    """Which of them are late, how many of those: the rows of the question before, listed or counted."""
+    if told[0].kind != "those":
+        return None
+    at = next((i for i, mark in enumerate(whole) if mark.kind == "mention" and names_table(mark)), None)
+    if at is None or any(mark.kind in ("by", "group", "agg", "sum", "super", "top") for mark in whole):
+        return None
+    head = Mark("show", "which") if told[0].value == "which" else Mark("count", "how many")
+    lead = [mark for mark in whole[:at] if mark.kind not in ("show", "count", "where", "prep")]
+    return [*lead, head, *_tidy(list(whole[at:])), Mark("where", "with"), *told[1:]]
+
+
+def _shifted(whole: Sequence[Mark], told: Sequence[Mark]) -> list[Mark] | None:
+    """The month before: the one that was asked for, one earlier."""
+    at = next((i for i, mark in enumerate(whole) if mark.kind in ("day", "relative")), None)
+    if at is None or len(told) != 1 or told[0].kind != "shifted":
+        return None
+    when, unit = whole[at].value, told[0].value
+    if isinstance(when, Relative):
+        plain = when.unit == unit and not (when.rolling or when.to_date or when.part or when.months)
+        earlier: Day | Relative | None = replace(when, back=when.back + 1) if plain else None
+    else:
+        earlier = _before(when, unit)
+    if earlier is None:
+        return None
+    return [*whole[:at], replace(whole[at], text=told[0].text, value=earlier), *whole[at + 1 :]]
+
+
+def _before(day: Day, unit: str) -> Day | None:
+    size, number = (12, day.month) if unit == "month" else (4, day.quarter)
+    if number is None or day.day is not None or (number == 1 and day.year is None):
+        return None
+    year = day.year - 1 if number == 1 and day.year is not None else day.year
+    number = (number - 2) % size + 1
+    return Day(year, None, number) if unit == "month" else Day(year, number)
+
+
 def _stripped(marks: Sequence[Mark]) -> list[Mark]:
     """Without `what about`, `only`, `and now`."""
     start = 0
@@ -54,7 +101,7 @@ def _stripped(marks: Sequence[Mark]) -> list[Mark]:
         marks[start].kind in ("show", "comma", "and") or (marks[start].kind in _NOISE and _only(marks[start]))
     ):
         start += 1
-    return [mark for mark in marks[start:] if not (mark.kind in _NOISE and _only(mark))]
+    return [mark for mark in marks[start:] if not (mark.kind == "too" or (mark.kind in _NOISE and _only(mark)))]
 
 
 def _only(mark: Mark) -> bool:
@@ -63,6 +110,8 @@ def _only(mark: Mark) -> bool:
 
 def _edits(marks: Sequence[Mark]) -> bool:
     kinds = {mark.kind for mark in marks}
+    if [mark.kind for mark in marks] == ["mention", "value"] and columns(marks[0]) & columns(marks[1]):
+        return True  # only carrier AA
     return bool(marks) and marks[0].kind in _OPENINGS and not kinds & _WHOLE and len(marks) <= MAX_MARKS
 
 

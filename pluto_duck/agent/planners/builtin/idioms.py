@@ -71,6 +71,9 @@ _ANYWHERE: list[tuple[re.Pattern[str], str]] = [(re.compile(rf"(?<![^ ]){old}(?!
     (r"how (?:does|do|did|has|have|is|are) (.+?) compares?d? (?:with|to|against)", r"\1 compared to"),
     (r"how (?:(?:has|have|did|does|do|is|are|was|were) )?(.+?) (?:(?:has|have|had|been|is|are) )*"
      r"(?:developed|developing|develops?|evolved?|evolving|progress(?:ed|ing)?|trend(?:ed|ing))", r"\1 developed"),
+    (r"(?:the )?(number|count) and (?:the )?(total |average |mean )?([^ ]+) of (?:the |all )?([^ ]+)",
+     r"number of \4 and \2\3 of \4"),
+    (r"(in|during) ([^ ]+(?: [^ ]+)?) as well as (?:in |during )?(.+)", r"both \1 \2 and \1 \3"),
     (r"in excess of|upwards of|north of", "more than"),
     (r"no fewer than|not fewer than|not under|not below", "at least"),
     (r"not exceeding|not over|not above|no higher than|not higher than", "at most"),

@@ -28,9 +28,10 @@ from pluto_duck.agent.planners.builtin.lexicon import (
     UNSUPPORTED,
 )
 from pluto_duck.agent.planners.builtin.marks import Mark, beside, has_figure, names_table
-from pluto_duck.agent.planners.builtin.relative import read_quantile, read_relative
+from pluto_duck.agent.planners.builtin.relative import Relative, read_months, read_part, read_quantile, read_relative
 from pluto_duck.agent.planners.builtin.strangers import Strangers
 from pluto_duck.agent.planners.builtin.tokens import Token, tokens
+from pluto_duck.agent.planners.builtin.told import figures
 from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary
 from pluto_duck.catalog import ValueIndex
 from pluto_duck.catalog.words import singular
@@ -45,6 +46,7 @@ _NUMBERS = {name: number for number, name in enumerate(_SMALL_NUMBERS.split())} 
 _SCALE = {"k": 1_000, "m": 1_000_000}
 MAX_SPAN = 6
 _BARE = LIGHT | PASSING
+_SPANS = {"second", "seconds", "minute", "minutes", "hour", "hours", "day", "days", "week", "weeks", "month", "months"}
 _ONWARD = {"by", "on", "to", "against", "with"}
 _COLUMN_WORDS = ("amount", "types")
 
@@ -126,8 +128,15 @@ class _Reader:
         shared = self._shared(at)
         if shared is not None:
             return shared, at + 1
+        months = read_months(self._lower, at + 1 if token.lower == "the" else at)
+        if months is not None:
+            said = " ".join(one.text for one in self._tokens[at : months[1]])
+            return Mark("relative" if isinstance(months[0], Relative) else "span", said, months[0]), months[1]
         day = self._day(at)
         if day is not None:
+            part = read_part(self._lower, day[1], day[0].value)
+            if part is not None:
+                return Mark("relative", " ".join(one.text for one in self._tokens[at : part[1]]), part[0]), part[1]
             return day
         quantile = read_quantile(self._lower, at)
         if quantile is not None:
@@ -142,6 +151,10 @@ class _Reader:
             return Mark("text", token.text), at + 1  # contains the letter z
         if self._belongs_to_verb(at):
             return None, at + 1
+        if token.lower in ("times", "time") and [one.kind for one in self._marks[-2:]] == ["cmp", "number"]:
+            return Mark("rows", token.text), at + 1  # more than 50 times
+        if (joined := self._joined(at)) is not None:
+            return joined, at + 2
         if token.lower == "new" and self._new_rows(at):
             return None, at + 1
         for size in range(min(MAX_SPAN, len(self._tokens) - at), 0, -1):
@@ -165,6 +178,10 @@ class _Reader:
         if token.lower in STOP or token.lower in (",",):
             return (Mark("comma", ",") if token.lower == "," else None), at + 1
         stranger = self._strangers.mark(token)
+        if stranger is not None and stranger.kind in ("unknown", "verb", "light") and self._how_much():
+            told = self._vocabulary.figures_with(token.lower)
+            if len({one.metric.name for one in told if one.metric}) == 1:
+                return Mark("mention", token.text, None, told[:1]), at + 1  # how much do customers owe
         if stranger is not None and stranger.kind == "verb" and self._marks and self._marks[-1].kind == "sum":
             told = [one for one in stranger.readings if one.metric is not None]
             if told:
@@ -236,6 +253,18 @@ class _Reader:
         ends = after in ("", ",", "?") or PHRASES.get(after, ("",))[0] in ("prep", "by", "group", "where")
         return self._lower[at] in PARTICLES and verb and ends
 
+    def _joined(self, at: int) -> Mark | None:
+        """Who logged in, where the data have a login."""
+        if at + 1 >= len(self._tokens) or self._lower[at + 1] not in PARTICLES or not self._lower[at].endswith("ed"):
+            return None
+        word, particle = self._lower[at], self._lower[at + 1]
+        if self._vocabulary.look_up([word, particle]) or self._vocabulary.look_up([word]):
+            return None
+        for stem in (word[:-2], word[:-3], word[:-1]):
+            if (stem + particle) in self._vocabulary.words:
+                return Mark("mention", f"{word} {particle}", None, self._vocabulary.look_up([stem + particle]))
+        return None
+
     def _after_a_figure(self, at: int) -> bool:
         """Billed revenue 2025; orders by weekday, 2025: a year right after what is told, and no number of something."""
         told = next((one for one in reversed(self._marks) if one.kind != "comma"), None)
@@ -255,6 +284,18 @@ class _Reader:
         tables = [r.table for r in named if r.column is None and r.strength > 0.9]
         own = {one.table.key for one in self._values.exact("new")}
         return bool(tables) and all(one.date is not None and one.ref.key not in own for one in tables)
+
+    def _duration(self, said: str) -> Mark:
+        """How long: a figure that is told in hours or days."""
+        found = [one for one in figures(self._vocabulary.catalog) if one[2].unit.lower() in _SPANS]
+        told = {one.name: Reading(table, None, 0.9, "", metric=one) for _key, table, one in found}
+        if not told:
+            return Mark("unsupported", said, "questions of this kind")
+        return Mark("mention", said, None, list(told.values()))
+
+    def _how_much(self) -> bool:
+        return self._marks[:1] != [] and any(one.kind == "sum" for one in self._marks[:2]) and not any(
+            has_figure(one) for one in self._marks)
 
     def _value_of_next(self, at: int) -> Mark | None:
         """Monthly plans, where a column of plans has such a value."""
@@ -310,6 +351,8 @@ class _Reader:
             return Mark("super", text, phrase)
         if phrase in PHRASES:
             kind, value = PHRASES[phrase]
+            if kind == "duration":
+                return self._duration(text)
             of = not single and words[-1] == "of" and words[-2] in _COLUMN_WORDS
             if of and self._vocabulary.look_up([words[-2]]):
                 return None  # the amount of transactions, where they have an amount
@@ -360,6 +403,8 @@ class _Reader:
             told = self._vocabulary.figures_with(word)
             if len({one.metric.name for one in told if one.metric}) == 1:
                 return Mark("mention", text, None, told[:1])  # how much was billed
+        if not single and PHRASES.get(word, ("",))[0] == "agg" and self._figure_behind(words):
+            return None  # the average of basket size
         readings = self._vocabulary.look_up(words)
         if single and word in GRAINS:
             return Mark("grain", text, GRAINS[word], readings, word.endswith("s"))
@@ -367,6 +412,8 @@ class _Reader:
             return None
         if single and (word in UNSUPPORTED or word in LIGHT) and readings[0].strength < 0.95:
             return None
+        if single and text.isupper() and len(text) > 1 and readings[0].strength < 1 and self._values.exact(text):
+            return None  # EUR, before the column target_eur
         if single and word in PASSING and readings[0].strength < 0.8:
             return None
         if single and readings[0].how and self._values.exact(text) and self._tokens_capital(text):
@@ -385,6 +432,13 @@ class _Reader:
         plural = singular(words[-1]) != words[-1]
         near = [one for one in readings if one.strength >= best - (0.3 if one.metric else self._margin)]
         return Mark("mention", text, None, near, plural)
+
+    def _figure_behind(self, words: Sequence[str]) -> bool:
+        """The words but the first begin a longer name of a figure."""
+        at = next((i for i in range(len(self._lower)) if self._lower[i : i + len(words)] == list(words)), 0)
+        longer = self._lower[at + 1 : at + len(words) + 1]
+        found = self._vocabulary.look_up(longer) if len(longer) == len(words) else []
+        return bool(found) and found[0].metric is not None and found[0].strength >= 0.95
 
     def _exactly(self, words: Sequence[str]) -> list[Reading]:
         known = all(singular(word) in self._vocabulary.words for word in words)

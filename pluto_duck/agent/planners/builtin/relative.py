@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pluto_duck.agent.planners.builtin.dates import Day
@@ -14,7 +14,8 @@ RECENT_DAYS = 45
 """Data that end no longer ago are living: then "last month" is counted from today."""
 _UNITS = ("day", "week", "month", "quarter", "year")
 _BEFORE = ("last", "previous", "past", "prior")
-_NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10, "twelve": 12}
+_NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
+            "twelve": 12}
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,16 @@ class Relative:
     """From the beginning of the present unit up to now."""
     rolling: bool = False
     """The past 30 days: up to now, not whole units."""
+    part: Day | None = None
+    """May of last year."""
+    months: tuple[int, int] | None = None
+    """The first three months of this year."""
 
     def __str__(self) -> str:
+        if self.part is not None:
+            return f"{self.part} {replace(self, part=None)}"
+        if self.months is not None:
+            return f"month {self.months[0]} to {self.months[1]} of {replace(self, months=None)}"
         if self.to_date:
             return f"{self.unit} to date"
         if self.rolling:
@@ -42,6 +51,10 @@ class Relative:
         if self.rolling:
             return _day(shift(self.unit, now, -self.count) + datetime.timedelta(days=1)), _day(now)
         start = shift(self.unit, _start(self.unit, now), -self.back)
+        if self.part is not None:
+            return replace(self.part, year=start.year), None
+        if self.months is not None:
+            return Day(start.year, None, self.months[0]), Day(start.year, None, self.months[1])
         if self.unit == "year":
             return Day(start.year), None
         if self.unit == "quarter":
@@ -71,6 +84,33 @@ def read_relative(words: Sequence[str], at: int) -> tuple[Relative, int] | None:
     if word in ("yesterday", "today"):
         return Relative("day", int(word == "yesterday")), at + 1
     return None
+
+
+def read_part(words: Sequence[str], at: int, part: Day) -> tuple[Relative, int] | None:
+    """What follows May or Q1: "of last year", "this year"; None: something else does."""
+    start = at + 1 if words[at : at + 1] in (["of"], ["in"], [","]) else at
+    found = read_relative(words, start) if start < len(words) else None
+    if found is None or found[0].unit != "year" or found[0].rolling or found[0].to_date or part.year is not None:
+        return None
+    return replace(found[0], part=part), found[1]
+
+
+def read_months(words: Sequence[str], at: int) -> tuple[Relative | tuple[Day, Day], int] | None:
+    """The first three months of 2025, the last two months of this year."""
+    of = list(words[at + 2 : at + 4]) in (["months", "of"], ["months", "in"])
+    if at >= len(words) or words[at] not in ("first", "last") or not of:
+        return None
+    count = int(words[at + 1]) if words[at + 1].isdigit() else _NUMBERS.get(words[at + 1], 0)
+    if not 1 < count < 12 or at + 4 >= len(words):
+        return None
+    first, last = (1, count) if words[at] == "first" else (13 - count, 12)
+    if re.fullmatch(r"(19|20)\d\d", words[at + 4]):
+        year = int(words[at + 4])
+        return (Day(year, None, first), Day(year, None, last)), at + 5
+    found = read_relative(words, at + 4)
+    if found is None or found[0].unit != "year" or found[0].rolling or found[0].to_date:
+        return None
+    return replace(found[0], months=(first, last)), found[1]
 
 
 def read_quantile(words: Sequence[str], at: int) -> tuple[float, int] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pluto_duck.agent.planners.builtin.findings import Finder
 from pluto_duck.agent.planners.builtin.lexicon import LIGHT, PASSING, SEXES, UNSUPPORTED, VERBS
+from pluto_duck.agent.planners.builtin.lexicon.demonyms import DEMONYMS
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.tokens import Token
 from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary
@@ -24,6 +25,9 @@ class Strangers:
             return sex
         if word in UNSUPPORTED:
             return Mark("unsupported", token.text, UNSUPPORTED[word])
+        of_country = [value for name in DEMONYMS.get(word, ()) for value in self._values.exact(name)]
+        if of_country:
+            return self._found.exact(token.text, of_country)
         one_of_them = self._values.exact(singular(word)) if singular(word) != word else []
         if one_of_them:
             return self._found.exact(token.text, one_of_them)  # engineers: the rows whose job is engineer

@@ -80,7 +80,7 @@ class Vocabulary:
 
     def _put(self, words: Sequence[str], reading: Reading) -> None:
         key = tuple(word for word in words if word not in _SMALL)
-        if not key:
+        if not key or (len(key) == 1 and key[0].isdigit()):
             return
         have = self._readings.setdefault(key, [])
         for i, other in enumerate(have):

@@ -68,6 +68,17 @@ _put("cmpavg", "<", "below average", "below-average", "lower than average", "les
      "below the average", "lower than the average", "worse than average", "fewer than average")
 
 
+_put("duration", None, "how long", "how quickly", "how fast", "how soon", "how long does it take",
+     "how long did it take",
+     
+     "how quickly do we", "how long do we need")
+_put("too", None, "as well", "in addition", "additionally", "on top of that")
+_put("those", "which", "which of them", "which of those", "which of these")
+_put("those", "count", "how many of them", "how many of those", "how many of these", "of those how many",
+     "of them how many")
+_put("shifted", "month", "month before", "the month before", "month earlier", "the month before that")
+_put("shifted", "quarter", "quarter before", "the quarter before", "the quarter before that")
+
 DATED = words(
     "joined acquired introduced launched placed bought shipped billed registered opened closed solved resolved "
     "signed started canceled cancelled churned hired created issued paid delivered returned deactivated retired "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pluto_duck.agent.planners.builtin.marks import Mark, names_table
+from pluto_duck.agent.planners.builtin.marks import Mark, has_measure, names_table
 from pluto_duck.agent.planners.builtin.outline import (
     conditions,
     connectives,
@@ -65,6 +65,9 @@ def _finish(cursor: Cursor) -> None:
         out.left_over.append(Mark("versus", "compare"))
     if cursor.negated:
         out.left_over.append(Mark("unsupported", "not", "this use of 'not'"))
+    if _adds_up(cursor):
+        out.measures.append(MeasureSlot("sum", out.projections.pop()))
+        out.notes.append(f"'{out.measures[-1].target.text}' is added up")  # type: ignore[union-attr]
     if not (out.measures or out.having or out.orders) and out.projections:
         # "the payment methods used by customers": theirs, not one for each of them
         out.things += [one for one in out.groups if one.kind == "mention" and names_table(one)]
@@ -83,10 +86,24 @@ def _finish(cursor: Cursor) -> None:
         out.projections = out.things[:1]
 
 
+def _adds_up(cursor: Cursor) -> bool:
+    """Seats by plan: all of them together."""
+    out = cursor.out
+    if out.measures or out.having or out.orders or len(out.projections) != 1 or not out.groups or out.share:
+        return False
+    asked = out.projections[0]
+    at = next((i for i, mark in enumerate(cursor.marks) if mark is asked), None)
+    first = at is not None and all(mark.kind == "show" for mark in cursor.marks[:at])
+    if at is None or not first or not (asked.kind == "mention" and asked.plural and has_measure(asked)):
+        return False
+    return at + 1 < len(cursor.marks) and cursor.marks[at + 1].kind in ("by", "group")
+
+
 def _happened(cursor: Cursor, mark: Mark) -> None:
     """Reps who have left: the date is there."""
     if cursor.before(mark) in ("where", "mention") and not cursor.negated:
-        cursor.out.filters.append(FilterSlot(mark, "present", []))
+        column = Mark("mention", mark.text, readings=mark.readings)
+        cursor.out.filters.append(FilterSlot(column, "present", []))
     else:
         cursor.out.left_over.append(mark)
 

@@ -14,6 +14,7 @@ from pluto_duck.agent.planners.builtin.marks import (
 )
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps, rows_of
 from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, MeasureSlot
+from pluto_duck.agent.planners.builtin.vocabulary import Reading
 
 
 def filtered(cursor: Cursor, mark: Mark) -> bool:
@@ -120,9 +121,8 @@ def _binds(mark: Mark, value: Mark) -> bool:
     """A column followed by one of its values; by any text in quotes."""
     if value.kind == "text":
         return any(r.column is not None and r.column.textual for r in mark.readings)
-    return bool(columns(mark) & columns(value)) or any(
-        r.column is None and r.table.ref in {v.table.ref for v in value.readings} for r in mark.readings
-    )
+    held = {v.table.ref for v in value.readings if v.term is None}
+    return bool(columns(mark) & columns(value)) or any(r.column is None and r.table.ref in held for r in mark.readings)
 
 
 def _own_column(value: Mark, after: Mark) -> bool:
@@ -213,13 +213,26 @@ def _in_figure(cursor: Cursor) -> bool:
 
 def _counted_rows(cursor: Cursor, operator: str) -> None:
     """more than 2 records: of what was named first."""
-    number, _rows = cursor.take(), cursor.take()
-    rows = rows_of(cursor)
+    number, said = cursor.take(), cursor.take()
+    rows = _done(cursor) if said.text.lower() in ("times", "time") else None
+    rows = rows or rows_of(cursor)
     if rows is None:
         cursor.out.left_over.append(number)
         return
     cursor.out.having.append((MeasureSlot("count", rows), operator, float(number.value)))
     cursor.last = "filter"
+
+
+def _done(cursor: Cursor) -> Mark | None:
+    """Who bought more than 50 times: the rows that the verb speaks of."""
+    out = cursor.out
+    for verbs in (out.dated, out.verbs):
+        if verbs:
+            best = max((r.strength for r in verbs[-1].readings), default=0)
+            rows = [Reading(r.table, None, r.strength, "as its rows") for r in verbs[-1].readings if r.strength == best]
+            if rows:
+                return Mark("mention", verbs.pop().text, readings=rows)
+    return None
 
 
 def on_like(cursor: Cursor, mark: Mark) -> None:

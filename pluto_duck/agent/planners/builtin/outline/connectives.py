@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pluto_duck.agent.planners.builtin.marks import Mark, has_figure
+from pluto_duck.agent.planners.builtin.marks import Mark, has_figure, names_table
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
 from pluto_duck.agent.planners.builtin.vocabulary import Reading
 from pluto_duck.catalog.words import singular
@@ -18,6 +18,8 @@ def on_where(cursor: Cursor, mark: Mark) -> None:
     if cursor.at == 1 and mark.text.lower() == "where":
         cursor.out.left_over.append(mark)  # where is ...?
     nxt = cursor.peek()
+    if cursor.at == 1 and mark.text.lower() == "who" and (nxt.kind in ("number", "super", "top") or names_table(nxt)):
+        return  # who's the rep with ...
     if mark.text.lower() == "that" and nxt.kind == "mention" and cursor.peek(1).kind in ("end", "comma", "order"):
         named = [*cursor.out.groups, *cursor.out.projections, *cursor.out.things]
         if any(singular(one.text) == singular(nxt.text) for one in named):

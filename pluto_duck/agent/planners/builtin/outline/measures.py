@@ -15,6 +15,7 @@ from pluto_duck.agent.planners.builtin.marks import (
 )
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps, rows_of
 from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, MeasureSlot, OrderSlot
+from pluto_duck.agent.planners.builtin.vocabulary import Reading
 
 
 def measure(cursor: Cursor) -> MeasureSlot | None:
@@ -31,6 +32,9 @@ def measure(cursor: Cursor) -> MeasureSlot | None:
             cursor.filter(FilterSlot(None, "in", [cursor.take()]))  # the number of shipped orders
         if cursor.peek().kind in ("mention", "event"):
             return MeasureSlot("count", counted(cursor))
+        if (rows := _named_rows(cursor.peek())) is not None:
+            cursor.filter(FilterSlot(None, "in", [cursor.take()]))
+            return MeasureSlot("count", rows)
         cursor.at = start
         return None
     if mark.kind in ("agg", "sum"):
@@ -43,6 +47,13 @@ def measure(cursor: Cursor) -> MeasureSlot | None:
         return MeasureSlot("count", event(cursor, mark))
     cursor.at = start
     return None
+
+
+def _named_rows(mark: Mark) -> Mark | None:
+    """How many win-backs: the rows for which that condition holds."""
+    if mark.kind != "value" or not mark.readings or any(r.term is None for r in mark.readings):
+        return None
+    return Mark("mention", mark.text, readings=[Reading(r.table, None, r.strength, "") for r in mark.readings])
 
 
 def slot_of(mark: Mark, target: Mark | None) -> MeasureSlot:
@@ -190,9 +201,16 @@ def _adds_up(mark: Mark) -> bool:
     return all(Measure("metric", r.table, metric=r.metric).adds_up for r in told)
 
 
+def _is_average(mark: Mark) -> bool:
+    told = [r.metric for r in mark.readings if r.metric is not None]
+    return bool(told) and all(one.expression.lower().startswith("avg(") for one in told)
+
+
 def on_on_average(cursor: Cursor, mark: Mark) -> None:
     """How many tickets per month on average: of what each month has."""
     out = cursor.out
+    if len(out.measures) == 1 and out.measures[0].target is not None and _is_average(out.measures[0].target):
+        return  # how long does it take on average
     if len(out.measures) == 1 and len(out.groups) == 1 and not out.orders:
         out.over, out.groups, out.typical = out.groups, [], "avg"
     else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pluto_duck.agent.planners.builtin.lexicon import GRAINS
 from pluto_duck.agent.planners.builtin.marks import Mark, has_figure, has_measure, has_table
 from pluto_duck.agent.planners.builtin.outline.cursor import Cursor, Steps
 from pluto_duck.agent.planners.builtin.outline.measures import measure
-from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, MeasureSlot, PeriodSlot
+from pluto_duck.agent.planners.builtin.outline.slots import FilterSlot, MeasureSlot, Outline, PeriodSlot
 from pluto_duck.agent.planners.builtin.relative import Relative
 
 
@@ -114,6 +116,8 @@ def on_versus(cursor: Cursor, mark: Mark) -> None:
         cursor.take()
         out.change = "year"
         out.versus = False
+        if same:
+            _up_to_now(out)
     elif nxt.kind in ("value", "text") and out.filters and cursor.last == "filter":
         out.filters[-1].values.append(cursor.take())
     elif nxt.kind in ("day", "relative", "mention", "count", "agg"):
@@ -139,8 +143,16 @@ def on_same(cursor: Cursor, mark: Mark) -> None:
     if cursor.peek().kind in ("yearago", "relative"):
         cursor.take()
         cursor.out.change = "year"
+        _up_to_now(cursor.out)
     else:
         cursor.out.left_over.append(mark)
+
+
+def _up_to_now(out: Outline) -> None:
+    """This year and the same period last year: as much of that as there is of this one."""
+    for one in out.periods:
+        if isinstance(one.first, Relative) and one.first.back == 0 and not (one.first.rolling or one.first.part):
+            one.first = replace(one.first, to_date=True)
 
 
 def on_above(cursor: Cursor, mark: Mark) -> None:

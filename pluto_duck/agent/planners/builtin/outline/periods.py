@@ -111,4 +111,16 @@ def _period(cursor: Cursor, side: str, first: Any, last: Any = None) -> None:
         cursor.head = False
 
 
-STEPS: Steps = {"days": on_days, "day": on_day, "relative": on_relative, "side": on_side, "between": on_between}
+def on_span(cursor: Cursor, mark: Mark) -> None:
+    """The first three months of 2025."""
+    _period(cursor, "between", *mark.value)
+
+
+STEPS: Steps = {
+    "span": on_span,
+    "days": on_days,
+    "day": on_day,
+    "relative": on_relative,
+    "side": on_side,
+    "between": on_between,
+}

@@ -93,6 +93,16 @@ def on_super(cursor: Cursor, mark: Mark) -> None:
         cursor.said_measure()
         return
     nxt = cursor.peek()
+    if nxt.kind in ("verb", "dated") and names_table(cursor.peek(1)) and not hints:
+        rows = [r for r in nxt.readings if r.column is None]
+        if rows:  # the least used features
+            cursor.take()
+            cursor.project(cursor.take())
+            out.single = not out.projections[-1].plural
+            done = Mark("mention", nxt.text, readings=rows)
+            slot = MeasureSlot("metric" if has_figure(done) else "count", done)
+            out.orders.append(OrderSlot(slot, _end(direction), mark.text))
+            return
     if nxt.kind == "top" and nxt.text.lower() == "first" and cursor.peek(1).kind in ("end", "comma"):
         cursor.take()  # most frequent first
         out.ranked = bool(out.limit)
@@ -105,11 +115,11 @@ def on_super(cursor: Cursor, mark: Mark) -> None:
         cursor.project(cursor.take())  # the best day for revenue
         out.orders.append(OrderSlot((None, ()), _end(direction), mark.text))
         return
-    done = out.verbs[-1] if out.verbs else None
-    if nxt.kind in ("end", "day", "relative", "prep") and done is not None and not out.measures and not hints:
-        rows = [r for r in done.readings if r.column is None]
+    doing = out.verbs[-1] if out.verbs else None
+    if nxt.kind in ("end", "day", "relative", "prep") and doing is not None and not out.measures and not hints:
+        rows = [r for r in doing.readings if r.column is None]
         if rows:  # which feature is used most
-            target = Mark("mention", done.text, readings=rows)
+            target = Mark("mention", doing.text, readings=rows)
             slot = MeasureSlot("metric" if has_figure(target) else "count", target)
             out.orders.append(OrderSlot(slot, _end(direction), mark.text))
             return
@@ -128,7 +138,7 @@ def _super_mention(cursor: Cursor, mark: Mark, direction: str, hints: tuple[str,
     target = cursor.take()
     cursor.bind(target)
     out = cursor.out
-    if direction in ("best", "worst") and names_table(target) and cursor.peek().kind == "by":
+    if names_table(target) and _ranked_by(cursor, direction, hints):
         cursor.project(target)  # the best customer by revenue
         out.single = not target.plural
         out.orders.append(OrderSlot((None, ()), _end(direction), mark.text))
@@ -162,6 +172,16 @@ def _super_mention(cursor: Cursor, mark: Mark, direction: str, hints: tuple[str,
     else:
         out.left_over.append(mark)
     cursor.last = "order"
+
+
+def _ranked_by(cursor: Cursor, direction: str, hints: tuple[str, ...]) -> bool:
+    """The best customer by revenue; the ten biggest clients in Sweden by turnover."""
+    if direction in ("best", "worst") and cursor.peek().kind == "by":
+        return True
+    later = range(cursor.at, len(cursor.marks) - 1)
+    by = next((cursor.marks[at + 1] for at in later if cursor.marks[at].kind == "by"), None)
+    sized = direction in ("desc", "asc") and "#" not in hints
+    return sized and by is not None and (has_figure(by) or has_measure(by))
 
 
 def _end(direction: str) -> str:

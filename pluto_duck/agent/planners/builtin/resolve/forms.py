@@ -117,6 +117,8 @@ def _shares(attempt: Attempt, form: Form) -> Iterator[Form]:
     if (form.conditions or form.terms) and not form.within and not (out.of_whole and form.select):
         part: tuple[Condition | Named, ...] = (*form.conditions, *form.terms)
         yield replace(form, share="part", percent=percent, part=part, conditions=(), terms=())
+        if form.select and all(one.grain for one in form.select):
+            return  # what was ordered online, month by month: of the orders of that month
     if form.select and not out.inside:
         kind: Literal["within", "total"] = "within" if form.within else "total"
         yield replace(form, share=kind, percent=percent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pluto_duck.agent.planners.builtin.form import Field, Measure, Order
@@ -64,6 +65,7 @@ def _added_up(attempt: Attempt, slot: OrderSlot, reading: Reading) -> Measure | 
 def _same_measure(attempt: Attempt, reading: Reading, measures: Sequence[Measure]) -> Measure | None:
     """ "average delay by carrier, highest delay first": the delay that is already averaged."""
     same = [one for one in measures if one.column == reading.column and one.table.ref == reading.table.ref]
+    same = same or [one for one in measures if _of_column(one, reading)]
     if same:
         return same[0]
     if measures and reading.column is not None and reading.column.role == "measure":
@@ -71,6 +73,14 @@ def _same_measure(attempt: Attempt, reading: Reading, measures: Sequence[Measure
     if attempt.out.groups and attempt.out.ranked and reading.column is not None and reading.column.role == "measure":
         raise Impossible
     return None
+
+
+def _of_column(measure: Measure, reading: Reading) -> bool:
+    """By the score, where the average score is told."""
+    column, metric = reading.column, measure.metric
+    if metric is None or column is None or measure.table.ref != reading.table.ref:
+        return False
+    return re.search(rf"\b{re.escape(column.name)}\b", metric.expression) is not None
 
 
 def _hinted(attempt: Attempt, slot: OrderSlot, measures: Sequence[Measure]) -> tuple[Measure | Field, Column | None]:
@@ -98,6 +108,11 @@ def _hinted(attempt: Attempt, slot: OrderSlot, measures: Sequence[Measure]) -> t
         wanted = [c for c in table.columns if _fits(c, slot.direction, hints)]
         if table.date is not None and slot.direction in ("late", "early", "age", "youth") and len(wanted) != 1:
             wanted = [table.column(table.date)]
+        for hint in hints if len(wanted) > 1 else ():  # the price, where there is a cost, too
+            closer = [one for one in wanted if hint in split(one.name)]
+            if closer:
+                wanted = closer
+                break
         if len(wanted) == 1:
             attempt.assumptions.append(Doubt("goes", f"'{slot.word}' goes by {wanted[0].name}"))
             return Field(table, wanted[0]), wanted[0]
