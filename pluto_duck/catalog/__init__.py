@@ -17,7 +17,7 @@ from pluto_duck.catalog.semantics import NOTHING, Metric, Problem, Semantics, Te
 from pluto_duck.catalog.store import FILE as STORE
 from pluto_duck.catalog.store import ValueStore
 from pluto_duck.catalog.values import Value, ValueIndex
-from pluto_duck.errors import PlutoError, StatementError
+from pluto_duck.errors import PlutoError, StatementError, UnknownName
 from pluto_duck.session import Session, TableInfo
 from pluto_duck.workspace import TableRef
 
@@ -150,8 +150,8 @@ def _table(session: Session, info: TableInfo, newest: int, old: Catalog | None) 
             return before
     try:
         return profile(session, info, version)
-    except StatementError:
-        return None  # a view whose tables are gone: nobody can ask about it
+    except (StatementError, UnknownName):
+        return None  # a view whose tables are gone, or a column that went just now: nobody can ask about it
 
 
 def _worded(

@@ -151,11 +151,12 @@ class Desk:
 
     # -- news -------------------------------------------------------------------------------------
 
-    def watch(self) -> None:
-        """From now on sidebars are told when tables have changed."""
+    def watch(self, versions: dict[str, int]) -> None:
+        """From now on sidebars are told when tables have other versions than these."""
         with self._lock:
             if self._watch is not None or self._over.is_set():
                 return
+            self._seen = versions
             self._watch = threading.Thread(target=self._look_out, name="pluto-duck-panel-watch", daemon=True)
         self._watch.start()
 
@@ -166,8 +167,9 @@ class Desk:
                 if session is None or folder != self._workspace():
                     if session is not None:
                         _close(session)
+                        session, self._seen = None, None
                     folder = self._workspace()
-                    session, self._seen = open_workbench(folder, role="kernel", label="sidebar"), None
+                    session = open_workbench(folder, role="kernel", label="sidebar")
                 versions = session.versions()
             except PlutoError:
                 continue  # a host that is on its way; the next look will tell

@@ -28,7 +28,7 @@ def hello(desk: Desk, request: Request, session: Workbench) -> None:
     """Who we are. The first frame of a sidebar; from then on it hears of changes."""
     from pluto_duck.plugins import names
 
-    desk.watch()
+    desk.watch(session.versions())
     request.reply("hello", end=True, version=__version__, protocol=VERSION, hosting=session.hosting,
                   workspace={"name": session.workspace.name, "root": str(session.workspace.root)},
                   planner=session.settings["agent.planner"], planners=sorted(names("pluto_duck.planners")),

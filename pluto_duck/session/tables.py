@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pluto_duck.errors import PlutoError
 from pluto_duck.workspace.database import Cursor
 from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.protocol import Json
 from pluto_duck.workspace.tableref import fold, quote
+
+UNBOUND = "__dummy_col"
+"""How DuckDB calls the columns of a view that it has not bound since the file was opened."""
 
 
 def listing(cursor: Cursor, catalog: str, only: list[list[str]] | None = None) -> dict[str, Json]:
@@ -29,12 +35,28 @@ def listing(cursor: Cursor, catalog: str, only: list[list[str]] | None = None) -
         "SELECT schema_name, table_name, column_name, data_type, is_nullable, comment "
         f"FROM system.main.duckdb_columns() WHERE {mine} AND NOT internal "
         "ORDER BY schema_name, table_name, column_index")
+    if any(row[2].startswith(UNBOUND) for row in columns):
+        columns = _bound(cursor, catalog, columns, {(row[0], row[1]) for row in tables if row[2] == "view"})
     keys = cursor.fetchall(
         "SELECT schema_name, table_name, constraint_type, constraint_column_names, referenced_table, "
         f"referenced_column_names FROM system.main.duckdb_constraints() WHERE {mine} "
         "AND constraint_type IN ('PRIMARY KEY', 'FOREIGN KEY', 'UNIQUE')")
     return {"tables": [list(row) for row in tables], "columns": [list(row) for row in columns],
             "keys": [list(row) for row in keys], "known_keys": known_keys(cursor, catalog)}
+
+
+def _bound(cursor: Cursor, catalog: str, columns: list[Any], views: set[tuple[str, str]]) -> list[Any]:
+    """The same with the columns of views that DuckDB had only placeholders for; without those it can't bind."""
+    waiting = dict.fromkeys((row[0], row[1]) for row in columns if row[2].startswith(UNBOUND)
+                            and (row[0], row[1]) in views)
+    found = [row for row in columns if (row[0], row[1]) not in waiting]
+    for schema, name in waiting:
+        try:
+            described = cursor.fetchall(f"DESCRIBE SELECT * FROM {quote(catalog)}.{quote(schema)}.{quote(name)}")
+        except PlutoError:
+            continue
+        found += [(schema, name, column, kind, True, None) for column, kind, *_rest in described]
+    return found
 
 
 def known_keys(cursor: Cursor, catalog: str) -> list[Json]:

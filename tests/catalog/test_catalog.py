@@ -140,3 +140,17 @@ def test_a_number_that_may_point_at_two_tables_points_at_none(session: Session) 
     assert _relations(session) == set()
     session.query("DROP TABLE dogs")
     assert _relations(session) == {("visits", "guest", "cats", "id")}
+
+
+def test_a_column_that_went_just_now_spoils_no_question(session: Session) -> None:
+    from dataclasses import replace
+
+    from pluto_duck.catalog import Catalog
+    from pluto_duck.session import ColumnInfo
+
+    session.query("CREATE TABLE a AS SELECT 1 AS x")
+    session.query("CREATE TABLE b AS SELECT 1 AS y")
+    seen = [replace(one, columns=(ColumnInfo("gone", "INTEGER"),)) if one.ref.name == "a" else one
+            for one in session.tables()]
+    session.tables = lambda only=None: seen  # type: ignore[method-assign,assignment]
+    assert [one.ref.name for one in Catalog.of(session).tables] == ["b"]

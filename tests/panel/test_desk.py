@@ -154,15 +154,10 @@ def test_a_sidebar_that_goes_away_stops_what_it_asked(sidebar: Sidebar) -> None:
 def test_changes_are_told(sidebar: Sidebar, workspace: Workspace) -> None:
     sidebar.ask("hello", version="0")
     with Session.open(workspace.root) as other:
-        for number in range(100):
-            other.query(f"CREATE OR REPLACE TABLE t{number} AS SELECT 1 AS x")
-            try:
-                told = sidebar.pushed.get(timeout=0.5)
-                break
-            except queue.Empty:
-                continue
+        other.query("CREATE TABLE made_at_once AS SELECT 1 AS x")
+    told = sidebar.pushed.get(timeout=30)
     assert told["op"] == "changed"
-    assert any(one.startswith("main.t") for one in told["tables"])
+    assert "main.made_at_once" in told["tables"]
 
 
 @pytest.mark.parametrize(("frame", "code"), [
