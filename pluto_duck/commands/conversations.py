@@ -88,7 +88,7 @@ def rate(door: Door, rating: str, answer: str | None, note: str) -> str:
     given = "" if rating == "none" else rating
     kept = _memory(door).rate(answer or last_answer(door), given, note)  # type: ignore[arg-type]
     more = f"\nTo have it answer this question from now on: {door.program} verified add --answer {kept.answer.id}" \
-        if rating == "up" and kept.answer.sql else ""
+        if rating == "up" and kept.answer.sql and not kept.answer.verified else ""
     return f"Rated {rating}: {kept.answer.question}{more}"
 
 

@@ -57,7 +57,7 @@ class VerifiedQuestions:
         Raises what running the SQL raises; Refused where the question is verified with other SQL (unless `replace`),
         and where it says "last month" and its SQL names a month.
         """
-        made = Verified(" ".join(question.split()), sql.strip().rstrip(";").strip())
+        made = Verified(" ".join(question.split()), _on_one_line(sql.strip().rstrip(";").strip()))
         self._refuse(made)
         self._session.query(made.sql, read_only=True, max_rows=1, timeout_s=self._session.settings["agent.timeout_s"])
         alike = [one for one in self.all() if likeness(words(made.question), words(one.question)) == "same"]
@@ -118,6 +118,14 @@ class VerifiedQuestions:
         if moves(one.question) and stands_still(one.sql):
             return "the question means another time tomorrow, and its SQL names a fixed one"
         return ""
+
+
+def _on_one_line(sql: str) -> str:
+    """As people can review it in a file; as it is where a line's end may be part of a text, or end a comment."""
+    lines = sql.splitlines()
+    if any(one.count(quote) % 2 for one in lines for quote in "'\"") or any(one in sql for one in ("--", "/*", "$")):
+        return sql
+    return " ".join(one.strip() for one in lines if one.strip())
 
 
 def _meant(before: Semantics, after: Semantics, questions: tuple[Verified, ...]) -> bool:

@@ -240,10 +240,10 @@ def test_two_who_add_at_once_both_get_in(shop: Session) -> None:
 def test_an_answer_becomes_a_verified_question(shop: Session) -> None:
     memory, answer = Memory(shop), converse(shop, "total amount of orders by status")
     made = memory.verify(answer.id)
-    assert (made.question, made.sql) == (answer.question, answer.sql)
+    assert (made.question, made.sql) == (answer.question, " ".join(answer.sql.split()))
     assert memory.answer(answer.id).rating == "up"
     again = converse(shop, "Total amount of orders by status?", planner=Never())
-    assert (again.sql, again.verified) == (answer.sql, answer.question)
+    assert (again.sql, again.verified) == (" ".join(answer.sql.split()), answer.question)
     assert memory.verify(again.id) == made
     with pytest.raises(UsageError, match="no SQL"):
         memory.verify(converse(shop, "average flurb").id)
@@ -258,4 +258,13 @@ def test_a_follow_up_needs_the_question_in_whole_words(shop: Session) -> None:
     assert VerifiedQuestions(shop).all() == ()
     Memory(shop).verify(whole.id)
     Memory(shop).verify(second.id, "how many open orders are there?")
-    assert ask(shop, "how many open orders are there", planner=Never()).sql == second.sql
+    assert ask(shop, "how many open orders are there", planner=Never()).sql == " ".join(second.sql.split())
+
+
+def test_sql_of_several_lines_stands_on_one_where_that_means_the_same(shop: Session) -> None:
+    VerifiedQuestions(shop).add("pets?", "SELECT\n  count(*) AS n\nFROM orders")
+    VerifiedQuestions(shop).add("odd?", "SELECT 'a\n  b' AS odd")
+    VerifiedQuestions(shop).add("told?", "SELECT 1 -- one\n  + 1 AS two")
+    assert [one.sql for one in VerifiedQuestions(shop).all()] == [
+        "SELECT count(*) AS n FROM orders", "SELECT 'a\n  b' AS odd", "SELECT 1 -- one\n  + 1 AS two"]
+    assert ask(shop, "odd?").result.rows() == [("a\n  b",)]  # type: ignore[union-attr]
