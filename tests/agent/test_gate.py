@@ -73,3 +73,10 @@ def test_a_note_of_another_kind_is_always_a_caveat() -> None:
     assert not needs_caveat(SURE + 10, [Doubt("goes", "'cheapest' goes by price")])
     assert needs_caveat(SURE - 0.01, [])
     assert likelihood(0) == 0.5
+
+
+def test_a_caveat_without_a_single_cause_says_how_likely_it_is(schemas: dict[str, Session]) -> None:
+    answer = ask(schemas["shop"], "total amount by country and month in 2024")
+    assert answer.status == "assumed"
+    assert answer.assumptions == (
+        f"answers put together in this way were right in about {round(100 * answer.confidence)} of 100 cases",)

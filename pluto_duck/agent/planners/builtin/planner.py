@@ -179,7 +179,7 @@ class BuiltinPlanner:
             self.name,
             restate(best.form),
             text,
-            () if sure else caveats or ("the words fit only in part",),
+            () if sure else caveats or (_of_its_kind(likelihood(odds)),),
             round(likelihood(odds), 3),
             (*best.evidence, *(notes if sure else ()), *dict.fromkeys(twins)),
             result=result,
@@ -312,7 +312,8 @@ def _unexplained(out: Outline, best: Candidate, catalog: Catalog) -> list[str]:
     tables = [form.root, *(one.table for one in form.select), *(c.field.table for c in form.conditions)]
     tables += [catalog.table(one.parent) for one in form.joins]
     words = {word for table in tables for word in split(table.ref.name)}
-    words |= {word for table in tables for column in table.columns for word in split(column.name)}
+    names = {name for table in tables for column in table.columns for name in (column.name, *column.words)}
+    words |= {word for name in names for word in split(name)}
     there = {form.root.ref.key, *(one.parent.key for one in form.joins)}
     spoken = [verb for verb in out.verbs if not any(r.table.ref.key in there for r in verb.readings)]
     return [verb.text for verb in spoken if verb.value not in words]
@@ -330,6 +331,11 @@ def _same(one: Result, other: Result) -> bool:
 
 def _contents(result: Result) -> set[tuple[str, ...]]:
     return {tuple(sorted(map(repr, values))) for values in result.values()}
+
+
+def _of_its_kind(likely: float) -> str:
+    """Where no single choice is to blame: several joins, groups and a period add up."""
+    return f"answers put together in this way were right in about {round(100 * likely):d} of 100 cases"
 
 
 def _quoted(words: Sequence[str]) -> str:
