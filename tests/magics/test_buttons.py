@@ -70,10 +70,11 @@ def test_a_thumb_and_a_verified_question_are_kept(there: tuple[Kernel, Workspace
     assert "A verified question" in str(kernel.run("%ask how many shifts?").data)
 
 
-def test_an_approval_is_decided_by_buttons(there: tuple[Kernel, Workspace]) -> None:
+def test_an_approval_is_decided_by_buttons(there: tuple[Kernel, Workspace], monkeypatch: pytest.MonkeyPatch) -> None:
     from pluto_duck.agent.approvals import Approvals
 
     kernel, workspace = there
+    monkeypatch.setenv("PLUTODUCK_HOME", str(workspace.root.parent / "home"))  # the kernel's: one user proposes and decides
     with Session.open(workspace.root) as session:
         made = [Approvals(session).propose("view", name, "SELECT 1 AS one", question="q", planner="p")
                 for name in ("kept", "refused")]
