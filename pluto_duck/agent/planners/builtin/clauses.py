@@ -64,8 +64,12 @@ def _end(marks: Sequence[Mark], start: int) -> int:
 def _negated(marks: Sequence[Mark], at: int) -> Nested | None:
     end = _end(marks, at + 1)
     clause = tuple(marks[at + 1 : end])
-    if not clause or marks[at - 1].kind == "and":
+    if not clause or (marks[at - 1].kind == "and" and "never" not in marks[at].text.lower()):
         return None  # with and without
+    if len(clause) > 1 and clause[0].kind == "dated" and has_table(clause[1]):
+        said = {r.table.ref.key for r in clause[0].readings}
+        if said & {r.table.ref.key for r in clause[1].readings if r.column is None}:
+            clause = clause[1:]  # never started a subscription
     if all(mark.kind in ("prep", "day", "relative", "side", "between", "and") for mark in clause):
         # who ordered in 2024 but not in 2025: ordered, both times
         clause = (*[mark for mark in marks[:at] if mark.kind == "verb"][-1:], *clause)

@@ -86,6 +86,7 @@ _ANYWHERE: list[tuple[re.Pattern[str], str]] = [(re.compile(rf"(?<![^ ]){old}(?!
     (r"right now|at the moment|at present|as of (?:now|today)|so far|up to now|until now|these days|nowadays"
      r"|for now|by now"
      r"|thanks(?: a lot)?|thank you|if possible|to be precise|in detail|all in all|for (?:me|us)|with us|from us|to us"
+     r"|side by side"
      r"|in our (?:system|database|data|books)|on our books|again|actually|basically|presently|for a start", ""),
     (r"yet$|now$", ""),
 )]

@@ -117,7 +117,8 @@ class _Reader:
 
     def _next(self, at: int) -> tuple[Mark | None, int]:
         token = self._tokens[at]
-        if at == 0 and token.lower in ("sort", "order", "rank") and len(self._tokens) > 2:
+        named = at == 0 and any(one.strength > 0.9 for one in self._vocabulary.look_up(self._lower[:2]))
+        if at == 0 and token.lower in ("sort", "order", "rank") and len(self._tokens) > 2 and not named:
             self._sorting = True
             return Mark("show", token.text), 1
         if self._sorting and token.lower == "by":
@@ -156,6 +157,8 @@ class _Reader:
         if (joined := self._joined(at)) is not None:
             return joined, at + 2
         if token.lower == "new" and self._new_rows(at):
+            if any(one.kind == "mention" for one in self._marks):
+                return Mark("unknown", token.text), at + 1  # revenue from new customers is not that of all
             return None, at + 1
         for size in range(min(MAX_SPAN, len(self._tokens) - at), 0, -1):
             if any(one.quoted for one in self._tokens[at : at + size]):
@@ -251,6 +254,7 @@ class _Reader:
         verb = (last is not None and last.kind in ("light", "verb") and last.end == at) or before in _BARE
         after = self._lower[at + 1] if at + 1 < len(self._lower) else ""
         ends = after in ("", ",", "?") or PHRASES.get(after, ("",))[0] in ("prep", "by", "group", "where")
+        ends = ends or (before in ("look", "looks", "looked", "looking") and self._lower[at] == "after")
         return self._lower[at] in PARTICLES and verb and ends
 
     def _joined(self, at: int) -> Mark | None:
@@ -281,7 +285,7 @@ class _Reader:
         if len(self._tokens) <= at + 1 or self._vocabulary.look_up(self._lower[at : at + 2]):
             return False
         named = self._vocabulary.look_up([self._lower[at + 1]])
-        tables = [r.table for r in named if r.column is None and r.strength > 0.9]
+        tables = [r.table for r in named if r.column is None and r.metric is None and r.strength > 0.9]
         own = {one.table.key for one in self._values.exact("new")}
         return bool(tables) and all(one.date is not None and one.ref.key not in own for one in tables)
 
@@ -292,6 +296,12 @@ class _Reader:
         if not told:
             return Mark("unsupported", said, "questions of this kind")
         return Mark("mention", said, None, list(told.values()))
+
+    def _does(self, at: int) -> bool:
+        """How many tickets did they open: what is done, not what the tickets are."""
+        after = self._lower[at + 1] if at + 1 < len(self._lower) else ""
+        ends = after in ("", ",") or PHRASES.get(after, ("",))[0] in ("prep", "by", "group")
+        return ends and any(word in ("did", "does", "do") for word in self._lower[:at])
 
     def _how_much(self) -> bool:
         return self._marks[:1] != [] and any(one.kind == "sum" for one in self._marks[:2]) and not any(
@@ -332,6 +342,8 @@ class _Reader:
             if not single or self._may_be_value(start):
                 exact = self._values.exact(text)
                 told = self._vocabulary.adjective(words)
+                if told and single and self._does(start):
+                    return Mark("light", text)
                 if exact and (not single or phrase not in PHRASES):
                     found = self._found.exact(text, exact)
                     found.readings += told

@@ -96,6 +96,8 @@ class Vocabulary:
         self._put(split(table.ref.name), Reading(table, None, 1.0, ""))
         for said in table.words:
             self._put(split(said), Reading(table, None, 1.0, ""))
+            if len(split(said)) > 1:
+                self._put(split(said)[-1:], Reading(table, None, 0.85, "part of its name"))
         for size in range(2, len(own)):
             for start in range(len(own) - size + 1):
                 self._put(own[start : start + size], Reading(table, None, 0.85, "part of its name"))

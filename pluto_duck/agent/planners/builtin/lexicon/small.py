@@ -58,8 +58,8 @@ PASSING = _words(
     "win wins won lose loses lost cover covers offer offers prescribe prescribes treat treats perform performs sing "
     "sings sang host hosts visit visits use uses buy buys make makes born grow grows grew sit sits lie lies "
     "come comes came coming sent send sends sending reach reaches contact contacts arrive arrives look looks looking "
-    "handle handles deal deals stand stands meet meets met receive receives remain remains keep keeps kept turn "
-    "turns touch touches"
+    "handle handles deal deals stand stands meet meets met receive receives remain remains keep keeps kept "
+    "turn pay pays turns touch touches"
 )
 PARTICLES = _words("in up out off back away after over down on with through to")
 """After such a verb, and with nothing of its own behind, they belong to it: came in by phone, looks after."""

@@ -94,9 +94,12 @@ def _adds_up(cursor: Cursor) -> bool:
     asked = out.projections[0]
     at = next((i for i, mark in enumerate(cursor.marks) if mark is asked), None)
     first = at is not None and all(mark.kind == "show" for mark in cursor.marks[:at])
-    if at is None or not first or not (asked.kind == "mention" and asked.plural and has_measure(asked)):
+    if at is None or not first or not (asked.kind == "mention" and has_measure(asked)):
         return False
-    return at + 1 < len(cursor.marks) and cursor.marks[at + 1].kind in ("by", "group")
+    apart = at + 1 < len(cursor.marks) and cursor.marks[at + 1].kind in ("by", "group")
+    if apart and not at and not asked.plural:
+        out.left_over.append(asked)  # order value by currency: added up, or on average?
+    return apart and asked.plural
 
 
 def _happened(cursor: Cursor, mark: Mark) -> None:

@@ -156,6 +156,12 @@ def _listed(cursor: Cursor, first: Mark) -> list[Mark]:
 def on_value(cursor: Cursor, mark: Mark) -> None:
     values = _listed(cursor, mark)
     target = None
+    of = cursor.peek().kind == "prep" and cursor.peek().value == "of" and has_table(cursor.peek(1))
+    elsewhere = not {r.table.ref.key for r in mark.readings} & {r.table.ref.key for r in cursor.peek(1).readings}
+    asked = all(one.kind in ("show", "where") for one in cursor.marks[: cursor.at - 1])
+    if of and elsewhere and asked and mark.readings:
+        rows = {r.table.ref.key: Reading(r.table, None, 1.0, "") for r in mark.readings}
+        cursor.project(Mark("mention", mark.text, readings=list(rows.values()), plural=True))  # the owners of accounts
     if cursor.peek().kind == "mention" and _binds(cursor.peek(), mark) and not has_table(cursor.peek()):
         target = cursor.take()  # "the LAX destination": the column follows
     cursor.filter(FilterSlot(target, "not in" if cursor.negated else "in", values, cursor.preposition))

@@ -75,7 +75,9 @@ def on_group(cursor: Cursor, mark: Mark) -> None:
     if cursor.peek().kind not in ("mention", "grain"):
         cursor.out.left_over.append(mark)
         return
-    if _average_of_rows(cursor, mark):
+    later = any(one.kind in ("by", "group") for one in cursor.marks[cursor.at :])
+    per_amount = mark.text.lower() == "per" and later and has_measure(cursor.peek()) and not has_figure(cursor.peek())
+    if _average_of_rows(cursor, mark) or (per_amount and bool(cursor.out.measures)):
         cursor.out.left_over.append(mark)
         return
     if _per_rows(cursor, mark):

@@ -34,7 +34,10 @@ def on_top(cursor: Cursor, mark: Mark) -> None:
             cursor.out.orders.append(OrderSlot(cursor.take(), str(mark.value), mark.text))
             cursor.last, cursor.head = "order", False
             return  # the trips with the top 3 durations
-        cursor.out.orders.append(OrderSlot((None, ()), str(mark.value), mark.text))
+        counted_ = _counted_kinds(cursor)
+        if counted_:
+            cursor.out.notes.append(f"'{mark.text}' goes by how often each occurs")
+        cursor.out.orders.append(OrderSlot((None, ("#",) if counted_ else ()), str(mark.value), mark.text))
         cursor.head = True
     elif nxt.kind == "mention" and names_table(nxt) and any(one.kind == "by" for one in cursor.marks[cursor.at :]):
         cursor.out.ranked, cursor.out.single = True, not nxt.plural  # the top customers by revenue
@@ -44,6 +47,14 @@ def on_top(cursor: Cursor, mark: Mark) -> None:
         pass  # the highest first
     else:
         cursor.out.left_over.append(mark)
+
+
+def _counted_kinds(cursor: Cursor) -> bool:
+    """The top three reasons for returns: those that occur most."""
+    kind, of, rows = (cursor.peek(ahead) for ahead in range(3))
+    plain = kind.kind == "mention" and not has_table(kind) and not has_measure(kind)
+    later = any(one.kind in ("by", "order", "super", "agg", "count") or has_figure(one) for one in cursor.marks)
+    return plain and of.kind == "prep" and rows.kind == "mention" and names_table(rows) and not later
 
 
 def on_number(cursor: Cursor, mark: Mark) -> None:

@@ -26,8 +26,8 @@ def measure(attempt: Attempt, slot: MeasureSlot, *, counting: bool = False) -> M
         return _figure(attempt, slot, table, reading.metric)
     if slot.function == "metric":
         raise Impossible
-    if slot.function == "sum" and column is None and len(attempt.out.measures) > 1:
-        raise Impossible
+    if slot.function == "sum" and column is None and (len(attempt.out.measures) > 1 or not slot.target.plural):
+        raise Impossible  # the total stock is no number of rows
     if slot.function in ("count", "sum") and column is None:
         return Measure("count", table)
     if column is None:
@@ -108,11 +108,20 @@ def _counts(column: Column) -> bool:
 def _only_measure(attempt: Attempt, slot: MeasureSlot, table: Table) -> Column:
     """The average rating, where a rating has nothing but its stars to measure."""
     measures = [column for column in table.columns if column.role == "measure"]
+    if len(measures) > 1 and slot.function in ("avg", "median", "max", "min"):
+        measures = [one for one in measures if _own_amount(table, one)]
     if len(measures) != 1 or slot.target is None:
         raise Impossible
     attempt.cost += 0.1
     attempt.assumptions.append(f"'{slot.target.text}' is measured by {measures[0].name}")
     return measures[0]
+
+
+def _own_amount(table: Table, column: Column) -> bool:
+    """The amount of an invoice: called so, or after its table."""
+    own = {split(one) for one in (table.called or table.ref.name, table.ref.name)}
+    wanted = {(*words, "amount") for name in own for words in (name[-1:], ())}
+    return any(split(name) in wanted for name in (*column.words, column.name))
 
 
 def check_groups(measures: Sequence[Measure], select: Sequence[Field], root: Table) -> None:
