@@ -158,6 +158,8 @@ RIGHT += (
     ("shop", "titles of products cheaper than the average price", "SELECT title FROM products WHERE price < (SELECT avg(price) FROM products)"),
     ("shop", "how many products have a price below the average?",
      "SELECT count(*) FROM products WHERE price < (SELECT avg(price) FROM products)"),
+    ("shop", "top 3 products by quantity",
+     "SELECT title, sum(quantity) FROM order_items i JOIN products p ON product_id = p.id GROUP BY title ORDER BY 2 DESC LIMIT 3"),
     # -- beside each other
     ("shop", "compare orders in 2023 and 2024", "SELECT 1, 7, 6"),
     ("shop", "orders in January vs March 2024", "SELECT 1, 2, 1"),

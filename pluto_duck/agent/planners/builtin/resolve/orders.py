@@ -57,9 +57,15 @@ def _added_up(attempt: Attempt, slot: OrderSlot, reading: Reading) -> Measure | 
     """The products that sold the fewest units: as many as their order lines say together."""
     asked = {attempt.reading(mark).table.ref.key for mark in attempt.out.projections if mark.kind == "mention"}
     column = reading.column
-    if slot.word.lower() not in ("most", "fewest", "least") or column is None or column.role != "measure":
+    if column is None or column.role != "measure" or not asked or reading.table.ref.key in asked:
         return None
-    return Measure("sum", reading.table, column) if asked and reading.table.ref.key not in asked else None
+    if slot.word.lower() in ("most", "fewest", "least"):
+        return Measure("sum", reading.table, column)
+    above = {one.parent.key for one in attempt.catalog.relations if one.child.key in asked}
+    if slot.word.lower().startswith("top") and reading.table.ref.key not in above:
+        attempt.assumptions.append(f"the {column.name} of all their {reading.table.ref} is added up")
+        return Measure("sum", reading.table, column)
+    return None
 
 
 def _same_measure(attempt: Attempt, reading: Reading, measures: Sequence[Measure]) -> Measure | None:
