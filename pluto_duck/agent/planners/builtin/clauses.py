@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from pluto_duck.agent.planners.builtin.form import Condition, Field, Form, Member
 from pluto_duck.agent.planners.builtin.guesses import settle
-from pluto_duck.agent.planners.builtin.marks import Mark, has_table
+from pluto_duck.agent.planners.builtin.marks import Mark, has_figure, has_table
 from pluto_duck.agent.planners.builtin.outline import Outline, outline
 from pluto_duck.agent.planners.builtin.resolve import Candidate, candidates
 from pluto_duck.agent.planners.builtin.vocabulary import Reading, Vocabulary
@@ -52,7 +52,7 @@ def _end(marks: Sequence[Mark], start: int) -> int:
         groups = (
             marks[at].kind == "by"
             and at > start
-            and marks[at - 1].kind in ("mention", "day", "relative", "value")
+            and marks[at - 1].kind in ("mention", "day", "relative", "value", "where")
             and at + 1 < len(marks)
             and marks[at + 1].kind in ("mention", "grain")
         )
@@ -64,6 +64,10 @@ def _end(marks: Sequence[Mark], start: int) -> int:
 def _negated(marks: Sequence[Mark], at: int) -> Nested | None:
     end = _end(marks, at + 1)
     clause = tuple(marks[at + 1 : end])
+    figures = any(mark.kind in ("count", "agg", "sum") or has_figure(mark) for mark in marks)
+    apart = any(mark.kind in ("by", "group") for mark in marks)
+    if figures and apart and all(mark.kind in ("value", "comma", "and", "or", "where") for mark in clause):
+        return None  # revenue by region without Germany: of the other rows, not of regions that have none of it
     if not clause or (marks[at - 1].kind == "and" and "never" not in marks[at].text.lower()):
         return None  # with and without
     if len(clause) > 1 and clause[0].kind == "dated" and has_table(clause[1]):

@@ -27,7 +27,7 @@ def joined(questions: Sequence[Sequence[Mark]]) -> list[Mark]:
     whole: list[Mark] = []
     for marks in questions:
         told = _stripped(marks)
-        anew = _those(whole, told) or _shifted(whole, told) if whole and told else None
+        anew = next((one for edit in _ANEW if (one := edit(whole, told)) is not None), None) if whole and told else None
         if anew is not None:
             whole = anew
             continue
@@ -59,14 +59,16 @@ def _other_figure(whole: Sequence[Mark], marks: Sequence[Mark], told: Sequence[M
 
 def _those(whole: Sequence[Mark], told: Sequence[Mark]) -> list[Mark] | None:
     """Which of them are late, how many of those: the rows of the question before, listed or counted."""
-    if told[0].kind != "those":
+    alone = len(told) == 1 and told[0].kind == "count"
+    if told[0].kind != "those" and not alone:
         return None
     at = next((i for i, mark in enumerate(whole) if mark.kind == "mention" and names_table(mark)), None)
     if at is None or any(mark.kind in ("by", "group", "agg", "sum", "super", "top") for mark in whole):
         return None
-    head = Mark("show", "which") if told[0].value == "which" else Mark("count", "how many")
+    head = Mark("show", "which") if told[0].kind == "those" and told[0].value == "which" else Mark("count", "how many")
+    rest = list(told[1:]) if not alone else []
     lead = [mark for mark in whole[:at] if mark.kind not in ("show", "count", "where", "prep")]
-    return [*lead, head, *_tidy(list(whole[at:])), Mark("where", "with"), *told[1:]]
+    return _tidy([*lead, head, *_tidy(list(whole[at:])), Mark("where", "with"), *rest])
 
 
 def _shifted(whole: Sequence[Mark], told: Sequence[Mark]) -> list[Mark] | None:
@@ -83,6 +85,58 @@ def _shifted(whole: Sequence[Mark], told: Sequence[Mark]) -> list[Mark] | None:
     if earlier is None:
         return None
     return [*whole[:at], replace(whole[at], text=told[0].text, value=earlier), *whole[at + 1 :]]
+
+
+def _first_of(whole: Sequence[Mark], told: Sequence[Mark]) -> list[Mark] | None:
+    """Which channel had the most, which one is the lowest: the first by the figure that was told."""
+    said = [mark for mark in told if mark.kind not in _SMALL]
+    kinds = [mark.kind for mark in said]
+    if kinds not in (["super"], ["mention", "super"]) or str(said[-1].value) not in _ENDS or len(told) > MAX_MARKS:
+        return None
+    groups = [whole[at + 1] for at, mark in enumerate(whole[:-1]) if mark.kind in ("by", "group")]
+    groups = [one for one in groups if one.kind == "mention" and not has_figure(one)]
+    about = said[0] if len(said) == 2 else groups[0] if len(groups) == 1 else None
+    if about is None or not any(mark.kind == "count" or has_figure(mark) for mark in whole):
+        return None
+    plain = [mark for mark in whole if mark.kind not in ("share", "within", "running")]
+    rest = _headless(_without_groups(_without_ranking(plain)))
+    return [Mark("show", "which"), replace(about, plural=False), Mark("where", "has"), said[-1], *rest]
+
+
+def _whose(whole: Sequence[Mark], told: Sequence[Mark]) -> list[Mark] | None:
+    """Who are the customers: of the rows that were listed."""
+    measured = ("agg", "sum", "by", "group", "super", "top", "share")
+    listed = not any(mark.kind in measured or has_figure(mark) for mark in whole)
+    rows = [mark for mark in whole if mark.kind != "count"]
+    said = [mark for mark in told if mark.kind not in _SMALL]
+    if told[0].text.lower() != "who" or len(said) != 1 or said[0].kind != "mention" or not names_table(said[0]):
+        return None
+    return [Mark("show", "which"), said[0], Mark("where", "with"), *_headless(rows)] if listed else None
+
+
+def _other_number(whole: Sequence[Mark], told: Sequence[Mark]) -> list[Mark] | None:
+    """And over 20000: in place of the number that was there."""
+    if [mark.kind for mark in told] != ["cmp", "number"]:
+        return None
+    pairs = [at for at in range(len(whole) - 1) if [one.kind for one in whole[at : at + 2]] == ["cmp", "number"]]
+    if len(pairs) != 1:
+        return None
+    at = pairs[0]
+    unit = whole[at + 1].text.split()[1:] if len(told[1].text.split()) == 1 else []
+    number = replace(told[1], text=" ".join([told[1].text, *unit]))
+    return [*whole[:at], told[0], number, *whole[at + 2 :]]
+
+
+def _added(whole: Sequence[Mark], told: Sequence[Mark]) -> list[Mark] | None:
+    """Add the lead source: another group."""
+    column = len(told) == 2 and told[1].kind == "mention" and not has_figure(told[1])
+    if told[0].text.lower() != "add" or not column or not any(mark.kind in ("by", "group") for mark in whole):
+        return None
+    return [*_tidy(list(whole)), Mark("where", "with"), Mark("by", "by"), told[1]]
+
+
+_ENDS = {"most", "highest", "largest", "biggest", "lowest", "least", "smallest", "fewest"}
+_ANEW = (_those, _shifted, _first_of, _whose, _other_number, _added)
 
 
 def _before(day: Day, unit: str) -> Day | None:
@@ -119,7 +173,7 @@ def _edited(whole: list[Mark], edit: list[Mark]) -> list[Mark]:
     kinds = {mark.kind for mark in edit}
     if kinds & {"by", "group"}:
         whole = _without_groups(whole)
-    if kinds & _WHEN:
+    if kinds & _WHEN and edit[0].kind != "versus":
         whole = _without(whole, _WHEN)
     if kinds & _RANK:
         whole = _without_ranking(whole)

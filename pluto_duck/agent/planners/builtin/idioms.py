@@ -44,6 +44,7 @@ _NOUNS = re.compile(
 _MOST = "highest|largest|biggest|most|best|greatest|top"
 _FEWEST = "lowest|smallest|fewest|least|worst"
 _FIRST = "(?: ones?| values?)? (?:first|on top|at the top)"
+_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
 _ANYWHERE: list[tuple[re.Pattern[str], str]] = [(re.compile(rf"(?<![^ ]){old}(?![^ ])"), new) for old, new in (
     (rf"({_UNIT}) (?:by|after) \1", r"per \1"),
     (rf"(?:from )?one ({_UNIT}) (?:to|and) the next(?: one)?", r"\1 over \1"),
@@ -67,6 +68,10 @@ _ANYWHERE: list[tuple[re.Pattern[str], str]] = [(re.compile(rf"(?<![^ ]){old}(?!
     (r"when it comes to|with regards? to|with respect to|regarding|concerning|in the case of", "for"),
     (r"(?:that|which|who) (?:are|is|were|was) (?:based|located|situated|living|headquartered|resident) in", "in"),
     (r"(?:based|living|situated|headquartered|resident) in", "in"),
+    (r"^(?:and |now )?compare (?:that|this|it|these|them) (?:with|to|against)", "compared to"),
+    (rf"(?:starting|beginning)(?: from| in| with| on)? ({_MONTHS}|q[1-4]|20\d\d)", r"since \1"),
+    (r"(?:end|ends|ended) up", ""),
+    (r"which one (is|was|has|had|does|did)", r"which \1"),
     (r"as compared (?:to|with)|measured against|set against|as opposed to", "compared to"),
     (r"how (?:does|do|did|has|have|is|are) (.+?) compares?d? (?:with|to|against)", r"\1 compared to"),
     (r"how (?:(?:has|have|did|does|do|is|are|was|were) )?(.+?) (?:(?:has|have|had|been|is|are) )*"
@@ -163,7 +168,7 @@ def _scaled(words: Sequence[Token]) -> list[Token]:
     return found
 
 
-_RESTRICTING = {"for", "in", "from", "of", ",", "on"}
+_RESTRICTING = {"for", "in", "from", "of", ",", "on", "and", "but", "now"}
 
 
 def _only_said(words: Sequence[Token]) -> list[Token]:
@@ -173,9 +178,10 @@ def _only_said(words: Sequence[Token]) -> list[Token]:
     for at, one in enumerate(words):
         if one.quoted or one.lower not in ("only", "just", "solely", "exclusively"):
             continue
-        first = not at or words[at - 1].lower in _RESTRICTING
+        first = not at or words[at - 1].lower in _RESTRICTING - {"and", "but"} or (
+            at == 1 and words[0].lower in ("and", "but"))
         last = at + 1 == len(words) or words[at + 1].lower == ","
-        start = max((i for i in range(at) if words[i].lower in _RESTRICTING), default=-1)
+        start = max((i for i in range(at) if words[i].lower in _RESTRICTING - {"and", "but"}), default=-1)
         if first or (last and start >= 0 and at - start <= 4):
             found = [other for other in found if other is not one]
     return found

@@ -26,8 +26,9 @@ from pluto_duck.agent.planners.builtin.lexicon import (
     TAILS,
     UNITS,
     UNSUPPORTED,
+    VERBS,
 )
-from pluto_duck.agent.planners.builtin.marks import Mark, beside, has_figure, names_table
+from pluto_duck.agent.planners.builtin.marks import Mark, beside, columns, has_figure, names_table
 from pluto_duck.agent.planners.builtin.relative import Relative, read_months, read_part, read_quantile, read_relative
 from pluto_duck.agent.planners.builtin.strangers import Strangers
 from pluto_duck.agent.planners.builtin.tokens import Token, tokens
@@ -221,6 +222,8 @@ class _Reader:
         if token.lower in ("mar", "jan", "dec", "sep", "sept") and not token.capital:
             return None
         if end == at + 1 and token.text.isdigit():  # a bare year: only where a date may stand
+            if self._lower[end : end + 1] and self._lower[end] in UNITS:
+                return None  # between 1000 and 2000 euro
             said = before in (
                 "in",
                 "of",
@@ -266,7 +269,9 @@ class _Reader:
             return None
         for stem in (word[:-2], word[:-3], word[:-1]):
             if (stem + particle) in self._vocabulary.words:
-                return Mark("mention", f"{word} {particle}", None, self._vocabulary.look_up([stem + particle]))
+                found = self._vocabulary.look_up([stem + particle])
+                dates = [one for one in found if one.column is not None and one.column.role == "date"]
+                return Mark("dated" if dates else "mention", f"{word} {particle}", None, dates or found)
         return None
 
     def _after_a_figure(self, at: int) -> bool:
@@ -296,6 +301,14 @@ class _Reader:
         if not told:
             return Mark("unsupported", said, "questions of this kind")
         return Mark("mention", said, None, list(told.values()))
+
+    def _beside_value(self, text: str) -> Mark | None:
+        """Chat vs email, where a column has both, and there is a column email, too."""
+        if [one.kind for one in self._marks[-2:]] not in (["value", kind] for kind in ("versus", "or", "and", "comma")):
+            return None
+        there = columns(self._marks[-2])
+        exact = [one for one in self._values.exact(text) if (one.table.key, one.column) in there]
+        return self._found.exact(text, exact) if exact else None
 
     def _does(self, at: int) -> bool:
         """How many tickets did they open: what is done, not what the tickets are."""
@@ -336,6 +349,8 @@ class _Reader:
         single = end - start == 1
         shouted = single and text.isupper() and len(text) > 1 and start > 0  # US, beside "us"
         if shouted or (words[0] not in STOP and words[-1] not in STOP):
+            if single and (other := self._beside_value(text)) is not None:
+                return other
             schema = self._schema(words, text, single)
             if schema is not None:
                 return schema
@@ -417,12 +432,18 @@ class _Reader:
                 return Mark("mention", text, None, told[:1])  # how much was billed
         if not single and PHRASES.get(word, ("",))[0] == "agg" and self._figure_behind(words):
             return None  # the average of basket size
+        if single and (done := self._done(word)) is not None:
+            return Mark("mention", text, None, done, singular(word) != word)
         readings = self._vocabulary.look_up(words)
         if single and word in GRAINS:
             return Mark("grain", text, GRAINS[word], readings, word.endswith("s"))
         if not readings or (readings[0].strength < 0.72 and not single):
             return None
-        if single and (word in UNSUPPORTED or word in LIGHT) and readings[0].strength < 0.95:
+        at = self._lower.index(word) if single and word in self._lower else 0
+        if single and word in LIGHT and at and self._lower[at - 1] in ("we", "they", "you", "i"):
+            return None  # how much did we make, beside a make of cars
+        grouped = at > 0 and self._lower[at - 1] in ("by", "per", "each")
+        if single and (word in UNSUPPORTED or word in LIGHT) and readings[0].strength < 0.95 and not grouped:
             return None
         if single and text.isupper() and len(text) > 1 and readings[0].strength < 1 and self._values.exact(text):
             return None  # EUR, before the column target_eur
@@ -444,6 +465,19 @@ class _Reader:
         plural = singular(words[-1]) != words[-1]
         near = [one for one in readings if one.strength >= best - (0.3 if one.metric else self._margin)]
         return Mark("mention", text, None, near, plural)
+
+    def _done(self, word: str) -> list[Reading] | None:
+        """Sold the most units, where there is a figure called units sold."""
+        if not self._vocabulary.catalog.semantics.metrics or not any(one.kind == "super" for one in self._marks[-2:]):
+            return None
+        for at, mark in enumerate(self._marks):
+            forms = VERBS.get(str(mark.value), "").split() if mark.kind == "verb" else []
+            for form in forms:
+                found = [one for one in self._vocabulary.look_up([word, form]) if one.metric and one.strength >= 0.95]
+                if found:
+                    del self._marks[at]
+                    return found
+        return None
 
     def _figure_behind(self, words: Sequence[str]) -> bool:
         """The words but the first begin a longer name of a figure."""

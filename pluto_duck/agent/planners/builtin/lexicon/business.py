@@ -73,8 +73,10 @@ _put("duration", None, "how long", "how quickly", "how fast", "how soon", "how l
      
      "how quickly do we", "how long do we need")
 _put("too", None, "as well", "in addition", "additionally", "on top of that")
-_put("those", "which", "which of them", "which of those", "which of these")
-_put("those", "count", "how many of them", "how many of those", "how many of these", "of those how many",
+_put("those", "which", "which of them", "which of those", "which of these", "which ones")
+_put("shifted", "week", "week before", "the week before", "the week before that", "week before that")
+_put("those", "count", "how many are there", "how many are they", "how many of them", "how many of those",
+     "how many of these", "of those how many",
      "of them how many")
 _put("shifted", "month", "month before", "the month before", "month earlier", "the month before that")
 _put("shifted", "quarter", "quarter before", "the quarter before", "the quarter before that")

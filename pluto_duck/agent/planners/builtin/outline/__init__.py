@@ -65,12 +65,17 @@ def _finish(cursor: Cursor) -> None:
         out.left_over.append(Mark("versus", "compare"))
     if cursor.negated:
         out.left_over.append(Mark("unsupported", "not", "this use of 'not'"))
+    asked_for = out.measures or out.projections or out.things or out.orders or out.having or out.filters
+    if out.groups and not asked_for and any(one.kind in ("by", "group") for one in cursor.marks[:2]):
+        out.left_over += out.groups  # by region: of what?
     if _adds_up(cursor):
         out.measures.append(MeasureSlot("sum", out.projections.pop()))
         out.notes.append(f"'{out.measures[-1].target.text}' is added up")  # type: ignore[union-attr]
     if not (out.measures or out.having or out.orders) and out.projections:
         # "the payment methods used by customers": theirs, not one for each of them
-        out.things += [one for one in out.groups if one.kind == "mention" and names_table(one)]
+        out.things += [
+            one for one in out.groups if one.kind == "mention" and names_table(one) and not _straight(cursor, one)
+        ]
         out.groups = [one for one in out.groups if one not in out.things]
     asked = out.measures or out.projections or out.things or out.groups or out.orders
     if not asked and len(out.filters) == 1 and out.filters[0].target is not None:
@@ -84,6 +89,15 @@ def _finish(cursor: Cursor) -> None:
         out.projections, out.groups = [*out.projections, *out.groups], []
     if not counting and not out.projections and out.things:
         out.projections = out.things[:1]
+
+
+def _straight(cursor: Cursor, group: Mark) -> bool:
+    """Subscriptions by plan: rows, and right after them what they are told by."""
+    at = next((i for i, mark in enumerate(cursor.marks) if mark is group), 0)
+    rows = cursor.marks[at - 2] if at >= 2 else Mark("end", "")
+    before = all(mark.kind in ("show", "value") for mark in cursor.marks[: max(at - 2, 0)])
+    named = rows.kind == "mention" and names_table(rows) and rows.plural and rows in cursor.out.projections
+    return named and before and cursor.marks[at - 1].kind in ("by", "group")
 
 
 def _adds_up(cursor: Cursor) -> bool:

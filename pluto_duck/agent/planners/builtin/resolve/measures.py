@@ -109,7 +109,7 @@ def _only_measure(attempt: Attempt, slot: MeasureSlot, table: Table) -> Column:
     """The average rating, where a rating has nothing but its stars to measure."""
     measures = [column for column in table.columns if column.role == "measure"]
     if len(measures) > 1 and slot.function in ("avg", "median", "max", "min"):
-        measures = [one for one in measures if _own_amount(table, one)]
+        measures = [one for one in measures if own_amount(table, one)]
     if len(measures) != 1 or slot.target is None:
         raise Impossible
     attempt.cost += 0.1
@@ -117,7 +117,7 @@ def _only_measure(attempt: Attempt, slot: MeasureSlot, table: Table) -> Column:
     return measures[0]
 
 
-def _own_amount(table: Table, column: Column) -> bool:
+def own_amount(table: Table, column: Column) -> bool:
     """The amount of an invoice: called so, or after its table."""
     own = {split(one) for one in (table.called or table.ref.name, table.ref.name)}
     wanted = {(*words, "amount") for name in own for words in (name[-1:], ())}

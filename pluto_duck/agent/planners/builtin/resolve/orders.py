@@ -11,7 +11,7 @@ from pluto_duck.agent.planners.builtin.lexicon import DELAY_LIKE
 from pluto_duck.agent.planners.builtin.marks import Mark
 from pluto_duck.agent.planners.builtin.outline import MeasureSlot, OrderSlot
 from pluto_duck.agent.planners.builtin.resolve.attempt import Attempt, Impossible
-from pluto_duck.agent.planners.builtin.resolve.measures import measure
+from pluto_duck.agent.planners.builtin.resolve.measures import measure, own_amount
 from pluto_duck.agent.planners.builtin.vocabulary import Reading
 from pluto_duck.catalog import Column
 from pluto_duck.catalog.model import is_date
@@ -114,6 +114,8 @@ def _hinted(attempt: Attempt, slot: OrderSlot, measures: Sequence[Measure]) -> t
         wanted = [c for c in table.columns if _fits(c, slot.direction, hints)]
         if table.date is not None and slot.direction in ("late", "early", "age", "youth") and len(wanted) != 1:
             wanted = [table.column(table.date)]
+        if not wanted and "size" in hints:
+            wanted = [c for c in table.columns if own_amount(table, c) and c.numeric]  # the biggest order
         for hint in hints if len(wanted) > 1 else ():  # the price, where there is a cost, too
             closer = [one for one in wanted if hint in split(one.name)]
             if closer:
