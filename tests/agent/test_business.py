@@ -48,7 +48,8 @@ def test_a_part_can_be_taken_in_each_group(schemas: dict[str, Session]) -> None:
 def test_growth_looks_at_the_period_before(schemas: dict[str, Session]) -> None:
     answer = ask(schemas["shop"], "growth of orders by year")
     assert _rows(answer) == [(2023, 1, None, None, None), (2024, 7, 1, 6, 6.0)]
-    assert answer.assumptions == ("each period is compared with the one before it that has rows",)
+    assert answer.assumptions == ("each period is compared with the one before it that has rows",
+                                  "the data ends on 19 July 2024, before the last of these periods is over")
 
 
 def test_a_trend_is_told_by_month_and_that_is_said(schemas: dict[str, Session]) -> None:
@@ -188,3 +189,13 @@ def test_figures_and_terms_of_the_semantic_file_are_used(told: Session, question
     answer = ask(told, question)
     assert answer.result is not None, answer.text
     assert same_rows(answer.result, told.query(gold), ordered=False), answer.sql
+
+
+def test_a_period_that_is_not_over_is_told_beside_whole_ones(session: Session) -> None:
+    session.query("CREATE TABLE sales AS SELECT DATE '2023-01-01' + i::INTEGER AS sold_on, 10 AS amount FROM range(820) AS r(i)")
+    for question in ("total amount in 2024 vs 2025", "growth of total amount by year"):
+        answer = ask(session, question)
+        assert answer.status == "assumed", answer.text
+        assert "the data ends on 30 March 2025, before the last of these periods is over" in answer.assumptions
+    for question in ("total amount in 2023 vs 2024", "growth of total amount by quarter", "growth of total amount by month"):
+        assert not any("is over" in one for one in ask(session, question).assumptions), question

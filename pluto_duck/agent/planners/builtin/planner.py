@@ -23,6 +23,7 @@ from pluto_duck.agent.planners.builtin.resolve import Candidate, candidates
 from pluto_duck.agent.planners.builtin.restate import restate
 from pluto_duck.agent.planners.builtin.semijoins import once_each
 from pluto_duck.agent.planners.builtin.told import in_roles
+from pluto_duck.agent.planners.builtin.unfinished import unfinished
 from pluto_duck.agent.planners.builtin.vocabulary import Vocabulary
 from pluto_duck.catalog import Catalog
 from pluto_duck.catalog.words import split
@@ -167,7 +168,8 @@ class BuiltinPlanner:
         if len(results) > 1 or open_guesses:
             return self._clarify(question, results[:3], doubt(open_guesses))
         best, text, result = results[0]
-        notes = (*_elsewhere(context, best, result, found), *_once(context, best, result, out))
+        notes = (*_elsewhere(context, best, result, found), *_once(context, best, result, out),
+                 *filter(None, [unfinished(best.form)]))
         best = replace(best, assumptions=(*best.assumptions, *notes))
         notes = tuple(dict.fromkeys(best.assumptions))
         odds = score(best.form, best.cost, result.row_count, notes)
