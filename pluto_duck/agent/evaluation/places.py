@@ -44,8 +44,13 @@ def open_place(
 
 
 def warm(session: Session) -> None:
-    """Reads the catalog and the values, so that the first question is not charged for them."""
-    Catalog.of(session).values(session)
+    """Reads the catalog, the values and the words of both, so that the first question is not charged for them."""
+    from pluto_duck.agent.planners.builtin.told import in_roles
+    from pluto_duck.agent.planners.builtin.vocabulary import Vocabulary
+
+    catalog = Catalog.of(session)
+    catalog.values(session)
+    Vocabulary.of(in_roles(catalog))
 
 
 def _words(semantics: Path, db: str | None) -> Path:
