@@ -114,7 +114,8 @@ def _hinted(attempt: Attempt, slot: OrderSlot, measures: Sequence[Measure]) -> t
         wanted = [c for c in table.columns if _fits(c, slot.direction, hints)]
         if table.date is not None and slot.direction in ("late", "early", "age", "youth") and len(wanted) != 1:
             wanted = [table.column(table.date)]
-        if not wanted and "size" in hints:
+        rows = any(one.column is None and one.table.ref == table.ref for one in spoken)
+        if not wanted and "size" in hints and rows:
             wanted = [c for c in table.columns if own_amount(table, c) and c.numeric]  # the biggest order
         for hint in hints if len(wanted) > 1 else ():  # the price, where there is a cost, too
             closer = [one for one in wanted if hint in split(one.name)]
