@@ -12,6 +12,8 @@ SIDEBAR := $(shell find jupyter_extension/src jupyter_extension/style jupyter_ex
 	$(wildcard jupyter_extension/*.json jupyter_extension/hatch_build.py)
 # Rows and rounds of the whole: `make soak` and `make bench`.
 QUICK := not soak and not bench
+# A file's tests share their servers, so they stay in one process.
+SIDE_BY_SIDE := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 .PHONY: help demo lab test lint bench soak docs clean
 .DEFAULT_GOAL := help
@@ -26,7 +28,7 @@ lab: $(VENV)/.demo ## the same in JupyterLab
 	@$(BIN)/pluto-duck demo --postgres --folder $(DEMO) --lab
 
 test: $(VENV)/.test .duckdb2/.installed lint ## lint, all tests with the coverage gate, the notebooks, DuckDB 2.0
-	$(BIN)/python -m pytest -m "$(QUICK)" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m "$(QUICK)" $(SIDE_BY_SIDE) --cov --cov-report=term:skip-covered
 	@if ls notebooks/*.ipynb >/dev/null 2>&1; then $(MAKE) --no-print-directory notebooks; fi
 	@folders=; for one in workspace session governance; do [ -d tests/$$one ] && folders="$$folders tests/$$one"; done; \
 		echo "The core again, on DuckDB 2.0:"; \

@@ -50,6 +50,7 @@ def test_a_question_asked_while_values_are_read_says_what_may_be_missing(
         lock = FileLock.try_acquire(workspace.folder / "values.lock")
         assert lock is not None
         early = ask(session, "how many trips in London?")
+        assert background.wait(workspace.root, 60)  # it has seen that another one reads, and gone
         lock.close()
         assert "the values of trips are still being read" in f"{early.text} {early.assumptions}"
         assert early.status != "answered"
