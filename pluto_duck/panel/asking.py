@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pluto_duck.panel.looking import shown_rows
+from pluto_duck.display.page import Page
 from pluto_duck.panel.protocol import Request
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def ask(desk: Desk, request: Request, session: Workbench) -> None:
 def answered(answer: Answer) -> dict[str, Any]:
     from pluto_duck.agent.telling import told
 
-    rows = shown_rows(answer.result, ROWS) if answer.result is not None else None
+    rows = Page.of(answer.result, ROWS).json() if answer.result is not None else None
     return told(answer) | {"rows": rows}
 
 
@@ -42,7 +42,7 @@ def query(desk: Desk, request: Request, session: Workbench) -> None:
     result = session.runs.attend("sql", sql, session, lambda run: (
         found := session.query(sql, max_rows=limit), found.row_count, {"statement": found.statement}))
     request.reply("rows", end=True, offset=0, statement=result.statement, affected_rows=result.affected_rows,
-                  elapsed_s=result.elapsed_s, **shown_rows(result, limit))
+                  elapsed_s=result.elapsed_s, **Page.of(result, limit).json())
 
 
 def conversations(desk: Desk, request: Request, session: Workbench) -> None:

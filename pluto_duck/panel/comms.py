@@ -43,7 +43,8 @@ class Comms:
             there = comm.comm_id in self._open
         if there:
             with self._sending:  # frames of one request must not overtake each other on the way out
-                comm.send(frame)
+                comm.send({name: one for name, one in frame.items() if name != "buffers"},
+                          buffers=list(frame.get("buffers", ())))
 
     def _push(self, frame: dict[str, Any]) -> None:
         with self._lock:

@@ -1,7 +1,8 @@
 """The frames between sidebar and kernel. Version 1; `docs/panel.md` has the table of them.
 
 Sidebar to kernel: {"v": 1, "op": ..., "id": n, ...}. Kernel to sidebar: {"v": 1, "op": ..., "re": n, ...}, the last
-one of a request with "end": true; without "re" it is news that nobody asked for.
+one of a request with "end": true; without "re" it is news that nobody asked for. "buffers" travel beside the JSON,
+as they are.
 """
 
 from __future__ import annotations

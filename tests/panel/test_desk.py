@@ -88,6 +88,28 @@ def test_rows_are_a_window_sorted_and_filtered(sidebar: Sidebar) -> None:
     assert {row[1] for row in found["rows"]} == {"paid"}
 
 
+def test_rows_come_as_arrow_where_that_is_asked_for(sidebar: Sidebar) -> None:
+    import pyarrow
+
+    [plain] = sidebar.ask("rows", table="main.orders", limit=3)
+    [found] = sidebar.ask("rows", table="main.orders", limit=3, arrow=True)
+    [stream] = found.pop("buffers")
+    table = pyarrow.ipc.open_stream(stream).read_all()
+    assert [list(row.values()) for row in table.to_pylist()] == plain.pop("rows")
+    assert found | {"re": 0} == plain | {"re": 0}
+
+
+def test_a_huge_text_is_cut_where_it_is_and_sorted_by_all_of_it(sidebar: Sidebar) -> None:
+    sidebar.ask("query", sql="CREATE TABLE notes AS SELECT i, repeat('x', 10_000_000) || i AS note FROM range(3) AS r(i)")
+    [found] = sidebar.ask("rows", table="main.notes", order=[{"column": "note", "descending": True}],
+                          filters=[{"column": "note", "op": "contains", "value": "x"}])
+    assert [row[0] for row in found["rows"]] == [2, 1, 0]
+    assert {len(row[1]) for row in found["rows"]} == {1_001}
+    assert (found["cut"], found["columns"][1]["type"]) == (3, "VARCHAR")
+    [found] = sidebar.ask("rows", sql="SELECT note, i FROM notes", order=[{"column": "note", "descending": False}])
+    assert [row[1] for row in found["rows"]] == [0, 1, 2]
+
+
 @pytest.mark.parametrize(("content", "said"), [
     ({"table": "main.nothing"}, "main.nothing"), ({"sql": "DELETE FROM orders"}, ""),
     ({"table": "main.orders", "order": [{"column": 'id"; DROP TABLE orders; --'}]}, "column"),
