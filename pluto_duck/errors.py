@@ -6,7 +6,8 @@
      │   └─ StatementError          the database rejected the SQL
      ├─ UnknownName                 no such table, column, file, ...; nearest names offered  exit 4   HTTP 404
      ├─ Refused                     the Gate or a rule said no                     exit 3   HTTP 403
-     │   └─ Untrusted               pluto.toml wants something only its owner may allow
+     │   ├─ Untrusted               pluto.toml wants something only its owner may allow
+     │   └─ Outdated                somebody else changed what was looked at meanwhile       HTTP 409
      ├─ MissingExtra                a package is not installed; names the extra    exit 2   HTTP 501
      ├─ SourceError                 the place that data comes from failed          exit 5   HTTP 502
      │   ├─ ColumnRefused           a column that can't be carried exactly
@@ -90,6 +91,11 @@ class Refused(PlutoError):
 
 class Untrusted(Refused):
     code = "untrusted"
+
+
+class Outdated(Refused):
+    code = "outdated"
+    http_status = 409
 
 
 class MissingExtra(PlutoError):

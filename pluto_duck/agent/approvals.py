@@ -6,6 +6,8 @@ What each kind of change checks, tries, runs and takes back is told in `changes/
 from __future__ import annotations
 
 import getpass
+import hashlib
+import json
 import sqlite3
 import time
 import uuid
@@ -14,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from pluto_duck.agent.changes import Kind, change_of
-from pluto_duck.errors import Cancelled, PlutoError, Refused, UsageError, WorkspaceError, unknown_name
+from pluto_duck.errors import Cancelled, Outdated, PlutoError, Refused, UsageError, WorkspaceError, unknown_name
 from pluto_duck.governance.seal import is_sealed, seal
 from pluto_duck.runs.liveness import Presence, is_alive
 from pluto_duck.session import Session
@@ -64,6 +66,11 @@ class Approval:
     def sql(self) -> str:
         """What approving it runs: a statement, a load as a shell is told of it, the lines of an entry."""
         return change_of(self.kind).text(self)
+
+    @property
+    def version(self) -> str:
+        """Names this text of it: whoever decides says which one they saw."""
+        return hashlib.sha256(json.dumps(_parts(self)).encode()).hexdigest()[:12]
 
     @property
     def rollback(self) -> str:
@@ -132,10 +139,11 @@ class Approvals:
 
     # -- deciding ---------------------------------------------------------------------------------
 
-    def approve(self, id: str, who: str = "") -> Approval:
+    def approve(self, id: str, seen: str, who: str = "") -> Approval:
         """Runs it as the owner's own, exactly once, whoever else approves it and whatever dies meanwhile.
 
-        Raises Refused for one that is decided, expired, or whose place has changed since; and what running it raises.
+        `seen`: the `version` of the text that was looked at. Raises Outdated where it is another one by now, Refused
+        for one that is decided, expired, or whose place has changed since; and what running it raises.
         """
         one = self.get(id)
         change = change_of(one.kind)
@@ -143,6 +151,7 @@ class Approvals:
         if one.status not in ("waiting", "running") or (one.status == "running" and is_alive(runs, one.owner)):
             raise _decided(one)
         self._must_be_ours(one)
+        must_be_seen(one, seen)
         if one.status == "running" and change.done(self._session, one):  # its process died before it could say so
             return self._moved(one, "done", "found done", who, "")
         if change.moved(self._session, one):
@@ -176,22 +185,27 @@ class Approvals:
             raise _decided(one)
         return self._moved(one, "rejected", "rejected", who, reason)
 
-    def edit(self, id: str, body: str, who: str = "") -> Approval:
-        """Another body in its place: checked and tried like the first one; it goes on waiting."""
+    def edit(self, id: str, body: str, who: str = "", *, seen: str | None = None) -> Approval:
+        """Another body in its place: checked and tried like the first one; it goes on waiting.
+
+        `seen`: as in `approve`; None: whichever text is there.
+        """
         one = self.get(id)
         if one.status != "waiting":
             raise _decided(one)
         if not body.strip():
             raise UsageError("There is no SQL.")
         self._must_be_ours(one)
+        if seen is not None:
+            must_be_seen(one, seen)
         change = change_of(one.kind)
         changed = replace(one, body=change.checked(self._session, one.target, body)[1])
         changed = self._sealed(replace(changed, dry_run=change.tried(self._session, changed)))
         with self._control.connection(_ROOM, MIGRATIONS) as db:
             done = db.execute("UPDATE approvals SET body = ?, dry_run = ?, mark = ? WHERE id = ? AND status = "
-                              "'waiting'", (changed.body, changed.dry_run, changed.mark, one.id))
+                              "'waiting' AND body = ?", (changed.body, changed.dry_run, changed.mark, one.id, one.body))
             if done.rowcount != 1:
-                raise _decided(one)
+                raise _overtaken(one)
             self._log(db, one.id, "edited", who, changed.sql)
         return changed
 
@@ -204,8 +218,7 @@ class Approvals:
                               " AND owner = ? AND (status <> 'waiting' OR expires_at > ?)",
                               (to, owner, one.id, one.status, one.body, one.owner, self._now()))
             if done.rowcount != 1:
-                raise Refused(f"The approval {one.id} was decided or edited by somebody else just now.",
-                              hint="Look at it again: approvals show " + one.id)
+                raise _overtaken(one)
             self._log(db, one.id, what, who, detail)
         return replace(one, status=to, owner=owner)
 
@@ -234,6 +247,18 @@ class Approvals:
 
 def _parts(one: Approval) -> tuple[str, ...]:
     return ("approval", one.id, one.kind, one.target, one.body, one.before, one.token)
+
+
+def must_be_seen(one: Approval, seen: str) -> None:
+    """Raises Outdated where the text that was looked at is not the one that is there."""
+    if seen != one.version:
+        raise Outdated(f"The approval {one.id} was edited after you looked at it: nothing was changed.",
+                       hint="Read what it runs now, then decide.", version=one.version)
+
+
+def _overtaken(one: Approval) -> Outdated:
+    return Outdated(f"The approval {one.id} was decided or edited by somebody else just now.",
+                    hint="Look at it again: approvals show " + one.id)
 
 
 def _decided(one: Approval) -> Refused:

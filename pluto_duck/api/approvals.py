@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pluto_duck.session import Session
 
 DECISIONS = ("approve", "reject", "edit")
-DECISION: dict[str, tuple[type, ...]] = {"decision": (str,), "reason": (str,), "body": (str,)}
+DECISION: dict[str, tuple[type, ...]] = {"decision": (str,), "reason": (str,), "body": (str,),
+                                        "version": (str,)}
 
 
 class ApprovalsHandler(PlutoHandler):
@@ -52,10 +53,13 @@ class ApprovalHandler(PlutoHandler):
             raise UsageError(f'"decision" must be one of {", ".join(DECISIONS)}.')
         if ("body" in body) != (decision == "edit") or ("reason" in body and decision != "reject"):
             raise UsageError('"body" belongs to edit, "reason" to reject.')
+        if ("version" not in body and decision == "approve") or ("version" in body and decision == "reject"):
+            raise UsageError('"version" says which text was seen: it belongs to approve, and may stand in edit.',
+                             hint="Take it from GET approvals/{id}.")
         place, who = await self.place(), f"{self.current_user.username} (REST)"
         if decision == "approve":
-            one, _log = await self.in_thread(place.ask, lambda session: _seen(session, id))
-            run = await self.in_thread(_approve, place, one, who)
+            one = await self.in_thread(place.ask, lambda session: _looked_at(session, id, body["version"]))
+            run = await self.in_thread(_approve, place, one, body["version"], who)
             url = self.url("query", run.run_id, workspace=self.get_query_argument("workspace", None))
             self.set_header("Location", url)
             self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}},
@@ -65,7 +69,7 @@ class ApprovalHandler(PlutoHandler):
         def decide(session: Session) -> Approval:
             known = _of(session)
             if decision == "edit":
-                return known.edit(id, body["body"], who)
+                return known.edit(id, body["body"], who, seen=body.get("version"))
             return known.reject(id, who, body.get("reason", ""))
 
         self.send({"workspace": place.name, **told(await self.in_thread(place.ask, decide))})
@@ -83,17 +87,26 @@ def _seen(session: Session, id: str) -> tuple[Approval, list[Entry]]:
     return one, known.log(one.id)
 
 
-def _approve(place: Place, one: Approval, who: str) -> Run:
+def _looked_at(session: Session, id: str, version: str) -> Approval:
+    from pluto_duck.agent.approvals import must_be_seen
+
+    one = _of(session).get(id)
+    must_be_seen(one, version)
+    return one
+
+
+def _approve(place: Place, one: Approval, seen: str, who: str) -> Run:
     def work(run: RunContext) -> dict[str, Any]:
         place.keep_open()
-        return {"approval": told(_of(run.session).approve(one.id, who))}
+        return {"approval": told(_of(run.session).approve(one.id, seen, who))}
 
     # Detached: a change that was approved is not taken back because somebody stopped looking.
     return place.runs.start("approval", f"approve {one.id}: {one.kind} {one.target}", work)
 
 
 def told(one: Approval) -> dict[str, Any]:
-    return {"id": one.id, "kind": one.kind, "target": one.target, "status": one.status, "sql": one.sql,
+    return {"id": one.id, "kind": one.kind, "target": one.target, "status": one.status, "version": one.version,
+            "sql": one.sql,
             "body": one.body, "diff": one.diff, "dry_run": one.dry_run, "rollback": one.rollback,
             "question": one.question, "planner": one.planner, "created_at": _when(one.created_at),
             "expires_at": _when(one.expires_at)}

@@ -63,6 +63,7 @@ _APPROVAL: Json = {
     "id": one("string"), "kind": one("string", enum=["view", "table", "ingest", "semantics"]),
     "target": one("string"), "status": one("string", enum=[
         "waiting", "running", "done", "failed", "rejected", "expired"]),
+    "version": one("string", "Names this text of it; whoever approves says which one they saw."),
     "sql": one("string", "What approving it runs."), "body": one("string", "What may be edited."),
     "diff": one("string"), "dry_run": one("string", "What a trial gave that left nothing behind."),
     "rollback": one("string", "What takes it back."), "question": one("string"), "planner": one("string"),
@@ -110,5 +111,7 @@ AGENT_SCHEMAS: dict[str, Json] = {
         "workspace": one("string"), "approvals": one("array", items=one("object", properties=_APPROVAL))}),
     "Decision": one("object", additionalProperties=False, required=["decision"], properties={
         "decision": one("string", enum=["approve", "reject", "edit"]), "reason": one("string", "With reject."),
+        "version": one("string", "The `version` that was looked at, needed to approve; 409 where it is"
+                       " another one by now."),
         "body": one("string", "With edit.")}),
 }

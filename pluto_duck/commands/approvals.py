@@ -10,6 +10,7 @@ import click
 from pluto_duck.commands import Door, Facts, Rows
 from pluto_duck.commands.asking import Format, _format, _text, formatted
 from pluto_duck.commands.group import SECTIONS, family
+from pluto_duck.errors import UsageError
 
 if TYPE_CHECKING:
     from pluto_duck.agent.approvals import Approvals
@@ -21,7 +22,7 @@ def _approvals(door: Door) -> Approvals:
     return Approvals(door.open_session())
 
 
-@family(SECTIONS[3], "approvals", "approvals show 1f0c", "approvals approve 1f0c")
+@family(SECTIONS[3], "approvals", "approvals show 1f0c", "approvals approve 1f0c --seen 5b1c90d2e7aa")
 def approvals(context: click.Context) -> object:
     """Changes that the agent proposed: nothing of them happens before you approve it.
 
@@ -46,19 +47,31 @@ def show(door: Door, id: str) -> Facts:
     known = _approvals(door)
     one = known.get(id)
     facts = [("status", one.status), ("asked", one.question), ("planner", one.planner), ("runs", one.sql),
-             ("tried", one.dry_run), ("taken back by", one.rollback), ("expires", _when(one.expires_at))]
+             ("version", one.version), ("tried", one.dry_run), ("taken back by", one.rollback),
+             ("expires", _when(one.expires_at))]
     if one.before:
-        facts.insert(4, ("diff", one.diff))
+        facts.insert(5, ("diff", one.diff))
     history = [(_when(entry.at), f"{entry.what} by {entry.who}" + (f": {entry.detail}" if entry.detail else ""))
                for entry in known.log(one.id)]
     return Facts(((f"Approval {one.id}: {one.kind} {one.target}", tuple(facts)), ("History", tuple(history))))
 
 
-@approvals.verb("approvals approve 1f0c", name="approve")
+@approvals.verb("approvals approve 1f0c --seen 5b1c90d2e7aa", name="approve")
 @click.argument("id", metavar="ID")
-def approve(door: Door, id: str) -> str:
-    """Run a proposal as your own statement, once."""
-    one = _approvals(door).approve(id)
+@click.option("--seen", metavar="VERSION", help="Which text of it you read: `approvals show` names it.")
+def approve(door: Door, id: str, seen: str | None) -> str:
+    """Run a proposal as your own statement, once.
+
+    Without --seen nothing is run: it says what would be, and the line that approves exactly that. An edit by somebody
+    else in between is refused.
+    """
+    known = _approvals(door)
+    if seen is None:
+        one = known.get(id)
+        if one.status == "waiting":
+            raise UsageError(f"Say which text you have read. The approval {one.id} runs:\n{one.sql}",
+                             hint=f"{door.program} approvals approve {one.id} --seen {one.version}")
+    one = known.approve(id, seen or "")
     return f"Done: {one.sql}\nTo take it back: {one.rollback}"
 
 
@@ -82,7 +95,8 @@ def edit(door: Door, id: str, body: str | None, file: str | None) -> str:
     """
     text = _text(door, body, file, "new text")
     one = _approvals(door).edit(id, text)
-    return f"Changed: {one.sql}\nTried: {one.dry_run}\nNext: {door.program} approvals approve {one.id}"
+    return (f"Changed: {one.sql}\nTried: {one.dry_run}\n"
+            f"Next: {door.program} approvals approve {one.id} --seen {one.version}")
 
 
 def _when(at: float) -> str:

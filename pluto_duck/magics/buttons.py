@@ -161,8 +161,9 @@ def _decision(notebook: Notebook, one: Approval) -> Any:
         _verb(notebook, "approvals", "edit", one.id, text.value)
         text.layout.display = save.buttons[0].layout.display = "none"
 
-    panel.button("Approve", f"%pluto approvals approve {one.id}",
-                 lambda: _verb(notebook, "approvals", "approve", one.id), icon="check", style="primary", once=True)
+    panel.button("Approve", f"%pluto approvals approve {one.id} --seen {one.version}",
+                 lambda: _verb(notebook, "approvals", "approve", one.id, "--seen", one.version),
+                 icon="check", style="primary", once=True)
     panel.button("Edit", f"%pluto approvals edit {one.id} 'SELECT ...'", edit, icon="pencil")
     panel.button("Reject", f"%pluto approvals reject {one.id}",
                  lambda: _verb(notebook, "approvals", "reject", one.id), icon="times", once=True)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def _told(one: Approval) -> dict[str, Any]:
-    return {"id": one.id, "kind": one.kind, "target": one.target, "sql": one.sql, "body": one.body, "diff": one.diff,
+    return {"id": one.id, "kind": one.kind, "target": one.target, "version": one.version,
+            "sql": one.sql, "body": one.body, "diff": one.diff,
             "dry_run": one.dry_run, "rollback": one.rollback, "question": one.question, "planner": one.planner,
             "created_at": one.created_at, "expires_at": one.expires_at, "status": one.status}
 
@@ -28,7 +29,8 @@ def approvals(desk: Desk, request: Request, session: Workbench) -> None:
 def approve(desk: Desk, request: Request, session: Workbench) -> None:
     from pluto_duck.agent.approvals import Approvals
 
-    request.reply("approved", end=True, approval=_told(Approvals(session).approve(request.text("approval"))))
+    request.reply("approved", end=True, approval=_told(
+        Approvals(session).approve(request.text("approval"), request.text("version"))))
 
 
 def reject(desk: Desk, request: Request, session: Workbench) -> None:
@@ -41,5 +43,5 @@ def reject(desk: Desk, request: Request, session: Workbench) -> None:
 def edit(desk: Desk, request: Request, session: Workbench) -> None:
     from pluto_duck.agent.approvals import Approvals
 
-    one = Approvals(session).edit(request.text("approval"), request.text("sql"))
+    one = Approvals(session).edit(request.text("approval"), request.text("sql"), seen=request.text("version"))
     request.reply("edited", end=True, approval=_told(one))

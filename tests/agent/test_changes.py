@@ -44,10 +44,10 @@ def test_a_load_is_proposed_tried_approved_and_taken_back(shop: Session) -> None
         "ingest", "waiting", f"pluto-duck ingest {shop.workspace.root / 'sales.csv'} --into sales")
     assert made.dry_run.endswith("region VARCHAR, amount BIGINT")
     assert "region" not in told
-    assert Approvals(shop).approve(made.id).status == "done"
+    assert Approvals(shop).approve(made.id, made.version).status == "done"
     assert shop.query("SELECT sum(amount) FROM sales").scalar() == 3
     with pytest.raises(Refused, match="done already"):
-        Approvals(shop).approve(made.id)
+        Approvals(shop).approve(made.id, made.version)
     assert shop.query("SELECT count(*) FROM sales").scalar() == 2
     shop.query(made.rollback)
     assert [str(one.ref) for one in shop.tables()] == ["orders"]
@@ -77,7 +77,7 @@ def test_a_load_from_a_saved_connection_holds_no_password(shop: Session, monkeyp
     assert made.sql == "pluto-duck ingest --from crm --table people --into people"
     assert "geheim" not in str(made)
     with pytest.raises(SourceError):
-        Approvals(shop).approve(made.id)
+        Approvals(shop).approve(made.id, made.version)
     assert Approvals(shop).get(made.id).status == "failed"
 
 
@@ -92,7 +92,7 @@ def test_a_server_that_repeats_the_password_does_not_get_it_into_the_log(
     made, _told = _called(shop, "ingest", connection="crm", table="people", into="people")
     monkeypatch.setattr("pluto_duck.agent.changes.ingest.ingest", refuse)
     with pytest.raises(SourceError, match=r"\*\*\* is wrong") as caught:
-        Approvals(shop).approve(made.id)
+        Approvals(shop).approve(made.id, made.version)
     assert "geheim" not in str(caught.value.to_dict()) + str(Approvals(shop).log(made.id))
 
 
@@ -110,7 +110,7 @@ def test_a_table_that_came_meanwhile_is_left_alone(shop: Session) -> None:
     made, _told = _called(shop, "ingest", source="sales.csv", into="sales")
     shop.query("CREATE TABLE sales AS SELECT 1 AS mine")
     with pytest.raises(Refused):
-        Approvals(shop).approve(made.id)
+        Approvals(shop).approve(made.id, made.version)
     assert shop.query("FROM sales").rows() == [(1,)]
 
 
@@ -126,9 +126,9 @@ def test_a_load_whose_process_died_is_not_run_twice(shop: Session, monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(Approvals, "_moved", die)
         with pytest.raises(KeyboardInterrupt):
-            Approvals(shop).approve(made.id)
+            Approvals(shop).approve(made.id, made.version)
     assert Approvals(shop).get(made.id).status == "running"
-    assert Approvals(shop).approve(made.id).status == "done"
+    assert Approvals(shop).approve(made.id, made.version).status == "done"
     assert shop.query("SELECT count(*) FROM sales").scalar() == 2
 
 
@@ -138,7 +138,7 @@ def test_a_load_can_be_edited(shop: Session) -> None:
     assert "region VARCHAR" in edited.dry_run
     with pytest.raises(UsageError):
         Approvals(shop).edit(made.id, "sales.csv")
-    assert Approvals(shop).approve(made.id).status == "done"
+    assert Approvals(shop).approve(made.id, edited.version).status == "done"
 
 
 def test_a_metric_is_proposed_shown_as_a_diff_and_approved(shop: Session) -> None:
@@ -150,7 +150,7 @@ def test_a_metric_is_proposed_shown_as_a_diff_and_approved(shop: Session) -> Non
     assert (made.kind, made.target) == ("semantics", "metrics.revenue")
     assert "it fits the tables" in made.dry_run
     assert "+metrics:" in made.diff
-    assert Approvals(shop).approve(made.id).status == "done"
+    assert Approvals(shop).approve(made.id, made.version).status == "done"
     text = path.read_text(encoding="utf-8")
     assert text.startswith(before)
     (metric,) = Catalog.of(shop).semantics.metrics
@@ -167,7 +167,7 @@ def test_an_entry_survives_a_restart_and_other_edits_of_the_file(workspace: Work
     path = workspace.root / "semantics.yaml"
     path.write_text("tables:\n  orders: {name: order}  # Ann was here\n", encoding="utf-8")
     with Session.open(workspace.root) as session:
-        assert Approvals(session).approve(made.id[:5]).status == "done"
+        assert Approvals(session).approve(made.id[:5], made.version).status == "done"
         assert "# Ann was here" in path.read_text(encoding="utf-8")
         assert [one.name for one in Catalog.of(session).semantics.terms] == ["big order"]
 
@@ -196,7 +196,7 @@ def test_what_is_there_already_is_never_changed(shop: Session) -> None:
     made, _told = _called(shop, "edit_semantics", section="metrics", name="revenue", entry=json.dumps(REVENUE))
     path.write_text(text, encoding="utf-8")
     with pytest.raises(PlutoError):
-        Approvals(shop).approve(made.id)
+        Approvals(shop).approve(made.id, made.version)
     assert path.read_text(encoding="utf-8") == text
 
 
@@ -204,7 +204,7 @@ def test_an_entry_that_no_longer_fits_is_refused(shop: Session) -> None:
     made, _told = _called(shop, "edit_semantics", section="metrics", name="revenue", entry=json.dumps(REVENUE))
     shop.query("ALTER TABLE orders DROP COLUMN amount")
     with pytest.raises(Refused, match="does not fit"):
-        Approvals(shop).approve(made.id)
+        Approvals(shop).approve(made.id, made.version)
     assert not (shop.workspace.root / "semantics.yaml").exists()
 
 
@@ -216,7 +216,7 @@ def test_a_load_that_was_stopped_waits_again(shop: Session, monkeypatch: pytest.
     with monkeypatch.context() as patch:
         patch.setattr("pluto_duck.agent.changes.ingest.ingest", stop)
         with pytest.raises(Cancelled):
-            Approvals(shop).approve(made.id)
+            Approvals(shop).approve(made.id, made.version)
     assert Approvals(shop).get(made.id).status == "waiting"
-    assert Approvals(shop).approve(made.id).status == "done"
+    assert Approvals(shop).approve(made.id, made.version).status == "done"
     assert [one.what for one in Approvals(shop).log(made.id)] == ["proposed", "approved", "stopped", "approved", "done"]

@@ -103,11 +103,13 @@ async def test_a_proposal_is_approved_once_by_a_run(client: Any, pets: Workspace
     assert (listed["id"], listed["status"]) == (id, "waiting")
     edited = await _post(client, "approvals", id, decision="edit", body="SELECT pet_id FROM pets WHERE kind = 'cat'")
     assert edited["dry_run"] == "45 rows; pet_id BIGINT"
-    started = await _post(client, "approvals", id[:4], decision="approve", code=202)
+    await _post(client, "approvals", id, decision="approve", version=listed["version"], code=409)
+    await _post(client, "approvals", id, decision="edit", body="SELECT 1 AS a", version=listed["version"], code=409)
+    started = await _post(client, "approvals", id[:4], decision="approve", version=edited["version"], code=202)
     done = await client.done(started["run_id"])
     assert done["approval"]["status"] == "done"
     assert (await client.sql("select count(*) from cats"))["rows"] == [[45]]
-    again = await client.done((await _post(client, "approvals", id, decision="approve", code=202))["run_id"])
+    again = await client.done((await _post(client, "approvals", id, decision="approve", version=edited["version"], code=202))["run_id"])
     assert (again["status"], again["error"]["code"]) == ("failed", "refused")
     seen = await _json(client, "approvals", id)
     _described(seen, "Approval")
@@ -120,9 +122,10 @@ async def test_a_proposal_is_rejected_with_a_reason(client: Any, pets: Workspace
     assert (await _post(client, "approvals", id, decision="reject", reason="no cats"))["status"] == "rejected"
     assert (await _json(client, "approvals", id))["log"][-1]["detail"] == "no cats"
     await _post(client, "approvals", id, decision="reject", code=403)
-    await _post(client, "approvals", "none", decision="approve", code=404)
+    await _post(client, "approvals", "none", decision="approve", version="x", code=404)
     for wrong in ({}, {"decision": "yes"}, {"decision": "edit"}, {"decision": "approve", "body": "x"},
-                  {"decision": "approve", "reason": "x"}):
+                  {"decision": "approve", "version": "x", "reason": "x"},
+                  {"decision": "approve"}, {"decision": "reject", "version": "x"}):
         await _post(client, "approvals", id, code=400, **wrong)
     assert [one["table"] if "table" in one else one["name"] for one in (await _json(client, "tables"))["tables"]] == ["pets"]
 

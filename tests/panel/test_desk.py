@@ -202,11 +202,16 @@ def test_approvals_wait_for_a_person(sidebar: Sidebar, workspace: Workspace) -> 
                                           question="keep the open ones", planner="builtin")
     [found] = sidebar.ask("approvals", waiting=True)
     assert [(one["id"], one["status"]) for one in found["approvals"]] == [(made.id, "waiting")]
-    [done] = sidebar.ask("approve", approval=made.id)
+    [edited] = sidebar.ask("edit", approval=made.id, version=made.version,
+                           sql="SELECT id FROM orders WHERE status = 'open'")
+    [error] = sidebar.ask("approve", approval=made.id, version=made.version)
+    assert (error["code"], "edited after you looked" in error["message"]) == ("outdated", True)
+    version = edited["approval"]["version"]
+    [done] = sidebar.ask("approve", approval=made.id, version=version)
     assert done["approval"]["status"] == "done"
     [rows] = sidebar.ask("query", sql="SELECT count(*) FROM open_orders")
     assert rows["rows"] == [[100]]
-    [error] = sidebar.ask("approve", approval=made.id)
+    [error] = sidebar.ask("approve", approval=made.id, version=version)
     assert error["code"] == "refused"
 
 
