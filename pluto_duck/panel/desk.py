@@ -27,6 +27,7 @@ OPS = {
     "hello": "looking", "tables": "looking", "profile": "looking", "rows": "looking",
     "ask": "asking", "query": "asking", "conversations": "asking", "conversation": "asking", "rate": "asking",
     "verify": "asking",
+    "fix": "mending",
     "approvals": "deciding", "approve": "deciding", "reject": "deciding", "edit": "deciding",
 }
 """The room that has the function of that name."""
