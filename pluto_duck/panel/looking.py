@@ -35,11 +35,11 @@ def profile(desk: Desk, request: Request, session: Workbench) -> None:
 
 def rows(desk: Desk, request: Request, session: Workbench) -> None:
     """A window of a table or of what a SELECT returns; `arrow`: its values as an Arrow stream in a buffer."""
-    named = {name: request.text(name) for name in ("table", "sql") if name in request.frame}
-    offset = request.whole("offset", 0)
+    table, sql = (request.text(name) if name in request.frame else None for name in ("table", "sql"))
+    offset, limit = request.whole("offset", 0), request.whole("limit", looking.PAGE, least=1, most=looking.MAX_PAGE)
     page, more = looking.rows(
-        session, **named, offset=offset, limit=request.whole("limit", looking.PAGE, least=1, most=looking.MAX_PAGE),
-        order=request.items("order"), filters=request.items("filters"))
+        session, table=table, sql=sql, offset=offset, limit=limit, order=request.items("order"),
+        filters=request.items("filters"))
     if request.flag("arrow"):
         facts, stream = page.arrow()
         request.reply("rows", end=True, offset=offset, more=more, buffers=(stream,), **facts)
