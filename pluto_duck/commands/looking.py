@@ -14,6 +14,7 @@ from pluto_duck.version import __version__
 
 if TYPE_CHECKING:
     from pluto_duck.display.page import Page
+    from pluto_duck.ingest.attempts import Freshness
     from pluto_duck.session import ColumnInfo, Session, TableInfo
     from pluto_duck.workspace import Column
 
@@ -34,11 +35,11 @@ def tables(session: Session) -> list[dict[str, Any]]:
     from pluto_duck.commands.fresh import tables as found
 
     there = found(session, [])
-    return [_table(one, there) for one in there]
+    return [told(one, there.loaded.get(one.ref.key)) for one in there]
 
 
-def _table(table: Any, there: Any) -> dict[str, Any]:
-    loaded = there.loaded.get(table.ref.key)
+def told(table: Any, loaded: Freshness | None = None) -> dict[str, Any]:
+    """A table as JSON."""
     return {
         "key": table.ref.key, "schema": table.ref.schema, "name": table.ref.name, "sql": table.ref.sql,
         "kind": table.kind, "rows": table.row_estimate, "comment": table.comment, "version": table.version,
@@ -66,7 +67,7 @@ def profile(session: Session, table: TableInfo, columns: Sequence[str] | None = 
 
 
 def rows(session: Session, *, table: str | None = None, sql: str | None = None, offset: int = 0, limit: int = PAGE,
-         order: Sequence[Any] = (), filters: Sequence[Any] = (), timeout_s: float | None = None) -> tuple[Page, bool]:
+         order: Sequence[Any] = (), filters: Sequence[Any] = ()) -> tuple[Page, bool]:
     """A window of a table or of what a SELECT returns, and whether there are more rows behind it.
 
     `order`: {"column", "descending"} each; `filters`: {"column", "op", "value"} each, all of which must hold.
@@ -81,12 +82,10 @@ def rows(session: Session, *, table: str | None = None, sql: str | None = None, 
         source, columns = found.ref.sql, found.columns
     else:
         source = f"({str(sql).strip().rstrip(';')}\n)"
-        columns = session.query(f"SELECT * FROM {source} AS shown LIMIT 0", read_only=True,
-                                timeout_s=timeout_s).columns
+        columns = session.query(f"SELECT * FROM {source} AS shown LIMIT 0", read_only=True).columns
     names = [one.name for one in columns]
     result = session.query(f"SELECT {_picked(columns)} FROM {source} AS shown{_filters(filters, names)}"
-                           f"{_order(order, names)} LIMIT {limit + 1} OFFSET {offset}",
-                           read_only=True, timeout_s=timeout_s)
+                           f"{_order(order, names)} LIMIT {limit + 1} OFFSET {offset}", read_only=True)
     page = Page.of(result, limit)
     return replace(page, columns=tuple((one.name, one.type) for one in columns)), result.row_count > limit
 

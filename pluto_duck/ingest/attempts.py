@@ -7,27 +7,36 @@ killed: whoever looks next writes that down.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pluto_duck.errors import WorkspaceUnusable
+from pluto_duck.governance.seal import is_sealed, seal
 from pluto_duck.ingest.claims import holder
+from pluto_duck.ingest.options import LoadOptions
 from pluto_duck.ingest.records import literal
 from pluto_duck.session import Session
+from pluto_duck.workspace.blot import blotted
 
 MIGRATIONS = (
     "CREATE TABLE load_attempts (load_id TEXT NOT NULL, table_key TEXT NOT NULL, source_table TEXT NOT NULL, "
     "source TEXT NOT NULL, mode TEXT NOT NULL, state TEXT NOT NULL, rows INTEGER, error TEXT, pid INTEGER NOT NULL, "
     "started_at REAL NOT NULL, finished_at REAL, PRIMARY KEY (load_id, table_key))",
     "CREATE INDEX load_attempts_by_time ON load_attempts (started_at)",
+    "ALTER TABLE load_attempts ADD COLUMN rejected INTEGER",
+    "ALTER TABLE load_attempts ADD COLUMN recipe TEXT",
 )
 KEEP = 10_000
 """Attempts; older ones are forgotten."""
+
+_COLUMNS = ("load_id, table_key, source_table, source, mode, state, rows, error, pid, started_at, finished_at, "
+            "rejected, recipe")
 
 AttemptState = Literal["running", "succeeded", "failed", "cancelled"]
 
@@ -45,6 +54,11 @@ class Attempt:
     error: str
     started_at: dt.datetime
     finished_at: dt.datetime | None
+    rejected: int = 0
+    """Rows that could not be read."""
+    recipe: Mapping[str, Any] | None = None
+    """The options that differ from the defaults, as ingest.toml has them; None where they are not known to be this
+    user's, or hold a secret."""
 
 
 @dataclass(frozen=True)
@@ -63,30 +77,36 @@ class Freshness:
 
 class Attempts:
     def __init__(self, session: Session) -> None:
+        self._session = session
         self._control = session.control
 
-    def begin(self, load_id: str, source: str, mode: str, tables: Sequence[tuple[str, str]]) -> None:
+    def begin(self, load_id: str, source: str, options: LoadOptions, tables: Sequence[tuple[str, str]]) -> None:
         """`tables`: (key, the source's name)."""
-        now = time.time()
+        now, recipe = time.time(), _recipe(self._session, source, options)
         with self._writing() as db:
-            db.executemany("INSERT OR REPLACE INTO load_attempts VALUES (?, ?, ?, ?, ?, 'running', NULL, NULL, ?, ?, "
-                           "NULL)", [(load_id, key, name, source, mode, os.getpid(), now) for key, name in tables])
+            db.executemany(f"INSERT OR REPLACE INTO load_attempts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, 'running', NULL, "
+                           "NULL, ?, ?, NULL, NULL, ?)", [
+                (load_id, key, name, source, options.mode, os.getpid(), now, recipe) for key, name in tables])
 
-    def succeeded(self, load_id: str, source: str, mode: str, tables: Sequence[tuple[str, str]], began: float) -> None:
+    def succeeded(self, load_id: str, source: str, options: LoadOptions, tables: Sequence[tuple[str, str]],
+                  began: float) -> None:
         """Notes what began and ended at once, with no row."""
+        recipe = _recipe(self._session, source, options)
         with suppress(WorkspaceUnusable), self._writing() as db:
-            db.executemany("INSERT OR REPLACE INTO load_attempts VALUES (?, ?, ?, ?, ?, 'succeeded', 0, '', ?, ?, ?)",
-                           [(load_id, key, name, source, mode, os.getpid(), began, time.time())
-                            for key, name in tables])
+            db.executemany(f"INSERT OR REPLACE INTO load_attempts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, 'succeeded', 0, "
+                           "'', ?, ?, ?, 0, ?)", [
+                (load_id, key, name, source, options.mode, os.getpid(), began, time.time(), recipe)
+                for key, name in tables])
 
-    def end(self, load_id: str, ended: Sequence[tuple[str, AttemptState, int | None, str]]) -> None:
-        """(key, state, rows, error) for each table. Where it can't be written (the disk is full), whoever
-        looks next finds out."""
+    def end(self, load_id: str, ended: Sequence[tuple[str, AttemptState, int | None, str, int]]) -> None:
+        """(key, state, rows, error, rejected rows) for each table. Where it can't be written (the disk is full),
+        whoever looks next finds out."""
         now = time.time()
         with suppress(WorkspaceUnusable), self._writing() as db:
-            db.executemany("UPDATE load_attempts SET state = ?, rows = ?, error = ?, finished_at = ? "
+            db.executemany("UPDATE load_attempts SET state = ?, rows = ?, error = ?, finished_at = ?, rejected = ? "
                            "WHERE load_id = ? AND table_key = ?",
-                           [(state, rows, error, now, load_id, key) for key, state, rows, error in ended])
+                           [(state, rows, error, now, rejected, load_id, key)
+                            for key, state, rows, error, rejected in ended])
             db.execute("DELETE FROM load_attempts WHERE rowid <= (SELECT max(rowid) FROM load_attempts) - ?", (KEEP,))
 
     @contextmanager
@@ -107,7 +127,28 @@ def history(session: Session, limit: int = 50) -> list[Attempt]:
                       (limit,)).fetchall()
     return [Attempt(row["load_id"], row["table_key"], row["source_table"], row["source"], row["mode"], row["state"],
                     row["rows"], row["error"] or "", _moment(row["started_at"]),
-                    None if row["finished_at"] is None else _moment(row["finished_at"])) for row in rows]
+                    None if row["finished_at"] is None else _moment(row["finished_at"]), row["rejected"] or 0,
+                    _read(session, row["source"], row["recipe"])) for row in rows]
+
+
+def _recipe(session: Session, source: str, options: LoadOptions) -> str | None:
+    """None for what can't be loaded again from the text of its source."""
+    from pluto_duck.ingest.recipe import written
+
+    kept = written("", uri="", connection=None, options=options)
+    keys = {key: value for key, value in kept.items() if key not in ("name", "uri")}
+    if blotted(text := json.dumps(keys)) != text:
+        return None  # a password in --where, say
+    return json.dumps({"options": keys, "seal": seal(session.workspace, "load", source, keys)})
+
+
+def _read(session: Session, source: str, recipe: str | None) -> Mapping[str, Any] | None:
+    """The folder may be somebody else's: what was not loaded here, by this user, is not done again."""
+    if recipe is None:
+        return None
+    found = json.loads(recipe)
+    keys: Mapping[str, Any] = found["options"]
+    return keys if is_sealed(session.workspace, found["seal"], "load", source, keys) else None
 
 
 def freshness(session: Session) -> list[Freshness]:

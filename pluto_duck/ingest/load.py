@@ -83,9 +83,9 @@ def _never_began(session: Session, shown: str, options: LoadOptions, error: Plut
     """Notes a load whose source could not be reached or would not tell its tables."""
     attempts, load_id = Attempts(session), uuid.uuid4().hex
     with suppress(PlutoError):  # what went wrong first counts
-        attempts.begin(load_id, shown, options.mode, [("", "")])
-        attempts.end(load_id, [("", "cancelled", None, "It was stopped.") if isinstance(error, Cancelled)
-                               else ("", "failed", None, error.message)])
+        attempts.begin(load_id, shown, options, [("", "")])
+        attempts.end(load_id, [("", "cancelled", None, "It was stopped.", 0) if isinstance(error, Cancelled)
+                               else ("", "failed", None, error.message, 0)])
 
 
 def opened_source(source: Any, options: LoadOptions) -> tuple[Connector, str]:
@@ -149,7 +149,7 @@ class _Load:
         if found is None:
             return None
         still.record(self._session, found, options, load_id=self._id, shown=self._shown, started_at=self._started_at)
-        Attempts(self._session).succeeded(self._id, self._shown, options.mode,
+        Attempts(self._session).succeeded(self._id, self._shown, options,
                                           [(one.ref.key, one.table.name) for one in found], began)
         for one in found:
             self._meter.begin(one.table)
@@ -164,7 +164,7 @@ class _Load:
         self.begun = True
         for table in tables:
             _attempt(table, lambda table=table: claims.take(table.ref))  # type: ignore[misc]
-        attempts.begin(self._id, self._shown, self._options.mode,
+        attempts.begin(self._id, self._shown, self._options,
                        [(one.ref.key, one.source.name) for one in tables if one.outcome is None])
         stopped: BaseException | None = None
         try:
@@ -335,15 +335,15 @@ def _blamed(error: PlutoError, where: str | None) -> PlutoError:
                       hint="--where takes a condition in the source's own SQL: --where \"amount > 10\"")
 
 
-def _ended(table: _Table, stopped: BaseException | None) -> tuple[str, AttemptState, int | None, str]:
+def _ended(table: _Table, stopped: BaseException | None) -> tuple[str, AttemptState, int | None, str, int]:
     outcome = table.outcome
     if outcome is None and stopped is not None and not isinstance(stopped, Cancelled | KeyboardInterrupt):
-        return table.ref.key, "failed", None, str(stopped) or type(stopped).__name__
+        return table.ref.key, "failed", None, str(stopped) or type(stopped).__name__, 0
     if isinstance(outcome, LoadedTable):
-        return table.ref.key, "succeeded", outcome.rows, ""
+        return table.ref.key, "succeeded", outcome.rows, "", outcome.rejected
     if outcome is None or isinstance(outcome, Cancelled):
-        return table.ref.key, "cancelled", None, "It was stopped."
-    return table.ref.key, "failed", None, outcome.message
+        return table.ref.key, "cancelled", None, "It was stopped.", 0
+    return table.ref.key, "failed", None, outcome.message, 0
 
 
 def find(connector: Connector, options: LoadOptions) -> tuple[list[SourceTable], list[TableRef]]:

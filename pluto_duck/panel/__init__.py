@@ -21,7 +21,7 @@ def attach(ipython: Any, workspace: Callable[[], str | None]) -> None:
 
     from pluto_duck.panel.comms import Comms
 
-    _desks[id(ipython)] = comms = Comms(workspace)
+    _desks[id(ipython)] = comms = Comms(workspace, lambda: ipython.user_ns)
     manager.register_target(TARGET, comms.opened)
 
 

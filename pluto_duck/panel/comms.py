@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 
 class Comms:
-    def __init__(self, workspace: Callable[[], str | None]) -> None:
+    def __init__(self, workspace: Callable[[], str | None], namespace: Callable[[], Mapping[str, Any]] = dict) -> None:
         self._workspace = workspace
+        self._namespace = namespace
         self._lock = threading.Lock()
         self._desk: Desk | None = None
         self._open: dict[str, Any] = {}
@@ -34,7 +35,7 @@ class Comms:
             if self._desk is None:
                 from pluto_duck.panel.desk import Desk
 
-                self._desk = Desk(self._workspace, push=self._push)
+                self._desk = Desk(self._workspace, push=self._push, namespace=self._namespace)
             desk = self._desk
         desk.take(comm.comm_id, frame, lambda reply: self._send(comm, reply))
 

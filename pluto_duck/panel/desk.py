@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -13,6 +13,7 @@ from typing import Any
 from pluto_duck.commands.workbench import Workbench
 from pluto_duck.commands.workbench import open as open_workbench
 from pluto_duck.errors import Cancelled, PlutoError, unknown_name
+from pluto_duck.panel.frames import PREFIX, Frames, fingerprint, frames
 from pluto_duck.panel.protocol import Frame, Request, Send
 
 THREADS = 4
@@ -24,21 +25,23 @@ AGAIN_S = 0.05
 Work = Callable[["Desk", Request, Workbench], None]
 
 OPS = {
-    "hello": "looking", "tables": "looking", "profile": "looking", "rows": "looking",
+    "hello": "looking", "tables": "looking", "sizes": "looking", "profile": "looking", "rows": "looking",
     "ask": "asking", "query": "asking", "conversations": "asking", "conversation": "asking", "rate": "asking",
     "verify": "asking",
-    "fix": "mending",
+    "discover": "loading", "load": "loading", "reload": "loading", "loads": "loading", "connections": "loading",
+    "remember": "loading", "files": "filing", "upload": "filing", "export": "giving",
     "approvals": "deciding", "approve": "deciding", "reject": "deciding", "edit": "deciding",
-    "running": "running", "stop": "running",
 }
 """The room that has the function of that name."""
-AT_ONCE = {"stop"}
-"""Must not wait in line behind what they are to end: each has a thread of its own."""
 
 
 class Desk:
-    def __init__(self, workspace: Callable[[], str | None], push: Callable[[Frame], None]) -> None:
+    def __init__(self, workspace: Callable[[], str | None], push: Callable[[Frame], None],
+                 namespace: Callable[[], Mapping[str, Any]] = dict) -> None:
         self._workspace = workspace
+        self.namespace = namespace
+        """The names of the notebook, among which are its DataFrames."""
+        self.frames = Frames()
         self._push = push
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="pluto-duck-panel")
         self._lock = threading.Lock()
@@ -65,10 +68,7 @@ class Desk:
             key = (comm, request.id)
             with self._lock:
                 self._working[key] = None
-            if request.op in AT_ONCE:
-                threading.Thread(target=self._work, args=(key, request), name="pluto-duck-panel-stop").start()
-            else:
-                self._pool.submit(self._work, key, request)
+            self._pool.submit(self._work, key, request)
         except PlutoError as error:
             request.fail(error)
         except RuntimeError:  # the pool is closed: the kernel is on its way out
@@ -168,10 +168,8 @@ class Desk:
         self._watch.start()
 
     def _look_out(self) -> None:
-        from pluto_duck.panel.running import Lookout
-
         folder, session = self._workspace(), None
-        running = Lookout(self._push)
+        seen = fingerprint(frames(self.namespace()))
         while not self._over.wait(WATCH_S):
             try:
                 if session is None or folder != self._workspace():
@@ -181,14 +179,15 @@ class Desk:
                     folder = self._workspace()
                     session = open_workbench(folder, role="kernel", label="sidebar")
                 versions = session.versions()
-                running.look(session)
             except PlutoError:
                 continue  # a host that is on its way; the next look will tell
-            if self._seen is not None and versions != self._seen:
+            bound = fingerprint(frames(self.namespace()))
+            if self._seen is not None and (versions != self._seen or bound != seen):
                 changed = sorted(key for key in {*versions, *self._seen} if versions.get(key) != self._seen.get(key))
+                changed += sorted(f"{PREFIX}{name}" for name in {*bound, *seen} if bound.get(name) != seen.get(name))
                 with suppress(Exception):
                     self._push({"v": 1, "op": "changed", "tables": changed, "hosting": session.hosting})
-            self._seen = versions
+            self._seen, seen = versions, bound
         if session is not None:
             _close(session)
 
