@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pluto_duck.workspace.sqlite import connect
+
 FILE = "values.sqlite"
 _VERSION = 2
 _BUSY_S = 2.0
@@ -191,7 +193,7 @@ def _open(path: Path | None) -> sqlite3.Connection:
             path.unlink()  # a cloned folder must not choose the file that we write
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | getattr(os, "O_NOFOLLOW", 0), 0o600))
-    db = sqlite3.connect(path or ":memory:", timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    db = connect(path or ":memory:", timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         if path is not None:
             db.execute("PRAGMA journal_mode = WAL")

@@ -18,6 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pluto_duck.errors import WorkspaceUnusable
+from pluto_duck.workspace.sqlite import connect
+
+_inherited: list[object] = []
 
 
 class ControlStore:
@@ -35,7 +38,7 @@ class ControlStore:
         try:
             if not self.path.exists():
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+            db = connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
             db.execute("PRAGMA busy_timeout = 30000")
             if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                 self._set_wal(db)
@@ -62,6 +65,7 @@ class ControlStore:
 
     def _mine(self) -> sqlite3.Connection:
         if os.getpid() != self._pid:  # a forked child must not use its parent's connections
+            _inherited.append((self._local, self._all))  # closing one would be using it
             self._pid, self._local, self._all = os.getpid(), threading.local(), []
         db: sqlite3.Connection | None = getattr(self._local, "db", None)
         if db is None:

@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from pluto_duck.session import Session
 from pluto_duck.workspace import Workspace
+from pluto_duck.workspace.sqlite import _calls, connect
 
 CHILD = {
     "computes and leaves by os._exit": "sum(range(1000)); os._exit(0)",
@@ -110,3 +112,33 @@ if __name__ == "__main__":
     assert subprocess.run([sys.executable, script], timeout=60).returncode == -signal.SIGKILL
     with Session.open(workspace.root) as session:
         assert session.query("SELECT count(*) FROM t").scalar() == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_waits_for_what_other_threads_have_at_work_in_sqlite(tmp_path: Path) -> None:
+    # The child's connect would wait for ever for a lock of the process that was taken in the parent.
+    path, began, stop, sleeping = tmp_path / "a.sqlite", threading.Event(), threading.Event(), threading.Event()
+    connect(path).execute("CREATE TABLE t (i)")
+
+    def work() -> None:
+        db = connect(path)
+        db.create_function("stands_still", 1, lambda _row: [began.set(), sleeping.wait(0.1), None][2])
+        while not stop.is_set():
+            rows = db.execute("SELECT stands_still(1) UNION ALL SELECT stands_still(2)")  # one in it, one after it
+            assert len(list(rows)) == 2
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        for _ in range(3):
+            began.clear()
+            assert began.wait(30)
+            calls = _calls._inside
+            child = os.fork()
+            if child == 0:
+                signal.alarm(30)
+                os._exit(0 if not calls and connect(path).execute("SELECT count(*) FROM t").fetchone() == (0,) else 1)
+            assert os.waitpid(child, 0)[1] == 0
+    finally:
+        stop.set()
+        thread.join()

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote as percent
 
 from pluto_duck.errors import SourceError, UsageError, unknown_name
+from pluto_duck.workspace import sqlite
 
 MAGIC = b"SQLite format 3\0"
 BUSY_S = 5.0
@@ -33,8 +34,8 @@ def connect(path: Path, *, immutable: bool = False) -> Any:
     """Read only; raises SourceError when it is no SQLite database, sqlite3.Error for what else goes wrong."""
     _look(path)
     options = "mode=ro&immutable=1" if immutable else "mode=ro"
-    connection = sqlite3.connect(f"file:{percent(str(path))}?{options}", uri=True, timeout=BUSY_S,
-                                 isolation_level=None, check_same_thread=False)
+    connection = sqlite.connect(f"file:{percent(str(path))}?{options}", uri=True, timeout=BUSY_S,
+                                isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA trusted_schema = OFF")  # a view of a stranger's file may call functions
         connection.execute("PRAGMA schema_version").fetchone()
