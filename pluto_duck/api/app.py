@@ -44,6 +44,8 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
     def initialize_settings(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
         self._places: Places | None = None
+        self.closing = False
+        """Streams without an end of their own end then."""
 
     def initialize_handlers(self) -> None:
         from pluto_duck.api.routes import ROUTES
@@ -66,6 +68,7 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
 
     async def stop_extension(self) -> None:
         """Cancels what this server runs and leaves its workspaces."""
+        self.closing = True
         if self._places is not None:
             await self.in_thread(self._places.close)
             self._places = None

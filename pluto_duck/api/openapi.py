@@ -5,6 +5,7 @@ from __future__ import annotations
 from pluto_duck import __version__
 from pluto_duck.api.handler import PlutoHandler, guarded
 from pluto_duck.api.openapi_agent import AGENT_PATHS, AGENT_SCHEMAS
+from pluto_duck.api.openapi_looking import LOOKING_PATHS, LOOKING_SCHEMAS
 from pluto_duck.api.openapi_parts import LOCATION, PROBLEM, WORKSPACE, Json, answer, one, path, query
 
 _RUN_ID = path("run_id", "As the 202 gave it.")
@@ -37,7 +38,9 @@ PATHS: dict[str, Json] = {
                 query("wait", "JSON: seconds to wait for its end.", "number", minimum=0, maximum=60, default=0),
                 query("offset", "JSON: rows to skip.", "integer", minimum=0, default=0),
                 query("limit", "JSON: rows of a page.", "integer", minimum=0, maximum=10_000, default=1_000),
+                query("cut", "JSON: characters of a value; longer ones are cut, ending in …", "integer", minimum=1),
                 query("after", "Events: as Last-Event-ID, for clients that can't send headers."),
+                query("rows", "Events: 0 leaves the rows out.", "integer", enum=[0, 1], default=1),
                 {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"},
                  "description": "Events: the id of the last event that was got."}],
             "responses": {
@@ -56,11 +59,14 @@ PATHS: dict[str, Json] = {
         },
     },
     **AGENT_PATHS,
-    "/tables": {"get": {"summary": "Tables and views", "parameters": [WORKSPACE],
+    "/tables": {"get": {"summary": "Tables and views",
+                        "parameters": [WORKSPACE, query("full", "1: with columns, keys and the last load of each.",
+                                                        "integer", enum=[0, 1], default=0)],
                         "responses": {"200": answer("By schema and name.", "Tables"), **PROBLEM}}},
     "/tables/{name}": {"get": {
         "summary": "Columns and keys of a table", "parameters": [path("name", "table or schema.table"), WORKSPACE],
         "responses": {"200": answer("The table.", "Table"), **PROBLEM}}},
+    **LOOKING_PATHS,
     "/workspaces": {"get": {"summary": "The workspaces that requests may name", "responses": {
         "200": answer("The first is the default.", "Workspaces"), **PROBLEM}}},
     "/health": {"get": {"summary": "Is it there", "responses": {"200": answer("Yes.", "Health"), **PROBLEM}}},
@@ -73,7 +79,7 @@ _ERROR = {"type": ["object", "null"], "properties": {
     "code": one("string"), "message": one("string"), "hint": one("string"), "facts": one("object")}}
 _STATUS = one("string", enum=["queued", "running", "succeeded", "failed", "cancelled", "timed_out"])
 _SUMMARY: Json = {
-    "run_id": one("string"), "kind": one("string", enum=["sql", "question", "approval", "replay", "ingest"]),
+    "run_id": one("string"), "kind": one("string", enum=["sql", "question", "approval", "replay", "ingest", "profile"]),
     "text": one("string"),
     "status": _STATUS, "created_at": one("string", format="date-time"),
     "started_at": {"type": ["string", "null"], "format": "date-time"},
@@ -84,6 +90,7 @@ _SUMMARY: Json = {
     "answer": {"$ref": "#/components/schemas/Answer"},
     "approval": one("object", "Of an approval: as it was left."),
     "replay": one("array", "Of a replay: its turns, then and now."),
+    "profile": one("object", "Of a profile: the table, its version, the seconds; the columns are its events."),
 }
 
 SCHEMAS: dict[str, Json] = {
@@ -93,7 +100,8 @@ SCHEMAS: dict[str, Json] = {
         "workspace": one("string"), "max_rows": one("integer", "At most the setting query.max_rows.", minimum=0),
         "timeout_s": one("number", "At most the setting query.timeout_s.", exclusiveMinimum=0),
         "detach": one("boolean", "The run goes on when nobody follows it any more.", default=False),
-        "conversation": one("string", "With question: the one it goes on with, as an answer named it.")}),
+        "conversation": one("string", "With question: the one it goes on with, as an answer named it."),
+        "planner": one("string", "With question: who answers, instead of the setting agent.planner.")}),
     "Started": one("object", properties={
         "run_id": one("string"), "status": _STATUS, "workspace": one("string"), "links": _LINKS}),
     "Run": one("object", properties={
@@ -110,7 +118,7 @@ SCHEMAS: dict[str, Json] = {
         "run_id": one("string"), "seq": one("integer"), "at": one("string", format="date-time"),
         "type": one("string", enum=["reasoning", "tool", "message", "rows", "progress", "log", "run"]),
         "subtype": one("string", enum=["start", "chunk", "end", "final", "error"]), "content": one("object")}),
-    **AGENT_SCHEMAS,
+    **AGENT_SCHEMAS, **LOOKING_SCHEMAS,
     "Tables": one("object", properties={"workspace": one("string"), "tables": one("array", items=one("object"))}),
     "Table": one("object", properties={
         "workspace": one("string"), "name": one("string"), "schema": one("string"),

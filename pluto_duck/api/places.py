@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from pluto_duck.api.looks import Looks
 from pluto_duck.errors import RunNotFound, SessionReset, WorkspaceNotFound, unknown_name
 from pluto_duck.governance.trust import is_trusted
 from pluto_duck.runs import Run, Runs
@@ -29,6 +30,7 @@ class Place:
         """run_id -> streams that follow it now; touched on the event loop only."""
         self.attached: set[str] = set()
         """Runs started here without `detach`: they end with their last follower."""
+        self.looks = Looks(lambda: Session.open(workspace.root, role="server", label="Jupyter Server"))
         self._session: Session | None = None
         self._lock = threading.Lock()
 
@@ -52,6 +54,7 @@ class Place:
 
     def close(self) -> None:
         self.runs.close()
+        self.looks.close()
         with self._lock:
             session, self._session = self._session, None
         if session is not None:

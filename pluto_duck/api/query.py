@@ -22,6 +22,7 @@ STATUSES = ("queued", "running", "succeeded", "failed", "cancelled", "timed_out"
 _BODY: dict[str, tuple[type, ...]] = {
     "sql": (str,), "question": (str,), "params": (dict, list), "workspace": (str,), "max_rows": (int,),
     "timeout_s": (int, float), "detach": (bool,), "conversation": (str,),
+    "planner": (str,),
 }
 
 
@@ -38,8 +39,9 @@ class QueriesHandler(PlutoHandler):
             raise UsageError(f'"{kind}" is empty.')
         if kind == "question" and "params" in body:
             raise UsageError('"params" belong to "sql".')
-        if kind == "sql" and "conversation" in body:
-            raise UsageError('A "conversation" belongs to a "question".')
+        for name in ("conversation", "planner"):
+            if kind == "sql" and name in body:
+                raise UsageError(f'A "{name}" belongs to a "question".')
         place = await self.place(body.get("workspace"))
         if body.get("conversation"):
             found = await self.in_thread(place.ask, lambda session: _conversation(session, body["conversation"]))
@@ -109,7 +111,8 @@ class QueryHandler(PlutoHandler):
                             run = state
                 except TimeoutError:
                     pass
-        rows = await self.in_thread(_page, place, run, offset, PAGE if limit is None else limit)
+        cut = self.integer("cut", None, least=1, most=2**31)
+        rows = await self.in_thread(_page, place, run, offset, PAGE if limit is None else limit, cut)
         named = self.get_query_argument("workspace", None)
         links = {"self": self.url("query", run.run_id, workspace=named)}
         if rows is not None and offset + len(rows) < run.row_count and rows:
@@ -148,14 +151,16 @@ def summary(run: Run) -> dict[str, Any]:
     }
 
 
-def _page(place: Place, run: Run, offset: int, limit: int) -> list[Any] | None:
+def _page(place: Place, run: Run, offset: int, limit: int, cut: int | None) -> list[Any] | None:
     from pluto_duck.display.jsonable import json_rows
+    from pluto_duck.display.page import short
 
     table = place.runs.page(run, offset, limit)
     if table is None:
         return None
     types = [one.type for one in run.columns or ()]
-    return [row for batch in table.to_batches() for row in json_rows(batch, types)]
+    rows = [row for batch in table.to_batches() for row in json_rows(batch, types)]
+    return rows if cut is None else [[short(value, cut) for value in row] for row in rows]
 
 
 def _start(place: Place, kind: str, text: str, body: dict[str, Any]) -> Run:
@@ -168,7 +173,7 @@ def _start(place: Place, kind: str, text: str, body: dict[str, Any]) -> Run:
     if kind == "sql":
         work = run_sql(place, text, body.get("params"), max_rows=int(max_rows))
     else:
-        work = answer_question(place, text, body.get("conversation", ""))
+        work = answer_question(place, text, body.get("conversation", ""), body.get("planner") or None)
     run = place.runs.start(kind, text, work, deadline_s=timeout_s)
     if not body.get("detach", False):
         place.attached.add(run.run_id)

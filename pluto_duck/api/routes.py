@@ -14,6 +14,7 @@ from pluto_duck.api.conversations import (
 )
 from pluto_duck.api.handler import NotFoundHandler
 from pluto_duck.api.health import HealthHandler
+from pluto_duck.api.looking import ProfileHandler, RowsHandler, StatusHandler, WatchHandler
 from pluto_duck.api.openapi import OpenApiHandler
 from pluto_duck.api.query import QueriesHandler, QueryHandler
 from pluto_duck.api.tables import TableHandler, TablesHandler
@@ -33,6 +34,10 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/approvals/([^/]+)", ApprovalHandler),
     (r"/api/v1/tables", TablesHandler),
     (r"/api/v1/tables/([^/]+)", TableHandler),
+    (r"/api/v1/tables/([^/]+)/profile", ProfileHandler),
+    (r"/api/v1/rows", RowsHandler),
+    (r"/api/v1/status", StatusHandler),
+    (r"/api/v1/watch", WatchHandler),
     (r"/api/v1/workspaces", WorkspacesHandler),
     (r"/api/v1/health", HealthHandler),
     (r"/api/v1/openapi.json", OpenApiHandler),

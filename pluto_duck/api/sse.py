@@ -77,6 +77,7 @@ class RowFrames:
 
 
 async def stream(handler: PlutoHandler, place: Place, run: Run) -> None:
+    with_rows = handler.integer("rows", 1, least=0, most=1)
     after, skip = parse_last_event_id(handler.request.headers.get("Last-Event-ID")
                                       or handler.get_query_argument("after", None))
     if run.done and not skip and not await handler.in_thread(place.runs.read_events, run.run_id, after, 1):
@@ -99,7 +100,7 @@ async def stream(handler: PlutoHandler, place: Place, run: Run) -> None:
                 for event in events:
                     if event.type == "rows" and event.subtype == "start":
                         types[:] = [one["type"] for one in event.content["columns"]]
-                    if event.type == "rows" and event.subtype == "chunk":
+                    if event.type == "rows" and event.subtype == "chunk" and with_rows:
                         frames = rows.of(event, skip)
                         while (text := await handler.in_thread(next, frames, None)) is not None:
                             handler.write(text)

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 class TablesHandler(PlutoHandler):
     @guarded
     async def get(self) -> None:
+        """`full=1`: with columns, keys and the last load, as the sidebar shows them."""
         place = await self.place()
+        if self.integer("full", 0, least=0, most=1):
+            from pluto_duck.commands import looking
+
+            self.send({"workspace": place.name, "tables": await self.in_thread(place.ask, looking.tables)})
+            return
         tables = await self.in_thread(place.ask, _tables)
         self.send({"workspace": place.name, "tables": [_short(one, self.url("tables", _address(one),
                    workspace=self.get_query_argument("workspace", None))) for one in tables]})

@@ -21,7 +21,7 @@ def run_sql(place: Place, sql: str, params: dict[str, Any] | list[Any] | None, *
     return work
 
 
-def answer_question(place: Place, question: str, conversation: str) -> Work:
+def answer_question(place: Place, question: str, conversation: str, planner: str | None) -> Work:
     """A question's planner only ever runs SQL that passed the Gate."""
 
     def work(run: RunContext) -> dict[str, Any]:
@@ -32,7 +32,8 @@ def answer_question(place: Place, question: str, conversation: str) -> Work:
             run.emit(event.type, event.subtype, text=event.text, **event.data)
 
         place.keep_open()
-        answer = converse(run.session, question, conversation=conversation, on_event=tell, door="rest")
+        answer = converse(run.session, question, conversation=conversation, planner=planner, on_event=tell,
+                          door="rest")
         facts = run.write_result(answer.result) if answer.result is not None else {}
         return facts | {"answer": told(answer)}
 

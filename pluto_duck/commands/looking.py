@@ -67,7 +67,7 @@ def profile(session: Session, table: TableInfo, columns: Sequence[str] | None = 
 
 
 def rows(session: Session, *, table: str | None = None, sql: str | None = None, offset: int = 0, limit: int = PAGE,
-         order: Sequence[Any] = (), filters: Sequence[Any] = ()) -> tuple[Page, bool]:
+         order: Sequence[Any] = (), filters: Sequence[Any] = (), timeout_s: float | None = None) -> tuple[Page, bool]:
     """A window of a table or of what a SELECT returns, and whether there are more rows behind it.
 
     `order`: {"column", "descending"} each; `filters`: {"column", "op", "value"} each, all of which must hold.
@@ -82,10 +82,12 @@ def rows(session: Session, *, table: str | None = None, sql: str | None = None, 
         source, columns = found.ref.sql, found.columns
     else:
         source = f"({str(sql).strip().rstrip(';')}\n)"
-        columns = session.query(f"SELECT * FROM {source} AS shown LIMIT 0", read_only=True).columns
+        columns = session.query(f"SELECT * FROM {source} AS shown LIMIT 0", read_only=True,
+                                timeout_s=timeout_s).columns
     names = [one.name for one in columns]
     result = session.query(f"SELECT {_picked(columns)} FROM {source} AS shown{_filters(filters, names)}"
-                           f"{_order(order, names)} LIMIT {limit + 1} OFFSET {offset}", read_only=True)
+                           f"{_order(order, names)} LIMIT {limit + 1} OFFSET {offset}",
+                           read_only=True, timeout_s=timeout_s)
     page = Page.of(result, limit)
     return replace(page, columns=tuple((one.name, one.type) for one in columns)), result.row_count > limit
 

@@ -8,6 +8,7 @@ value, a number too long for a double), its field says so in its metadata: `plut
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -46,28 +47,31 @@ class Page:
         types, found, cut = [kind for _name, kind in self.columns], list[list[Any]](), 0
         for batch in self.table.to_batches() if self.table is not None else ():
             for row in json_rows(batch, types):
-                short = [_short(value) for value in row]
-                cut += sum(before is not after for before, after in zip(row, short, strict=True))
-                found.append(short)
+                cells = [short(value) for value in row]
+                cut += sum(before is not after for before, after in zip(row, cells, strict=True))
+                found.append(cells)
         return self._facts(cut) | {"rows": found}
 
-    def arrow(self) -> tuple[dict[str, Any], bytes]:
-        """What `json` tells but for the rows, and those as an Arrow stream of one batch."""
+    def arrow(self, more: Mapping[str, Any] | None = None) -> tuple[dict[str, Any], bytes]:
+        """What `json` tells but for the rows, and those as an Arrow stream of one batch. With `more` the stream tells
+        it, too, beside what else there is to tell: as JSON in the schema's metadata."""
         import pyarrow
 
         fields, arrays, cut = [], [], 0
         for at, (name, kind) in enumerate(self.columns):
             chunked = self.table.column(at) if self.table is not None else pyarrow.chunked_array([], pyarrow.null())
             whole = chunked.combine_chunks()
-            array, metadata, shortened = _plain(whole, kind)
-            fields.append(pyarrow.field(name, array.type, metadata=metadata))
+            array, note, shortened = _plain(whole, kind)
+            fields.append(pyarrow.field(name, array.type, metadata=note))
             arrays.append(array)
             cut += shortened
+        facts = self._facts(cut)
+        metadata = None if more is None else {"pluto_duck": json.dumps({**facts, **more}, ensure_ascii=False)}
         sink = pyarrow.BufferOutputStream()
-        schema = pyarrow.schema(fields)
+        schema = pyarrow.schema(fields, metadata=metadata)
         with pyarrow.ipc.new_stream(sink, schema) as writer:
             writer.write_batch(pyarrow.RecordBatch.from_arrays(arrays, schema=schema))
-        return self._facts(cut), sink.getvalue().to_pybytes()
+        return facts, sink.getvalue().to_pybytes()
 
     def _facts(self, cut: int) -> dict[str, Any]:
         return {"columns": [{"name": name, "type": kind} for name, kind in self.columns], "count": self.count,
@@ -89,11 +93,11 @@ def _plain(array: Any, kind: str) -> tuple[pyarrow.Array, dict[bytes, bytes] | N
     if is_.is_float32(array.type):
         # The double whose shortest text is that of the float: 0.1 stays 0.1.
         return pyarrow.array([None if one is None else float(one) for one in values], pyarrow.float64()), None, 0
-    short = [_short(one) for one in values]
-    cut = sum(before is not after for before, after in zip(values, short, strict=True))
-    if all(one is None or isinstance(one, str) for one in short):
-        return pyarrow.array(short, pyarrow.string()), None, cut
-    texts = [None if one is None else json.dumps(one, ensure_ascii=False) for one in short]
+    cells = [short(one) for one in values]
+    cut = sum(before is not after for before, after in zip(values, cells, strict=True))
+    if all(one is None or isinstance(one, str) for one in cells):
+        return pyarrow.array(cells, pyarrow.string()), None, cut
+    texts = [None if one is None else json.dumps(one, ensure_ascii=False) for one in cells]
     return pyarrow.array(texts, pyarrow.string()), _JSON, cut
 
 
@@ -106,15 +110,15 @@ def _cut(array: Any) -> tuple[pyarrow.Array, None, int]:
     cut = compute.sum(long).as_py() or 0
     if cut:
         more, nothing = (pyarrow.scalar(one, pyarrow.large_string()) for one in ("…", ""))
-        short = compute.binary_join_element_wise(compute.utf8_slice_codeunits(array, 0, CELL), more, nothing)
-        array = compute.if_else(long, short, array)
+        heads = compute.binary_join_element_wise(compute.utf8_slice_codeunits(array, 0, CELL), more, nothing)
+        array = compute.if_else(long, heads, array)
     return array.cast(pyarrow.string()), None, cut
 
 
-def _short(value: Any) -> Any:
+def short(value: Any, most: int = CELL) -> Any:
     if isinstance(value, str):
-        return value if len(value) <= CELL else value[:CELL] + "…"
+        return value if len(value) <= most else value[:most] + "…"
     if isinstance(value, list | dict):
         text = json.dumps(value, ensure_ascii=False)
-        return value if len(text) <= CELL else text[:CELL] + "…"
+        return value if len(text) <= most else text[:most] + "…"
     return value

@@ -28,11 +28,15 @@ OPS = {
     "hello": "looking", "tables": "looking", "sizes": "looking", "profile": "looking", "rows": "looking",
     "ask": "asking", "query": "asking", "conversations": "asking", "conversation": "asking", "rate": "asking",
     "verify": "asking",
+    "fix": "mending",
     "discover": "loading", "load": "loading", "reload": "loading", "loads": "loading", "connections": "loading",
     "remember": "loading", "files": "filing", "upload": "filing", "export": "giving",
     "approvals": "deciding", "approve": "deciding", "reject": "deciding", "edit": "deciding",
+    "running": "running", "stop": "running",
 }
 """The room that has the function of that name."""
+AT_ONCE = {"stop"}
+"""Must not wait in line behind what they are to end: each has a thread of its own."""
 
 
 class Desk:
@@ -68,7 +72,10 @@ class Desk:
             key = (comm, request.id)
             with self._lock:
                 self._working[key] = None
-            self._pool.submit(self._work, key, request)
+            if request.op in AT_ONCE:
+                threading.Thread(target=self._work, args=(key, request), name="pluto-duck-panel-stop").start()
+            else:
+                self._pool.submit(self._work, key, request)
         except PlutoError as error:
             request.fail(error)
         except RuntimeError:  # the pool is closed: the kernel is on its way out
@@ -168,7 +175,10 @@ class Desk:
         self._watch.start()
 
     def _look_out(self) -> None:
+        from pluto_duck.panel.running import Lookout
+
         folder, session = self._workspace(), None
+        running = Lookout(self._push)
         seen = fingerprint(frames(self.namespace()))
         while not self._over.wait(WATCH_S):
             try:
@@ -179,6 +189,7 @@ class Desk:
                     folder = self._workspace()
                     session = open_workbench(folder, role="kernel", label="sidebar")
                 versions = session.versions()
+                running.look(session)
             except PlutoError:
                 continue  # a host that is on its way; the next look will tell
             bound = fingerprint(frames(self.namespace()))

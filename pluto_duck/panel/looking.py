@@ -63,13 +63,14 @@ def _lent(desk: Desk, session: Workbench) -> Workbench:
 
 def rows(desk: Desk, request: Request, session: Workbench) -> None:
     """A window of a table or of what a SELECT returns; `arrow`: its values as an Arrow stream in a buffer."""
-    what = {name: request.text(name) for name in ("table", "sql") if name in request.frame}
-    if what.get("table", "").startswith(PREFIX):
-        what, session = {"sql": f"SELECT * FROM {named(desk, session, what['table'])}"}, _lent(desk, session)
-    offset = request.whole("offset", 0)
+    table, sql = (request.text(name) if name in request.frame else None for name in ("table", "sql"))
+    if table is not None and table.startswith(PREFIX):
+        sql, session = f"SELECT * FROM {named(desk, session, table)}", _lent(desk, session)
+        table = None
+    offset, limit = request.whole("offset", 0), request.whole("limit", looking.PAGE, least=1, most=looking.MAX_PAGE)
     page, more = looking.rows(
-        session, **what, offset=offset, limit=request.whole("limit", looking.PAGE, least=1, most=looking.MAX_PAGE),
-        order=request.items("order"), filters=request.items("filters"))
+        session, table=table, sql=sql, offset=offset, limit=limit, order=request.items("order"),
+        filters=request.items("filters"))
     if request.flag("arrow"):
         facts, stream = page.arrow()
         request.reply("rows", end=True, offset=offset, more=more, buffers=(stream,), **facts)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pluto_duck import plugins
 from pluto_duck.errors import HostLost, PlutoError, StatementError, UnknownName, UsageError
+from pluto_duck.session.activity import Activity as Activity
 from pluto_duck.session.native import NativeSource as NativeSource
 from pluto_duck.session.native import Part as Part
 from pluto_duck.session.native import Scan as Scan
@@ -401,6 +402,15 @@ class Session:
         """Percent of the running statement, -1 when not known; from another thread."""
         return self._link.progress()
 
+    def activity(self) -> list[Activity]:
+        """The statements that run in the workspace now, of whatever process, the oldest first."""
+        found = self._link.call(Request("activity", retry="read")).header["statements"]
+        return [Activity(**one) for one in found]
+
+    def stop(self, statement: str) -> bool:
+        """Stops a statement by its `Activity.id`; whoever runs it reads Cancelled. False when it has ended."""
+        return bool(self._link.call(Request("stop", {"id": statement}, retry="read")).header["stopped"])
+
     def close(self) -> None:
         """Rolls back what is open and leaves the workspace; the last session of the process lets go of
         the file. May be called twice."""
@@ -518,4 +528,5 @@ def _tables(header: Mapping[str, Any]) -> list[TableInfo]:
     return found
 
 
-__all__ = ["ColumnInfo", "ForeignKey", "Result", "Session", "Stream", "TableInfo", "TableRef", "WriteColumn"]
+__all__ = ["Activity", "ColumnInfo", "ForeignKey", "Result", "Session", "Stream", "TableInfo", "TableRef",
+           "WriteColumn"]

@@ -13,6 +13,7 @@ from typing import Any
 
 from pluto_duck.errors import Cancelled, HostLost, PlutoError, Refused, StatementError, UnknownName, UsageError
 from pluto_duck.governance import Gate, RoleCatalog
+from pluto_duck.session import activity as at_work
 from pluto_duck.session.execute import exact, execute
 from pluto_duck.session.ledger import Ledger
 from pluto_duck.session.live import LiveHold, LiveSources
@@ -20,6 +21,7 @@ from pluto_duck.session.running import Reason, Running
 from pluto_duck.session.tables import listing, store
 from pluto_duck.session.targets import EVERYTHING, SCHEMA, WRITES, Target, may_write, target
 from pluto_duck.session.trimming import Trimming
+from pluto_duck.workspace.blot import blotted
 from pluto_duck.workspace.database import Database, Rows
 from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.parser import Statement
@@ -53,6 +55,10 @@ class SessionHandler:
         with self.trimming.gate:  # which whoever walks through the set holds
             self.sessions.add(session)
         return session
+
+    def everyone(self) -> list[HostSession]:
+        with self.trimming.gate:
+            return list(self.sessions)
 
     def close(self) -> None:
         pass
@@ -94,6 +100,7 @@ class HostSession:
             "look_at_live": self._live.look, "write": self._write, "frame": self._frame, "unframe": self._unframe,
             "internal": self._internal, "bulk": self._bulk, "trim": self._trim,
             "tables": self._tables, "versions": self._versions, "outcome": self._outcome, "backup": self._backup,
+            "activity": self._activity, "stop": self._stop,
         }
 
     # -- the HandlerSession protocol --------------------------------------------------------------
@@ -109,7 +116,7 @@ class HostSession:
             for name in [self._stale.pop() for _ in range(len(self._stale))]:
                 self._forget(name)
             with self._handler.trimming.gate:
-                self._running.begin(self._cursor, request.args.get("timeout_s"))
+                self._running.begin(self._cursor, request.args.get("timeout_s"), _seen(request))
             try:
                 reply = op(request)
             except PlutoError as error:
@@ -126,6 +133,16 @@ class HostSession:
 
     def progress(self) -> float:
         return self._running.progress()
+
+    def at_work(self) -> dict[str, Json] | None:
+        """The call that runs, as `Activity` tells it; from any thread. None for none, and for our own small work."""
+        running, call = self._running, self._running.call
+        if not running.busy or not running.text:
+            return None
+        hello = self._hello
+        return {"id": f"{hello.session_id}:{call}", "label": hello.label, "role": hello.role, "pid": hello.pid,
+                "sql": blotted(running.text)[:at_work.LONGEST], "elapsed_s": time.monotonic() - running.since,
+                "progress": running.progress()}
 
     def in_transaction(self) -> bool:
         return self._transaction is not None
@@ -626,9 +643,23 @@ class HostSession:
         self._handler.ledger.notice()
         return Reply({"versions": dict(self._handler.ledger.versions)})
 
+    def _activity(self, request: Request) -> Reply:
+        return Reply({"statements": at_work.activity(self._handler.everyone())})
+
+    def _stop(self, request: Request) -> Reply:
+        """{id}: of a statement that `activity` told of, whosever it is."""
+        return Reply({"stopped": at_work.stop(self._handler.everyone(), str(request.args["id"]))})
+
     def _outcome(self, request: Request) -> Reply:
         found = self._handler.ledger.find(self._cursor, str(request.args["token"]))
         return Reply({"committed": bool(found), "affected": found[max(found)] if found else None})
+
+
+def _seen(request: Request) -> str:
+    """What others may see of a call while it runs."""
+    if request.op == "query":
+        return str(request.args["sql"])
+    return f"-- loads {request.args['schema']}.{request.args['name']}" if request.op == "write" else ""
 
 
 def _setup_key(sql: str) -> str:

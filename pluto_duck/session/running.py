@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -18,11 +19,15 @@ class Running:
         self._watchdog = watchdog
         self._cursor: Cursor | None = None
         self._reason: Reason | None = None
+        self.text = ""
+        """What the call does, in SQL; "" for the small work of our own that nobody needs to see."""
+        self.since = 0.0
         self.call = 0
         """Counts the calls: what belongs to an older one must not touch the one that runs."""
 
-    def begin(self, cursor: Cursor, timeout_s: float | None) -> None:
+    def begin(self, cursor: Cursor, timeout_s: float | None, text: str = "") -> None:
         self.call += 1
+        self.text, self.since = text, time.monotonic()
         self._reason, self._cursor = None, cursor
         if timeout_s:
             self._watchdog.after(timeout_s, self._stopper("timeout"))

@@ -221,3 +221,15 @@ def test_a_filter_is_a_value_and_nothing_else(sidebar: Sidebar) -> None:
     assert found["rows"] == []
     [error] = sidebar.ask("rows", table="main.orders", filters=[{"column": "status", "op": "=", "value": ["open"]}])
     assert "text or a number" in error["message"]
+
+
+def test_sql_that_does_not_run_comes_back_mended(sidebar: Sidebar) -> None:
+    [found] = sidebar.ask("fix", sql="SELECT stauts, count(*) FROM ordres GROUP BY 1")
+    assert found["problem"]["code"] == "unknown_name"
+    assert found["fixed"] == "SELECT status, count(*) FROM orders GROUP BY 1"
+    assert [(one["kind"], one["old"]) for one in found["swaps"]] == [("table", "ordres"), ("column", "stauts")]
+    assert found["trial"]["rows"] == 2
+    [found] = sidebar.ask("fix", sql="SELECT stauts FROM orders", meant={"stauts": "amount"})
+    assert found["fixed"] == "SELECT amount FROM orders"
+    [error] = sidebar.ask("fix", sql="SELECT 1", meant={"a": 1})
+    assert error["code"] == "usage"
