@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pluto_duck.api.openapi_parts import LOCATION, PROBLEM, WORKSPACE, Json, answer, one, path
+from pluto_duck.api.openapi_parts import LOCATION, PROBLEM, WORKSPACE, Json, answer, one, path, query
 
 _BINARY: Json = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
 
@@ -11,6 +11,9 @@ def _body(schema: str, *, required: bool = True) -> Json:
     return {"required": required,
             "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}}
 
+
+_CLIENT = query("client", "Which sidebar: 8 to 64 letters, digits, - or _ of its own choice.")
+_FRAMES: Json = {"text/event-stream": {"schema": {"$ref": "#/components/schemas/Frame"}}}
 
 LOOKING_PATHS: dict[str, Json] = {
     "/tables/{name}/profile": {"post": {
@@ -34,6 +37,13 @@ LOOKING_PATHS: dict[str, Json] = {
         "parameters": [WORKSPACE],
         "responses": {"200": {"description": "`type` is changed (`tables`: their keys) or status.",
                               "content": {"text/event-stream": {"schema": one("object")}}}, **PROBLEM}}},
+    "/panel": {
+        "post": {"summary": "A frame of the sidebar: the frames that answer it", "parameters": [_CLIENT, WORKSPACE],
+                 "requestBody": _body("Frame"),
+                 "responses": {"200": {"description": "Each as an event, the last with `end`; hanging up stops it.",
+                                       "content": _FRAMES}, **PROBLEM}},
+        "get": {"summary": "Frames that no sidebar asked for, while it listens", "parameters": [_CLIENT, WORKSPACE],
+                "responses": {"200": {"description": "News.", "content": _FRAMES}, **PROBLEM}}},
 }
 
 _HOSTING = one("string", enum=["host", "guest"])
@@ -56,6 +66,9 @@ LOOKING_SCHEMAS: dict[str, Json] = {
         "workspace": one("string"), "offset": one("integer"), "count": one("integer"), "rows": one("array"),
         "columns": one("array"), "more": one("boolean", "There are rows behind these."),
         "cut": one("integer", "Values that are cut after 1,000 characters."), "truncated": one("boolean")}),
+    "Frame": one("object", "As docs/panel.md has it; buffers are base64 here.", properties={
+        "v": one("integer"), "op": one("string"), "id": one("integer"), "re": one("integer"),
+        "end": one("boolean")}),
     "Status": one("object", properties={
         "workspace": one("string"), "folder": one("string"), "version": one("string"), "hosting": _HOSTING,
         "planner": one("string"), "planners": one("array", items=one("string")), "share": one("string")}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pluto_duck.api.looks import Looks
 from pluto_duck.errors import RunNotFound, SessionReset, WorkspaceNotFound, unknown_name
@@ -14,6 +14,10 @@ from pluto_duck.runs import Run, Runs
 from pluto_duck.session import Session
 from pluto_duck.settings import Settings
 from pluto_duck.workspace import ControlStore, Workspace, create, find, personal_root
+
+if TYPE_CHECKING:
+    from pluto_duck.api.app import PlutoDuckApp
+    from pluto_duck.api.panel import Seats
 
 T = TypeVar("T")
 
@@ -32,7 +36,16 @@ class Place:
         """Runs started here without `detach`: they end with their last follower."""
         self.looks = Looks(lambda: Session.open(workspace.root, role="server", label="Jupyter Server"))
         self._session: Session | None = None
+        self._seats: Seats | None = None
         self._lock = threading.Lock()
+
+    def seats(self, app: PlutoDuckApp) -> Seats:
+        """On the event loop."""
+        if self._seats is None:
+            from pluto_duck.api.panel import Seats
+
+            self._seats = Seats(app, self)
+        return self._seats
 
     def keep_open(self) -> None:
         """Opening a database file costs more than most statements: it stays open from the first one on."""
@@ -55,6 +68,8 @@ class Place:
     def close(self) -> None:
         self.runs.close()
         self.looks.close()
+        if self._seats is not None:
+            self._seats.close()
         with self._lock:
             session, self._session = self._session, None
         if session is not None:

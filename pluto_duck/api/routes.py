@@ -16,6 +16,7 @@ from pluto_duck.api.handler import NotFoundHandler
 from pluto_duck.api.health import HealthHandler
 from pluto_duck.api.looking import ProfileHandler, RowsHandler, StatusHandler, WatchHandler
 from pluto_duck.api.openapi import OpenApiHandler
+from pluto_duck.api.panel import PanelHandler
 from pluto_duck.api.query import QueriesHandler, QueryHandler
 from pluto_duck.api.tables import TableHandler, TablesHandler
 from pluto_duck.api.verified import VerifiedHandler
@@ -38,6 +39,7 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/rows", RowsHandler),
     (r"/api/v1/status", StatusHandler),
     (r"/api/v1/watch", WatchHandler),
+    (r"/api/v1/panel", PanelHandler),
     (r"/api/v1/workspaces", WorkspacesHandler),
     (r"/api/v1/health", HealthHandler),
     (r"/api/v1/openapi.json", OpenApiHandler),

@@ -1,4 +1,4 @@
-"""Where the frames of all sidebars of a kernel are worked on: a few threads, a session for each request at work."""
+"""Where the frames of a kernel's or server's sidebars are worked on: a few threads, a session for each request."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pluto_duck.commands.workbench import open as open_workbench
 from pluto_duck.errors import Cancelled, PlutoError, unknown_name
 from pluto_duck.panel.frames import PREFIX, Frames, fingerprint, frames
 from pluto_duck.panel.protocol import Frame, Request, Send
+from pluto_duck.workspace import Role
 
 THREADS = 4
 """A question, a profile, a grid, and one more for the short looks between them."""
@@ -41,12 +42,13 @@ AT_ONCE = {"stop"}
 
 class Desk:
     def __init__(self, workspace: Callable[[], str | None], push: Callable[[Frame], None],
-                 namespace: Callable[[], Mapping[str, Any]] = dict) -> None:
+                 namespace: Callable[[], Mapping[str, Any]] = dict, *, role: Role = "kernel") -> None:
         self._workspace = workspace
         self.namespace = namespace
         """The names of the notebook, among which are its DataFrames."""
         self.frames = Frames()
         self._push = push
+        self._role = role
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="pluto-duck-panel")
         self._lock = threading.Lock()
         self._idle: list[tuple[str | None, Workbench]] = []
@@ -141,7 +143,7 @@ class Desk:
             fitting = [one for one in self._idle if one[0] == folder]
             if fitting:
                 self._idle.remove(fitting[-1])
-        session = fitting[-1][1] if fitting else open_workbench(folder, role="kernel", label="sidebar")
+        session = fitting[-1][1] if fitting else open_workbench(folder, role=self._role, label="sidebar")
         with self._lock:
             self._working[key] = session
         try:
@@ -187,7 +189,7 @@ class Desk:
                         _close(session)
                         session, self._seen = None, None
                     folder = self._workspace()
-                    session = open_workbench(folder, role="kernel", label="sidebar")
+                    session = open_workbench(folder, role=self._role, label="sidebar")
                 versions = session.versions()
                 running.look(session)
             except PlutoError:

@@ -156,6 +156,10 @@ class TestWhoMayAskNeedNotDecide:
             await _post(client, "approvals", id, code=403, **decision)
         await _post(client, "verified", answer=answer["id"], code=403)
         await _json(client, "verified", question="1", method="DELETE", code=403)
+        for op in ("approve", "reject", "edit", "verify"):
+            frame = {"v": 1, "op": op, "id": 1, "approval": id, "answer": answer["id"], "sql": "SELECT 1 AS a"}
+            refused = await client("panel", client="sidebar-1", method="POST", body=frame)
+            assert refused.code == 403, op
         with Session.open(pets.root) as session:
             assert Approvals(session).get(id).status == "waiting"
             assert Memory(session).answer(answer["id"]).rating == ""

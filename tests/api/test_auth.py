@@ -13,7 +13,8 @@ ADDRESSES = [("GET", "query"), ("POST", "query"), ("GET", "query/x"), ("DELETE",
              ("POST", "nothing"), ("GET", "conversations"), ("GET", "conversations/x"), ("DELETE", "conversations/x"),
              ("POST", "conversations/x/replay"), ("GET", "answers/x"), ("POST", "answers/x/rating"), ("GET", "verified"),
              ("POST", "verified"), ("DELETE", "verified"), ("GET", "approvals"), ("GET", "approvals/x"),
-             ("POST", "approvals/x")]
+             ("POST", "approvals/x"), ("POST", "tables/x/profile"), ("POST", "rows"), ("GET", "status"), ("GET", "watch"),
+             ("GET", "panel"), ("POST", "panel")]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -131,3 +132,80 @@ async def test_who_watches_hears_of_writes_from_anywhere(
     told = await stream.until(b"made_elsewhere")
     event = json.loads(told.decode().split("data: ")[-1])
     assert (event["type"], "main.made_elsewhere" in event["content"]["tables"]) == ("changed", True)
+
+
+class Panel:
+    """A sidebar without a kernel."""
+
+    def __init__(self, client: Any) -> None:
+        self._client, self._id = client, 0
+
+    async def ask(self, op: str, **content: Any) -> list[dict[str, Any]]:
+        self._id += 1
+        answer = await self._client("panel", client="sidebar-1", method="POST",
+                                    body={"v": 1, "op": op, "id": self._id, **content})
+        assert answer.code == 200, answer.body
+        assert answer.headers["Content-Type"] == "text/event-stream"
+        return [json.loads(line[6:]) for line in answer.body.decode().splitlines() if line.startswith("data: ")]
+
+
+async def test_the_frames_of_the_sidebar_are_answered_as_by_a_kernel(client: Any, workspace: Workspace) -> None:
+    panel = Panel(client)
+    [hello] = await panel.ask("hello", version="0")
+    assert (hello["workspace"]["root"], hello["re"], hello["end"]) == (str(workspace.root), 1, True)
+    await panel.ask("query", sql="CREATE TABLE orders AS SELECT i AS id, i % 2 AS kind FROM range(30) AS r(i)")
+    *columns, last = await panel.ask("profile", table="main.orders")
+    assert [one["op"] for one in (*columns, last)] == ["column", "column", "profiled"]
+    *steps, last = await panel.ask("ask", question="how many orders?")
+    assert {one["op"] for one in steps} == {"step"}
+    assert last["answer"]["rows"]["rows"] == [[30]]
+    [talk] = await panel.ask("conversation", conversation=last["answer"]["conversation"])
+    assert [one["question"] for one in talk["turns"]] == ["how many orders?"]
+    [page] = await panel.ask("rows", table="main.orders", arrow=True, limit=2)
+    assert pyarrow.ipc.open_stream(base64.b64decode(page["buffers"][0])).read_all().num_rows == 2
+    [error] = await panel.ask("rows", table="main.nothing")
+    assert (error["op"], error["code"]) == ("error", "unknown_name")
+    [error] = await panel.ask("hello", v=2)
+    assert (error["op"], error["facts"]["protocol"]) == ("error", 1)
+
+
+async def test_a_sidebar_without_a_kernel_stops_what_it_asked_and_hears_of_changes(
+        client: Any, wire: Callable[..., Awaitable[Any]], workspace: Workspace) -> None:
+    panel, other = Panel(client), Panel(client)
+    news = await wire("panel?client=sidebar-1")
+    await panel.ask("hello", version="0")
+    slow = asyncio.ensure_future(panel.ask("query", sql=SLOW))
+    other._id = 100
+    for _ in range(1000):
+        [cancelled] = await other.ask("cancel", target=2)
+        if cancelled["running"]:
+            break
+    assert (await slow)[-1]["code"] == "cancelled"
+
+    def write() -> None:
+        with Session.open(workspace.root) as another:
+            another.query("CREATE TABLE made_elsewhere AS SELECT 1 AS x")
+
+    await asyncio.get_running_loop().run_in_executor(None, write)
+    assert b'"op":"changed"' in await news.until(b"made_elsewhere")
+
+
+@pytest.mark.parametrize(("body", "name", "status"), [
+    (b"no json", "sidebar-1", 400), (b"[]", "sidebar-1", 400), (b"{}", "short", 400), (b"{}", "../../etc/passwd", 400),
+    (b'{"v": 1, "op": "tables", "id": 1, "x": "' + b"x" * 16_000_000 + b'"}', "sidebar-1", 413),
+])
+async def test_what_is_no_frame_is_a_problem(client: Any, body: bytes, name: str, status: int) -> None:
+    answer = await client("panel", client=name, method="POST", body=body)
+    assert answer.code == status, answer.body
+    assert "detail" in json.loads(answer.body)
+
+
+async def test_the_workspace_is_let_go_when_the_last_sidebar_is_gone(
+        client: Any, wire: Callable[..., Awaitable[Any]], jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pluto_duck.api.panel.LINGER_S", 0.05)
+    news = await wire("panel?client=sidebar-1")
+    await Panel(client).ask("hello", version="0")
+    seats = jp_serverapp.web_app.settings["pluto_duck"].places.get()._seats
+    assert seats._desk is not None
+    news.hang_up()
+    await _until(lambda: seats._desk is None)
