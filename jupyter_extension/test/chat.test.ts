@@ -3,6 +3,7 @@ import test from 'node:test';
 
 import { ChatModel, suggestions } from '../src/model/chat';
 import { Answer, PanelError, Table } from '../src/model/frames';
+import { rememberedBy } from '../src/model/remembered';
 import { stepsOf } from '../src/model/steps';
 import { FakeKernel, settled } from './fake';
 
@@ -79,6 +80,68 @@ test('a restart keeps the question, and another kernel answers it', async () => 
   model.attach(next.client, '/w', async () => '');
   model.again(turn.key);
   assert.equal(next.last('ask').question, 'how many');
+});
+
+test('what is asked before there is a kernel waits for it, and goes on in the conversation of before', async () => {
+  const model = new ChatModel();
+  model.ask('how many');
+  model.draft('and by');
+  const [turn] = model.state.get().turns;
+  assert.deepEqual([turn.state, turn.sent], ['running', false]);
+  model.ask('a second one'); // one at a time
+  assert.equal(model.state.get().turns.length, 1);
+  const kernel = new FakeKernel();
+  model.attach(kernel.client, '/w', async () => 'c1');
+  await settled();
+  assert.equal(model.state.get().draft, 'and by');
+  kernel.reply('conversation', kernel.last('conversation'), { turns: [answer({ question: 'before' })] });
+  await settled();
+  assert.deepEqual(
+    model.state.get().turns.map(one => one.question),
+    ['before', 'how many']
+  );
+  assert.deepEqual([kernel.last('ask').question, kernel.last('ask').conversation], ['how many', 'c1']);
+  kernel.reply('answer', kernel.last('ask'), { answer: answer() });
+  await settled();
+  assert.equal(model.state.get().turns[1].state, 'done');
+  assert.equal(kernel.sent.filter(one => one.op === 'ask').length, 1);
+});
+
+test('what is asked while the kernel restarts is answered by the next one, unless it is stopped', async () => {
+  const [, model] = attached();
+  model.attach(null, '', async () => '');
+  model.ask('one');
+  model.stop();
+  assert.equal(model.state.get().turns[0].state, 'stopped');
+  model.ask('two');
+  const next = new FakeKernel();
+  model.attach(next.client, '/w', async () => '');
+  assert.equal(next.last('ask').question, 'two');
+  assert.equal(next.sent.filter(one => one.op === 'ask').length, 1);
+});
+
+test('a new conversation that was begun before the kernel was there stays a new one', async () => {
+  const model = new ChatModel();
+  model.begin();
+  model.ask('how many');
+  const kernel = new FakeKernel();
+  model.attach(kernel.client, '/w', async () => 'c1');
+  await settled();
+  assert.equal(kernel.last('ask').conversation, undefined);
+  assert.ok(!kernel.sent.some(one => one.op === 'conversation'));
+});
+
+test('a question that waits is not sent to another workspace than the one it was asked in', async () => {
+  const [, model] = attached();
+  model.attach(null, '', async () => '');
+  model.ask('how many');
+  const other = new FakeKernel();
+  model.attach(other.client, '/other', async () => '');
+  await settled();
+  assert.ok(!other.sent.some(one => one.op === 'ask'));
+  const back = new FakeKernel();
+  model.attach(back.client, '/w', async () => '');
+  assert.equal(back.last('ask').question, 'how many');
 });
 
 test('a choice is sent as its number and shown in its words', async () => {
@@ -196,4 +259,19 @@ test('questions are made of the largest tables', () => {
     ['number of flights by carrier', 'average dep delay by carrier in flights', 'number of airlines by carrier']
   );
   assert.deepEqual(suggestions([]), []);
+});
+
+test('a browser that keeps nothing forgets, and says nothing', () => {
+  const kept = new Map<string, string>();
+  const tab = rememberedBy(() => ({
+    getItem: key => kept.get(key) ?? null,
+    setItem: (key, value) => void kept.set(key, value)
+  }));
+  tab.put('a', '1');
+  assert.deepEqual([tab.get('a'), tab.get('b')], ['1', null]);
+  const none = rememberedBy(() => {
+    throw new Error('denied');
+  });
+  none.put('a', '1');
+  assert.equal(none.get('a'), null);
 });

@@ -49,7 +49,7 @@ def opened(lab_address: str) -> Iterator[Lab]:
     """One page with one notebook and its kernel for all tests of a module: starting them is what takes long."""
     with chromium() as browser:
         page: Any = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(120_000)
         yield Lab(page, lab_address)
         page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
 
@@ -68,7 +68,10 @@ def lab(opened: Lab) -> Iterator[Lab]:
 
 @pytest.fixture
 def loaded(lab: Lab) -> Lab:
-    if not lab.page.locator(".pd-status", has_text="flights, host").is_visible():
+    loaded = lab.page.locator(".pd-status", has_text="flights, host")
+    # While it is connecting it can't be told.
+    loaded.or_(lab.page.locator("#pluto-duck-chat").get_by_text("is not loaded in this kernel")).wait_for()
+    if not loaded.is_visible():
         lab.run_cell(0)
-        lab.page.locator(".pd-status", has_text="flights, host").wait_for()
+        loaded.wait_for()
     return lab

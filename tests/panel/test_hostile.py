@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tests.panel.browser import Lab
-from tests.panel.test_sidebar import _add_cell
 
 
 def test_hostile_names_and_values_are_text_and_two_hundred_columns_stay_light(loaded: Lab) -> None:
@@ -11,7 +10,7 @@ def test_hostile_names_and_values_are_text_and_two_hundred_columns_stay_light(lo
     name = "<img src=x onerror=alert(1)>\u202eevil"
     columns = ", ".join(f"{at} AS c{at}" for at in range(199))
     cell = f"%%pluto sql\nCREATE OR REPLACE TABLE wide AS SELECT '{name}' AS \"{name * 4}\", {columns} FROM range(300)"
-    loaded.run_cell(_add_cell(loaded, cell))
+    loaded.run_cell(loaded.add_cell(cell))
     loaded.command("pluto-duck:refresh")
     panel = page.locator("#pluto-duck-data")
     panel.get_by_role("treegrid").get_by_text("wide", exact=True).click()

@@ -4,7 +4,6 @@ notebook, never on each other's questions."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,27 +11,6 @@ from tests.panel.browser import ROOT, Lab
 
 BUSY = "import os, time\nwhile not os.path.exists('goes_on'): time.sleep(0.01)\nprint('over')"
 LONG = "SELECT count(*) FROM range(10000000000) AS a(i) WHERE i % 7 = 3"
-
-
-def _ask(lab: Lab, question: str) -> Any:
-    """The turn of it, with its answer."""
-    lab.page.get_by_label("Ask about your data").fill(question)
-    lab.page.keyboard.press("Enter")
-    turn = lab.page.locator(".pd-turn").last
-    turn.locator(".pd-q", has_text=question).wait_for()
-    lab.page.locator(".pd-turn[aria-busy=false]").last.wait_for()
-    lab.page.locator(".pd-log[aria-busy=false]").wait_for()
-    return turn
-
-
-def _add_cell(lab: Lab, source: str) -> int:
-    """Its place: at the end."""
-    return int(lab.page.evaluate("""source => {
-        const { content } = window.jupyterapp.shell.currentWidget;
-        const { sharedModel } = content.model;
-        sharedModel.insertCell(sharedModel.cells.length, { cell_type: 'code', source });
-        return sharedModel.cells.length - 1;
-    }""", source))
 
 
 def test_it_says_what_is_missing_and_does_it(lab: Lab) -> None:
@@ -67,7 +45,7 @@ def test_a_table_opens_into_what_its_columns_hold(loaded: Lab) -> None:
 
 def test_a_question_is_answered_with_its_sql_rows_and_a_cell_of_ones_own(loaded: Lab) -> None:
     page = loaded.page
-    turn = _ask(loaded, "number of flights by carrier")
+    turn = loaded.ask("number of flights by carrier")
     loaded.shot("answer")
     assert turn.get_by_role("grid").get_by_role("row").nth(1).is_visible()
     assert "nothing left this machine" in turn.inner_text()
@@ -93,10 +71,10 @@ def test_a_question_is_answered_with_its_sql_rows_and_a_cell_of_ones_own(loaded:
 
 
 def test_it_answers_while_a_cell_runs(loaded: Lab, lab_folder: Path) -> None:
-    at = _add_cell(loaded, BUSY)
+    at = loaded.add_cell(BUSY)
     loaded.run_cell(at, wait=False)
     loaded.page.locator(".jp-InputPrompt", has_text="[*]").wait_for()
-    turn = _ask(loaded, "how many airports are there")
+    turn = loaded.ask("how many airports are there")
     assert loaded.page.locator(".jp-InputPrompt", has_text="[*]").is_visible()  # the cell goes on
     assert "1,458" in turn.inner_text()
     loaded.shot("busy")
@@ -105,17 +83,17 @@ def test_it_answers_while_a_cell_runs(loaded: Lab, lab_folder: Path) -> None:
 
 
 def test_an_unknown_word_is_said_and_marked(loaded: Lab) -> None:
-    turn = _ask(loaded, "churn by carrier")
+    turn = loaded.ask("churn by carrier")
     assert turn.locator(".pd-unknown").inner_text() == "churn"
     assert turn.get_by_role("grid").count() == 0
     loaded.shot("declined")
 
 
 def test_a_table_that_a_cell_makes_appears_and_a_question_with_two_readings_is_asked_back(loaded: Lab) -> None:
-    at = _add_cell(loaded, "%%pluto sql\nCREATE OR REPLACE VIEW late_flights AS SELECT * FROM flights WHERE dep_delay > 60")
+    at = loaded.add_cell("%%pluto sql\nCREATE OR REPLACE VIEW late_flights AS SELECT * FROM flights WHERE dep_delay > 60")
     loaded.run_cell(at)
     loaded.page.locator("#pluto-duck-data").get_by_role("treegrid").get_by_text("late_flights").wait_for()
-    turn = _ask(loaded, "number of flights by carrier")
+    turn = loaded.ask("number of flights by carrier")
     choices = turn.locator(".pd-opt")
     assert choices.count() >= 2
     loaded.shot("choices")
@@ -123,12 +101,12 @@ def test_a_table_that_a_cell_makes_appears_and_a_question_with_two_readings_is_a
     choices.first.click()
     loaded.page.locator(".pd-turn").nth(1).get_by_role("grid").wait_for()
     assert loaded.page.locator(".pd-q").last.inner_text() == said
-    loaded.run_cell(_add_cell(loaded, "%%pluto sql\nDROP VIEW late_flights"))
+    loaded.run_cell(loaded.add_cell("%%pluto sql\nDROP VIEW late_flights"))
 
 
 def test_a_long_query_is_stopped(loaded: Lab) -> None:
     page = loaded.page
-    turn = _ask(loaded, "how many planes are there")
+    turn = loaded.ask("how many planes are there")
     turn.get_by_role("button", name="Edit SQL").click()
     turn.get_by_label("SQL of this answer").fill(LONG)
     page.keyboard.press("Control+Enter")
@@ -160,13 +138,15 @@ def test_rows_of_a_table_scroll_sort_and_filter(loaded: Lab) -> None:
 
 def test_after_a_restart_and_a_reload_the_conversation_goes_on(loaded: Lab) -> None:
     page = loaded.page
-    _ask(loaded, "how many airlines are there")
+    loaded.ask("how many airlines are there")
     page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
     page.locator("#pluto-duck-chat").get_by_text("is not loaded in this kernel").wait_for()
+    # What is asked now waits for the kernel, and goes on in the same conversation.
+    turn = loaded.ask("how many airports are there", wait=False)
+    turn.get_by_text("Waiting for the kernel").wait_for()
     loaded.shot("restarted")
     page.locator("#pluto-duck-chat").get_by_role("button", name="Run %load_ext pluto_duck").click()
-    page.locator(".pd-status", has_text="flights, host").wait_for()
-    assert "1,458" in _ask(loaded, "how many airports are there").inner_text()
+    turn.get_by_text("1,458").first.wait_for()
     page.reload()
     loaded.ready()
     loaded.command("pluto-duck:show-chat")
@@ -180,15 +160,12 @@ def test_the_keyboard_alone_is_enough(loaded: Lab) -> None:
     panel = page.locator("#pluto-duck-data")
     focused = page.locator(":focus")
     panel.locator("[aria-level='1']").first.wait_for()
-    for _ in range(50):  # Lab takes the focus itself while it restores its layout after the reload before
-        panel.get_by_label("Search tables and columns").focus()
-        page.keyboard.press("Tab")  # into the list, to its first row
-        page.keyboard.press("End")
-        page.keyboard.press("Home")
-        page.keyboard.press("ArrowDown")
-        if page.evaluate("document.activeElement.dataset.pdRow") == "main.airports":
-            break
-        page.wait_for_timeout(100)
+    panel.get_by_label("Search tables and columns").focus()
+    page.keyboard.press("Tab")  # into the list, to its first row
+    page.keyboard.press("End")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    page.locator("[data-pd-row='main.airports']:focus").wait_for()
     assert "airports" in focused.inner_text()
     assert focused.get_attribute("aria-level") == "1"
     page.keyboard.press("ArrowRight")
@@ -201,16 +178,15 @@ def test_the_keyboard_alone_is_enough(loaded: Lab) -> None:
     page.keyboard.press("/")
     assert focused.get_attribute("aria-label") == "Search tables and columns"
     page.keyboard.press("Control+Alt+p")
-    page.locator("textarea:focus").wait_for()
+    page.locator("[data-pd-composer]:focus").wait_for()
     page.keyboard.type("number of flights by origin")
     page.keyboard.press("Enter")
     page.locator(".pd-turn[aria-busy=false]").wait_for()
     # From the composer backwards into the answer, to its last button.
-    page.keyboard.press("Shift+Tab")
     for _ in range(12):
+        page.keyboard.press("Shift+Tab")
         if focused.inner_text() == "Insert as SQL cell":
             break
-        page.keyboard.press("Shift+Tab")
     before = len(loaded.cells())
     page.keyboard.press("Enter")
     page.wait_for_function("n => window.jupyterapp.shell.currentWidget.content.widgets.length === n", arg=before + 1)
@@ -228,8 +204,8 @@ def test_it_is_at_home_in_every_theme_and_axe_finds_nothing_serious(loaded: Lab,
     if flights.get_attribute("aria-expanded") == "false":
         flights.click()
     page.locator("[data-pd-profile=done]").first.wait_for()
-    _ask(loaded, "churn by carrier")
-    _ask(loaded, "number of flights by carrier")
+    loaded.ask("churn by carrier")
+    loaded.ask("number of flights by carrier")
     page.evaluate(axe.read_text(encoding="utf-8"))
     found = page.evaluate("""async () => (await axe.run({include: [['#pluto-duck-data'], ['#pluto-duck-chat'],
         ['.pd-status-item']]})).violations.filter(one => ['serious', 'critical'].includes(one.impact))

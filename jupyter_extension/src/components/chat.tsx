@@ -177,7 +177,6 @@ function Earlier({ state, model }: { state: ChatState; model: ChatModel }): Reac
 function Composer(props: { state: ChatState; link: Link; running: boolean; model: ChatModel }): React.ReactElement {
   const trans = useTrans();
   const { state, link, running, model } = props;
-  const ready = link.status === 'ready';
   const box = React.useRef<HTMLTextAreaElement>(null);
   React.useLayoutEffect(() => {
     const there = box.current!;
@@ -251,7 +250,7 @@ function Composer(props: { state: ChatState; link: Link; running: boolean; model
               className="pd-send"
               aria-label={trans.__('Ask')}
               title={trans.__('Ask (Enter)')}
-              disabled={!ready || !state.draft.trim()}
+              disabled={!state.draft.trim()}
             >
               <Icon name="send" />
             </button>

@@ -137,7 +137,7 @@ function Running(props: { turn: Turn; busy: boolean; actions: ChatActions }): Re
             <span className="pd-dot">
               <span className="pd-spin" />
             </span>
-            <span>{trans.__('Asking')}</span>
+            <span>{props.turn.sent ? trans.__('Asking') : trans.__('Waiting for the kernel')}</span>
           </li>
         </ol>
       ) : (

@@ -20,6 +20,8 @@ export interface Turn {
   /** What was said by a click: the reading that was chosen. */
   said: string;
   state: 'running' | 'done' | 'stopped' | 'failed';
+  /** False: asked before there was anybody to answer; it goes out when there is. */
+  sent: boolean;
   started: number;
   steps: Step[];
   answer: Answer | null;
@@ -58,6 +60,7 @@ const asked = (question: string, said = ''): Turn => ({
   question,
   said,
   state: 'running',
+  sent: false,
   started: Date.now(),
   steps: [],
   answer: null,
@@ -66,6 +69,8 @@ const asked = (question: string, said = ''): Turn => ({
   edit: null,
   rating: ''
 });
+
+const waits = (turn: Turn): boolean => turn.state === 'running' && !turn.sent;
 
 /** A turn after one more frame of its request. */
 export function turnWith(before: Turn, frame: Frame): Turn {
@@ -127,20 +132,35 @@ export class ChatModel {
   /** Grows when something is asked or begun: what is on its way from before is not shown any more. */
   private _round = 0;
   private _edits = new Map<number, Pending>();
+  /** A new conversation was wanted before the workspace was known. */
+  private _fresh = false;
 
   /** Another kernel, or none. Each workspace has a conversation of its own, which outlives kernels. */
   attach(client: Client | null, root: string, begun: (root: string) => Promise<string>): void {
     this._client = client;
-    if (!client || root === this._root) {
+    if (!client) {
       return;
     }
-    this._kept.set(this._root, this.state.get());
+    if (root === this._root) {
+      this._sendWaiting();
+      return;
+    }
+    const now = this.state.get();
+    // What was typed and asked before the workspace was known is meant for the first one that comes.
+    const early = this._root ? NO_CHAT : { ...NO_CHAT, turns: now.turns.filter(waits), draft: now.draft };
+    const begins = !this._root && this._fresh;
+    this._kept.set(this._root, now);
     this._root = root;
     const there = this._kept.get(root);
-    this.state.set({ ...(there ?? NO_CHAT), planner: this.state.get().planner });
-    if (!there) {
+    this.state.set({ ...(there ?? early), planner: now.planner });
+    if (there || begins) {
+      this._sendWaiting();
+    } else {
       const round = this._round;
-      void begun(root).then(id => (id && round === this._round ? this.goBack(id, true) : undefined));
+      void begun(root)
+        .then(id => (id && round === this._round ? this.goBack(id, true) : undefined))
+        .catch(() => undefined) // then it begins anew
+        .then(() => this._sendWaiting());
     }
   }
 
@@ -156,20 +176,31 @@ export class ChatModel {
     this.state.update({ planner: name });
   }
 
+  /** Without a kernel the question waits for one. */
   ask(question: string, said = ''): void {
     const text = question.trim();
-    if (!text || !this._client || this._running) {
+    const { turns, draft } = this.state.get();
+    if (!text || this._running || turns.some(waits)) {
       return;
     }
     this._round += 1;
-    const { conversation, planner, turns, draft } = this.state.get();
-    const turn = asked(text, said);
     this.state.update({
-      turns: [...turns, turn],
+      turns: [...turns, asked(text, said)],
       draft: draft.trim() === text ? '' : draft,
       earlier: null,
       problem: ''
     });
+    this._sendWaiting();
+  }
+
+  private _sendWaiting(): void {
+    const { conversation, planner, turns } = this.state.get();
+    const turn = turns.find(waits);
+    if (!turn || !this._client || this._running) {
+      return;
+    }
+    const text = turn.question;
+    this._change(turn.key, before => ({ ...before, sent: true, started: Date.now() }));
     const request = this._client.request(
       'ask',
       { question: text, ...(conversation ? { conversation } : {}), ...(planner ? { planner } : {}) },
@@ -197,6 +228,10 @@ export class ChatModel {
 
   stop(): void {
     this._running?.cancel();
+    const turn = this.state.get().turns.find(waits);
+    if (turn) {
+      this._change(turn.key, before => turnFailed(before, new PanelError('cancelled', 'Stopped.')));
+    }
   }
 
   /** The same question once more, at the end. */
@@ -284,6 +319,7 @@ export class ChatModel {
     this.stop();
     this._round += 1;
     this._running = null;
+    this._fresh = true;
     this.state.set({ ...NO_CHAT, planner: this.state.get().planner, draft: this.state.get().draft });
     this.onConversation(this._root, '');
   }
@@ -315,9 +351,11 @@ export class ChatModel {
       const turns = (frame.turns as Answer[]).map((answer): Turn => ({
         ...asked(answer.question),
         state: 'done',
+        sent: true,
         answer,
         rating: answer.rating ?? ''
       }));
+      turns.push(...this.state.get().turns.filter(waits));
       this.state.update({ turns, conversation: id, earlier: null, problem: '' });
       this.onConversation(this._root, id);
     } catch (error) {

@@ -12,6 +12,7 @@ import { Trans } from '../components/hooks';
 import { chatIcon } from '../components/icon';
 import { ChatActions } from '../components/turn';
 import { ChatModel } from '../model/chat';
+import { rememberedBy } from '../model/remembered';
 import { cellOf } from '../model/sql';
 import { insertCell, loadExtension } from '../notebook/cells';
 import { IPlutoDuck } from '../tokens';
@@ -36,13 +37,19 @@ export const chat: JupyterFrontEndPlugin<void> = {
     const { connection } = pluto;
     const model = new ChatModel();
     const key = (root: string): string => `pluto-duck:conversation:${root}`;
-    model.onConversation = (root, id) => void states?.save(key(root), id);
+    // Lab writes its own state down a moment later; a reload may be quicker.
+    const remembered = rememberedBy(() => window.sessionStorage);
+    model.onConversation = (root, id) => {
+      remembered.put(key(root), id);
+      void states?.save(key(root), id);
+    };
     let client = connection.link.get().client;
     const follow = (): void => {
       const link = connection.link.get();
       if (link.client !== client) {
         client = link.client;
-        const begun = async (root: string): Promise<string> => String((await states?.fetch(key(root))) ?? '');
+        const begun = async (root: string): Promise<string> =>
+          remembered.get(key(root)) ?? String((await states?.fetch(key(root))) ?? '');
         model.attach(client, link.hello?.workspace.root ?? '', begun);
       }
     };
