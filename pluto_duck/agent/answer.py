@@ -22,6 +22,18 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Otherwise:
+    """An assumption, and the question as it reads without it."""
+
+    assumption: str
+    text: str
+    """That reading in plain English."""
+    sql: str
+    assumptions: tuple[str, ...] = ()
+    """What that reading assumes."""
+
+
+@dataclass(frozen=True)
 class Cost:
     """What a planner spent; the builtin one spends nothing."""
 
@@ -67,6 +79,8 @@ class Answer:
     """The verified question whose SQL this is; empty: a planner worked it out."""
     chosen: int = 0
     """Which of the choices of the answer before it this is, counted from 1; 0: none."""
+    otherwise: tuple[Otherwise, ...] = ()
+    """For some of the assumptions the other reading, whose SQL fits the tables and has not been run."""
 
     @cached_property
     def finding(self) -> str:

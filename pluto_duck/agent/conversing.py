@@ -62,6 +62,29 @@ def choose(
     return memory.keep(chosen, conversation=asked.conversation, door=door)
 
 
+def without(
+    session: Session,
+    answer_id: str,
+    number: int,
+    *,
+    on_event: Callable[[Event], None] | None = None,
+    door: Door = "python",
+) -> Answer:
+    """The question of an answer without one of its assumptions, by the place in `Answer.otherwise`, counted from 1;
+    the next turn of its conversation."""
+    memory = Memory(session)
+    asked = memory.answer(answer_id).answer
+    if not 1 <= number <= len(asked.otherwise):
+        raise UsageError(f"There is no other reading {number} of this question.",
+                         hint="Ask in other words." if not asked.otherwise else f"1 to {len(asked.otherwise)}.")
+    one = asked.otherwise[number - 1]
+    result = Context(session, emit=on_event or (lambda event: None)).run(one.sql)
+    made = Answer("assumed" if one.assumptions else "answered", asked.question, asked.planner, one.text, one.sql,
+                  one.assumptions, 1.0, (*asked.evidence, f"you took away: {one.assumption}"), result=result,
+                  share=asked.share, elapsed_s=result.elapsed_s)
+    return memory.keep(made, conversation=asked.conversation, door=door)
+
+
 def chosen_of(
     session: Session, asked: Answer, number: int, *, on_event: Callable[[Event], None] | None = None
 ) -> Answer:

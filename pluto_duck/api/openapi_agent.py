@@ -82,7 +82,10 @@ AGENT_SCHEMAS: dict[str, Json] = {
         "chart": one("object", "The chart that is drawn, as data."),
         "share": one("string"), "sent": one("array", "What a model was told."), "id": one("string"),
         "conversation": one("string"), "verified": one("string", "The verified question whose SQL this is."),
-        "chosen": one("integer", "Which of the choices before it this is, from 1.")}),
+        "chosen": one("integer", "Which of the choices before it this is, from 1."),
+        "otherwise": one("array", "For some of the assumptions the reading without it.", items=one(
+            "object", properties={"assumption": one("string"), "text": one("string"), "sql": one("string"),
+                                  "assumptions": _TEXTS}))}),
     "Kept": one("object", properties={
         "workspace": one("string"), "turn": one("integer"), "asked_at": _AT,
         "answer": {"$ref": "#/components/schemas/Answer"}, "columns": _TEXTS,

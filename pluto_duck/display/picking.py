@@ -26,20 +26,46 @@ def pick_chart(result: Result, *, title: str = "") -> Chart | None:
     """By the shape of the rows: time makes a line, a line for each member of a dimension beside it; shares of a whole
     stacked bars; a dimension bars; two measures a scatter, longitude and latitude a plain map of points; one measure
     a histogram; a single number stands alone. None: for many columns or bars, and whatever has no plain reading."""
-    names = [column.name for column in result.columns]
-    if not result.row_count or not 1 <= len(names) <= 5 or len(set(names)) < len(names):
+    read = _read(result)
+    if read is None:
         return None
-    data = dict(zip(names, result.values(), strict=True)) if len(names) == 1 else \
-        dict(zip(names, result.values(POINTS), strict=True))
-    roles = roles_of(result.columns, data)
-    if roles is None or not roles.measures:
-        return None
-    if len(names) == 1:
+    roles, data = read
+    if len(data) == 1:
         return _single(roles, data, title)
     if not 2 <= result.row_count <= POINTS:
         return None
-    return _map(roles, data, title) or _stack(roles, data, title) or _line(roles, data, title) \
-        or _bar(roles, data, title) or _scatter(roles, data, title) or _histogram(roles, data, title)
+    return next((chart for make in _MAKERS if (chart := make(roles, data, title)) is not None), None)
+
+
+def fitting_charts(result: Result, picked: Chart | None = None) -> tuple[Chart, ...]:
+    """Every plain reading of the rows, one of a kind, what was picked (else `pick_chart`'s) first."""
+    read, first = _read(result), picked or pick_chart(result)
+    if first is None:
+        return ()
+    found = [first]
+    if read is not None and 2 <= result.row_count <= POINTS:
+        roles, data = read
+        made = [make(roles, data, first.title) for make in _MAKERS] if len(data) > 1 else []
+        found += [one for one in made if one is not None]
+        # What changes over time may as well be bars, one for each time, and points.
+        line = next((one for one in found if one.kind == "line"), None)
+        if line is not None and len(line.y) == 1 and _distinct(data[line.x]) <= BARS:
+            found.append(Chart("bar", line.x, line.y, line.color, line.title))
+        if line is not None:
+            found.append(Chart("scatter", line.x, line.y, line.color, line.title))
+        if not roles.ordered and len(roles.measures) == 1:
+            found += filter(None, [_histogram(roles, data, first.title)])
+    return tuple({one.kind: one for one in reversed(found)}[kind] for kind in dict.fromkeys(one.kind for one in found))
+
+
+def _read(result: Result) -> tuple[Roles, dict[str, list[Any]]] | None:
+    """What its columns are for, and their values; None where nothing can be drawn of them."""
+    names = [column.name for column in result.columns]
+    if not result.row_count or not 1 <= len(names) <= 5 or len(set(names)) < len(names):
+        return None
+    data = dict(zip(names, result.values() if len(names) == 1 else result.values(POINTS), strict=True))
+    roles = roles_of(result.columns, data)
+    return (roles, data) if roles is not None and roles.measures else None
 
 
 def barred(chart: Chart | None) -> str:
@@ -164,3 +190,7 @@ def _scatter(roles: Roles, data: dict[str, list[Any]], title: str) -> Chart | No
     if 1 < _distinct(data[color]) <= LINES and not _unique(data[color]):
         return Chart("scatter", x, (y,), color, title)
     return None
+
+
+_MAKERS = (_map, _stack, _line, _bar, _scatter, _histogram)
+"""What fits best comes first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.display.page import Page
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from pluto_duck.agent import Answer, Event
     from pluto_duck.commands.workbench import Workbench
     from pluto_duck.panel.desk import Desk
+    from pluto_duck.workspace import Result
 
 ROWS = 1_000
 """Of an answer, sent with it; a grid fetches more."""
@@ -29,10 +31,20 @@ def ask(desk: Desk, request: Request, session: Workbench) -> None:
 
 
 def answered(answer: Answer) -> dict[str, Any]:
+    """With every chart that fits its rows, the one that is drawn first."""
     from pluto_duck.agent.telling import told
 
     rows = Page.of(answer.result, ROWS).json() if answer.result is not None else None
-    return told(answer) | {"rows": rows}
+    return told(answer) | {"rows": rows, "charts": charts(answer.result, answer.drawing)}
+
+
+def charts(result: Result | None, picked: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    from pluto_duck.display import chart_of, fitting_charts
+
+    if result is None or not result.has_rows:
+        return []
+    first = chart_of(picked, [one.name for one in result.columns]) if picked else None
+    return [one.spec() for one in fitting_charts(result, first)]
 
 
 def query(desk: Desk, request: Request, session: Workbench) -> None:
@@ -42,7 +54,7 @@ def query(desk: Desk, request: Request, session: Workbench) -> None:
     result = session.runs.attend("sql", sql, session, lambda run: (
         found := session.query(sql, max_rows=limit), found.row_count, {"statement": found.statement}))
     request.reply("rows", end=True, offset=0, statement=result.statement, affected_rows=result.affected_rows,
-                  elapsed_s=result.elapsed_s, **Page.of(result, limit).json())
+                  elapsed_s=result.elapsed_s, charts=charts(result), **Page.of(result, limit).json())
 
 
 def conversations(desk: Desk, request: Request, session: Workbench) -> None:
@@ -65,12 +77,14 @@ def rate(desk: Desk, request: Request, session: Workbench) -> None:
     from pluto_duck.agent.memory import Memory
 
     rating: Any = request.text("rating")
-    Memory(session).rate(request.text("answer"), rating)
+    Memory(session).rate(request.text("answer"), rating, request.text("note", ""))
     request.reply("done", end=True)
 
 
 def verify(desk: Desk, request: Request, session: Workbench) -> None:
+    """`question` and `sql`: better ones than the answer's; `replace`: instead of the SQL it is verified with."""
     from pluto_duck.agent.memory import Memory
 
-    made = Memory(session).verify(request.text("answer"), request.text("question", ""))
+    made = Memory(session).verify(request.text("answer"), request.text("question", ""), request.text("sql", ""),
+                                  replace=request.flag("replace"))
     request.reply("done", end=True, question=made.question)

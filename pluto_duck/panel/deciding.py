@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pluto_duck.panel.desk import Desk
 
 
-def _told(one: Approval) -> dict[str, Any]:
+def told(one: Approval) -> dict[str, Any]:
     return {"id": one.id, "kind": one.kind, "target": one.target, "version": one.version,
             "sql": one.sql, "body": one.body, "diff": one.diff,
             "dry_run": one.dry_run, "rollback": one.rollback, "question": one.question, "planner": one.planner,
@@ -23,13 +23,13 @@ def approvals(desk: Desk, request: Request, session: Workbench) -> None:
     from pluto_duck.agent.approvals import Approvals
 
     found = Approvals(session).all(waiting=request.flag("waiting"))
-    request.reply("approvals", end=True, approvals=[_told(one) for one in found])
+    request.reply("approvals", end=True, approvals=[told(one) for one in found])
 
 
 def approve(desk: Desk, request: Request, session: Workbench) -> None:
     from pluto_duck.agent.approvals import Approvals
 
-    request.reply("approved", end=True, approval=_told(
+    request.reply("approved", end=True, approval=told(
         Approvals(session).approve(request.text("approval"), request.text("version"))))
 
 
@@ -37,11 +37,11 @@ def reject(desk: Desk, request: Request, session: Workbench) -> None:
     from pluto_duck.agent.approvals import Approvals
 
     one = Approvals(session).reject(request.text("approval"), reason=request.text("reason", ""))
-    request.reply("rejected", end=True, approval=_told(one))
+    request.reply("rejected", end=True, approval=told(one))
 
 
 def edit(desk: Desk, request: Request, session: Workbench) -> None:
     from pluto_duck.agent.approvals import Approvals
 
     one = Approvals(session).edit(request.text("approval"), request.text("sql"), seen=request.text("version"))
-    request.reply("edited", end=True, approval=_told(one))
+    request.reply("edited", end=True, approval=told(one))

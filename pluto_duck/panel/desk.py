@@ -32,6 +32,8 @@ OPS = {
     "fix": "mending",
     "discover": "loading", "load": "loading", "reload": "loading", "loads": "loading", "connections": "loading",
     "remember": "loading", "files": "filing", "upload": "filing", "export": "giving",
+    "reread": "answering", "show": "answering", "follow_ups": "answering", "propose": "answering",
+    "approval": "answering", "python": "answering",
     "approvals": "deciding", "approve": "deciding", "reject": "deciding", "edit": "deciding",
     "running": "running", "stop": "running",
 }

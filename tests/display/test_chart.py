@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pluto_duck.display import Chart, chart_bundle, chart_png, chart_summary, chart_svg, pick_chart
+from pluto_duck.display import Chart, chart_bundle, chart_png, chart_summary, chart_svg, fitting_charts, pick_chart
 from pluto_duck.errors import UnknownName
 from pluto_duck.workspace import Result
 
@@ -212,3 +212,26 @@ def test_a_chart_in_words_speaks_to_no_terminal(query: Query) -> None:
     words = chart_summary(chart, result)
     assert "\\x1b" in words
     assert "\x1b" not in words
+
+
+@pytest.mark.parametrize(("sql", "kinds"), [
+    (CARRIERS, ["bar"]),
+    (MONTHS, ["line", "bar", "scatter"]),
+    (AIRPORTS, ["line", "bar", "scatter"]),
+    ("SELECT i * 1.0 AS distance, i * 2.0 AS air_time FROM range(100) t(i)", ["scatter"]),
+    ("SELECT 'c' || i AS c, i AS n FROM range(41) t(i)", ["histogram"]),
+    ("SELECT DATE '2013-01-01' + i::INTEGER AS day, i AS n FROM range(300) t(i)", ["line", "scatter"]),
+    ("SELECT count(*) AS flights FROM range(9)", ["number"]),
+    ("SELECT 'a' AS x, 'b' AS y", []),
+])
+def test_every_chart_that_fits_is_named_the_best_one_first(query: Query, sql: str, kinds: list[str]) -> None:
+    found = fitting_charts(query(sql))
+    assert [one.kind for one in found] == kinds
+    for one in found:
+        assert chart_summary(one, query(sql))
+
+
+def test_the_chart_that_was_asked_for_comes_first(query: Query) -> None:
+    asked = Chart("bar", "month", ("delay",), title="Delays")
+    assert fitting_charts(query(MONTHS), asked)[0] == asked
+    assert {one.kind for one in fitting_charts(query(MONTHS), asked)} == {"bar", "line", "scatter"}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
-from pluto_duck.agent.answer import Answer, Choice, Cost
+from pluto_duck.agent.answer import Answer, Choice, Cost, Otherwise
 from pluto_duck.workspace import Result
 from pluto_duck.workspace.blot import blotted
 
@@ -56,6 +56,7 @@ def body(answer: Answer) -> str:
     """Everything of an answer that is neither rows nor a column."""
     found = {one.name: getattr(answer, one.name) for one in fields(answer) if one.name not in _OWN}
     found["choices"] = [asdict(one) for one in answer.choices]
+    found["otherwise"] = [asdict(one) for one in answer.otherwise]
     found["cost"] = asdict(answer.cost)
     return json.dumps(_blotted(found), ensure_ascii=False, default=str)
 
@@ -74,6 +75,8 @@ def answer_of(row: Mapping[str, Any]) -> Answer:
     found = {name: value for name, value in json.loads(row["body"]).items() if name in known}
     found = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
     found["choices"] = tuple(Choice(one["text"], one["sql"]) for one in found.get("choices", ()))
+    found["otherwise"] = tuple(Otherwise(one["assumption"], one["text"], one["sql"], tuple(one["assumptions"]))
+                               for one in found.get("otherwise", ()))
     found["cost"] = replace(Cost(), **{name: value for name, value in found.get("cost", {}).items()
                                        if name in {one.name for one in fields(Cost)}})
     return Answer(row["status"], row["question"], row["planner"], row["text"], row["sql"],

@@ -34,6 +34,8 @@ class Settled:
     assumptions: tuple[str, ...] = ()
     open: tuple[Guess, ...] = ()
     """Guesses that still have several values with rows."""
+    wider: tuple[tuple[str, Form], ...] = ()
+    """For an assumption that took some of the values away, the form with them."""
     lost: Guess | None = None
     """A guess none of whose values has a row."""
 
@@ -41,12 +43,15 @@ class Settled:
 def settle(form: Form, guesses: Sequence[Guess], run: Callable[[Form], Result]) -> Settled:
     """Keeps the values to which rows of the form's root belong. `run` runs a form read-only."""
     assumptions: list[str] = []
+    wider: list[tuple[str, Form]] = []
     several: list[Guess] = []
     for guess in guesses:
         alive = _alive(form, guess, run)
         if guess.whole and (not alive or set(guess.whole) & set(alive)):
-            form = _kept(form, guess, guess.whole)
             assumptions.append(_alone(form, guess))
+            if set(alive) - set(guess.whole):
+                wider.append((assumptions[-1], _kept(form, guess, (*guess.whole, *alive))))
+            form = _kept(form, guess, guess.whole)
             continue
         if not alive:
             return Settled((), lost=guess)
@@ -55,7 +60,7 @@ def settle(form: Form, guesses: Sequence[Guess], run: Callable[[Form], Result]) 
             assumptions.append(_taken(form, guess, alive[0]))
         else:
             several.append(replace(guess, values=alive))
-    return Settled(_choices(form, several), tuple(assumptions), tuple(several))
+    return Settled(_choices(form, several), tuple(assumptions), tuple(several), tuple(wider))
 
 
 def _alive(form: Form, guess: Guess, run: Callable[[Form], Result]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from pluto_duck.agent.planners.builtin.gate import likelihood, needs_caveat, sco
 from pluto_duck.agent.planners.builtin.guesses import Guess, Settled, doubt, loss, settle
 from pluto_duck.agent.planners.builtin.marking import mark
 from pluto_duck.agent.planners.builtin.marks import Mark
+from pluto_duck.agent.planners.builtin.otherwise import otherwise
 from pluto_duck.agent.planners.builtin.outline import Outline, outline
 from pluto_duck.agent.planners.builtin.paths_taken import best_kept
 from pluto_duck.agent.planners.builtin.resolve import Candidate, candidates
@@ -168,8 +169,8 @@ class BuiltinPlanner:
         if len(results) > 1 or open_guesses:
             return self._clarify(question, results[:3], doubt(open_guesses))
         best, text, result = results[0]
-        notes = (*_elsewhere(context, best, result, found), *_once(context, best, result, out),
-                 *filter(None, [unfinished(best.form)]))
+        told = [*_elsewhere(context, best, result, found), *_once(context, best, result, out)]
+        notes = (*(note for note, _form in told), *filter(None, [unfinished(best.form)]))
         best = replace(best, assumptions=(*best.assumptions, *notes))
         notes = tuple(dict.fromkeys(best.assumptions))
         odds = score(best.form, best.cost, result.row_count, notes)
@@ -185,6 +186,8 @@ class BuiltinPlanner:
             round(likelihood(odds), 3),
             (*best.evidence, *(notes if sure else ()), *dict.fromkeys(twins)),
             result=result,
+            otherwise=() if sure else otherwise(best, notes, found, dict([*best.others, *told]), context.session,
+                                                out.distinct),
         )
 
     def _clarify(self, question: str, results: Sequence[tuple[Candidate, str, Result]], doubt: str) -> Answer:
@@ -258,7 +261,8 @@ def _settled(
         except StatementError:
             continue
         if settled.lost is None:
-            near.append((replace(one, assumptions=(*settled.assumptions, *one.assumptions)), settled))
+            near.append((replace(one, assumptions=(*settled.assumptions, *one.assumptions),
+                                 others=settled.wider), settled))
         elif lost is None:
             lost = (one.form, settled.lost)
     return near, lost
@@ -270,9 +274,10 @@ def _in_turn(near: Sequence[tuple[Candidate, Settled]]) -> list[Candidate]:
     return [one for turn in rounds for one in turn if one is not None]
 
 
-def _elsewhere(context: Context, best: Candidate, result: Result, found: Sequence[Candidate]) -> list[str]:
-    """Notes on values that another column has too, where that would give another answer."""
-    notes: list[str] = []
+def _elsewhere(context: Context, best: Candidate, result: Result, found: Sequence[Candidate]
+               ) -> list[tuple[str, Form]]:
+    """Notes on values that another column has too, where that would give another answer; and that reading."""
+    notes: list[tuple[str, Form]] = []
     near = [one for one in found if one.form != best.form and one.cost <= best.cost + WINDOW]
     for one in near[:MAX_NEAR]:
         moved = set(one.places) - set(best.places)
@@ -287,7 +292,8 @@ def _elsewhere(context: Context, best: Candidate, result: Result, found: Sequenc
             continue
         said, place = next(iter(moved))
         if not _same(result, other):
-            notes.append(f"'{said}' was taken for {dict(best.places)[said]}; it is in {place} too")
+            note = f"'{said}' was taken for {dict(best.places)[said]}; it is in {place} too"
+            notes.append((note, settled.forms[0]))
     return notes
 
 
@@ -296,8 +302,8 @@ def _about_itself(member: Member) -> bool:
     return member.among.root.ref == member.field.table.ref and not member.among.having
 
 
-def _once(context: Context, best: Candidate, result: Result, out: Outline) -> list[str]:
-    """A note where a join finds some rows several times and nobody said that each is meant once."""
+def _once(context: Context, best: Candidate, result: Result, out: Outline) -> list[tuple[str, Form]]:
+    """A note where a join finds some rows several times and nobody said that each is meant once; and all of them."""
     form = best.plain or best.form
     if not form.distinct or out.distinct or not (form.joins or form.conditions or form.periods):
         return []
@@ -305,7 +311,7 @@ def _once(context: Context, best: Candidate, result: Result, out: Outline) -> li
         whole = context.run(sql(replace(form, distinct=False)))
     except StatementError:
         return []  # an order by what is not selected, for one
-    return ["each is told once"] if whole.row_count > result.row_count else []
+    return [("each is told once", replace(form, distinct=False))] if whole.row_count > result.row_count else []
 
 
 def _unexplained(out: Outline, best: Candidate, catalog: Catalog) -> list[str]:

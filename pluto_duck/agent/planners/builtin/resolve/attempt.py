@@ -24,6 +24,8 @@ class Candidate:
     """Conditions on values that were not said as they stand; they hold only once they are settled."""
     places: tuple[tuple[str, str], ...] = ()
     """Where each value that was said as it stands was found."""
+    others: tuple[tuple[str, Form], ...] = ()
+    """For an assumption the form that would be without it, as far as it is known."""
     plain: Form | None = None
     """The form before its joins became conditions."""
 
