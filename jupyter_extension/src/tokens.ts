@@ -3,11 +3,13 @@
 import { Token } from '@lumino/coreutils';
 
 import { Connection } from './kernel/connection';
+import { ActivityModel } from './model/activity';
 import { DataModel } from './model/data';
 
 export interface IPlutoDuck {
   readonly connection: Connection;
   readonly data: DataModel;
+  readonly activity: ActivityModel;
   readonly version: string;
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Callable, Mapping
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ class Comms:
         self._lock = threading.Lock()
         self._desk: Desk | None = None
         self._open: dict[str, Any] = {}
+        self._ways: dict[str, Context] = {}
+        """Of each comm, the context its last frame came in."""
         self._sending = threading.Lock()
         atexit.register(self._leave)
 
@@ -32,6 +35,7 @@ class Comms:
 
     def _take(self, comm: Any, frame: Any) -> None:
         with self._lock:
+            self._ways[comm.comm_id] = copy_context()
             if self._desk is None:
                 from pluto_duck.panel.desk import Desk
 
@@ -41,11 +45,13 @@ class Comms:
 
     def _send(self, comm: Any, frame: dict[str, Any]) -> None:
         with self._lock:
-            there = comm.comm_id in self._open
-        if there:
+            way = self._ways.get(comm.comm_id) if comm.comm_id in self._open else None
+        if way is not None:
             with self._sending:  # frames of one request must not overtake each other on the way out
-                comm.send({name: one for name, one in frame.items() if name != "buffers"},
-                          buffers=list(frame.get("buffers", ())))
+                # ipykernel takes a frame for the running cell's where it can't tell, and from then on lets what the
+                # sidebar sends wait behind that cell.
+                way.run(comm.send, {name: one for name, one in frame.items() if name != "buffers"},
+                        buffers=list(frame.get("buffers", ())))
 
     def _push(self, frame: dict[str, Any]) -> None:
         with self._lock:
@@ -56,6 +62,7 @@ class Comms:
     def _closed(self, comm: Any) -> None:
         with self._lock:
             self._open.pop(comm.comm_id, None)
+            self._ways.pop(comm.comm_id, None)
             desk = self._desk
         if desk is not None:
             desk.left(comm.comm_id)

@@ -77,6 +77,22 @@ def test_it_answers_while_a_cell_runs(client: Any, workspace: Workspace, tmp_pat
         pass
 
 
+def test_news_that_come_while_a_cell_runs_do_not_put_the_sidebar_behind_it(client: Any) -> None:
+    comm = Comm(client)
+    comm.ask("hello", version="0")
+    cell = client.execute("%pluto sql SELECT count(*) FROM range(1000000) a, range(1000000) b")
+    news: dict[str, Any] = {}
+    while not news.get("statements"):
+        message = client.get_iopub_msg(timeout=60)
+        news = message["content"].get("data", {}) if message["msg_type"] == "comm_msg" else {}
+    assert news["op"] == "running"
+    assert comm.ask("stop", statement=news["statements"][0]["id"])["stopped"]
+    reply = client.get_shell_msg(timeout=60)
+    while reply["parent_header"].get("msg_id") != cell:
+        reply = client.get_shell_msg(timeout=60)
+    assert reply["content"]["ename"] == "Cancelled"
+
+
 def test_it_sees_the_workspace_that_the_cells_use(client: Any, tmp_path: Path) -> None:
     from pluto_duck.workspace import create
 

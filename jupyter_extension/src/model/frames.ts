@@ -19,7 +19,8 @@ export type Value = null | boolean | number | string | Value[] | { [name: string
 export interface Hello {
   version: string;
   protocol: number;
-  hosting: boolean;
+  /** `host` or `guest`. */
+  hosting: string;
   workspace: { name: string; root: string };
   planner: string;
   planners: string[];

@@ -4,6 +4,7 @@ import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application'
 import { INotebookTracker } from '@jupyterlab/notebook';
 
 import { Connection } from '../kernel/connection';
+import { ActivityModel } from '../model/activity';
 import { DataModel } from '../model/data';
 import { IPlutoDuck } from '../tokens';
 import { VERSION } from '../version';
@@ -17,19 +18,29 @@ export const connection: JupyterFrontEndPlugin<IPlutoDuck> = {
   activate: (_: JupyterFrontEnd, tracker: INotebookTracker): IPlutoDuck => {
     const made = new Connection(tracker, VERSION);
     const data = new DataModel();
+    const activity = new ActivityModel();
+    activity.onHosting = hosting => {
+      const { hello } = made.link.get();
+      if (hello && hello.hosting !== hosting) {
+        made.link.update({ hello: { ...hello, hosting } });
+      }
+    };
     let client = made.link.get().client;
     made.link.watch(() => {
       const link = made.link.get();
       if (link.client !== client) {
         client = link.client;
         data.attach(client, link.hello?.workspace.root ?? '');
+        activity.attach(client);
       }
     });
     made.onNews = frame => {
       if (frame.op === 'changed') {
         data.changed(frame.tables as string[]);
+      } else if (frame.op === 'running') {
+        activity.news(frame);
       }
     };
-    return { connection: made, data, version: VERSION };
+    return { connection: made, data, activity, version: VERSION };
   }
 };
