@@ -4,12 +4,14 @@ import { Token } from '@lumino/coreutils';
 
 import { Connection } from './kernel/connection';
 import { ActivityModel } from './model/activity';
+import { ApprovalsModel } from './model/approvals';
 import { DataModel } from './model/data';
 
 export interface IPlutoDuck {
   readonly connection: Connection;
   readonly data: DataModel;
   readonly activity: ActivityModel;
+  readonly approvals: ApprovalsModel;
   readonly version: string;
 }
 

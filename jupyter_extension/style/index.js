@@ -1,2 +1,3 @@
 import './index.css';
 import './notebook.css';
+import './composer.css';

@@ -11,7 +11,7 @@ import json
 import sqlite3
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -136,6 +136,19 @@ class Approvals:
         rows = self._control.read(_ROOM, MIGRATIONS).execute(
             "SELECT at, what, who, detail FROM approval_log WHERE approval = ? ORDER BY number", (id,)).fetchall()
         return [Entry(*row) for row in rows]
+
+    def last(self, ids: Sequence[str]) -> dict[str, Entry]:
+        """What happened last to each of these."""
+        rows = self._control.read(_ROOM, MIGRATIONS).execute(
+            f"SELECT approval, at, what, who, detail FROM approval_log WHERE number IN (SELECT max(number) FROM "
+            f"approval_log WHERE approval IN ({', '.join('?' * len(ids))}) GROUP BY approval)", tuple(ids)).fetchall()
+        return {row["approval"]: Entry(*row[1:]) for row in rows}
+
+    def mark(self) -> int:
+        """Grows whenever one is proposed, edited, decided or expires."""
+        self._expire()
+        row = self._control.read(_ROOM, MIGRATIONS).execute("SELECT max(number) FROM approval_log").fetchone()
+        return int(row[0] or 0)
 
     # -- deciding ---------------------------------------------------------------------------------
 

@@ -75,14 +75,14 @@ def propose(desk: Desk, request: Request, session: Workbench) -> None:
     text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
     made = Approvals(session).propose("view" if kind == "view" else "semantics", request.text("target"), text,
                                       question=request.text("question", ""), planner="sidebar")
-    request.reply("proposed", end=True, approval=told(made))
+    request.reply("proposed", end=True, approval=told(made, session))
 
 
 def approval(desk: Desk, request: Request, session: Workbench) -> None:
     from pluto_duck.agent.approvals import Approvals
     from pluto_duck.panel.deciding import told
 
-    request.reply("approval", end=True, approval=told(Approvals(session).get(request.text("approval"))))
+    request.reply("approval", end=True, approval=told(Approvals(session).get(request.text("approval")), session))
 
 
 def python(desk: Desk, request: Request, session: Workbench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -179,10 +180,11 @@ class Desk:
         self._watch.start()
 
     def _look_out(self) -> None:
+        from pluto_duck.panel.deciding import Proposals
         from pluto_duck.panel.running import Lookout
 
         folder, session = self._workspace(), None
-        running = Lookout(self._push)
+        running, proposals = Lookout(self._push), Proposals(self._push)
         seen = fingerprint(frames(self.namespace()))
         while not self._over.wait(WATCH_S):
             try:
@@ -194,7 +196,8 @@ class Desk:
                     session = open_workbench(folder, role=self._role, label="sidebar")
                 versions = session.versions()
                 running.look(session)
-            except PlutoError:
+                proposals.look(session)
+            except (PlutoError, sqlite3.Error):
                 continue  # a host that is on its way; the next look will tell
             bound = fingerprint(frames(self.namespace()))
             if self._seen is not None and (versions != self._seen or bound != seen):

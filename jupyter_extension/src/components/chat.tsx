@@ -2,12 +2,14 @@
 
 import * as React from 'react';
 
+import { ApprovalsModel, waiting } from '../model/approvals';
 import { ChatModel, ChatState, suggestions } from '../model/chat';
 import { DataModel } from '../model/data';
 import { Table } from '../model/frames';
 import { plain } from '../model/format';
 import { Link } from '../model/link';
 import { Store } from '../model/store';
+import { ApprovalsList } from './approvals';
 import { LinkBanner, Message } from './banner';
 import { useStore, useTrans } from './hooks';
 import { Icon } from './icon';
@@ -16,6 +18,7 @@ import { ChatActions, TurnView } from './turn';
 export function ChatPanel(props: {
   model: ChatModel;
   data: DataModel;
+  approvals: ApprovalsModel;
   link: Store<Link>;
   actions: ChatActions;
 }): React.ReactElement {
@@ -24,6 +27,8 @@ export function ChatPanel(props: {
   const state = useStore(model.state);
   const link = useStore(props.link);
   const { tables } = useStore(props.data.state);
+  const waits = waiting(useStore(props.approvals.state)).length;
+  const approvals = state.view === 'approvals';
   const log = React.useRef<HTMLDivElement>(null);
   const running = state.turns.some(one => one.state === 'running');
   const last = state.turns[state.turns.length - 1];
@@ -48,9 +53,25 @@ export function ChatPanel(props: {
       }}
     >
       <div className="pd-head">
-        <h2 className="pd-clip" title={first?.question}>
-          {first ? plain(first.question) : trans.__('New conversation')}
+        <h2 className="pd-clip" title={approvals ? undefined : first?.question}>
+          {approvals ? trans.__('Approvals') : first ? plain(first.question) : trans.__('New conversation')}
         </h2>
+        {approvals && waits > 0 && (
+          <span className="pd-quiet-text pd-head-note">{trans._n('%1 waiting', '%1 waiting', waits)}</span>
+        )}
+        {(waits > 0 || approvals) && (
+          <button
+            type="button"
+            className="pd-ib"
+            aria-label={trans._n('Approvals, %1 waiting', 'Approvals, %1 waiting', waits)}
+            title={trans._n('Approvals, %1 waiting', 'Approvals, %1 waiting', waits)}
+            aria-pressed={approvals}
+            onClick={() => model.show(approvals ? 'chat' : 'approvals')}
+          >
+            <Icon name="approve" />
+            {waits > 0 && <span className="pd-badge">{waits > 99 ? '99+' : waits}</span>}
+          </button>
+        )}
         <button
           type="button"
           className="pd-ib"
@@ -76,7 +97,9 @@ export function ChatPanel(props: {
         <LinkBanner link={link} onLoad={actions.load} onRetry={actions.retry} />
         {state.problem && <Message icon="error" tone="error" title={state.problem} />}
       </div>
-      {state.earlier ? (
+      {approvals ? (
+        <ApprovalsList model={props.approvals} />
+      ) : state.earlier ? (
         <Earlier state={state} model={model} />
       ) : (
         <div ref={log} className="pd-log" role="log" aria-live="polite" aria-busy={running}>
@@ -95,7 +118,7 @@ export function ChatPanel(props: {
           ))}
         </div>
       )}
-      <Composer state={state} link={link} running={running} model={model} />
+      {!approvals && <Composer state={state} link={link} running={running} model={model} />}
     </section>
   );
 }

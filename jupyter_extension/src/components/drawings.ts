@@ -33,6 +33,7 @@ export const DRAWINGS = {
   line: '<path d="M2.5 2.5v11h11"/><path d="m4.75 10 2.5-3.25 2.25 1.5 3.75-4.5"/>',
   bars: '<path d="M2.5 2.5v11h11M5.5 11V8M8.5 11V4.75M11.5 11V6.5"/>',
   dots: '<path d="M2.5 2.5v11h11"/><path d="M5.5 10h.01M7.5 7h.01M10 8.25h.01M12 4.5h.01" stroke-width="2"/>',
+  approve: '<path d="M4 2.25h5.5L12 4.75v9H4zM9.25 2.5V5H12M6 9.25l1.5 1.5 2.75-3"/>',
   format: '<path d="M2.5 3.75h11M5 6.6h8.5M5 9.4h6M2.5 12.25h8"/>',
   hist: '<path d="M3 8a5 5 0 1 0 1.5-3.6M3 2.5v2.75h2.75M8 5.25V8l2 1.25"/>',
   at: '<circle cx="8" cy="8" r="2.4"/><path d="M10.4 5.6V9c0 1 .6 1.6 1.5 1.6 1 0 1.6-1 1.6-2.6A5.5 5.5 0 1 0 11 12.6"/>',

@@ -40,6 +40,8 @@ export interface ChatState {
   planner: string;
   /** Earlier conversations, while they are shown. */
   earlier: Conversation[] | null;
+  /** What the panel shows: the conversation, or what lies beside it. */
+  view: 'chat' | 'approvals';
   /** What can't be said beside a turn. */
   problem: string;
 }
@@ -50,6 +52,7 @@ export const NO_CHAT: ChatState = {
   draft: '',
   planner: '',
   earlier: null,
+  view: 'chat',
   problem: ''
 };
 
@@ -188,6 +191,7 @@ export class ChatModel {
       turns: [...turns, asked(text, said)],
       draft: draft.trim() === text ? '' : draft,
       earlier: null,
+      view: 'chat',
       problem: ''
     });
     this._sendWaiting();
@@ -324,13 +328,17 @@ export class ChatModel {
     this.onConversation(this._root, '');
   }
 
+  show(view: ChatState['view']): void {
+    this.state.update({ view, earlier: null });
+  }
+
   async showEarlier(): Promise<void> {
     if (this.state.get().earlier) {
       this.state.update({ earlier: null });
     } else if (this._client) {
       try {
         const frame = await this._client.request('conversations').done;
-        this.state.update({ earlier: frame.conversations as Conversation[], problem: '' });
+        this.state.update({ earlier: frame.conversations as Conversation[], view: 'chat', problem: '' });
       } catch (error) {
         this.state.update({ problem: told(error) });
       }

@@ -11,6 +11,7 @@ import { ChatPanel } from '../components/chat';
 import { Trans } from '../components/hooks';
 import { chatIcon } from '../components/icon';
 import { ChatActions } from '../components/turn';
+import { waiting } from '../model/approvals';
 import { ChatModel } from '../model/chat';
 import { rememberedBy } from '../model/remembered';
 import { cellOf } from '../model/sql';
@@ -69,7 +70,13 @@ export const chat: JupyterFrontEndPlugin<void> = {
     };
     const panel = ReactWidget.create(
       <Trans.Provider value={trans}>
-        <ChatPanel model={model} data={pluto.data} link={connection.link} actions={actions} />
+        <ChatPanel
+          model={model}
+          data={pluto.data}
+          approvals={pluto.approvals}
+          link={connection.link}
+          actions={actions}
+        />
       </Trans.Provider>
     );
     panel.id = 'pluto-duck-chat';
@@ -91,6 +98,24 @@ export const chat: JupyterFrontEndPlugin<void> = {
       describedBy: NO_ARGS,
       execute: show
     });
+    app.commands.addCommand(COMMANDS.showApprovals, {
+      label: trans.__('Show Approvals'),
+      caption: trans.__('Changes that wait for your word'),
+      icon: chatIcon,
+      describedBy: NO_ARGS,
+      execute: () => {
+        app.shell.activateById(panel.id);
+        model.show('approvals');
+      }
+    });
+    const badge = (): void => {
+      const number = waiting(pluto.approvals.state.get()).length;
+      panel.title.dataset = number ? { 'pd-waiting': String(number) } : {};
+      panel.title.caption = number
+        ? trans._n('Chat (pluto-duck): %1 change waits for you', 'Chat (pluto-duck): %1 changes wait for you', number)
+        : trans.__('Chat (pluto-duck)');
+    };
+    pluto.approvals.state.watch(badge);
     app.commands.addCommand(COMMANDS.ask, {
       label: trans.__('Ask …'),
       caption: trans.__('Ask a question, or begin one about a table'),

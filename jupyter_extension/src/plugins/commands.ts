@@ -37,6 +37,7 @@ export const commands: JupyterFrontEndPlugin<void> = {
       COMMANDS.showData,
       COMMANDS.showChat,
       COMMANDS.newConversation,
+      COMMANDS.showApprovals,
       COMMANDS.stop,
       COMMANDS.refresh
     ]) {

@@ -5,6 +5,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 
 import { Connection } from '../kernel/connection';
 import { ActivityModel } from '../model/activity';
+import { ApprovalsModel } from '../model/approvals';
 import { DataModel } from '../model/data';
 import { IPlutoDuck } from '../tokens';
 import { VERSION } from '../version';
@@ -25,6 +26,7 @@ export const connection: JupyterFrontEndPlugin<IPlutoDuck> = {
         made.link.update({ hello: { ...hello, hosting } });
       }
     };
+    const approvals = new ApprovalsModel();
     let client = made.link.get().client;
     made.link.watch(() => {
       const link = made.link.get();
@@ -32,6 +34,7 @@ export const connection: JupyterFrontEndPlugin<IPlutoDuck> = {
         client = link.client;
         data.attach(client, link.hello?.workspace.root ?? '');
         activity.attach(client);
+        approvals.attach(client);
       }
     });
     made.onNews = frame => {
@@ -39,8 +42,10 @@ export const connection: JupyterFrontEndPlugin<IPlutoDuck> = {
         data.changed(frame.tables as string[]);
       } else if (frame.op === 'running') {
         activity.news(frame);
+      } else if (frame.op === 'proposals') {
+        void approvals.refresh();
       }
     };
-    return { connection: made, data, activity, version: VERSION };
+    return { connection: made, data, activity, approvals, version: VERSION };
   }
 };

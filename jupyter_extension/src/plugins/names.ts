@@ -3,6 +3,7 @@
 export const COMMANDS = {
   showData: 'pluto-duck:show-data',
   showChat: 'pluto-duck:show-chat',
+  showApprovals: 'pluto-duck:show-approvals',
   ask: 'pluto-duck:ask',
   preview: 'pluto-duck:preview',
   refresh: 'pluto-duck:refresh',
