@@ -46,10 +46,11 @@ def doctor(door: Door) -> Facts:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option("--forget", is_flag=True, help="Take the trust back.")
 def trust(door: Door, yes: bool, forget: bool) -> str:
-    """Allow what this folder's pluto.toml and ingest.toml want beyond the harmless.
+    """Allow what this folder's pluto.toml, ingest.toml and policy.yaml want beyond the harmless.
 
     Settings that send data out, load code or name hosts are ignored until you have seen them here; so are
-    sources of ingest.toml that read more than the files of this folder. A later change of them asks again.
+    sources of ingest.toml that read more than the files of this folder, and what policy.yaml grants to others.
+    A later change of them asks again.
     """
     from pluto_duck.commands import trusting
     from pluto_duck.workspace import find

@@ -18,6 +18,7 @@ from pluto_duck.commands import (
            live,
            loading,
            loads,
+           policy,
            reloading,
            semantics,
            verified,
@@ -31,4 +32,4 @@ pluto.commands = {name: pluto.commands[name] for name in (
 
 __all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "approvals", "asking", "backups", "connections",
            "conversations", "diagnosing", "evaluating", "exporting", "keeping", "live", "loading", "loads", "pluto",
-           "reloading", "semantics", "verified"]
+           "policy", "reloading", "semantics", "verified"]

@@ -6,6 +6,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from pluto_duck.errors import PlutoError, Refused
 from pluto_duck.governance.everyone import refuse_for_everyone
@@ -16,6 +17,7 @@ from pluto_duck.governance.refusals import parameter
 from pluto_duck.governance.show import show_tables
 from pluto_duck.governance.walk import Walk
 from pluto_duck.workspace.parser import Parser, Statement, Token
+from pluto_duck.workspace.tableref import TableRef
 
 CACHED = 512
 """Answers that are kept, refusals too; texts longer than CACHED_TEXT are checked again each time."""
@@ -26,6 +28,15 @@ _READS = frozenset({"select", "from", "with", "values", "table", "describe", "de
 """How a statement that only reads begins."""
 
 
+@dataclass(frozen=True)
+class Approved:
+    """A statement that may run."""
+
+    sql: str
+    tables: frozenset[TableRef]
+    """What it names of the granted tables; names folded."""
+
+
 class Gate:
     """One for each host. Holds no grants: those come with each check."""
 
@@ -34,7 +45,7 @@ class Gate:
         that this process holds on them."""
         self.parser = parser
         self._protected = tuple(os.path.realpath(one) for one in protected_paths)
-        self._answers: OrderedDict[tuple[str, int], tuple[Names, str | PlutoError]] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, int], tuple[Names, Approved | PlutoError]] = OrderedDict()
         self._lock = threading.Lock()
 
     def statements(self, sql: str) -> list[Statement]:
@@ -43,8 +54,11 @@ class Gate:
         return list(self.parser.statements(sql))
 
     def read_only(self, sql: str, names: Names) -> str:
-        """The SQL to run for a read-only actor who may name `names`; raises Refused, UnknownName or
-        StatementError."""
+        """The SQL to run for a read-only actor who may name `names`; raises as `approved`."""
+        return self.approved(sql, names).sql
+
+    def approved(self, sql: str, names: Names) -> Approved:
+        """For a read-only actor who may name `names`; raises Refused, UnknownName or StatementError."""
         key = (sql, id(names))
         with self._lock:
             known = self._answers.get(key)
@@ -53,7 +67,7 @@ class Gate:
                 if isinstance(known[1], PlutoError):
                     raise _again(known[1])
                 return known[1]
-        answer: str | PlutoError
+        answer: Approved | PlutoError
         try:
             answer = self._checked(sql, names)
         except PlutoError as error:
@@ -67,7 +81,7 @@ class Gate:
             raise _again(answer) from answer.__cause__
         return answer
 
-    def _checked(self, sql: str, names: Names) -> str:
+    def _checked(self, sql: str, names: Names) -> Approved:
         if len(sql) > MAX_TEXT:
             raise Refused(f"The statement is longer than {MAX_TEXT:,} characters.", hint="Ask for less at once.")
         tokens = list(self.parser.tokens(sql))
@@ -80,15 +94,16 @@ class Gate:
             raise parameter()
         answered = show_tables(tokens, names)
         if answered is not None:
-            return answered
+            return Approved(answered, frozenset())
         try:
             tree = self.parser.tree(sql)
         except RecursionError:
             raise Refused("The statement is nested too deep.", hint="Split it with WITH.") from None
         if len(statements) != 1 or tree.get("error") is not False or len(tree["statements"]) != 1:
             raise self._not_one_select(tokens)
-        Walk(names, allowed(self.parser.version())).read(tree["statements"][0])
-        return sql
+        walk = Walk(names, allowed(self.parser.version()))
+        walk.read(tree["statements"][0])
+        return Approved(sql, frozenset(walk.used))
 
     def _one_read(self, tokens: list[Token]) -> None:
         """By the words alone, before anything is parsed: parsing IMPORT DATABASE, 1.5 opens its files."""

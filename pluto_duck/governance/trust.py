@@ -13,13 +13,14 @@ from pluto_duck.settings import wants_trust
 from pluto_duck.workspace import Workspace, personal_root
 
 
-def _file() -> Path:
+def file() -> Path:
+    """Where consent is kept: in the user's own folder, which no cloned one can bring along."""
     return personal_root() / "trust.json"
 
 
 def _read() -> dict[str, str]:
     try:
-        found = json.loads(_file().read_text(encoding="utf-8"))
+        found = json.loads(file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -64,7 +65,7 @@ def forget(workspace: Workspace) -> None:
 
 
 def _save(known: dict[str, str]) -> None:
-    path = _file()
+    path = file()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f"trust.{os.getpid()}.tmp")
     temporary.write_text(json.dumps(known, indent=1, sort_keys=True), encoding="utf-8")

@@ -35,9 +35,13 @@ Scope = Mapping[str, _Shape]
 class Walk:
     """One for each statement. `read` raises Refused or UnknownName; else the statement may run."""
 
-    def __init__(self, names: Names, functions: frozenset[str]) -> None:
+    def __init__(self, names: Names, functions: frozenset[str], *, system: bool = False) -> None:
+        """`system`: functions may be called as system.main.NAME, for SQL that we wrote ourselves a part of."""
         self._names = names
         self._functions = functions
+        self._system = system
+        self.used: set[TableRef] = set()
+        """The granted tables that the statement names."""
         self._nodes = self._ctes = self._set_operations = 0
         self._shape = _Shape()
 
@@ -202,6 +206,7 @@ class Walk:
                 raise Refused(f"{name} is a file, and files are not read here.",
                               hint="Load it into a table first: pluto-duck ingest FILE")
             raise unknown_name("table", str(TableRef(name, schema)), [str(one) for one in self._names])
+        self.used.add(TableRef(fold(name), fold(schema)))
 
     def _show(self, node: Node, scope: Scope) -> None:
         path = path_of(node, "catalog_name", "schema_name", "table_name")
@@ -244,7 +249,7 @@ class Walk:
     def _function(self, node: Node) -> None:
         path = path_of(node, "catalog", "schema", "function_name")
         name = fold(path[-1])
-        if not _plainly_named(path, name):
+        if not (_plainly_named(path, name) or (self._system and path[:-1] == ["system", "main"])):
             column = len(path) == 2 and fold(path[0]) not in (DEFAULT_SCHEMA, "pg_catalog", "system")
             raise Refused(f"{'.'.join(path)}(...) is refused: functions are called by their own name alone.",
                           hint=f"Write {path[-1]}({path[0] if column else '...'}).", function=path[-1])

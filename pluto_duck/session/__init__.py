@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pluto_duck import plugins
-from pluto_duck.errors import HostLost, PlutoError, StatementError, UnknownName, UsageError
+from pluto_duck.errors import HostLost, PlutoError, Refused, StatementError, UnknownName, UsageError
 from pluto_duck.session.activity import Activity as Activity
 from pluto_duck.session.native import NativeSource as NativeSource
 from pluto_duck.session.native import Part as Part
@@ -25,6 +25,7 @@ from pluto_duck.workspace.literals import encode
 from pluto_duck.workspace.node import join
 
 if TYPE_CHECKING:
+    from pluto_duck.governance.actor import Actor
     from pluto_duck.session.dbapi import Connection
 
 
@@ -108,28 +109,42 @@ class Session:
     """One actor's door to a workspace. Threads take turns (`interrupt` and `progress` do not wait); for work
     side by side open a session for each."""
 
-    def __init__(self, workspace: Workspace, settings: Settings, *, role: Role = "shell", label: str = "") -> None:
+    def __init__(self, workspace: Workspace, settings: Settings, *, role: Role = "shell", label: str = "",
+                 actor: Actor | None = None) -> None:
+        """`role` is the process's part in hosting; `actor` who asks, None for the owner."""
         from pluto_duck.session.handler import SessionHandler
 
         self.workspace = workspace
         self.settings = settings
         self.role: Role = role
-        self._link = join(workspace, settings, SessionHandler, role, label)
+        self.actor = actor if actor is not None and actor.governed else None
+        """None: the owner, who may do everything. Else it sees what policy.yaml grants its roles."""
+        self._link = join(workspace, settings, SessionHandler, role, label,
+                          self.actor.to_dict() if self.actor is not None else None)
         self._whole = threading.RLock()
         """One query at a time, up to its last row."""
-        self.watching = True
+        self.watching = self.actor is None
         """False: nothing happens for watched names (`session/watch.py`) before a statement."""
         self._on_interrupt: list[Callable[[], None]] = []
 
     @classmethod
-    def open(cls, path: Path | str | None = None, *, role: Role = "shell", label: str = "", **settings: Any) -> Session:
+    def open(cls, path: Path | str | None = None, *, role: Role = "shell", label: str = "",
+             actor: Actor | None = None, **settings: Any) -> Session:
         """The session of the workspace at `path` (or above it; None: from the current folder, else the
         personal one). Settings by keyword, `workspace__host="server"`."""
         workspace = find(path)
         from pluto_duck.governance.trust import is_trusted
 
         return cls(workspace, Settings.load(workspace.toml, trusted=is_trusted(workspace), **settings),
-                   role=role, label=label)
+                   role=role, label=label, actor=actor)
+
+    @cached_property
+    def asking(self) -> Session:
+        """The session that SQL written for questions runs in: this one, but for a governed actor, of whose tables
+        the agent may have fewer. Closed with this one."""
+        if self.actor is None or self.actor.kind == "agent":
+            return self
+        return Session(self.workspace, self.settings, role=self.role, label="questions", actor=self.actor.as_agent())
 
     @property
     def hosting(self) -> str:
@@ -156,11 +171,17 @@ class Session:
 
         Waits for a moment when nothing runs; raises DatabaseBusy, naming who is busy, when none comes.
         """
+        self._owners()
         with self._link.node.lend(label) as path:
             yield path
 
+    def _owners(self) -> None:
+        if self.actor is not None:
+            raise Refused("Only the owner of the workspace may do this.")
+
     @cached_property
     def control(self) -> ControlStore:
+        self._owners()
         return ControlStore(self.workspace.control)
 
     # -- reading and writing ----------------------------------------------------------------------
@@ -221,7 +242,7 @@ class Session:
             except UnknownName as error:
                 name = str(error.facts.get("name", ""))
                 frame = (namespace or {}).get(name)
-                wanted = error.facts.get("kind") == "table" and not request.args["read_only"]
+                wanted = error.facts.get("kind") == "table" and not request.args["read_only"] and self.actor is None
                 if not wanted or name in lent or not _is_frame(frame):
                     self._take_back(lent)
                     raise
@@ -241,7 +262,7 @@ class Session:
     def _prepared(self, request: Request, text: str, only: str = "") -> tuple[Request, tuple[str, ...]]:
         """After what must happen for the watched names in a text: the request to send, what to tell."""
         told: list[str] = []
-        for hook, names in watched(self.control, text).items() if self.watching else ():
+        for hook, names in watched(self.control, text).items() if self.watching and self.actor is None else ():
             if only in ("", hook):
                 request, notices = plugins.load(GROUP, hook)(self, request, names)
                 told += notices
@@ -252,7 +273,8 @@ class Session:
             return self._link.call(request)
         except (StatementError, UnknownName) as error:
             # A view may read a live source that the statement does not name.
-            if request.args["read_only"] or self.in_transaction or ";" in request.args["sql"].rstrip("; \n"):
+            several = ";" in request.args["sql"].rstrip("; \n")
+            if request.args["read_only"] or self.actor is not None or self.in_transaction or several:
                 raise
             again, _told = self._prepared(request, error.message, "live")
             if again.args.get("live") == request.args.get("live"):
@@ -381,6 +403,10 @@ class Session:
         """TableRef.key -> version of what was written through a Session; `*` counts for every table."""
         return dict(self._link.call(Request("versions", retry="read")).header["versions"])
 
+    def policy(self, what: Literal["check", "explain"], **args: Any) -> dict[str, Any]:
+        """For `session.policies`, which gives it a shape."""
+        return dict(self._link.call(Request("policy", {"what": what, **args}, retry="read")).header)
+
     # -- control ----------------------------------------------------------------------------------
 
     def interrupt(self) -> None:
@@ -414,6 +440,8 @@ class Session:
     def close(self) -> None:
         """Rolls back what is open and leaves the workspace; the last session of the process lets go of
         the file. May be called twice."""
+        if "asking" in self.__dict__ and self.asking is not self:
+            self.asking.close()
         if self._link is not None:
             self._link.close()
         if "control" in self.__dict__:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pluto_duck.errors import Cancelled, HostLost, PlutoError, Refused, StatementError, UnknownName, UsageError
-from pluto_duck.governance import Gate, RoleCatalog
+from pluto_duck.governance import Gate, GovernedCatalogs, RoleCatalog
+from pluto_duck.governance.policy import PolicyFile
 from pluto_duck.session import activity as at_work
 from pluto_duck.session.execute import exact, execute
 from pluto_duck.session.ledger import Ledger
@@ -46,12 +47,19 @@ class SessionHandler:
         self.ledger = Ledger(database)
         self.gate = Gate(database.parser, [database.path, f"{database.path}.wal"])
         self.agent = RoleCatalog(database, "agent")
+        self.policy = PolicyFile(database.workspace)
+        self.governed = GovernedCatalogs(database)
         self.live = LiveSources(database)
         self.trimming = Trimming(database)
         self.sessions: weakref.WeakSet[HostSession] = weakref.WeakSet()
 
     def open(self, hello: Hello) -> HostSession:
-        session = HostSession(self, hello)
+        if hello.actor is None:
+            session = HostSession(self, hello)
+        else:
+            from pluto_duck.session.governed import GovernedSession
+
+            session = GovernedSession(self, hello)
         with self.trimming.gate:  # which whoever walks through the set holds
             self.sessions.add(session)
         return session
@@ -101,6 +109,7 @@ class HostSession:
             "internal": self._internal, "bulk": self._bulk, "trim": self._trim,
             "tables": self._tables, "versions": self._versions, "outcome": self._outcome, "backup": self._backup,
             "activity": self._activity, "stop": self._stop,
+            "policy": self._policy,
         }
 
     # -- the HandlerSession protocol --------------------------------------------------------------
@@ -127,6 +136,10 @@ class HostSession:
             else:
                 self._open_reply = reply
             return reply
+
+    def _told(self, error: PlutoError, sql: str) -> PlutoError:
+        """What becomes of an error on its way to whoever asked."""
+        return error
 
     def interrupt(self, reason: Reason) -> None:
         self._running.stop(reason)
@@ -250,13 +263,13 @@ class HostSession:
         handler = self._handler
         handler.ledger.notice()
         handler.agent.refresh(handler.ledger.version(SCHEMA))
-        approved = handler.gate.read_only(sql, handler.agent.names)
+        approved = handler.gate.approved(sql, handler.agent.names)
         cursor = handler.agent.cursor()
         self._running.on(cursor)
         try:
-            handler.agent.check_resolved(cursor, approved)
+            handler.agent.check_resolved(cursor, approved.sql, approved.tables)
             cursor.execute("BEGIN TRANSACTION READ ONLY")
-            rows = cursor.execute(approved, select=True)
+            rows = cursor.execute(approved.sql, select=True)
             return self._streamed(rows, "SELECT", sql, args, finish=cursor.close)
         except BaseException:
             cursor.close()
@@ -444,7 +457,7 @@ class HostSession:
                     except StopIteration:
                         break
                     except Exception as error:
-                        raise self._running.explained(_reader_error(error, sql)) from error
+                        raise self._told(self._running.explained(_reader_error(error, sql)), sql) from error
                     if left is not None:
                         if batch.num_rows > left:
                             truncated, batch = True, batch.slice(0, left)
@@ -649,6 +662,17 @@ class HostSession:
     def _stop(self, request: Request) -> Reply:
         """{id}: of a statement that `activity` told of, whosever it is."""
         return Reply({"stopped": at_work.stop(self._handler.everyone(), str(request.args["id"]))})
+
+    def _policy(self, request: Request) -> Reply:
+        """{what: check} or {what: explain, actor, action, table}: `policies.py`."""
+        from pluto_duck.session.policies import answer
+
+        found = listing(self._cursor, self._own_catalog)
+        tables: dict[TableRef, list[str]] = {TableRef(row[1], row[0]): [] for row in found["tables"]}
+        for row in found["columns"]:
+            if TableRef(row[1], row[0]) in tables:
+                tables[TableRef(row[1], row[0])].append(row[2])
+        return answer(self._handler, request, tables)
 
     def _outcome(self, request: Request) -> Reply:
         found = self._handler.ledger.find(self._cursor, str(request.args["token"]))

@@ -81,7 +81,8 @@ class GuestChannel:
         self._host = host
         self._wait_s = wait_s
         self.peer, _answer = connect(host, key, versions, "session", timeout_s=wait_s,
-                                     session_id=hello.session_id, role=hello.role, pid=hello.pid, label=hello.label)
+                                     session_id=hello.session_id, role=hello.role, pid=hello.pid, label=hello.label,
+                                     actor=hello.actor)
         try:
             self._control, _answer = connect(host, key, versions, "control", timeout_s=wait_s,
                                              session_id=hello.session_id)

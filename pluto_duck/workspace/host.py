@@ -196,7 +196,8 @@ class Host:
         peer.flush()
 
     def _serve_session(self, peer: Peer, fields: dict[str, Any]) -> None:
-        hello = Hello(str(fields["session_id"]), fields["role"], int(fields["pid"]), str(fields.get("label", "")))
+        hello = Hello(str(fields["session_id"]), fields["role"], int(fields["pid"]), str(fields.get("label", "")),
+                      fields["actor"])
         self._end_former(hello.session_id)
         try:
             with self._changed:

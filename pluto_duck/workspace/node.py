@@ -96,10 +96,10 @@ class Node:
 
     # -- links --------------------------------------------------------------------------------------
 
-    def link(self, role: Role, label: str) -> Link:
+    def link(self, role: Role, label: str, actor: Any = None) -> Link:
         if self._rank_of(role) > self.rank:
             self.role, self.label = role, label
-        link = Link(self, Hello(uuid.uuid4().hex, role, os.getpid(), label))
+        link = Link(self, Hello(uuid.uuid4().hex, role, os.getpid(), label, actor))
         self._links.add(link)
         try:
             link.connect()
@@ -523,14 +523,15 @@ _joining = threading.RLock()
 _all: weakref.WeakSet[Node] = weakref.WeakSet()
 
 
-def join(workspace: Workspace, settings: Settings, factory: HandlerFactory, role: Role, label: str = "") -> Link:
+def join(workspace: Workspace, settings: Settings, factory: HandlerFactory, role: Role, label: str = "",
+         actor: Any = None) -> Link:
     """A link into the workspace; sessions of one process share one node."""
     with _joining:
         node = _nodes.get(workspace.root)
         if node is None:
             node = _nodes[workspace.root] = Node(workspace, settings, factory, role, label)
             _all.add(node)
-    return node.link(role, label)
+    return node.link(role, label, actor)
 
 
 def _after_fork() -> None:

@@ -56,6 +56,8 @@ class Hello:
     pid: int
     label: str = ""
     """For people: a notebook's name, `pluto-duck ingest`."""
+    actor: Json = None
+    """Who asks, when it is not the owner; what it means is the Handler's business."""
 
 
 class HandlerSession(Protocol):

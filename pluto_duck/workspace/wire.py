@@ -23,7 +23,7 @@ from typing import Any, Literal
 
 Kind = Literal["J", "S", "A", "B", "E", "X", "M"]
 
-PROTOCOL = 2
+PROTOCOL = 3
 HANDSHAKE_S = 5.0
 MAX_FRAME = 1 << 31
 _HEAD = struct.Struct("!cQ")

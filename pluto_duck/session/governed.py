@@ -1,0 +1,115 @@
+"""The host's side of a session whose actor is not the owner: reads what its roles may see, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pluto_duck.errors import PlutoError, Refused, UsageError
+from pluto_duck.governance import Actor, GovernedCatalog
+from pluto_duck.governance.scrub import scrubbed
+from pluto_duck.session.handler import HostSession
+from pluto_duck.session.tables import listing
+from pluto_duck.session.targets import EVERYTHING, SCHEMA
+from pluto_duck.workspace.protocol import Hello, Json, Reply, Request
+from pluto_duck.workspace.tableref import TableRef, fold
+
+if TYPE_CHECKING:
+    from pluto_duck.session.handler import SessionHandler
+
+
+class GovernedSession(HostSession):
+    """Whatever is not in `_ops` here is refused: an operation that is added for the owner stays the owner's."""
+
+    def __init__(self, handler: SessionHandler, hello: Hello) -> None:
+        try:
+            self._actor = Actor.from_dict(hello.actor)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise UsageError("This session does not say who asks.") from error
+        super().__init__(handler, hello)
+        self._ops = {"query": self._governed, "tables": self._tables, "versions": self._versions}
+
+    def handle(self, request: Request) -> Reply:
+        if request.op not in self._ops:
+            raise Refused("Only the owner of the workspace may do this.",
+                          hint="Reading is what the policy can give: query, tables, describe, ask.")
+        try:
+            return super().handle(request)
+        except PlutoError as error:
+            raise self._told(error, str(request.args.get("sql", ""))) from None
+
+    def _told(self, error: PlutoError, sql: str) -> PlutoError:
+        if error.facts.pop("checked", False):
+            return error
+        seen = self._handler.governed.known(self._actor.roles or ())
+        return scrubbed(error, sql, {name for one in seen for name, _type in one.columns})
+
+    def _catalog_now(self) -> GovernedCatalog:
+        handler = self._handler
+        handler.ledger.notice()
+        return handler.governed.of(self._actor.roles or (), handler.policy.current(), handler.ledger.version(SCHEMA))
+
+    def _governed(self, request: Request) -> Reply:
+        sql = str(request.args["sql"])
+        catalog = self._catalog_now()
+        try:
+            approved = self._handler.gate.approved(sql, catalog.names_for(self._actor))
+        except PlutoError as error:
+            # The Gate has seen the text and the granted names alone; its own words may be told.
+            error.facts["checked"] = True
+            raise
+        cursor = catalog.cursor_for(self._actor, approved.tables)
+        self._running.on(cursor)
+        try:
+            catalog.check_resolved(cursor, approved.sql, approved.tables)
+            cursor.execute("BEGIN TRANSACTION READ ONLY")
+            rows = cursor.execute(approved.sql, select=True)
+            return self._streamed(rows, "SELECT", sql, request.args, finish=cursor.close)
+        except BaseException:
+            cursor.close()
+            raise
+
+    # -- small questions --------------------------------------------------------------------------
+
+    def _tables(self, request: Request) -> Reply:
+        catalog = self._catalog_now()
+        may = catalog.names_for(self._actor)
+        seen = {key: one for key, one in catalog.seen.items() if one.ref in may}
+        versions = self._seen_versions(catalog)
+        found = listing(self._cursor, self._own_catalog, request.args.get("only"))
+        tables: list[Json] = []
+        columns: list[Json] = []
+        told = {(TableRef(row[1], row[0]).key, fold(row[2])): row for row in found["columns"]}
+        for schema, name, kind, estimate, comment in found["tables"]:
+            one = seen.get(TableRef(name, schema).key)
+            if one is None:
+                continue
+            # What rows a condition lets through can change with other tables: as of a view's.
+            tables.append([schema, name, "view" if one.filtered else kind, None if one.filtered else estimate, comment])
+            for column, type_ in one.columns:
+                row = told.get((one.ref.key, fold(column)))
+                changed = column in one.masked or row is None
+                columns.append([schema, name, column, type_, True if changed or row is None else row[4],
+                                row[5] if row is not None else ""])
+        clear = {key: {fold(name) for name, _type in one.columns if name not in one.masked}
+                 for key, one in seen.items()}
+
+        def shown(table: TableRef, names: list[str]) -> bool:
+            return table.key in clear and {*map(fold, names or ())} <= clear[table.key]
+
+        keys = [row for row in found["keys"] if shown(TableRef(row[1], row[0]), row[3]) and (
+            not row[4] or shown(TableRef(row[4], row[0]), row[5]))]
+        known = [row for row in found["known_keys"]
+                 if shown(TableRef(row[1], row[0]), row[2]) and shown(TableRef(row[4], row[3]), row[5])]
+        return Reply({"tables": tables, "columns": columns, "keys": keys, "known_keys": known, "versions": versions})
+
+    def _versions(self, request: Request) -> Reply:
+        return Reply({"versions": self._seen_versions(self._catalog_now())})
+
+    def _seen_versions(self, catalog: GovernedCatalog) -> dict[str, int]:
+        """Of what this actor may see; the policy's own changes count as one of the tables' shape."""
+        all_ = dict(self._handler.ledger.versions)
+        newest = max(all_.values(), default=0)
+        found = {key: newest if one.filtered else all_.get(key, 0) for key, one in catalog.seen.items()
+                 if one.ref in catalog.names_for(self._actor)}
+        return {**found, EVERYTHING: all_.get(EVERYTHING, 0), SCHEMA: all_.get(SCHEMA, 0),
+                "#policy": self._handler.policy.current().number}

@@ -1,0 +1,70 @@
+"""A workspace with a policy, and sessions of people made up for a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pluto_duck.governance import Actor, trust
+from pluto_duck.governance.policy.file import FILE, wanted
+from pluto_duck.governance.policy.reading import read
+from pluto_duck.session import Session
+from pluto_duck.workspace import Workspace, create
+
+
+class Company:
+    """The owner's session, and everybody else's."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.owner = Session.open(workspace.root)
+        self._others: list[Session] = []
+
+    @property
+    def file(self) -> Path:
+        return self.workspace.root / FILE
+
+    def allow(self, text: str) -> None:
+        """Writes the policy, and the owner has seen it."""
+        self.file.write_text(text, encoding="utf-8")
+        trust.grant(self.workspace, FILE, wanted(read(text)[1]))
+
+    def as_(self, *roles: str, kind: Any = "key", name: str = "somebody", **claims: Any) -> Session:
+        session = Session.open(self.workspace.root, actor=Actor(kind, name, roles, claims))
+        self._others.append(session)
+        return session
+
+    def close(self) -> None:
+        for one in self._others:
+            one.close()
+        self.owner.close()
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Iterator[Company]:
+    made = Company(create(tmp_path / "company"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def companies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Company]]:
+    """For a module that shares one: a home of its own lasts as long."""
+    patch, made = pytest.MonkeyPatch(), list[Company]()
+
+    def make() -> Company:
+        made.append(Company(create(tmp_path_factory.mktemp("company") / "w")))
+        return made[-1]
+
+    patch.setenv("PLUTODUCK_HOME", str(tmp_path_factory.mktemp("home")))
+    yield make
+    for one in made:
+        one.close()
+    patch.undo()
+
+
+def rows(session: Session, sql: str) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in session.query(sql).rows()]
