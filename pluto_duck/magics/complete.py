@@ -7,23 +7,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pluto_duck.commands.completing import complete_sql, fits, is_table, written
 from pluto_duck.errors import PlutoError
 from pluto_duck.magics.notebook import Notebook
 
 _LINE = re.compile(r"^\s*(?:\w+\s*=\s*)?%{1,2}pluto(?:\s+|$)")
 _SQL_LINE = re.compile(r"^\s*(?:\w+\s*=\s*)?%pluto\s+sql\s")
 _SQL_CELL = re.compile(r"^\s*%%pluto\s+sql\b")
-_FRAGMENT = re.compile(r"[\w$.\"]*$")
-_RELATION = re.compile(
-    r"\b(?:from|join|update|into|table)\s+((?:\"[^\"]+\"|\w+)(?:\.(?:\"[^\"]+\"|\w+))?)(?:\s+(?:as\s+)?(\w+))?", re.I)
-_AFTER_RELATION_WORD = re.compile(r"\b(?:from|join|update|into|table|describe|summarize)\s+[\w.\"]*$", re.I)
-_PLAIN = re.compile(r"[a-z_][a-z0-9_]*\Z")
-KEYWORDS = ("select", "from", "where", "group by", "order by", "having", "limit", "join", "left join", "using", "on",
-            "with", "distinct", "case", "when", "then", "else", "end", "between", "like", "ilike", "is null",
-            "is not null", "count", "sum", "avg", "min", "max", "desc", "asc", "as", "and", "or", "not", "in",
-            "union all", "create table", "insert into", "update", "delete from", "describe", "summarize", "qualify")
-_NOT_ALIASES = {"where", "join", "left", "right", "inner", "full", "cross", "on", "using", "group", "order", "limit",
-                "having", "qualify", "union", "set", "values", "select", "natural", "asof", "positional", "window"}
 _OWN = ("sql", "cell", "chart", "traceback")
 """Verbs that only a notebook has."""
 _FOUND_TABLES = ("describe",)
@@ -85,7 +75,7 @@ class Completion:
         if choices:
             return fragment, _starting(choices, fragment, "value")
         if words[0] in _FOUND_TABLES:
-            return fragment, _starting((_written(str(one.ref)) for one in self._tables()), fragment, "table")
+            return fragment, _starting((written(str(one.ref)) for one in self._tables()), fragment, "table")
         return fragment, _paths(fragment) if words[0] in ("ingest", "diagnose") else []
 
     def _places(self, words: list[str], fragment: str) -> list[tuple[str, str]]:
@@ -95,7 +85,7 @@ class Completion:
         if words == ["connections"]:
             return _starting(sorted(connections.commands), fragment, "verb")
         if words in (["ingest"], ["diagnose"]):
-            frames = _starting((name for name, value in self._variables() if _is_table(value)), fragment, "variable")
+            frames = _starting((name for name, value in self._variables() if is_table(value)), fragment, "variable")
             return frames + _paths(fragment) if frames else []
         if words[-1] == "--from" or words in (["connections", "test"], ["connections", "remove"]):
             with saved(self._notebook.door()) as known:
@@ -105,36 +95,8 @@ class Completion:
     # -- SQL ---------------------------------------------------------------------------------------
 
     def _sql(self, before: str, whole: str) -> tuple[str, list[tuple[str, str]]]:
-        fragment = _FRAGMENT.search(before).group()  # type: ignore[union-attr]
-        if fragment.startswith("$"):
-            names = [f"${name}" for name, value in self._variables() if isinstance(value, _SCALARS)]
-            return fragment, _starting(names, fragment, "variable")
-        tables = self._tables()
-        owner, dot, last = fragment.rpartition(".")
-        if dot:
-            found = _starting(self._members(owner, whole, tables), last, "column")
-            return fragment, [(f"{owner}.{name}", kind) for name, kind in found]
-        relations = [(_written(str(one.ref)), "table") for one in tables]
-        relations += [(name, "variable") for name, value in self._variables() if _is_table(value)]
-        if _AFTER_RELATION_WORD.search(before):
-            return fragment, [one for one in relations if _fits(one[0], fragment)]
-        mentioned = set(_mentioned(whole).values())
-        columns = [(_written(column.name), "column") for one in tables
-                   if str(one.ref).lower() in mentioned for column in one.columns]
-        if not fragment:
-            return fragment, list(dict.fromkeys(columns))
-        if not columns:
-            columns = [(_written(column.name), "column") for one in tables for column in one.columns]
-        words = [(word, "keyword") for word in KEYWORDS]
-        return fragment, [one for one in dict.fromkeys([*columns, *relations, *words]) if _fits(one[0], fragment)]
-
-    def _members(self, owner: str, whole: str, tables: list[Any]) -> list[str]:
-        """The columns of an alias or table, or the tables of a schema."""
-        name = _mentioned(whole).get(owner.lower().strip('"'), owner.lower().strip('"'))
-        for one in tables:
-            if name in (str(one.ref).lower(), one.ref.name.lower()):
-                return [_written(column.name) for column in one.columns]
-        return [_written(one.ref.name) for one in tables if one.ref.schema.lower() == name]
+        fragment, found = complete_sql(before, whole, self._tables(), self._variables())
+        return fragment, [(one.text, one.kind) for one in found]
 
     def _tables(self) -> list[Any]:
         try:
@@ -148,43 +110,14 @@ class Completion:
                 yield name, value
 
 
-_SCALARS = (str, int, float, list, tuple, bytes)
-
-
-def _is_table(value: Any) -> bool:
-    return not isinstance(value, type) and hasattr(type(value), "__arrow_c_stream__")
-
-
 def _start(text: str) -> int:
     """Where the cell's magic line ends, blank lines before it counted."""
     end = text.find("\n", len(text) - len(text.lstrip()))
     return len(text) if end < 0 else end
 
 
-def _mentioned(sql: str) -> dict[str, str]:
-    """Alias or table -> table, in lower case, of the tables that the SQL names."""
-    found: dict[str, str] = {}
-    for match in _RELATION.finditer(sql):
-        table = match.group(1).replace('"', "").lower()
-        found[table] = found[table.rpartition(".")[2]] = table
-        alias = (match.group(2) or "").lower()
-        if alias and alias not in _NOT_ALIASES:
-            found[alias] = table
-    return found
-
-
-def _written(name: str) -> str:
-    """As it must stand in SQL."""
-    parts = name.split(".") if all(_PLAIN.match(part.lower()) for part in name.split(".")) else [name]
-    return ".".join(part if _PLAIN.match(part.lower()) else '"' + part.replace('"', '""') + '"' for part in parts)
-
-
-def _fits(candidate: str, fragment: str) -> bool:
-    return candidate.lower().strip('"').startswith(fragment.lower().strip('"'))
-
-
 def _starting(candidates: Iterable[str], fragment: str, kind: str) -> list[tuple[str, str]]:
-    return [(one, kind) for one in candidates if _fits(one, fragment)]
+    return [(one, kind) for one in candidates if fits(one, fragment)]
 
 
 def _paths(fragment: str) -> list[tuple[str, str]]:

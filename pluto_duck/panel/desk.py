@@ -37,6 +37,7 @@ OPS = {
     "approval": "answering", "python": "answering",
     "approvals": "deciding", "approve": "deciding", "reject": "deciding", "edit": "deciding",
     "running": "running", "stop": "running",
+    "complete": "cells", "format": "cells", "plan": "cells", "draw": "cells",
 }
 """The room that has the function of that name."""
 AT_ONCE = {"stop"}
