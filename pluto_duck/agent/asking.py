@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pluto_duck.agent.answer import Answer, Event
 from pluto_duck.agent.caveats import caveats
+from pluto_duck.agent.mentions import held, mentions, unloaded, unused
 from pluto_duck.agent.planners import Context, Planner
 from pluto_duck.errors import PlutoError, RunError, UsageError
 from pluto_duck.plugins import load
@@ -31,7 +33,8 @@ def ask(
 
     `planner`: a name from the entry points, or a planner itself; None: the setting agent.planner.
     `forced`: see `Context.forced`. `verified`: a question that somebody vouched for is answered by its SQL, and no
-    planner asked; False where the planner itself is measured.
+    planner asked; False where the planner itself is measured. What the question points at with @ is used, or the
+    answer says that it is not.
     Raises UsageError for an empty or endless question, and what the database raises (TimedOut, Cancelled).
     """
     text = " ".join(question.split())
@@ -47,13 +50,26 @@ def ask(
     emit = on_event or (lambda event: None)
     started = time.perf_counter()
     context, remarks = Context(session, tuple(history), emit, forced), list[str]()
-    answer = _recognised(text, context, remarks) if verified else None
+    pointed = mentions(text, context.catalog()) if "@" in text else []
+    answer = _unloaded(text, session, worker.name) if "@" in text and not pointed else None
+    if answer is None and verified:
+        answer = _recognised(text, context, remarks)
+        answer = None if answer is not None and unused(answer.sql, pointed) else answer
     if answer is None:
         answer = _worked_out(worker, text, context)
+        answer = held(answer, pointed, context)
         answer = _remarked(answer, [*remarks, *caveats(text, session)])
     answer = replace(answer, elapsed_s=time.perf_counter() - started)
     emit(Event("message", "final", answer.text, {"status": answer.status, "sql": answer.sql}))
     return answer
+
+
+def _unloaded(question: str, session: Session, planner: str) -> Answer | None:
+    path = unloaded(question, session)
+    if not path:
+        return None
+    return Answer("declined", question, planner, f"{path} is a file that is not in the workspace yet. Load it first, "
+                  f"then ask about its table: pluto-duck ingest {shlex.quote(path)}")
 
 
 def _recognised(question: str, context: Context, remarks: list[str]) -> Answer | None:

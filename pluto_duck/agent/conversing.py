@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.agent.answer import Answer, Event
 from pluto_duck.agent.asking import ask
 from pluto_duck.agent.memory import Door, Memory
+from pluto_duck.agent.over_frames import asked_over
 from pluto_duck.agent.planners import Context, Planner
 from pluto_duck.agent.telling import told
 from pluto_duck.errors import UsageError
@@ -26,21 +27,27 @@ def converse(
     planner: str | Planner | None = None,
     on_event: Callable[[Event], None] | None = None,
     door: Door = "python",
+    namespace: Mapping[str, Any] | None = None,
 ) -> Answer:
     """As `ask`, with what was asked before in that conversation, and kept as its next turn.
 
     `conversation`: its id, or the beginning of it; "": a new one. Where the last answer offers choices, their number
-    is an answer to it. Raises UnknownName for a conversation that is not there, and what `ask` raises.
+    is an answer to it. `namespace`: where DataFrames that the question mentions (`@routes`) are found. Raises
+    UnknownName for a conversation that is not there, and what `ask` raises.
     """
     memory = Memory(session)
     if not conversation:
-        return memory.keep(ask(session, question, planner=planner, on_event=on_event), door=door)
+        with asked_over(session, question, namespace) as there:
+            found = ask(there, question, planner=planner, on_event=on_event)
+        return memory.keep(found, door=door)
     id = memory.conversation(conversation).id
     history = memory.history(id)
     number = re.fullmatch(r"\s*(\d)\s*[.)]?\s*", question)
     if number and history and history[-1].choices:
-        return choose(session, history[-1].id, int(number[1]), on_event=on_event, door=door)
-    found = ask(session, question, planner=planner, history=history, on_event=on_event)
+        return choose(session, history[-1].id, int(number[1]), on_event=on_event, door=door,
+                      namespace=namespace)
+    with asked_over(session, question, namespace, history) as there:
+        found = ask(there, question, planner=planner, history=history, on_event=on_event)
     return memory.keep(found, conversation=id, door=door)
 
 
@@ -51,6 +58,7 @@ def choose(
     *,
     on_event: Callable[[Event], None] | None = None,
     door: Door = "python",
+    namespace: Mapping[str, Any] | None = None,
 ) -> Answer:
     """One of the readings that an answer offered, counted from 1; the next turn of its conversation."""
     memory = Memory(session)
@@ -58,7 +66,8 @@ def choose(
     if not 1 <= number <= len(asked.choices):
         raise UsageError(f"There is no choice {number} for this question.",
                          hint=_offered(asked) or "Its answer offers none.")
-    chosen = chosen_of(session, asked, number, on_event=on_event)
+    with asked_over(session, asked.question, namespace) as there:
+        chosen = chosen_of(there, asked, number, on_event=on_event)
     return memory.keep(chosen, conversation=asked.conversation, door=door)
 
 
@@ -109,6 +118,7 @@ def attended(
     planner: str | Planner | None = None,
     on_event: Callable[[Event], None] | None = None,
     door: Door = "python",
+    namespace: Mapping[str, Any] | None = None,
 ) -> Answer:
     """As `converse`, as a run in the history of the workspace: followed and cancelled from anywhere, ended by the
     setting agent.deadline_s, and told as failed where its process dies."""
@@ -119,7 +129,8 @@ def attended(
             if on_event is not None:
                 on_event(event)
 
-        answer = converse(session, question, conversation=conversation, planner=planner, on_event=tell, door=door)
+        answer = converse(session, question, conversation=conversation, planner=planner, on_event=tell, door=door,
+                          namespace=namespace)
         return answer, answer.result.row_count if answer.result is not None else 0, {"answer": told(answer, rows=False)}
 
     return runs.attend("question", question, session, work, deadline_s=session.settings["agent.deadline_s"])

@@ -236,7 +236,7 @@ def chosen(door: Door, session: Session, answer: str, number: int) -> Answer:
     from pluto_duck.agent.conversing import choose
 
     return recorded(session, "question", f"choice {number}", lambda: choose(  # type: ignore[no-any-return]
-        session, answer, number, on_event=door.follow, door=door.kind))
+        session, answer, number, on_event=door.follow, door=door.kind, namespace=door.namespace))
 
 
 def answered(door: Door, session: Session, question: str, *, conversation: str = "", carry_on: bool = False,
@@ -249,7 +249,7 @@ def answered(door: Door, session: Session, question: str, *, conversation: str =
         conversation = Memory(session).last(door.kind)
     with _runs(session) as runs:
         return attended(runs, session, question, conversation=conversation, planner=planner,
-                        on_event=door.follow, door=door.kind)
+                        on_event=door.follow, door=door.kind, namespace=door.namespace)
 
 
 def _when(moment: dt.datetime) -> str:

@@ -26,7 +26,8 @@ def ask(desk: Desk, request: Request, session: Workbench) -> None:
         request.reply("step", type=event.type, subtype=event.subtype, text=event.text, data=dict(event.data))
 
     found = attended(session.runs, session, request.text("question"), conversation=request.text("conversation", ""),
-                     planner=request.text("planner", "") or None, on_event=tell, door="panel")
+                     planner=request.text("planner", "") or None, on_event=tell, door="panel",
+                     namespace=desk.namespace())
     request.reply("answer", end=True, answer=answered(found))
 
 

@@ -42,6 +42,13 @@ def test_a_question_goes_through_tools_to_an_answer(planner: str, shop: Opener, 
     assert any("orders" in one for one in answer.evidence)
 
 
+def test_what_the_question_points_at_is_told_and_held_to(planner: str, shop: Opener, models: ModelServer) -> None:
+    models.script = [TOTAL]
+    answer = ask(shop(planner), "what did everybody spend, by @customers.tier and @orders.amount?")
+    assert "The person points at @customers.tier: the column tier of customers. Use it." in _text(models, 0)
+    assert (answer.status, answer.assumptions) == ("assumed", ("@customers.tier is not used in this answer",))
+
+
 def test_what_it_cost_is_counted_and_told_on_the_way(planner: str, shop: Opener, models: ModelServer) -> None:
     models.script = [Says((("search_catalog", {"words": "amount"}),), read=1000, written=50, cached=200),
                      Says(TOTAL.calls, read=2000, written=100)]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pluto_duck.agent.mentions import mentions
 from pluto_duck.agent.planners.builtin.dates import read_day
 from pluto_duck.agent.planners.builtin.figures import without_doubles
 from pluto_duck.agent.planners.builtin.findings import Finder, of_values
@@ -59,7 +60,8 @@ def mark(question: str, vocabulary: Vocabulary, values: ValueIndex) -> list[Mark
         each = words.lower().split()
         return bool(vocabulary.look_up(each) or vocabulary.adjective(each) or values.exact(words))
 
-    return _Reader(reworded(_unhyphened(tokens(question), known), known), vocabulary, values).read()
+    words = tokens(question, mentions(question, vocabulary.catalog))
+    return _Reader(reworded(_unhyphened(words, known), known), vocabulary, values).read()
 
 
 def _unhyphened(words: Sequence[Token], known: Known) -> list[Token]:
@@ -125,6 +127,9 @@ class _Reader:
         if self._sorting and token.lower == "by":
             self._sorting = False
             return Mark("order", token.text), at + 1
+        if token.pointed is not None:
+            reading = Reading(token.pointed.table, token.pointed.column, 1.0, "pointed at")
+            return Mark("mention", token.text, None, [reading], token.pointed.column is None), at + 1
         if token.quoted:
             return self._quoted(token), at + 1
         shared = self._shared(at)

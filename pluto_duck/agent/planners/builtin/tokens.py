@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pluto_duck.agent.mentions import Mention
 
 _TOKEN = re.compile(
     r"\"[^\"]+\"|(?<![\w])'[^']+'(?![\w])|“[^”]+”|‘[^’]+’|\d{4}-\d\d(?:-\d\d)?|(?<![\w-])-\d+(?:\.\d+)?|\d+(?:,\d{3})+(?:\.\d+)?|\d+\.\d+"
@@ -16,13 +21,24 @@ class Token:
     text: str
     lower: str
     quoted: bool = False
+    pointed: Mention | None = None
+    """A name that was pointed at; it is quoted, too: no idiom has it."""
 
     @property
     def capital(self) -> bool:
         return self.text[:1].isupper()
 
 
-def tokens(question: str) -> list[Token]:
+def tokens(question: str, pointed: Sequence[Mention] = ()) -> list[Token]:
+    found, at = list[Token](), 0
+    for one in pointed:
+        found += _plain(question[at:one.start])
+        found.append(Token(one.name, one.name.lower(), True, one))
+        at = one.end
+    return found + _plain(question[at:])
+
+
+def _plain(question: str) -> list[Token]:
     found = []
     for match in _TOKEN.finditer(question):
         text = match.group()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pluto_duck.agent.answer import Answer
+from pluto_duck.agent.mentions import Mention, mentions
 from pluto_duck.agent.sharing import Cleared, Piece, Sharing, masked
 from pluto_duck.agent.tools.telling import column_line, described, headline, short
 from pluto_duck.agent.tools.wording import definitions
@@ -63,7 +64,14 @@ def opening(question: str, context: Context, sharing: Sharing) -> Cleared:
     pieces: list[Piece] = []
     for earlier in context.history[-MAX_HISTORY:]:
         pieces += _earlier(earlier)
-    return sharing.clear(*pieces, *hints(question, context), Piece(f"Question: {question}"))
+    pointed = [Piece(f"The person points at {one.text}: the {_what(one)}. Use it.")
+               for one in mentions(question, context.catalog())]
+    return sharing.clear(*pieces, *hints(question, context), *pointed, Piece(f"Question: {question}"))
+
+
+def _what(mention: Mention) -> str:
+    table = str(mention.table.ref)
+    return f"table {table}" if mention.column is None else f"column {mention.column.name} of {table}"
 
 
 def _earlier(answer: Answer) -> list[Piece]:
