@@ -1,8 +1,10 @@
 import { chat } from './plugins/chat';
-import { commands } from './plugins/commands';
 import { connection } from './plugins/connection';
 import { data } from './plugins/data';
+import { launcher } from './plugins/launcher';
+import { palette } from './plugins/palette';
 import { preview } from './plugins/preview';
+import { preferences } from './plugins/settings';
 import { status } from './plugins/status';
 
-export default [connection, data, chat, preview, status, commands];
+export default [connection, data, chat, preview, status, palette, launcher, preferences];

@@ -38,9 +38,14 @@ def lab_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def lab_address(lab_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with tempfile.TemporaryDirectory() as short, \
-            lab_server(lab_folder, tmp_path_factory.mktemp("state"), Path(short)) as address:
+def lab_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server keeps what is set: `jupyter_config_dir/` is its folder of settings."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def lab_address(lab_folder: Path, lab_state: Path) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as short, lab_server(lab_folder, lab_state, Path(short)) as address:
         yield address
 
 

@@ -8,6 +8,7 @@ import { DataModel } from '../model/data';
 import { Table } from '../model/frames';
 import { plain } from '../model/format';
 import { Link } from '../model/link';
+import { sends, settings } from '../model/settings';
 import { Store } from '../model/store';
 import { ApprovalsList } from './approvals';
 import { LinkBanner, Message } from './banner';
@@ -200,6 +201,7 @@ function Earlier({ state, model }: { state: ChatState; model: ChatModel }): Reac
 function Composer(props: { state: ChatState; link: Link; running: boolean; model: ChatModel }): React.ReactElement {
   const trans = useTrans();
   const { state, link, running, model } = props;
+  const { askWith } = useStore(settings);
   const box = React.useRef<HTMLTextAreaElement>(null);
   React.useLayoutEffect(() => {
     const there = box.current!;
@@ -236,7 +238,7 @@ function Composer(props: { state: ChatState; link: Link; running: boolean; model
           value={state.draft}
           onChange={event => model.draft(event.target.value)}
           onKeyDown={event => {
-            if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) {
+            if (sends(event, askWith) && !event.nativeEvent.isComposing) {
               event.preventDefault();
               model.ask(state.draft);
             }
@@ -272,7 +274,7 @@ function Composer(props: { state: ChatState; link: Link; running: boolean; model
               type="submit"
               className="pd-send"
               aria-label={trans.__('Ask')}
-              title={trans.__('Ask (Enter)')}
+              title={askWith === 'Enter' ? trans.__('Ask (Enter)') : trans.__('Ask (Ctrl+Enter)')}
               disabled={!state.draft.trim()}
             >
               <Icon name="send" />

@@ -20,8 +20,9 @@ export interface DataActions {
   retry(): void;
   insertName(name: string): void;
   insertQuery(table: Table): void;
-  preview(table: Table): void;
-  ask(table: Table): void;
+  /** Undefined where the plugin for it is switched off. */
+  readonly preview: ((table: Table) => void) | undefined;
+  readonly ask: ((table: Table) => void) | undefined;
 }
 
 export function DataPanel(props: { model: DataModel; link: Store<Link>; actions: DataActions }): React.ReactElement {
@@ -203,14 +204,18 @@ function TableRow(props: {
         <div className="pd-kids" role="presentation">
           <div role="row" aria-level={2}>
             <div role="gridcell" className="pd-acts">
-              <button type="button" className="pd-btn" onClick={() => actions.preview(table)}>
-                <Icon name="table" small />
-                {trans.__('Preview')}
-              </button>
-              <button type="button" className="pd-btn" onClick={() => actions.ask(table)}>
-                <Icon name="chat" small />
-                {trans.__('Ask')}
-              </button>
+              {actions.preview && (
+                <button type="button" className="pd-btn" onClick={() => actions.preview?.(table)}>
+                  <Icon name="table" small />
+                  {trans.__('Preview')}
+                </button>
+              )}
+              {actions.ask && (
+                <button type="button" className="pd-btn" onClick={() => actions.ask?.(table)}>
+                  <Icon name="chat" small />
+                  {trans.__('Ask')}
+                </button>
+              )}
               <button type="button" className="pd-btn" onClick={() => actions.insertQuery(table)}>
                 <Icon name="insert" small />
                 {trans.__('Insert')}

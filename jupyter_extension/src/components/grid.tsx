@@ -4,7 +4,8 @@ import * as React from 'react';
 
 import { Value } from '../model/frames';
 import { cut, kindOf, plain, shortType, shown } from '../model/format';
-import { useTrans } from './hooks';
+import { settings } from '../model/settings';
+import { useStore, useTrans } from './hooks';
 
 const ROW = 24;
 const HEAD = 28;
@@ -226,7 +227,7 @@ export function Result(props: {
   const trans = useTrans();
   const { columns, rows } = props.rows;
   const [all, setAll] = React.useState(false);
-  const few = 6;
+  const few = useStore(settings).rows;
   const fit = all ? Math.min(rows.length, 14) : Math.min(rows.length, few);
   const more = props.rows.truncated || props.rows.more;
   const total = `${rows.length.toLocaleString('en')}${more ? '+' : ''}`;

@@ -21,7 +21,7 @@ export const labIcon = (name: IconName): LabIcon =>
     name: `pluto-duck:${name}`,
     svgstr:
       '<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 16 16" fill="none">' +
-      '<g class="jp-icon3" stroke="#616161" stroke-width="1.4" stroke-linecap="round" stroke-linejoin="round">' +
+      '<g class="jp-icon3" stroke="currentColor" stroke-width="1.4" stroke-linecap="round" stroke-linejoin="round">' +
       `${DRAWINGS[name]}</g></svg>`
   });
 

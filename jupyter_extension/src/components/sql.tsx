@@ -4,7 +4,8 @@ import * as React from 'react';
 
 import { pieces } from '../model/sql';
 import { plain } from '../model/format';
-import { useTrans } from './hooks';
+import { settings } from '../model/settings';
+import { useStore, useTrans } from './hooks';
 import { Icon } from './icon';
 
 export function Code({ sql }: { sql: string }): React.ReactElement {
@@ -26,7 +27,9 @@ export function SqlBox(props: {
   onCopy: (text: string) => void;
 }): React.ReactElement {
   const trans = useTrans();
-  const [open, setOpen] = React.useState(false);
+  const { openSql } = useStore(settings);
+  const [open, setOpen] = React.useState(openSql);
+  React.useEffect(() => setOpen(openSql), [openSql]);
   const lines = props.sql.split('\n').length;
   return (
     <div className="pd-sql">

@@ -6,11 +6,12 @@ import { drawn, guess } from '../model/chart';
 import { ChatModel, Turn } from '../model/chat';
 import { Answer, ChartSpec, Rows } from '../model/frames';
 import { duration, plain, whole } from '../model/format';
+import { settings } from '../model/settings';
 import { Shown, stepsOf } from '../model/steps';
 import { Message } from './banner';
 import { Chart } from './chart';
 import { Result, tabbed } from './grid';
-import { useTrans } from './hooks';
+import { useStore, useTrans } from './hooks';
 import { Icon } from './icon';
 import { SqlBox, SqlEditor } from './sql';
 
@@ -18,7 +19,8 @@ export interface ChatActions {
   load(): void;
   retry(): void;
   insert(sql: string, answer: Answer): void;
-  grid(sql: string, title: string): void;
+  /** Undefined where the plugin for it is switched off. */
+  readonly grid: ((sql: string, title: string) => void) | undefined;
   copy(text: string): void;
 }
 
@@ -262,6 +264,7 @@ function Answered(props: {
   const trans = useTrans();
   const { turn, model, actions, answer } = props;
   const [steps, setSteps] = React.useState(false);
+  const { charts } = useStore(settings);
   const edit = turn.edit;
   const rows = edit ? edit.rows : turn.rows;
   const spec = React.useMemo(() => (rows && !edit ? specOf(answer, rows) : null), [rows, answer, edit]);
@@ -303,11 +306,11 @@ function Answered(props: {
       {edit?.problem && (
         <Message icon="error" tone="error" title={trans.__('This SQL did not run.')} text={plain(edit.problem)} />
       )}
-      {drawing && <Chart drawing={drawing} />}
+      {drawing && (charts || drawing.kind === 'number') && <Chart drawing={drawing} />}
       {rows && rows.columns.length > 0 && drawing?.kind !== 'number' && (
         <Result
           rows={rows}
-          onOpen={() => actions.grid(sql, answer.question)}
+          onOpen={actions.grid && (() => actions.grid!(sql, answer.question))}
           onCopy={() => actions.copy(tabbed(rows.columns, rows.rows))}
         />
       )}

@@ -2,6 +2,7 @@
 
 import { Client, Pending } from './client';
 import { Frame, PanelError, Profile, Table } from './frames';
+import { settings } from './settings';
 import { Store } from './store';
 
 export interface Profiled {
@@ -68,6 +69,10 @@ export class DataModel {
   private _root = '';
   private _running = new Map<string, Pending>();
 
+  constructor() {
+    settings.watch(() => this.state.get().open.forEach(key => this._profile(key)));
+  }
+
   /** Another kernel, or none. What was seen stays while it is the same workspace. */
   attach(client: Client | null, root: string): void {
     this._client = client;
@@ -129,7 +134,7 @@ export class DataModel {
 
   private _profile(key: string): void {
     const known = this.state.get().profiles[key];
-    if (!this._client || known?.state === 'done' || this._running.has(key)) {
+    if (!this._client || !settings.get().profiles || known?.state === 'done' || this._running.has(key)) {
       return;
     }
     this._set(key, () => started());

@@ -17,7 +17,7 @@ import { rememberedBy } from '../model/remembered';
 import { cellOf } from '../model/sql';
 import { insertCell, loadExtension } from '../notebook/cells';
 import { IPlutoDuck } from '../tokens';
-import { COMMANDS } from './names';
+import { COMMANDS, offered } from './names';
 
 const NO_ARGS = { args: { type: 'object', properties: {} } };
 
@@ -59,7 +59,10 @@ export const chat: JupyterFrontEndPlugin<void> = {
       load: () => connection.panel && loadExtension(connection.panel),
       retry: () => connection.retry(),
       copy: text => Clipboard.copyToSystem(text),
-      grid: (sql, title) => void app.commands.execute(COMMANDS.preview, { sql, title }),
+      get grid() {
+        const open = (sql: string, title: string): void => void app.commands.execute(COMMANDS.preview, { sql, title });
+        return offered(app, COMMANDS.preview, open);
+      },
       insert: (sql, answer) => {
         if (connection.panel) {
           const facts = { question: answer.question, planner: answer.planner, answer: answer.id };

@@ -8,10 +8,11 @@ import * as React from 'react';
 import { DataActions, DataPanel } from '../components/data';
 import { Trans } from '../components/hooks';
 import { dataIcon } from '../components/icon';
+import { Table } from '../model/frames';
 import { cellOf, quoted, selectOf } from '../model/sql';
 import { insertCell, insertText, loadExtension } from '../notebook/cells';
 import { IPlutoDuck } from '../tokens';
-import { COMMANDS } from './names';
+import { COMMANDS, offered } from './names';
 
 export const data: JupyterFrontEndPlugin<void> = {
   id: 'pluto-duck-labextension:data',
@@ -37,8 +38,14 @@ export const data: JupyterFrontEndPlugin<void> = {
       retry: () => connection.retry(),
       insertName: name => inPanel(panel => insertText(panel, quoted(name)))(),
       insertQuery: table => inPanel(panel => insertCell(panel, cellOf(selectOf(table))))(),
-      preview: table => void app.commands.execute(COMMANDS.preview, { table: table.key }),
-      ask: table => void app.commands.execute(COMMANDS.ask, { about: table.sql })
+      get preview() {
+        const open = (table: Table): void => void app.commands.execute(COMMANDS.preview, { table: table.key });
+        return offered(app, COMMANDS.preview, open);
+      },
+      get ask() {
+        const begin = (table: Table): void => void app.commands.execute(COMMANDS.ask, { about: table.sql });
+        return offered(app, COMMANDS.ask, begin);
+      }
     };
     const panel = ReactWidget.create(
       <Trans.Provider value={trans}>
@@ -57,6 +64,14 @@ export const data: JupyterFrontEndPlugin<void> = {
       icon: dataIcon,
       describedBy: { args: { type: 'object', properties: {} } },
       execute: () => app.shell.activateById(panel.id)
+    });
+    app.commands.addCommand(COMMANDS.refresh, {
+      label: trans.__('Look at the Tables Again'),
+      describedBy: { args: { type: 'object', properties: {} } },
+      execute: () => {
+        connection.retry();
+        return pluto.data.refresh();
+      }
     });
   }
 };

@@ -23,7 +23,11 @@ export const status: JupyterFrontEndPlugin<void> = {
   optional: [ITranslator],
   activate: (app: JupyterFrontEnd, pluto: IPlutoDuck, bar: IStatusBar, translator: ITranslator | null): void => {
     const trans = (translator ?? nullTranslator).load('pluto_duck');
-    const show = (): void => void app.commands.execute(COMMANDS.showData);
+    const show = (): void => {
+      if (app.commands.hasCommand(COMMANDS.showData)) {
+        void app.commands.execute(COMMANDS.showData);
+      }
+    };
     const { link } = pluto.connection;
     const item = ReactWidget.create(<Item pluto={pluto} trans={trans} onClick={show} />);
     item.addClass('pd-status-item');
