@@ -149,6 +149,17 @@ class Settings:
     def __init__(self, values: Mapping[str, Value]) -> None:
         self.values = dict(values)
 
+    def but(self, **arguments: Any) -> Settings:
+        """The same with other values for some, by name with `__` for the dot. Raises SettingError."""
+        values = dict(self.values)
+        for argument, raw in arguments.items():
+            name = argument.replace("__", ".", 1)
+            if name not in values:
+                raise SettingError(f"There is no setting {name}.")
+            setting = values[name].setting
+            values[name] = Value(setting, _convert(setting, raw, "argument"), "argument")
+        return Settings(values)
+
     def __getitem__(self, name: str) -> Any:
         return self.values[name].value
 

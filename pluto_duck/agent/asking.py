@@ -27,12 +27,13 @@ def ask(
     history: Sequence[Answer] = (),
     on_event: Callable[[Event], None] | None = None,
     forced: bool = False,
+    model: str = "",
     verified: bool = True,
 ) -> Answer:
     """Answers in the words of `Answer.status`; a question that can't be answered is no error.
 
     `planner`: a name from the entry points, or a planner itself; None: the setting agent.planner.
-    `forced`: see `Context.forced`. `verified`: a question that somebody vouched for is answered by its SQL, and no
+    `forced`, `model`: see `Context`. `verified`: a question that somebody vouched for is answered by its SQL, and no
     planner asked; False where the planner itself is measured. What the question points at with @ is used, or the
     answer says that it is not.
     Raises UsageError for an empty or endless question, and what the database raises (TimedOut, Cancelled).
@@ -49,7 +50,7 @@ def ask(
     worker: Planner = load("pluto_duck.planners", chosen)() if isinstance(chosen, str) else chosen
     emit = on_event or (lambda event: None)
     started = time.perf_counter()
-    context, remarks = Context(session, tuple(history), emit, forced), list[str]()
+    context, remarks = Context(session, tuple(history), emit, forced, model), list[str]()
     pointed = mentions(text, context.catalog()) if "@" in text else []
     answer = _unloaded(text, session, worker.name) if "@" in text and not pointed else None
     if answer is None and verified:

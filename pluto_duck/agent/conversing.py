@@ -25,6 +25,7 @@ def converse(
     *,
     conversation: str = "",
     planner: str | Planner | None = None,
+    model: str = "",
     on_event: Callable[[Event], None] | None = None,
     door: Door = "python",
     namespace: Mapping[str, Any] | None = None,
@@ -38,7 +39,7 @@ def converse(
     memory = Memory(session)
     if not conversation:
         with asked_over(session, question, namespace) as there:
-            found = ask(there, question, planner=planner, on_event=on_event)
+            found = ask(there, question, planner=planner, model=model, on_event=on_event)
         return memory.keep(found, door=door)
     id = memory.conversation(conversation).id
     history = memory.history(id)
@@ -47,7 +48,7 @@ def converse(
         return choose(session, history[-1].id, int(number[1]), on_event=on_event, door=door,
                       namespace=namespace)
     with asked_over(session, question, namespace, history) as there:
-        found = ask(there, question, planner=planner, history=history, on_event=on_event)
+        found = ask(there, question, planner=planner, model=model, history=history, on_event=on_event)
     return memory.keep(found, conversation=id, door=door)
 
 
@@ -116,6 +117,7 @@ def attended(
     *,
     conversation: str = "",
     planner: str | Planner | None = None,
+    model: str = "",
     on_event: Callable[[Event], None] | None = None,
     door: Door = "python",
     namespace: Mapping[str, Any] | None = None,
@@ -129,8 +131,8 @@ def attended(
             if on_event is not None:
                 on_event(event)
 
-        answer = converse(session, question, conversation=conversation, planner=planner, on_event=tell, door=door,
-                          namespace=namespace)
+        answer = converse(session, question, conversation=conversation, planner=planner, model=model,
+                          on_event=tell, door=door, namespace=namespace)
         return answer, answer.result.row_count if answer.result is not None else 0, {"answer": told(answer, rows=False)}
 
     return runs.attend("question", question, session, work, deadline_s=session.settings["agent.deadline_s"])

@@ -24,10 +24,13 @@ class ConversationsHandler(PlutoHandler):
         place = await self.place()
         limit = self.integer("limit", 50, least=1, most=500) or 50
         before, named = self._before(), self.get_query_argument("workspace", None)
-        found = await self.in_thread(place.ask, lambda session: memory(session).conversations(limit + 1, before=before))
+        search = self.get_query_argument("search", "")
+        found = await self.in_thread(place.ask, lambda session: memory(session).conversations(
+            limit + 1, before=before, search=search))
         page, links = found[:limit], {}
         if len(found) > limit:
-            links["next"] = self.url("conversations", limit=limit, cursor=repr(page[-1].changed_at), workspace=named)
+            links["next"] = self.url("conversations", limit=limit, cursor=repr(page[-1].changed_at), workspace=named,
+                                     **({"search": search} if search else {}))
             self.set_header("Link", f'<{links["next"]}>; rel="next"')
         self.send({"workspace": place.name, "links": links, "conversations": [
             _summary(one) | {"links": {"self": self.url("conversations", one.id, workspace=named)}} for one in page]})

@@ -17,6 +17,7 @@ AGENT_PATHS: dict[str, Json] = {
     "/conversations": {"get": {
         "summary": "List conversations, those last used first",
         "parameters": [WORKSPACE, query("limit", "Of a page.", "integer", minimum=1, maximum=500, default=50),
+                       query("search", "Words that stand in their questions, answers or SQL."),
                        query("cursor", "As links.next has it.")],
         "responses": {"200": answer("A page of them.", "Conversations"), **PROBLEM}}},
     "/conversations/{id}": {

@@ -1,4 +1,4 @@
-"""`conversations list|show|rate|replay|delete`: what was asked, what was answered, and whether it still holds."""
+"""`conversations list|show|rate|replay|rename|export|delete`: what was asked and answered, whether it holds."""
 
 from __future__ import annotations
 
@@ -33,16 +33,17 @@ def conversations(context: click.Context) -> object:
 
     Without a verb: the list. An id may be shortened; `ask --conversation ID` goes on with one.
     """
-    return context.invoke(list_, limit=20, format_="table") if context.invoked_subcommand is None else None
+    return context.invoke(list_, limit=20, search="", format_="table") if context.invoked_subcommand is None else None
 
 
 @conversations.verb("conversations list", "conversations list --limit 100 --format json", name="list")
 @click.option("--limit", type=Whole(1), default=20, show_default=True, help="How many.")
+@click.option("--search", metavar="WORDS", default="", help="Only those in whose questions, answers or SQL they stand.")
 @_format
-def list_(door: Door, limit: int, format_: Format) -> object:
+def list_(door: Door, limit: int, search: str, format_: Format) -> object:
     """The conversations, those last used first."""
     rows = tuple((one.id, _when(one.changed_at), one.turns, one.door, one.title)
-                 for one in _memory(door).conversations(limit))
+                 for one in _memory(door).conversations(limit, search=search))
     return formatted(Rows(("id", "last used", "questions", "door", "began with"), rows, "Nothing was asked yet."),
                      format_)
 
@@ -106,6 +107,22 @@ def replay(door: Door, id: str | None, planner: str | None, format_: Format) -> 
                   one.after.status if one.after is not None else "failed", "; ".join(one.changes) or "nothing")
                  for one in replayed(door.open_session(), id, planner=planner))
     return formatted(Rows(("turn", "question", "was", "is", "changed"), rows), format_)
+
+
+@conversations.verb("conversations rename 1f0c 'Late flights'", name="rename")
+@click.argument("id", metavar="ID")
+@click.argument("title")
+def rename(door: Door, id: str, title: str) -> str:
+    """Give a conversation another title than its first question."""
+    found = _memory(door).rename(id, title)
+    return f"Renamed: {found.title}"
+
+
+@conversations.verb("conversations export 1f0c > late.md", name="export")
+@click.argument("id", metavar="ID")
+def export(door: Door, id: str) -> str:
+    """A conversation as Markdown: questions, answers, SQL, what each cost; without the rows, which are not kept."""
+    return _memory(door).markdown(id).rstrip()
 
 
 @conversations.verb("conversations delete 1f0c", name="delete")

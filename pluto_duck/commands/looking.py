@@ -23,12 +23,13 @@ _OPERATORS = {"=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
 def hello(session: Session) -> dict[str, Any]:
+    from pluto_duck.agent.planners.choosing import planners as asked
     from pluto_duck.plugins import names
 
     return {"version": __version__, "hosting": session.hosting,
             "workspace": {"name": session.workspace.name, "root": str(session.workspace.root)},
             "planner": session.settings["agent.planner"], "planners": sorted(names("pluto_duck.planners")),
-            "share": session.settings["agent.share"]}
+            "share": session.settings["agent.share"], "asks": [vars(one) for one in asked(session.settings)]}
 
 
 def tables(session: Session) -> list[dict[str, Any]]:

@@ -26,8 +26,8 @@ def ask(desk: Desk, request: Request, session: Workbench) -> None:
         request.reply("step", type=event.type, subtype=event.subtype, text=event.text, data=dict(event.data))
 
     found = attended(session.runs, session, request.text("question"), conversation=request.text("conversation", ""),
-                     planner=request.text("planner", "") or None, on_event=tell, door="panel",
-                     namespace=desk.namespace())
+                     planner=request.text("planner", "") or None, model=request.text("model", ""),
+                     on_event=tell, door="panel", namespace=desk.namespace())
     request.reply("answer", end=True, answer=answered(found))
 
 
@@ -61,7 +61,8 @@ def query(desk: Desk, request: Request, session: Workbench) -> None:
 def conversations(desk: Desk, request: Request, session: Workbench) -> None:
     from pluto_duck.agent.memory import Memory
 
-    found = Memory(session).conversations(request.whole("limit", 50, least=1, most=500))
+    found = Memory(session).conversations(request.whole("limit", 50, least=1, most=500),
+                                          search=request.text("search", ""))
     request.reply("conversations", end=True, conversations=[vars(one) for one in found])
 
 
@@ -72,6 +73,33 @@ def conversation(desk: Desk, request: Request, session: Workbench) -> None:
 
     turns = Memory(session).turns(request.text("conversation"))
     request.reply("conversation", end=True, turns=[told(one.answer) | {"rating": one.rating} for one in turns])
+
+
+def rename(desk: Desk, request: Request, session: Workbench) -> None:
+    from pluto_duck.agent.memory import Memory
+
+    found = Memory(session).rename(request.text("conversation"), request.text("title"))
+    request.reply("renamed", end=True, conversation=vars(found))
+
+
+def forget(desk: Desk, request: Request, session: Workbench) -> None:
+    """A conversation and its answers; verified questions stay."""
+    from pluto_duck.agent.memory import Memory
+
+    request.reply("forgotten", end=True, conversation=vars(Memory(session).delete(request.text("conversation"))))
+
+
+def markdown(desk: Desk, request: Request, session: Workbench) -> None:
+    from pluto_duck.agent.memory import Memory
+
+    request.reply("markdown", end=True, text=Memory(session).markdown(request.text("conversation")))
+
+
+def models(desk: Desk, request: Request, session: Workbench) -> None:
+    """The names that a planner's server gives; it is asked only for this."""
+    from pluto_duck.agent.planners.choosing import models as found
+
+    request.reply("models", end=True, models=found(session, request.text("planner")))
 
 
 def rate(desk: Desk, request: Request, session: Workbench) -> None:

@@ -29,6 +29,7 @@ Work = Callable[["Desk", Request, Workbench], None]
 OPS = {
     "hello": "looking", "tables": "looking", "sizes": "looking", "profile": "looking", "rows": "looking",
     "ask": "asking", "query": "asking", "conversations": "asking", "conversation": "asking", "rate": "asking",
+    "rename": "asking", "forget": "asking", "markdown": "asking", "models": "asking",
     "verify": "asking",
     "fix": "mending",
     "discover": "loading", "load": "loading", "reload": "loading", "loads": "loading", "connections": "loading",

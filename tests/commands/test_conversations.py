@@ -35,6 +35,14 @@ def test_conversations_from_the_question_to_their_end(door: Door) -> None:
     invoke(["ask", "-c", "only north"], door)
     (id,) = _ids(door)
     assert id == first.conversation
+    assert "sales by region" in str(invoke(["conversations", "rename", id, "sales  by region"], door))
+    assert "Nothing" in to_text(invoke(["conversations", "list", "--search", "sales west"], door))
+    assert "sales by region" in to_text(invoke(["conversations", "list", "--search", "NORTH sales"], door))
+    told = str(invoke(["conversations", "export", id], door))
+    assert told.startswith("# sales by region\n")
+    assert told.count("```sql\nSELECT") == 2
+    with pytest.raises(UsageError, match="1 to 200"):
+        invoke(["conversations", "rename", id, " "], door)
     shown = to_text(invoke(["conversations", "show", id[:4]], door))
     for word in ("1. total amount by region", "2. only north", first.id, "answered", "SELECT"):
         assert word in shown

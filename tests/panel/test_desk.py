@@ -33,6 +33,13 @@ class Sidebar:
         self.desk.take("comm", {"v": 1, "op": op, "id": self._id, **content}, replies.put)
         return self._id, replies
 
+    def news(self, op: str) -> dict[str, Any]:
+        """The next one of its kind."""
+        while True:
+            told = self.pushed.get(timeout=30)
+            if told["op"] == op:
+                return told
+
     def ask(self, op: str, **content: Any) -> list[dict[str, Any]]:
         return ended(self.send(op, **content)[1])
 
@@ -177,8 +184,7 @@ def test_changes_are_told(sidebar: Sidebar, workspace: Workspace) -> None:
     sidebar.ask("hello", version="0")
     with Session.open(workspace.root) as other:
         other.query("CREATE TABLE made_at_once AS SELECT 1 AS x")
-    told = sidebar.pushed.get(timeout=30)
-    assert told["op"] == "changed"
+    told = sidebar.news("changed")
     assert "main.made_at_once" in told["tables"]
 
 
@@ -207,12 +213,44 @@ def test_approvals_wait_for_a_person(sidebar: Sidebar, workspace: Workspace) -> 
     [error] = sidebar.ask("approve", approval=made.id, version=made.version)
     assert (error["code"], "edited after you looked" in error["message"]) == ("outdated", True)
     version = edited["approval"]["version"]
+    sidebar.ask("hello", version="0")
+    sidebar.news("proposals")
     [done] = sidebar.ask("approve", approval=made.id, version=version)
+    sidebar.news("proposals")
     assert done["approval"]["status"] == "done"
     [rows] = sidebar.ask("query", sql="SELECT count(*) FROM open_orders")
     assert rows["rows"] == [[100]]
     [error] = sidebar.ask("approve", approval=made.id, version=version)
     assert error["code"] == "refused"
+
+
+def test_conversations_are_searched_renamed_told_elsewhere_and_forgotten(sidebar: Sidebar) -> None:
+    answer = sidebar.ask("ask", question="number of orders by status")[-1]["answer"]
+    sidebar.ask("ask", question="how many orders are there")
+    [found] = sidebar.ask("conversations", search="STATUS group")
+    assert [one["id"] for one in found["conversations"]] == [answer["conversation"]]
+    [renamed] = sidebar.ask("rename", conversation=answer["conversation"], title="  Open   or not ")
+    assert renamed["conversation"]["title"] == "Open or not"
+    [told] = sidebar.ask("markdown", conversation=answer["conversation"])
+    assert told["text"].startswith("# Open or not\n")
+    assert "```sql\nSELECT" in told["text"]
+    sidebar.ask("forget", conversation=answer["conversation"])
+    [found] = sidebar.ask("conversations", search="not open")
+    assert found["conversations"] == []
+    [error] = sidebar.ask("rename", conversation="none", title="x")
+    assert error["code"] == "unknown_name"
+
+
+def test_a_sidebar_is_told_who_would_be_asked_before_anybody_is(
+    sidebar: Sidebar, models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLUTODUCK_AGENT__BASE_URL", "https://me:secret@models.example/v1?key=secret")
+    [hello] = sidebar.ask("hello", version="0")
+    by_name = {one["name"]: one for one in hello["asks"]}
+    assert (by_name["builtin"]["leaves"], by_name["builtin"]["asks_model"]) == (False, False)
+    assert (by_name["openai"]["asks"], by_name["openai"]["leaves"]) == ("models.example", True)
+    assert "secret" not in str(hello)
+    assert models.asked == []
 
 
 def test_a_filter_is_a_value_and_nothing_else(sidebar: Sidebar) -> None:

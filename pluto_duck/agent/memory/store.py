@@ -36,6 +36,8 @@ MIGRATIONS = (
 )
 _ROOM = "memory"
 MAX_NOTE = 1_000
+MAX_TITLE = 200
+MAX_WORDS = 8
 MAX_TURNS = 200
 """Of a conversation: planners read the last few, and whoever goes on has begun another subject long ago."""
 
@@ -127,6 +129,16 @@ class Memory:
             return True
         return ask(self._session, kept.answer.question, planner="builtin", verified=False).sql == kept.answer.sql
 
+    def rename(self, id: str, title: str) -> Conversation:
+        """Another title than its first question. Raises UsageError for an empty or endless one."""
+        text = " ".join(blotted(title).split())
+        if not 1 <= len(text) <= MAX_TITLE:
+            raise UsageError(f"A title has 1 to {MAX_TITLE} characters.")
+        found = self.conversation(id)
+        with self._control.connection(_ROOM, MIGRATIONS) as db:
+            db.execute("UPDATE conversations SET title = ? WHERE id = ?", (text, found.id))
+        return self.conversation(found.id)
+
     def delete(self, id: str) -> Conversation:
         """A conversation and all its answers; questions that were verified stay."""
         found = self.conversation(id)
@@ -139,11 +151,17 @@ class Memory:
 
     # -- reading ----------------------------------------------------------------------------------
 
-    def conversations(self, limit: int = 50, *, before: float | None = None) -> list[Conversation]:
-        """Those last used first. `before`: the `changed_at` of the last one of the page before."""
+    def conversations(self, limit: int = 50, *, before: float | None = None, search: str = "") -> list[Conversation]:
+        """Those last used first. `before`: the `changed_at` of the last one of the page before. `search`: only those
+        in whose title, questions, answers or SQL each of its words stands."""
+        words = search.split()[:MAX_WORDS]
+        said = ("lower(c.title || ' ' || coalesce((SELECT group_concat(a.question || ' ' || a.text || ' ' || a.sql, "
+                "' ') FROM answers a WHERE a.conversation = c.id), ''))")
+        held = "".join(f" AND instr({said}, lower(?)) > 0" for _word in words)
         rows = self._read().execute(
             "SELECT c.*, (SELECT count(*) FROM answers a WHERE a.conversation = c.id) AS turns FROM conversations c "
-            "WHERE ? IS NULL OR changed_at < ? ORDER BY changed_at DESC, id LIMIT ?", (before, before, limit))
+            f"WHERE (? IS NULL OR changed_at < ?){held} ORDER BY changed_at DESC, id LIMIT ?",
+            (before, before, *words, limit))
         return [Conversation(**dict(row)) for row in rows]
 
     def conversation(self, id: str) -> Conversation:
@@ -152,6 +170,13 @@ class Memory:
         row = self._read().execute("SELECT c.*, (SELECT count(*) FROM answers a WHERE a.conversation = c.id) AS turns "
                                    "FROM conversations c WHERE id = ?", (name,)).fetchone()
         return Conversation(**dict(row))
+
+    def markdown(self, id: str) -> str:
+        """A conversation as a text to read elsewhere."""
+        from pluto_duck.agent.memory.exporting import markdown
+
+        found = self.conversation(id)
+        return markdown(found, self.turns(found.id))
 
     def turns(self, id: str) -> list[Kept]:
         """The answers of a conversation, oldest first."""

@@ -22,6 +22,8 @@ class Context:
     emit: Callable[[Event], None] = field(default=lambda event: None)
     forced: bool = False
     """The best guess is wanted where the planner would rather clarify or decline: for measuring, not for people."""
+    model: str = ""
+    """The model that is to be asked; "": the one of the settings. Nothing to planners that ask none."""
 
     def catalog(self) -> Catalog:
         return Catalog.of(self.session)

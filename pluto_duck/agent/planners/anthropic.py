@@ -21,6 +21,7 @@ _CACHED: dict[str, Any] = {"cache_control": {"type": "ephemeral"}}
 
 class AnthropicPlanner(DialoguePlanner):
     name = "anthropic"
+    address = ADDRESS
 
     def model(self, settings: Settings) -> Model:
         return Claude(settings)
@@ -45,6 +46,22 @@ class Claude:
         # Its own tracing stays off: prompts belong in no telemetry.
         self._client = anthropic.AsyncAnthropic(api_key=key, base_url=self._where, open_telemetry=False,
                                                 max_retries=settings["agent.retries"])
+
+    async def listed(self) -> AsyncIterator[str]:
+        """The models of the server, by name."""
+        import anthropic
+
+        try:
+            async for one in self._client.models.list():
+                yield one.id
+        except anthropic.APIConnectionError as error:
+            raise unreachable(self._where, error.__cause__ if isinstance(error.__cause__, Exception) else error,
+                              self.secrets) from error
+        except anthropic.APIStatusError as error:
+            raise rejected(error.status_code, error, model=self.name, key_from=self._key_from,
+                           secrets=self.secrets) from error
+        except (anthropic.APIError, ValueError, LookupError) as error:
+            raise broken_off() from error
 
     async def close(self) -> None:
         await self._client.close()

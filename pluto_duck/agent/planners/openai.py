@@ -21,6 +21,7 @@ _FORMS: dict[tuple[str, str], Form] = {}
 
 class OpenaiPlanner(DialoguePlanner):
     name = "openai"
+    address = ADDRESS
 
     def model(self, settings: Settings) -> Model:
         return ChatModel(settings)
@@ -46,6 +47,22 @@ class ChatModel:
         self.secrets: Sequence[str] = (key,) if key else ()
         self._client = openai.AsyncOpenAI(api_key=key or "none", base_url=self._where,
                                           max_retries=settings["agent.retries"])
+
+    async def listed(self) -> AsyncIterator[str]:
+        """The models of the server, by name."""
+        import openai
+
+        try:
+            async for one in self._client.models.list():
+                yield one.id
+        except openai.APIConnectionError as error:
+            raise unreachable(self._where, error.__cause__ if isinstance(error.__cause__, Exception) else error,
+                              self.secrets) from error
+        except openai.APIStatusError as error:
+            raise rejected(error.status_code, error, model=self.name, key_from=self._key_from,
+                           secrets=self.secrets) from error
+        except (openai.APIError, ValueError, LookupError) as error:
+            raise broken_off() from error
 
     async def close(self) -> None:
         await self._client.close()

@@ -45,6 +45,7 @@ MAX_NAMED = 8
 
 class BuiltinPlanner:
     name = "builtin"
+    offline = True
 
     def plan(self, question: str, context: Context) -> Answer:
         answer = self._plan(question, context)

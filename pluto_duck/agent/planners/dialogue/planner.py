@@ -36,12 +36,16 @@ class DialoguePlanner:
     """What the planners of the model servers share; each names itself and makes its Model."""
 
     name = ""
+    address = ""
+    """Where its server is, unless agent.base_url says otherwise."""
 
     def model(self, settings: Settings) -> Model:
         raise NotImplementedError
 
     def plan(self, question: str, context: Context) -> Answer:
         settings = context.session.settings
+        if context.model:
+            settings = settings.but(agent__model=context.model)
         if not context.catalog().tables:
             return Answer("declined", question, self.name, "There are no tables yet. Ingest some data first.")
         model = self.model(settings)
