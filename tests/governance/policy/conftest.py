@@ -52,18 +52,23 @@ def company(tmp_path: Path) -> Iterator[Company]:
 
 @pytest.fixture(scope="module")
 def companies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Company]]:
-    """For a module that shares one: a home of its own lasts as long."""
-    patch, made = pytest.MonkeyPatch(), list[Company]()
+    """For a module that shares one; what was allowed stands in the home, which must last as long (`lasting_home`)."""
+    made = list[Company]()
 
     def make() -> Company:
         made.append(Company(create(tmp_path_factory.mktemp("company") / "w")))
         return made[-1]
 
-    patch.setenv("PLUTODUCK_HOME", str(tmp_path_factory.mktemp("home")))
     yield make
     for one in made:
         one.close()
-    patch.undo()
+
+
+def lasting_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A module's own `_home`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLUTODUCK_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 def rows(session: Session, sql: str) -> list[tuple[Any, ...]]:
