@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$one && break; done)
 DEMO ?= demo
+COEXIST ?= .venv-coexist
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # What the sidebar is made of: installing again builds it again.
 SIDEBAR := $(shell find jupyter_extension/src jupyter_extension/style jupyter_extension/schema -type f) \
@@ -15,7 +16,7 @@ QUICK := not soak and not bench
 # A file's tests share their servers, so they stay in one process.
 SIDE_BY_SIDE := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: help demo lab test lint bench soak docs clean
+.PHONY: help demo lab test lint bench soak docs coexist clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -61,7 +62,7 @@ docs: $(VENV)/.test ## writes the generated pages in docs/
 
 clean: ## removes what the targets made
 	rm -rf jupyter_extension/lib jupyter_extension/.test pluto_duck/labextension .screenshots
-	rm -rf $(VENV) .duckdb2 $(DEMO) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist build
+	rm -rf $(VENV) $(COEXIST) .duckdb2 $(DEMO) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist build
 
 $(BIN)/python:
 	@[ -n "$(PYTHON)" ] || { echo "pluto-duck needs Python 3.11 or newer, and there is none here."; exit 1; }
@@ -81,6 +82,18 @@ $(VENV)/.test: $(BIN)/python pyproject.toml constraints.txt $(SIDEBAR)
 $(VENV)/.bench: $(VENV)/.test
 	@echo "Installing the peers to measure against into $(VENV) ..."
 	@$(PIP) --editable '.[bench]'
+	@touch $@
+
+coexist: $(COEXIST)/.installed ## other people's extensions of JupyterLab, for the test that all get along
+
+# Beside the environment of the tests, whose packages it sees: what jupyter-ai brings along should not reach them.
+$(COEXIST)/.installed: $(VENV)/.test
+	@echo "Installing jupyter-ai and jupysql into $(COEXIST) ..."
+	@$(BIN)/python -m venv --without-pip --clear $(COEXIST)
+	@packages() { "$$1" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'; }; \
+		echo "import site; site.addsitedir('$$(packages $(BIN)/python)')" > "$$(packages $(COEXIST)/bin/python)/tests.pth"
+	@$(BIN)/python -m pip --python $(COEXIST)/bin/python install --quiet --disable-pip-version-check \
+		--constraint constraints.txt jupyter-ai jupysql jupysql-plugin
 	@touch $@
 
 # DuckDB 2.0 has no extension wheels yet: it lies beside the environment, not in it.

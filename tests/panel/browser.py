@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,8 @@ def notebook(*cells: str) -> str:
 
 
 @contextmanager
-def lab_server(folder: Path, state: Path, short: Path) -> Iterator[str]:
+def lab_server(folder: Path, state: Path, short: Path, *, python: str = sys.executable,
+               app: str = "jupyterlab") -> Iterator[str]:
     """One with the sidebar that was built here; else as in tests/services/lab.py."""
     if not (BUNDLE / "package.json").exists():
         pytest.skip("the sidebar is not built: no node here when pluto-duck was installed")
@@ -42,8 +44,9 @@ def lab_server(folder: Path, state: Path, short: Path) -> Iterator[str]:
     settings = state / "app" / "settings"
     settings.mkdir(parents=True)
     (settings / "overrides.json").write_text(json.dumps(OVERRIDES), encoding="utf-8")
-    with service.lab_server(folder, state, short, f"--LabApp.extra_labextensions_path={extensions}",
-                            f"--LabApp.app_settings_dir={settings}", PLUTODUCK_HOME=str(state / "home")) as address:
+    with service.lab_server(folder, state, short, f"--LabServerApp.extra_labextensions_path={extensions}",
+                            f"--LabServerApp.app_settings_dir={settings}", python=python, app=app,
+                            PLUTODUCK_HOME=str(state / "home")) as address:
         yield address
 
 
@@ -61,7 +64,7 @@ class Lab:
         self.asked = listen(page)
         self.errors: list[str] = []
         page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", lambda error: self.errors.append(f"{error}\n{error.stack}"))
 
     def open(self, name: str) -> None:
         self.page.goto(f"{self.address}/lab/tree/{name}?token=t&reset")

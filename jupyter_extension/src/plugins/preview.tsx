@@ -64,6 +64,9 @@ export const preview: JupyterFrontEndPlugin<void> = {
         widget.title.closable = true;
         open.set(key, widget);
         app.shell.add(widget, 'main');
+        if (!widget.isAttached) {
+          app.shell.add(widget, 'down'); // Notebook 7 has one document in its middle
+        }
         app.shell.activateById(widget.id);
       }
     });

@@ -19,9 +19,12 @@ export const status: JupyterFrontEndPlugin<void> = {
   id: 'pluto-duck-labextension:status',
   description: 'The workspace of the notebook in front, in the status bar.',
   autoStart: true,
-  requires: [IPlutoDuck, IStatusBar],
-  optional: [ITranslator],
-  activate: (app: JupyterFrontEnd, pluto: IPlutoDuck, bar: IStatusBar, translator: ITranslator | null): void => {
+  requires: [IPlutoDuck],
+  optional: [IStatusBar, ITranslator],
+  activate: (app: JupyterFrontEnd, pluto: IPlutoDuck, bar: IStatusBar | null, translator: ITranslator | null): void => {
+    if (!bar) {
+      return; // Notebook 7 has none
+    }
     const trans = (translator ?? nullTranslator).load('pluto_duck');
     const show = (): void => {
       if (app.commands.hasCommand(COMMANDS.showData)) {
