@@ -1,3 +1,4 @@
 import './index.css';
 import './notebook.css';
 import './composer.css';
+import './places.css';

@@ -33,8 +33,8 @@ def notebook(*cells: str) -> str:
 
 
 @contextmanager
-def lab_server(folder: Path, state: Path, short: Path, *, python: str = sys.executable,
-               app: str = "jupyterlab") -> Iterator[str]:
+def lab_server(folder: Path, state: Path, short: Path, *options: str, python: str = sys.executable,
+               app: str = "jupyterlab", **environment: str) -> Iterator[str]:
     """One with the sidebar that was built here; else as in tests/services/lab.py."""
     if not (BUNDLE / "package.json").exists():
         pytest.skip("the sidebar is not built: no node here when pluto-duck was installed")
@@ -45,8 +45,8 @@ def lab_server(folder: Path, state: Path, short: Path, *, python: str = sys.exec
     settings.mkdir(parents=True)
     (settings / "overrides.json").write_text(json.dumps(OVERRIDES), encoding="utf-8")
     with service.lab_server(folder, state, short, f"--LabServerApp.extra_labextensions_path={extensions}",
-                            f"--LabServerApp.app_settings_dir={settings}", python=python, app=app,
-                            PLUTODUCK_HOME=str(state / "home")) as address:
+                            f"--LabServerApp.app_settings_dir={settings}", *options, python=python, app=app,
+                            PLUTODUCK_HOME=str(state / "home"), **environment) as address:
         yield address
 
 

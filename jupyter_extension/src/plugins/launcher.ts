@@ -45,9 +45,9 @@ export const launcher: JupyterFrontEndPlugin<void> = {
     });
     there?.add({
       command: COMMANDS.newNotebook,
-      // Lab's own word, so that it stands in Lab's own group.
-      category: (translator ?? nullTranslator).load('jupyterlab').__('Notebook'),
-      rank: 1
+      // Lab's own word, so that it stands in Lab's own group; in that of notebooks only kernels have icons.
+      category: (translator ?? nullTranslator).load('jupyterlab').__('Other'),
+      rank: 0
     });
   }
 };

@@ -65,7 +65,9 @@ export const preview: JupyterFrontEndPlugin<void> = {
         open.set(key, widget);
         app.shell.add(widget, 'main');
         if (!widget.isAttached) {
-          app.shell.add(widget, 'down'); // Notebook 7 has one document in its middle
+          // Notebook 7 has one document in its middle; what is below it opens as high as it must.
+          widget.addClass('pd-below');
+          app.shell.add(widget, 'down');
         }
         app.shell.activateById(widget.id);
       }
