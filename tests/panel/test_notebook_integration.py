@@ -51,3 +51,67 @@ def test_a_query_that_a_cell_runs_is_in_the_status_bar_and_stops_within_a_second
     assert took < 1000  # it would run for minutes
     page.locator(".pd-status", has_text="flights, host").wait_for()
     assert _error(loaded, at)["ename"] == "Cancelled"
+
+
+def _edit(lab: Lab, at: int) -> Any:
+    """The editor of a cell, with the cursor at its end."""
+    lab.page.evaluate("""at => {
+        const { content } = window.jupyterapp.shell.currentWidget;
+        content.activeCellIndex = at;
+        content.mode = 'edit';
+        const { editor } = content.activeCell;
+        editor.focus();
+        editor.setCursorPosition(editor.getPositionAt(editor.model.sharedModel.getSource().length));
+    }""", at)
+    return lab.page.locator(".jp-Notebook-cell").nth(at).locator(".cm-content")
+
+
+def test_sql_is_coloured_as_sql_from_the_moment_the_cell_says_so(loaded: Lab, cell: Any) -> None:
+    at = cell("SELECT count(*) FROM range(3) -- all of 'em\nWHERE month = $month")
+    editor = _edit(loaded, at)
+    editor.locator(".cm-line span", has_text="range").first.wait_for()  # a builtin of Python's
+    assert editor.locator("span", has_text="SELECT").filter(has_not=loaded.page.locator("span")).count() == 0
+
+    def weight(word: str) -> str:
+        return str(editor.locator("span", has_text=word).last.evaluate("one => getComputedStyle(one).fontWeight"))
+
+    loaded.page.evaluate("""at => {
+        const { sharedModel } = window.jupyterapp.shell.currentWidget.content.widgets[at].model;
+        sharedModel.setSource('%%pluto sql late\\n' + sharedModel.getSource());
+    }""", at)
+    editor.locator("span", has_text="SELECT").last.wait_for()
+    assert weight("SELECT") == weight("WHERE") == "700"
+    assert weight("month") == "400"
+    comment = editor.locator("span", has_text="-- all of 'em").last
+    assert comment.evaluate("one => getComputedStyle(one).fontStyle") == "italic"
+    loaded.shot("highlight")
+    _edit(loaded, at)
+    loaded.page.keyboard.press("Control+/")
+    loaded.page.wait_for_function("at => window.jupyterapp.shell.currentWidget.content.widgets[at].model.sharedModel"
+                                  ".getSource().endsWith('-- WHERE month = $month')", arg=at)
+
+
+def test_tables_and_columns_are_completed_also_while_a_cell_runs(loaded: Lab, cell: Any, lab_folder: Any) -> None:
+    page = loaded.page
+    busy = cell("import os, time\nwhile not os.path.exists('completed'): time.sleep(0.01)")
+    loaded.run_cell(busy, wait=False)
+    page.locator(".jp-InputPrompt", has_text="[*]").wait_for()
+    at = cell("%%pluto sql\nSELECT f.carr FROM flights AS f")
+    _edit(loaded, at)
+    for _ in " FROM flights AS f":
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Tab")
+    page.locator(".jp-Completer").get_by_text("f.carrier").wait_for()
+    page.keyboard.press("Enter")
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.getSource()"
+                           ".includes('SELECT f.carrier FROM')")
+    page.evaluate("""() => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel
+        .setSource('%%pluto sql\\nSELECT * FROM air')""")
+    _edit(loaded, at)
+    page.keyboard.press("Tab")
+    offered = page.locator(".jp-Completer")
+    offered.get_by_text("airports").wait_for()
+    assert page.locator(".jp-InputPrompt", has_text="[*]").is_visible()
+    loaded.shot("completion")
+    page.keyboard.press("Escape")
+    (lab_folder / "completed").touch()

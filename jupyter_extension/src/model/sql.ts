@@ -1,7 +1,7 @@
 /** SQL as text: names, cells, and the parts that are coloured. */
 
 const PLAIN = /^[a-z_][a-z0-9_]*$/;
-const WORDS = new Set(
+export const WORDS = new Set(
   (
     'all and any as asc between by case cast create cross delete desc distinct drop else end except exists false ' +
     'filter for from full group having ilike in inner insert intersect into is join lateral left like limit not null ' +
