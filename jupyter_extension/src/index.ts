@@ -2,8 +2,12 @@ import { chat } from './plugins/chat';
 import { completion } from './plugins/completion';
 import { connection } from './plugins/connection';
 import { data } from './plugins/data';
+import { exporting } from './plugins/exporting';
 import { highlight } from './plugins/highlight';
+import { ingest } from './plugins/ingest';
 import { launcher } from './plugins/launcher';
+import { loads } from './plugins/loads';
+import { menu } from './plugins/menu';
 import { palette } from './plugins/palette';
 import { preview } from './plugins/preview';
 import { preferences } from './plugins/settings';
@@ -14,6 +18,10 @@ export default [
   data,
   chat,
   preview,
+  ingest,
+  loads,
+  exporting,
+  menu,
   status,
   palette,
   launcher,

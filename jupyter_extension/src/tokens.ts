@@ -6,12 +6,14 @@ import { Connection } from './kernel/connection';
 import { ActivityModel } from './model/activity';
 import { ApprovalsModel } from './model/approvals';
 import { DataModel } from './model/data';
+import { IngestModel } from './model/ingest';
 
 export interface IPlutoDuck {
   readonly connection: Connection;
   readonly data: DataModel;
   readonly activity: ActivityModel;
   readonly approvals: ApprovalsModel;
+  readonly ingest: IngestModel;
   readonly version: string;
 }
 

@@ -2,3 +2,4 @@ import './index.css';
 import './notebook.css';
 import './composer.css';
 import './places.css';
+import './data.css';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 
 import { brief, bytes, duration, numeral, plain, share, shown, whole } from '../src/model/format';
-import { cellOf, pieces, quoted, selectOf } from '../src/model/sql';
+import { cellOf, nameOf, pieces, quoted, selectOf } from '../src/model/sql';
 
 test('whole numbers are grouped and exact, also beyond 2^53', () => {
   assert.equal(whole(336776), '336,776');
@@ -47,7 +47,9 @@ test('names are quoted where SQL needs it', () => {
   assert.equal(quoted('dep_delay'), 'dep_delay');
   assert.equal(quoted('order'), '"order"');
   assert.equal(quoted('a "b"'), '"a ""b"""');
-  const table = { sql: 'flights', columns: [{ name: 'from' }, { name: 'n' }] };
+  const table = { schema: 'main', name: 'flights', columns: [{ name: 'from' }, { name: 'n' }] };
+  assert.equal(nameOf({ schema: 'other', name: 'A b' }), 'other."A b"');
+  assert.equal(nameOf({ schema: '', name: 'df' }), 'df');
   assert.equal(cellOf(selectOf(table)), '%%pluto sql\nSELECT "from", n\nFROM flights\nLIMIT 100');
 });
 

@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import { Profile, TableColumn } from '../model/frames';
 import { brief, cut, kindOf, numeral, plain, share, shortType, whole } from '../model/format';
+import { quoted } from '../model/sql';
 import { IconName } from './drawings';
 import { useTrans } from './hooks';
 import { Icon } from './icon';
@@ -31,8 +32,14 @@ export function ColumnRow(props: {
         aria-selected={props.open}
         tabIndex={-1}
         data-pd-row={props.id}
+        data-pd-insert={quoted(column.name)}
         className={`pd-col${props.open ? ' pd-sel' : ''}`}
         title={`${name}\n${column.type}${column.comment ? `\n${plain(column.comment)}` : ''}`}
+        draggable
+        onDragStart={event => {
+          event.dataTransfer.setData('text/plain', quoted(column.name));
+          event.dataTransfer.effectAllowed = 'copy';
+        }}
         onClick={props.onOpen}
         onDoubleClick={props.onInsert}
       >

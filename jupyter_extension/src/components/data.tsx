@@ -3,14 +3,17 @@
 import * as React from 'react';
 
 import { columnId, DataModel, DataState, found } from '../model/data';
-import { Table } from '../model/frames';
+import { DataSource, Table } from '../model/frames';
 import { bytes, duration, plain, whole } from '../model/format';
+import { IngestModel } from '../model/ingest';
 import { Link } from '../model/link';
+import { nameOf } from '../model/sql';
 import { Store } from '../model/store';
 import { LinkBanner, Message } from './banner';
 import { ColumnRow } from './column';
 import { useStore, useTrans } from './hooks';
 import { Icon } from './icon';
+import { LoadLine } from './loading';
 
 /** Columns that are shown before somebody asks for more. */
 const COLUMNS = 40;
@@ -19,17 +22,30 @@ export interface DataActions {
   load(): void;
   retry(): void;
   insertName(name: string): void;
+  /** A name as SQL takes it already. */
+  insertSql(sql: string): void;
   insertQuery(table: Table): void;
   /** Undefined where the plugin for it is switched off. */
   readonly preview: ((table: Table) => void) | undefined;
   readonly ask: ((table: Table) => void) | undefined;
+  /** The dialog, with a place to begin with. */
+  readonly add: ((from?: { source?: string; connection?: string }) => void) | undefined;
+  readonly history: (() => void) | undefined;
+  /** The menu of the row, where it stands. */
+  menu(row: HTMLElement): void;
 }
 
-export function DataPanel(props: { model: DataModel; link: Store<Link>; actions: DataActions }): React.ReactElement {
+export function DataPanel(props: {
+  model: DataModel;
+  ingest: IngestModel;
+  link: Store<Link>;
+  actions: DataActions;
+}): React.ReactElement {
   const trans = useTrans();
   const { model, actions } = props;
   const state = useStore(model.state);
   const link = useStore(props.link);
+  useStore(props.ingest.state);
   const search = React.useRef<HTMLInputElement>(null);
   const tables = state.tables && found(state.tables, state.search);
   return (
@@ -47,6 +63,29 @@ export function DataPanel(props: { model: DataModel; link: Store<Link>; actions:
         <h2 className="pd-clip" title={link.hello?.workspace.root}>
           {link.hello ? plain(link.hello.workspace.name) : trans.__('Data')}
         </h2>
+        {actions.add && (
+          <button
+            type="button"
+            className="pd-btn pd-quiet"
+            disabled={link.status !== 'ready'}
+            onClick={() => actions.add?.()}
+          >
+            <Icon name="plus" small />
+            {trans.__('Add data')}
+          </button>
+        )}
+        {actions.history && (
+          <button
+            type="button"
+            className="pd-ib"
+            aria-label={trans.__('Load history')}
+            title={trans.__('Load history')}
+            disabled={link.status !== 'ready'}
+            onClick={actions.history}
+          >
+            <Icon name="hist" />
+          </button>
+        )}
         <button
           type="button"
           className="pd-ib"
@@ -78,27 +117,95 @@ export function DataPanel(props: { model: DataModel; link: Store<Link>; actions:
         )}
       </div>
       <div className="pd-scroll">
+        {state.sources.length > 0 && !state.search.trim() && (
+          <Sources sources={state.sources} onOpen={actions.add} ready={link.status === 'ready'} />
+        )}
         {tables && tables.length > 0 && <Tree state={state} tables={tables} {...props} />}
-        {tables && !tables.length && link.status === 'ready' && <Nothing searched={!!state.search.trim()} />}
+        {tables && !tables.length && link.status === 'ready' && (
+          <Nothing searched={!!state.search.trim()} onAdd={actions.add && (() => actions.add?.())} />
+        )}
         {!tables && (link.status === 'connecting' || link.status === 'ready') && (
           <p className="pd-note pd-pad">{trans.__('Looking at the tables …')}</p>
         )}
       </div>
+      {props.ingest.state.get().run && <LoadLine model={props.ingest} />}
       {tables && <Foot state={state} link={link} />}
     </section>
   );
 }
 
-function Nothing({ searched }: { searched: boolean }): React.ReactElement {
+function Nothing({ searched, onAdd }: { searched: boolean; onAdd: (() => void) | undefined }): React.ReactElement {
   const trans = useTrans();
   return searched ? (
     <p className="pd-note pd-pad">{trans.__('No table and no column has that in its name.')}</p>
   ) : (
     <div className="pd-pad pd-none">
       <h3>{trans.__('No tables yet')}</h3>
-      <p className="pd-note">{trans.__('A cell makes the first one:')}</p>
+      <p className="pd-note">{trans.__('Files, databases and DataFrames become tables here.')}</p>
+      {onAdd && (
+        <button type="button" className="pd-btn pd-main" onClick={onAdd}>
+          <Icon name="plus" small />
+          {trans.__('Add data')}
+        </button>
+      )}
+      <p className="pd-note">{onAdd ? trans.__('Or in a cell:') : trans.__('A cell makes the first one:')}</p>
       <code>%pluto ingest data.csv</code>
     </div>
+  );
+}
+
+/** Sources that are shown before somebody asks for more. */
+const SOURCES = 4;
+
+function Sources(props: {
+  sources: DataSource[];
+  ready: boolean;
+  onOpen: ((from: { source?: string; connection?: string }) => void) | undefined;
+}): React.ReactElement {
+  const trans = useTrans();
+  const [all, setAll] = React.useState(false);
+  const shown = all ? props.sources : props.sources.slice(0, SOURCES);
+  return (
+    <>
+      <div className="pd-sec" id="pd-sources">
+        {trans.__('Sources')}
+      </div>
+      <ul className="pd-plain" aria-labelledby="pd-sources">
+        {shown.map(one => {
+          const file = !/^[a-z][a-z0-9+.-]*:|=/i.test(one.address);
+          const name = one.kind === 'load' ? placeOf(one.address) : one.name;
+          const count = trans._n('%2 table', '%2 tables', one.tables, whole(one.tables));
+          return (
+            <li key={`${one.kind} ${one.name}`}>
+              <button
+                type="button"
+                className="pd-row pd-src"
+                disabled={!props.ready || !props.onOpen || one.kind === 'live'}
+                title={plain(one.address)}
+                onClick={() =>
+                  props.onOpen?.(one.kind === 'connection' ? { connection: one.name } : { source: one.address })
+                }
+              >
+                <Icon name={file ? 'file' : 'server'} />
+                <span className="pd-name pd-clip">
+                  <bdi>{plain(name)}</bdi>
+                </span>
+                <span className="pd-note">
+                  {one.kind === 'live' ? trans.__('live, %1', count) : one.tables ? count : trans.__('not loaded')}
+                </span>
+              </button>
+            </li>
+          );
+        })}
+      </ul>
+      {shown.length < props.sources.length && (
+        <div className="pd-acts">
+          <button type="button" className="pd-link" onClick={() => setAll(true)}>
+            {trans.__('%1 more sources', whole(props.sources.length - shown.length))}
+          </button>
+        </div>
+      )}
+    </>
   );
 }
 
@@ -111,7 +218,7 @@ function Tree(props: {
   const trans = useTrans();
   const { state, model, actions } = props;
   const tree = React.useRef<HTMLDivElement>(null);
-  const schemas = new Set(props.tables.map(one => one.schema)).size > 1;
+  const schemas = new Set(props.tables.filter(one => one.kind !== 'frame').map(one => one.schema)).size > 1;
   const searching = !!state.search.trim();
   React.useEffect(() => {
     // One stop of the Tab key for the whole list: the row that had the focus last, else the first.
@@ -139,7 +246,7 @@ function Tree(props: {
             rowsOf(tree.current!).forEach(one => (one.tabIndex = one === row ? 0 : -1));
           }
         }}
-        onKeyDown={event => onTreeKey(event, tree.current!)}
+        onKeyDown={event => onTreeKey(event, tree.current!, actions)}
       >
         {props.tables.map(table => (
           <TableRow
@@ -169,7 +276,8 @@ function TableRow(props: {
 }): React.ReactElement {
   const trans = useTrans();
   const { table, open, model, actions } = props;
-  const name = plain(props.withSchema ? `${table.schema}.${table.name}` : table.name);
+  const name = plain(props.withSchema && table.schema ? `${table.schema}.${table.name}` : table.name);
+  const profile = props.state.profiles[table.key]?.state;
   const icon = table.kind === 'view' ? 'view' : table.kind === 'frame' ? 'frame' : 'table';
   return (
     <>
@@ -179,11 +287,16 @@ function TableRow(props: {
         aria-expanded={open}
         tabIndex={-1}
         data-pd-row={table.key}
-        data-pd-insert={table.sql}
+        data-pd-insert={nameOf(table)}
+        data-pd-kind={table.kind}
+        data-pd-again={table.source ? '' : undefined}
         className={`pd-row${open ? ' pd-cur' : ''}`}
         title={[name, plain(table.comment), table.source ? plain(table.source) : ''].filter(Boolean).join('\n')}
         draggable
-        onDragStart={event => event.dataTransfer.setData('text/plain', table.sql)}
+        onDragStart={event => {
+          event.dataTransfer.setData('text/plain', nameOf(table));
+          event.dataTransfer.effectAllowed = 'copy';
+        }}
         onClick={() => model.toggle(table.key)}
       >
         <svg className={`pd-icon pd-chev${open ? ' pd-open' : ''}`} viewBox="0 0 16 16" aria-hidden="true">
@@ -197,7 +310,7 @@ function TableRow(props: {
           {table.kind === 'view' ? trans.__('view') : table.rows === null ? '' : whole(table.rows)}
         </span>
         <span role="gridcell" className="pd-num pd-z">
-          {table.bytes ? bytes(table.bytes) : ''}
+          {table.kind === 'frame' ? trans.__('in kernel') : table.bytes ? bytes(table.bytes) : ''}
         </span>
       </div>
       {open && (
@@ -220,6 +333,16 @@ function TableRow(props: {
                 <Icon name="insert" small />
                 {trans.__('Insert')}
               </button>
+              {profile === 'running' && (
+                <button type="button" className="pd-link" onClick={() => model.stopProfile(table.key)}>
+                  {trans.__('Stop')}
+                </button>
+              )}
+              {(profile === 'stopped' || profile === 'failed') && (
+                <button type="button" className="pd-link" onClick={() => model.profile(table.key)}>
+                  {trans.__('Profile')}
+                </button>
+              )}
             </div>
           </div>
           <Columns {...props} />
@@ -250,7 +373,7 @@ function Columns(props: {
   };
   return (
     <>
-      <div className="pd-col pd-h" aria-hidden="true" data-pd-profile={profiled?.state}>
+      <div className="pd-col pd-h" role="presentation" data-pd-profile={profiled?.state}>
         <span
           className="pd-clip"
           title={profiled?.problem || (profiled && trans.__('Profiled in %1', duration(profiled.elapsed_s)))}
@@ -296,7 +419,7 @@ function Foot({ state, link }: { state: DataState; link: Link }): React.ReactEle
   const count = state.tables?.length ?? 0;
   return (
     <div className="pd-foot">
-      <span>
+      <span className="pd-clip">
         {trans._n('%2 table', '%2 tables', count, whole(count))}
         {last &&
           `, ${trans.__('last load %1', new Date(last).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' }))}`}
@@ -308,8 +431,16 @@ function Foot({ state, link }: { state: DataState; link: Link }): React.ReactEle
 
 const rowsOf = (tree: HTMLElement): HTMLElement[] => [...tree.querySelectorAll<HTMLElement>('[data-pd-row]')];
 
-/** Arrows move and open, Enter opens, as a tree grid has it. */
-function onTreeKey(event: React.KeyboardEvent, tree: HTMLElement): void {
+/** The last part of a place: its file, folder or database. */
+const placeOf = (address: string): string =>
+  address
+    .replace(/[?#].*$/s, '')
+    .split(/[/\\]/)
+    .filter(Boolean)
+    .pop() ?? address;
+
+/** Arrows move and open, Space opens, Enter inserts the name, as a tree grid has it. */
+function onTreeKey(event: React.KeyboardEvent, tree: HTMLElement, actions: DataActions): void {
   const row = event.target as HTMLElement;
   if (!row.dataset.pdRow) {
     return;
@@ -346,9 +477,20 @@ function onTreeKey(event: React.KeyboardEvent, tree: HTMLElement): void {
         );
       }
       break;
-    case 'Enter':
     case ' ':
       row.click();
+      break;
+    case 'Enter':
+      actions.insertSql(row.dataset.pdInsert ?? '');
+      break;
+    case 'ContextMenu':
+      actions.menu(row);
+      break;
+    case 'F10':
+      if (!event.shiftKey) {
+        return;
+      }
+      actions.menu(row);
       break;
     default:
       return;

@@ -7,6 +7,7 @@ export const DRAWINGS = {
   view: '<rect x="2.25" y="2.75" width="11.5" height="10.5" rx="1" stroke-dasharray="2 1.6"/><path d="M2.25 6.25h11.5"/>',
   frame: '<path d="M5.25 2.75h-2v10.5h2M10.75 2.75h2v10.5h-2M6 6.25h4M6 9.75h4"/>',
   file: '<path d="M4 2.25h5.5L12 4.75v9H4zM9.25 2.5V5H12"/>',
+  folder: '<path d="M2.25 4.25a1 1 0 0 1 1-1h3l1.5 1.75h5a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1h-9.5a1 1 0 0 1-1-1z"/>',
   server:
     '<rect x="2.5" y="2.75" width="11" height="4.5" rx="1"/><rect x="2.5" y="8.75" width="11" height="4.5" rx="1"/><path d="M5 5h.01M5 11h.01"/>',
   plus: '<path d="M8 3.25v9.5M3.25 8h9.5"/>',

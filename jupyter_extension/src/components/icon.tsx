@@ -28,3 +28,4 @@ export const labIcon = (name: IconName): LabIcon =>
 export const dataIcon = labIcon('db');
 export const chatIcon = labIcon('chat');
 export const tableIcon = labIcon('table');
+export const historyIcon = labIcon('hist');

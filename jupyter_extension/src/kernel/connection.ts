@@ -137,7 +137,8 @@ export class Connection {
       frame => void comm.send(frame as never),
       frame => this.onNews(frame)
     );
-    comm.onMsg = message => client.receive(message.content.data as unknown as Frame);
+    comm.onMsg = message =>
+      client.receive({ ...(message.content.data as unknown as Frame), buffers: message.buffers ?? [] });
     comm.onClose = () => {
       client.close(new PanelError('closed', 'pluto_duck is not loaded in this kernel.'));
       if (attempt === this._attempt) {

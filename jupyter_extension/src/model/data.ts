@@ -1,7 +1,7 @@
 /** The tables of the workspace and what has been looked at of them. */
 
 import { Client, Pending } from './client';
-import { Frame, PanelError, Profile, Table } from './frames';
+import { DataSource, Frame, PanelError, Profile, Table } from './frames';
 import { settings } from './settings';
 import { Store } from './store';
 
@@ -14,6 +14,7 @@ export interface Profiled {
 
 export interface DataState {
   tables: Table[] | null;
+  sources: DataSource[];
   problem: string;
   search: string;
   /** Keys of the tables that are open. */
@@ -25,6 +26,7 @@ export interface DataState {
 
 export const NO_DATA: DataState = {
   tables: null,
+  sources: [],
   problem: '',
   search: '',
   open: new Set(),
@@ -68,6 +70,9 @@ export class DataModel {
   private _client: Client | null = null;
   private _root = '';
   private _running = new Map<string, Pending>();
+  private _sizes: Record<string, number> = {};
+  /** The tables and versions that sizes were asked for. */
+  private _sized = '';
 
   constructor() {
     settings.watch(() => this.state.get().open.forEach(key => this._profile(key)));
@@ -79,6 +84,8 @@ export class DataModel {
     this._running.clear();
     if (client && root !== this._root) {
       this._root = root;
+      this._sizes = {};
+      this._sized = '';
       this.state.set({ ...NO_DATA, search: this.state.get().search });
     }
     if (client) {
@@ -92,11 +99,32 @@ export class DataModel {
     }
     try {
       const frame = await this._client.request('tables').done;
-      this.state.update({ tables: frame.tables as Table[], problem: '' });
+      const tables = this._measured(frame.tables as Table[]);
+      this.state.update({ tables, sources: (frame.sources ?? []) as DataSource[], problem: '' });
+      void this._measure();
       this.state.get().open.forEach(key => this._profile(key));
     } catch (error) {
       this.state.update({ problem: told(error) });
     }
+  }
+
+  /** How much of the file each takes up comes after the list, which does not wait for it. */
+  private async _measure(): Promise<void> {
+    const tables = this.state.get().tables ?? [];
+    const seen = JSON.stringify(tables.map(one => [one.key, one.version]));
+    if (!this._client || seen === this._sized) {
+      return;
+    }
+    this._sized = seen;
+    const frame = await this._client.request('sizes').done.catch(() => null);
+    if (frame) {
+      this._sizes = frame.sizes as Record<string, number>;
+      this.state.update({ tables: this._measured(this.state.get().tables ?? []) });
+    }
+  }
+
+  private _measured(tables: Table[]): Table[] {
+    return tables.map(one => (one.kind === 'table' ? { ...one, bytes: this._sizes[one.key] ?? null } : one));
   }
 
   /** Tables were written to: what is known of them is old. */
@@ -126,6 +154,20 @@ export class DataModel {
     if (open.has(key)) {
       this._profile(key);
     }
+  }
+
+  /** Opens a table and looks at its columns, once more where that was done before. */
+  profile(key: string): void {
+    const profiles = { ...this.state.get().profiles };
+    if (profiles[key]?.state !== 'running') {
+      delete profiles[key];
+    }
+    this.state.update({ profiles, open: new Set([...this.state.get().open, key]) });
+    this._profile(key);
+  }
+
+  stopProfile(key: string): void {
+    this._running.get(key)?.cancel();
   }
 
   showColumn(id: string): void {

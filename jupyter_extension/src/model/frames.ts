@@ -41,13 +41,23 @@ export interface Table {
   name: string;
   /** The name as SQL takes it. */
   sql: string;
+  /** table, view, or frame: a DataFrame of the notebook. */
   kind: string;
   rows: number | null;
+  version?: number;
   bytes?: number | null;
   comment: string;
   loaded_at: string | null;
   source: string | null;
   columns: TableColumn[];
+}
+
+/** Where tables came from. */
+export interface DataSource {
+  kind: 'connection' | 'live' | 'load';
+  name: string;
+  address: string;
+  tables: number;
 }
 
 export interface Bin {

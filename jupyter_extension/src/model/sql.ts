@@ -14,13 +14,17 @@ export const WORDS = new Set(
 export const quoted = (name: string): string =>
   PLAIN.test(name) && !WORDS.has(name) ? name : `"${name.replace(/"/g, '""')}"`;
 
+/** A table as people write it: by its bare name where that is enough. */
+export const nameOf = (table: { schema: string; name: string }): string =>
+  !table.schema || table.schema === 'main' ? quoted(table.name) : `${quoted(table.schema)}.${quoted(table.name)}`;
+
 /** The source of a cell that runs some SQL. */
 export const cellOf = (sql: string): string => `%%pluto sql\n${sql.trim()}`;
 
 /** A look at a table, every column by its name where there are few. */
-export function selectOf(table: { sql: string; columns: { name: string }[] }): string {
+export function selectOf(table: { schema: string; name: string; columns: { name: string }[] }): string {
   const columns = table.columns.length <= 12 ? table.columns.map(one => quoted(one.name)).join(', ') : '*';
-  return `SELECT ${columns || '*'}\nFROM ${table.sql}\nLIMIT 100`;
+  return `SELECT ${columns || '*'}\nFROM ${nameOf(table)}\nLIMIT 100`;
 }
 
 export interface Piece {

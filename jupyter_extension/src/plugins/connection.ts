@@ -7,6 +7,7 @@ import { Connection } from '../kernel/connection';
 import { ActivityModel } from '../model/activity';
 import { ApprovalsModel } from '../model/approvals';
 import { DataModel } from '../model/data';
+import { IngestModel } from '../model/ingest';
 import { IPlutoDuck } from '../tokens';
 import { VERSION } from '../version';
 
@@ -27,6 +28,7 @@ export const connection: JupyterFrontEndPlugin<IPlutoDuck> = {
       }
     };
     const approvals = new ApprovalsModel();
+    const ingest = new IngestModel();
     let client = made.link.get().client;
     made.link.watch(() => {
       const link = made.link.get();
@@ -35,6 +37,7 @@ export const connection: JupyterFrontEndPlugin<IPlutoDuck> = {
         data.attach(client, link.hello?.workspace.root ?? '');
         activity.attach(client);
         approvals.attach(client);
+        ingest.attach(client);
       }
     });
     made.onNews = frame => {
@@ -46,6 +49,6 @@ export const connection: JupyterFrontEndPlugin<IPlutoDuck> = {
         void approvals.refresh();
       }
     };
-    return { connection: made, data, activity, approvals, version: VERSION };
+    return { connection: made, data, ingest, activity, approvals, version: VERSION };
   }
 };

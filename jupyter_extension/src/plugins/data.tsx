@@ -9,7 +9,7 @@ import { DataActions, DataPanel } from '../components/data';
 import { Trans } from '../components/hooks';
 import { dataIcon } from '../components/icon';
 import { Table } from '../model/frames';
-import { cellOf, quoted, selectOf } from '../model/sql';
+import { cellOf, nameOf, quoted, selectOf } from '../model/sql';
 import { insertCell, insertText, loadExtension } from '../notebook/cells';
 import { IPlutoDuck } from '../tokens';
 import { COMMANDS, offered } from './names';
@@ -37,19 +37,37 @@ export const data: JupyterFrontEndPlugin<void> = {
       load: inPanel(loadExtension),
       retry: () => connection.retry(),
       insertName: name => inPanel(panel => insertText(panel, quoted(name)))(),
+      insertSql: sql => inPanel(panel => insertText(panel, sql))(),
       insertQuery: table => inPanel(panel => insertCell(panel, cellOf(selectOf(table))))(),
       get preview() {
         const open = (table: Table): void => void app.commands.execute(COMMANDS.preview, { table: table.key });
         return offered(app, COMMANDS.preview, open);
       },
       get ask() {
-        const begin = (table: Table): void => void app.commands.execute(COMMANDS.ask, { about: table.sql });
+        const begin = (table: Table): void => void app.commands.execute(COMMANDS.ask, { about: nameOf(table) });
         return offered(app, COMMANDS.ask, begin);
+      },
+      get add() {
+        const show = (from: Record<string, string> = {}): void => void app.commands.execute(COMMANDS.addData, from);
+        return offered(app, COMMANDS.addData, show);
+      },
+      get history() {
+        return offered(app, COMMANDS.loads, () => void app.commands.execute(COMMANDS.loads));
+      },
+      menu: row => {
+        const place = row.getBoundingClientRect();
+        const at = { clientX: place.left + 24, clientY: place.bottom - 4, bubbles: true, cancelable: true };
+        row.dispatchEvent(new MouseEvent('contextmenu', at));
+        const back = (): void => {
+          app.contextMenu.menu.aboutToClose.disconnect(back);
+          requestAnimationFrame(() => document.activeElement === document.body && row.isConnected && row.focus());
+        };
+        app.contextMenu.menu.aboutToClose.connect(back);
       }
     };
     const panel = ReactWidget.create(
       <Trans.Provider value={trans}>
-        <DataPanel model={pluto.data} link={connection.link} actions={actions} />
+        <DataPanel model={pluto.data} ingest={pluto.ingest} link={connection.link} actions={actions} />
       </Trans.Provider>
     );
     panel.id = 'pluto-duck-data';

@@ -10,6 +10,18 @@ export const COMMANDS = {
   ask: 'pluto-duck:ask',
   preview: 'pluto-duck:preview',
   refresh: 'pluto-duck:refresh',
+  addData: 'pluto-duck:add-data',
+  reload: 'pluto-duck:reload',
+  loads: 'pluto-duck:load-history',
+  exportRows: 'pluto-duck:export',
+  rowPreview: 'pluto-duck:row-preview',
+  rowAsk: 'pluto-duck:row-ask',
+  rowProfile: 'pluto-duck:row-profile',
+  rowName: 'pluto-duck:row-insert-name',
+  rowQuery: 'pluto-duck:row-insert-query',
+  rowCopy: 'pluto-duck:row-copy-name',
+  rowExport: 'pluto-duck:row-export',
+  rowReload: 'pluto-duck:row-reload',
   stop: 'pluto-duck:stop',
   newConversation: 'pluto-duck:new-conversation'
 } as const;

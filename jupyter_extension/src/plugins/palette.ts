@@ -12,6 +12,8 @@ const LISTED = [
   COMMANDS.showChat,
   COMMANDS.newConversation,
   COMMANDS.showApprovals,
+  COMMANDS.addData,
+  COMMANDS.loads,
   COMMANDS.stop,
   COMMANDS.refresh
 ];
