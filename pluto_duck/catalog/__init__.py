@@ -17,16 +17,13 @@ from pluto_duck.catalog.semantics import NOTHING, Metric, Problem, Semantics, Te
 from pluto_duck.catalog.store import FILE as STORE
 from pluto_duck.catalog.store import ValueStore
 from pluto_duck.catalog.values import Value, ValueIndex
-from pluto_duck.errors import PlutoError, StatementError, UnknownName
+from pluto_duck.errors import PlutoError, StatementError, TimedOut, UnknownName
 from pluto_duck.session import Session, TableInfo
-from pluto_duck.session.targets import POLICY
 from pluto_duck.workspace import TableRef
 
 BIND_TIMEOUT_S = 5.0
 READ_AT_ONCE = 1_000_000
 """Rows of small tables whose values a question waits for, all tables together: some tenths of a second."""
-READ_FOR_A_ROLE = 5_000_000
-"""The same for a session that is not the owner's: nobody reads values for it in the background."""
 
 
 class Catalog:
@@ -60,12 +57,7 @@ class Catalog:
         changes something."""
         known = _CATALOGS.get(session)
         versions = session.versions()
-        if known is not None and known.versions.get(POLICY) != versions.get(POLICY):
-            known = None  # it may hold values of rows that are hidden now
-        if session.actor is None:
-            said = told(session.workspace, known._told if known is not None else Told())
-        else:  # the owner's words may name tables, columns and values that this actor must not learn of
-            said = known._told if known is not None else Told()
+        said = told(session.workspace, known._told if known is not None else Told())
         if known is not None and known.versions == versions and known._told.semantics is said.semantics:
             known._told = said
             return known
@@ -83,7 +75,7 @@ class Catalog:
         infos = session.tables()
         newest = max(versions.values(), default=0)
         profiled = [one for info in infos if (one := _table(session, info, newest, old)) is not None]
-        store = old._store if old and old._store else _store_of(session)
+        store = old._store if old and old._store else ValueStore(session.workspace.folder / STORE)
         tested = dict(old._tested) if old else store.tested()
         before = len(tested)
         bindings = old._bindings if old else {}
@@ -113,21 +105,20 @@ class Catalog:
         for ten million rows. Only a shell reads all of them, once: it has no later question that could find them.
         """
         if self._store is None:
-            self._store = _store_of(session)
+            self._store = ValueStore(session.workspace.folder / STORE)
         if self._index is None:
             self._store.forget(set(self._store.kept()) - set(self._profiled))
             self._index = ValueIndex(self._store, self._profiled.values(), self.tables)
         rows, later = 0, []
-        at_once = READ_AT_ONCE if session.actor is None else READ_FOR_A_ROLE
-        begun = pending(session.workspace.root) if session.actor is None else frozenset()
+        begun = pending(session.workspace.root)
         for table in self._index.unread():
             rows += table.rows
-            if table.ref.key in begun or (rows > at_once and session.role != "shell"):
+            if table.ref.key in begun or (rows > READ_AT_ONCE and session.role != "shell"):
                 later.append(table)
             else:
                 keep(session, self._store, table)
         self.unread = tuple(later)
-        if later and session.actor is None:
+        if later:
             read(session, later)
         return self._index
 
@@ -145,25 +136,22 @@ class Catalog:
 Bindings = dict[tuple[str, tuple[tuple[str, str], ...]], PlutoError | None]
 """What became of statements that only bind, by their text and the columns of all tables."""
 
-def _store_of(session: Session) -> ValueStore:
-    """The workspace's file holds values of all rows: a governed actor's are kept in memory, for its session alone."""
-    return ValueStore(session.workspace.folder / STORE if session.actor is None else None)
-
-
 _CATALOGS: WeakKeyDictionary[Session, Catalog] = WeakKeyDictionary()
 
 
 def _table(session: Session, info: TableInfo, newest: int, old: Catalog | None) -> Table | None:
     version = info.version if info.kind == "table" else newest  # a view changes with what it reads
-    if old is not None and info.ref.key in old._profiled:
-        before = old._profiled[info.ref.key]
-        same = [(c.name, c.type, c.comment) for c in before.columns] == [
-            (c.name, c.type, c.comment) for c in info.columns
-        ]
-        if before.version == version and same:
-            return before
+    before = old._profiled.get(info.ref.key) if old is not None else None
+    if before is not None and [(c.name, c.type, c.comment) for c in before.columns] != [
+        (c.name, c.type, c.comment) for c in info.columns
+    ]:
+        before = None
+    if before is not None and before.version == version:
+        return before
     try:
         return profile(session, info, version)
+    except TimedOut:
+        return before  # a view that computes for long; where it was quicker once, what was seen then must do
     except (StatementError, UnknownName):
         return None  # a view whose tables are gone, or a column that went just now: nobody can ask about it
 

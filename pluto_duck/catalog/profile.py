@@ -14,6 +14,9 @@ from pluto_duck.workspace.tableref import quote
 SAMPLE_ROWS = 200_000
 """A profile reads at most so many rows: roles and ranges need no more, and a question must not wait."""
 
+VIEW_TIMEOUT_S = 5.0
+"""For each look at a view, which may compute for hours: a question about something else must not wait for it."""
+
 _ISO_DATE = re.compile(r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d.*)?$")
 _PARTS: dict[str, Part] = {
     "year": "year",
@@ -54,7 +57,8 @@ _LABELS = ("name", "title", "label", "fullname", "full name", "display name")
 
 
 def profile(session: Session, info: TableInfo, version: int) -> Table:
-    """Reads through the agent's catalog, so it sees what a question will see."""
+    """Reads through the agent's catalog, so it sees what a question will see. Raises TimedOut for a view that takes
+    too long."""
     plain = [column for column in info.columns if _comparable(column.type)]
     rows, facts = _facts(session, info, plain)
     unique, dates = _exact(session, info, plain, facts, rows)
@@ -80,10 +84,15 @@ def _facts(
     for column in plain:
         name = quote(column.name)
         picks += [f"approx_count_distinct({name})", f"count({name})", f"min({name})", f"max({name})"]
-    counted = session.query(f"SELECT count(*) FROM {info.ref.sql}", read_only=True).scalar()
+    limit_s = _limit_s(info)
+    counted = session.query(f"SELECT count(*) FROM {info.ref.sql}", read_only=True, timeout_s=limit_s).scalar()
     source = info.ref.sql if counted <= SAMPLE_ROWS else f"(SELECT * FROM {info.ref.sql} LIMIT {SAMPLE_ROWS})"
-    row = session.query(f"SELECT {', '.join(picks)} FROM {source}", read_only=True).rows()[0]
+    row = session.query(f"SELECT {', '.join(picks)} FROM {source}", read_only=True, timeout_s=limit_s).rows()[0]
     return int(counted), {column.name: row[1 + 4 * i : 5 + 4 * i] for i, column in enumerate(plain)}
+
+
+def _limit_s(info: TableInfo) -> float | None:
+    return VIEW_TIMEOUT_S if info.kind == "view" else None
 
 
 def _exact(
@@ -116,7 +125,7 @@ def _exact(
     if not tests:
         return declared, set()
     row = session.query(
-        f"SELECT {', '.join(test[2] for test in tests)} FROM {info.ref.sql}", read_only=True
+        f"SELECT {', '.join(test[2] for test in tests)} FROM {info.ref.sql}", read_only=True, timeout_s=_limit_s(info)
     ).rows()[0]
     held = {test[:2] for test, holds in zip(tests, row, strict=True) if holds}
     return (

@@ -27,6 +27,7 @@ HOME = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "JUPYTE
 # that it is restored. Who types before types into a cell. So the end of that command is waited for.
 OPENED = """(() => {
     let app;
+    window.testOpened = !location.pathname.includes('/tree/');
     Object.defineProperty(window, 'jupyterapp', { configurable: true, get: () => app, set: one => {
         app = one;
         app.commands.commandExecuted.connect((_, { id, result }) => {
@@ -40,22 +41,18 @@ OPENED = """(() => {
 
 
 @contextmanager
-def lab_server(folder: Path, state: Path, short: Path, *options: str, python: str = sys.executable,
-               app: str = "jupyterlab", **environment: str) -> Iterator[str]:
-    """Its address; the token is "t". Files of its own go to `state`. `short`: for sockets, whose path may not be long.
-    `app` may be "notebook", `python` that of another environment."""
-    pytest.importorskip(app, reason=f"{app} is not installed")
-    name = {"jupyterlab": "LabApp", "notebook": "JupyterNotebookApp"}[app]
-    only_lab = ("--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
+def lab_server(folder: Path, state: Path, short: Path, *options: str, **environment: str) -> Iterator[str]:
+    """Its address; the token is "t". Files of its own go to `state`. `short`: for sockets, whose path may not be long."""
+    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     home = {name: str(state / name.lower()) for name in HOME}
     server = subprocess.Popen(
-        [python, "-m", app, "--no-browser", "--allow-root", f"--port={port}",
+        [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
          "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=t",
-         f"--{name}.expose_app_in_browser=True", f"--ServerApp.root_dir={folder}",
-         *(only_lab if app == "jupyterlab" else ()), *options],
+         "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=",
+         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", f"--ServerApp.root_dir={folder}", *options],
         env={**os.environ, **home, "TMPDIR": str(short), **environment}, cwd=folder,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert server.stderr is not None
@@ -99,7 +96,7 @@ def listen(page: Any) -> list[str]:
 def ready(page: Any) -> None:
     """Until the layout is there, the document in front is open and its kernel has nothing to do."""
     page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored.then(() => true)")
-    page.wait_for_function("() => !location.pathname.includes('/tree/') || window.testOpened")
+    page.wait_for_function("() => window.testOpened")
     page.wait_for_function(
         "() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
 

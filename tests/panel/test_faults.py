@@ -1,0 +1,87 @@
+"""What goes wrong around the sidebar: it says so, loses nothing, and goes on. One page; each test leaves it working."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.panel.browser import Lab
+
+SCRIPT = "<img src=x onerror=\"window.harmed = 1\"><script>window.harmed = 1</script>"
+MARKS = "\u202egnp.exe\u202c \x1b[31mred\x1b[0m \u2067שלום\u2069"
+
+
+def _edited(lab: Lab, sql: str) -> Any:
+    """The turn in which a person's own SQL has run."""
+    turn = lab.ask("how many airlines are there")
+    turn.get_by_role("button", name="Edit SQL").click()
+    turn.get_by_label("SQL of this answer").fill(sql)
+    lab.page.keyboard.press("Control+Enter")
+    return turn
+
+
+def test_a_kernel_that_dies_is_said_and_its_successor_answers(loaded: Lab) -> None:
+    page = loaded.page
+    loaded.run_cell(loaded.add_cell("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), wait=False)
+    dialog = page.locator(".jp-Dialog", has_text="Kernel Restarting")
+    dialog.wait_for()
+    loaded.shot("kernel-died")
+    dialog.get_by_role("button", name="Ok").click()
+    chat = page.locator("#pluto-duck-chat")
+    chat.get_by_role("button", name="Run %load_ext pluto_duck").click()
+    page.locator(".pd-status", has_text="flights, host").wait_for()
+    assert "1,458" in loaded.ask("how many airports are there").inner_text()
+
+
+def test_two_thousand_columns_and_a_cell_of_ten_megabytes_stay_light(loaded: Lab) -> None:
+    columns = ", ".join(f"{at} AS c{at}" for at in range(1_998))
+    turn = _edited(loaded, f"SELECT repeat('long text ', CASE i WHEN 0 THEN 1000000 ELSE 1 END) AS big, {columns}, "
+                            "'last' AS at_the_end FROM range(300) AS r(i)")
+    grid = turn.get_by_role("grid")
+    cell = grid.get_by_role("gridcell").filter(has_text="long text").first
+    cell.wait_for()
+    assert loaded.page.locator("#pluto-duck-chat *").count() < 3_000  # of 600,000 values
+    assert len(cell.inner_text()) < 2_000
+    assert grid.get_attribute("aria-colcount") == "2000"
+    loaded.shot("two-thousand-columns")
+    row = grid.get_by_role("row").nth(1)
+    assert row.bounding_box()["height"] <= 30
+    scrolls = "one => [one, ...one.querySelectorAll('*')].find(it => it.scrollWidth > it.clientWidth + 5)"
+    turn.evaluate(f"one => {{ const it = ({scrolls})(one); it.scrollLeft = it.scrollWidth; }}")
+    turn.get_by_role("columnheader", name="at_the_end").wait_for()
+    turn.get_by_role("gridcell", name="last").first.wait_for()
+
+
+def test_hostile_names_values_and_errors_are_text(loaded: Lab) -> None:
+    page = loaded.page
+    name = SCRIPT.replace('"', '""')
+    turn = _edited(loaded, f"SELECT '{SCRIPT}' AS \"{name}\"")
+    turn.get_by_role("gridcell").filter(has_text="<script>").wait_for()
+    box = turn.get_by_label("SQL of this answer")
+    box.fill(f"SELECT '{MARKS}' AS \"{MARKS}\"")
+    box.press("Control+Enter")
+    turn.get_by_role("gridcell").filter(has_text="\\u202egnp.exe").wait_for()
+    text = turn.get_by_role("grid").inner_text()
+    assert "שלום" in text
+    assert not {"\x1b", "\u202e", "\u2067"} & set(text)
+    loaded.shot("hostile")
+    box.fill(f"SELECT CAST('{SCRIPT}' AS INTEGER)")
+    box.press("Control+Enter")
+    turn.get_by_text("<script>window.harmed").last.wait_for()
+    asked = loaded.ask(f"how many {SCRIPT} are there")
+    assert "<script>" in asked.locator(".pd-q").inner_text()
+    loaded.shot("hostile-question")
+    assert page.locator("img[src=x]").count() == 0
+    assert page.evaluate("() => window.harmed") is None
+
+
+def test_a_planner_that_fails_says_why_and_the_question_can_be_asked_again(loaded: Lab) -> None:
+    page = loaded.page
+    planner = page.get_by_label("Planner")
+    planner.select_option("anthropic")
+    turn = loaded.ask("how many airports are there")
+    turn.get_by_role("alert").wait_for()
+    assert "agent.model" in turn.get_by_role("alert").inner_text()  # what to set
+    loaded.shot("planner-failed")
+    planner.select_option("builtin")
+    turn.get_by_role("button", name="Ask again").click()
+    page.locator(".pd-turn").last.get_by_text("1,458").first.wait_for()
