@@ -11,7 +11,7 @@ from pluto_duck.agent.answer import Answer, Event
 from pluto_duck.agent.caveats import caveats
 from pluto_duck.agent.mentions import held, mentions, unloaded, unused
 from pluto_duck.agent.planners import Context, Planner
-from pluto_duck.errors import PlutoError, RunError, UsageError
+from pluto_duck.errors import PlutoError, Refused, RunError, UsageError
 from pluto_duck.plugins import load
 from pluto_duck.session import Session
 
@@ -47,12 +47,16 @@ def ask(
             hint="Ask in a sentence or two.",
         )
     chosen = planner if planner is not None else str(session.settings["agent.planner"])
+    if session.actor is not None:
+        session, chosen, verified = session.asking, _of_a_role(planner), False
     worker: Planner = load("pluto_duck.planners", chosen)() if isinstance(chosen, str) else chosen
     emit = on_event or (lambda event: None)
     started = time.perf_counter()
     context, remarks = Context(session, tuple(history), emit, forced, model), list[str]()
     pointed = mentions(text, context.catalog()) if "@" in text else []
-    answer = _unloaded(text, session, worker.name) if "@" in text and not pointed else None
+    # Whether a file is there is the owner's to know.
+    looks = "@" in text and not pointed and session.actor is None
+    answer = _unloaded(text, session, worker.name) if looks else None
     if answer is None and verified:
         answer = _recognised(text, context, remarks)
         answer = None if answer is not None and unused(answer.sql, pointed) else answer
@@ -71,6 +75,14 @@ def _unloaded(question: str, session: Session, planner: str) -> Answer | None:
         return None
     return Answer("declined", question, planner, f"{path} is a file that is not in the workspace yet. Load it first, "
                   f"then ask about its table: pluto-duck ingest {shlex.quote(path)}")
+
+
+def _of_a_role(planner: str | Planner | None) -> str | Planner:
+    """SQL that a model writes for others than the owner could hold up the process that everybody's data is in."""
+    if planner is not None and planner != "builtin":
+        raise Refused("Questions of others than the owner are answered by the builtin planner alone.",
+                      hint="Leave the planner out.")
+    return "builtin"
 
 
 def _recognised(question: str, context: Context, remarks: list[str]) -> Answer | None:

@@ -12,7 +12,7 @@ from pluto_duck.agent.memory import Door, Memory
 from pluto_duck.agent.over_frames import asked_over
 from pluto_duck.agent.planners import Context, Planner
 from pluto_duck.agent.telling import told
-from pluto_duck.errors import UsageError
+from pluto_duck.errors import Refused, UsageError
 from pluto_duck.session import Session
 
 if TYPE_CHECKING:
@@ -33,9 +33,14 @@ def converse(
     """As `ask`, with what was asked before in that conversation, and kept as its next turn.
 
     `conversation`: its id, or the beginning of it; "": a new one. Where the last answer offers choices, their number
-    is an answer to it. `namespace`: where DataFrames that the question mentions (`@routes`) are found. Raises
-    UnknownName for a conversation that is not there, and what `ask` raises.
+    is an answer to it. `namespace`: where DataFrames that the question mentions (`@routes`) are found. For others than
+    the owner nothing is kept: each question stands for itself. Raises UnknownName for a conversation that is not there,
+    and what `ask` raises.
     """
+    if session.actor is not None:
+        if conversation:
+            raise Refused("Conversations are kept for the owner alone.", hint="Ask without one.")
+        return ask(session, question, planner=planner, on_event=on_event)
     memory = Memory(session)
     if not conversation:
         with asked_over(session, question, namespace) as there:

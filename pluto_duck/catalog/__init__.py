@@ -19,11 +19,14 @@ from pluto_duck.catalog.store import ValueStore
 from pluto_duck.catalog.values import Value, ValueIndex
 from pluto_duck.errors import PlutoError, StatementError, TimedOut, UnknownName
 from pluto_duck.session import Session, TableInfo
+from pluto_duck.session.targets import POLICY
 from pluto_duck.workspace import TableRef
 
 BIND_TIMEOUT_S = 5.0
 READ_AT_ONCE = 1_000_000
 """Rows of small tables whose values a question waits for, all tables together: some tenths of a second."""
+READ_FOR_A_ROLE = 5_000_000
+"""The same for a session that is not the owner's: nobody reads values for it in the background."""
 
 
 class Catalog:
@@ -57,7 +60,12 @@ class Catalog:
         changes something."""
         known = _CATALOGS.get(session)
         versions = session.versions()
-        said = told(session.workspace, known._told if known is not None else Told())
+        if known is not None and known.versions.get(POLICY) != versions.get(POLICY):
+            known = None  # it may hold values of rows that are hidden now
+        if session.actor is None:
+            said = told(session.workspace, known._told if known is not None else Told())
+        else:  # the owner's words may name tables, columns and values that this actor must not learn of
+            said = known._told if known is not None else Told()
         if known is not None and known.versions == versions and known._told.semantics is said.semantics:
             known._told = said
             return known
@@ -75,7 +83,7 @@ class Catalog:
         infos = session.tables()
         newest = max(versions.values(), default=0)
         profiled = [one for info in infos if (one := _table(session, info, newest, old)) is not None]
-        store = old._store if old and old._store else ValueStore(session.workspace.folder / STORE)
+        store = old._store if old and old._store else _store_of(session)
         tested = dict(old._tested) if old else store.tested()
         before = len(tested)
         bindings = old._bindings if old else {}
@@ -105,20 +113,21 @@ class Catalog:
         for ten million rows. Only a shell reads all of them, once: it has no later question that could find them.
         """
         if self._store is None:
-            self._store = ValueStore(session.workspace.folder / STORE)
+            self._store = _store_of(session)
         if self._index is None:
             self._store.forget(set(self._store.kept()) - set(self._profiled))
             self._index = ValueIndex(self._store, self._profiled.values(), self.tables)
         rows, later = 0, []
-        begun = pending(session.workspace.root)
+        at_once = READ_AT_ONCE if session.actor is None else READ_FOR_A_ROLE
+        begun = pending(session.workspace.root) if session.actor is None else frozenset()
         for table in self._index.unread():
             rows += table.rows
-            if table.ref.key in begun or (rows > READ_AT_ONCE and session.role != "shell"):
+            if table.ref.key in begun or (rows > at_once and session.role != "shell"):
                 later.append(table)
             else:
                 keep(session, self._store, table)
         self.unread = tuple(later)
-        if later:
+        if later and session.actor is None:
             read(session, later)
         return self._index
 
@@ -135,6 +144,11 @@ class Catalog:
 
 Bindings = dict[tuple[str, tuple[tuple[str, str], ...]], PlutoError | None]
 """What became of statements that only bind, by their text and the columns of all tables."""
+
+def _store_of(session: Session) -> ValueStore:
+    """The workspace's file holds values of all rows: a governed actor's are kept in memory, for its session alone."""
+    return ValueStore(session.workspace.folder / STORE if session.actor is None else None)
+
 
 _CATALOGS: WeakKeyDictionary[Session, Catalog] = WeakKeyDictionary()
 

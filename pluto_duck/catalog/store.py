@@ -49,7 +49,8 @@ class Kept:
 class ValueStore:
     """One connection, for one thread at a time; open another for work side by side."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
+        """None: in memory."""
         self._lock = threading.Lock()
         self._path = path
         try:
@@ -179,9 +180,10 @@ class ValueStore:
             self._db = _anew(self._path)
 
 
-def _anew(path: Path) -> sqlite3.Connection:
+def _anew(path: Path | None) -> sqlite3.Connection:
     try:
-        _remove(path)
+        if path is not None:
+            _remove(path)
         return _open(path)
     except (sqlite3.Error, OSError):
         return _open(None)  # a full or read-only disk: each process reads for itself

@@ -9,7 +9,7 @@ from pluto_duck.governance import Actor, GovernedCatalog
 from pluto_duck.governance.scrub import scrubbed
 from pluto_duck.session.handler import HostSession
 from pluto_duck.session.tables import listing
-from pluto_duck.session.targets import EVERYTHING, SCHEMA
+from pluto_duck.session.targets import EVERYTHING, POLICY, SCHEMA
 from pluto_duck.workspace.protocol import Hello, Json, Reply, Request
 from pluto_duck.workspace.tableref import TableRef, fold
 
@@ -106,10 +106,10 @@ class GovernedSession(HostSession):
         return Reply({"versions": self._seen_versions(self._catalog_now())})
 
     def _seen_versions(self, catalog: GovernedCatalog) -> dict[str, int]:
-        """Of what this actor may see; the policy's own changes count as one of the tables' shape."""
+        """Of what this actor may see."""
         all_ = dict(self._handler.ledger.versions)
         newest = max(all_.values(), default=0)
         found = {key: newest if one.filtered else all_.get(key, 0) for key, one in catalog.seen.items()
                  if one.ref in catalog.names_for(self._actor)}
         return {**found, EVERYTHING: all_.get(EVERYTHING, 0), SCHEMA: all_.get(SCHEMA, 0),
-                "#policy": self._handler.policy.current().number}
+                POLICY: self._handler.policy.current().print}

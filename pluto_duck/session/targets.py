@@ -10,6 +10,8 @@ from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef
 EVERYTHING = "*"
 SCHEMA = "#schema"
 """The key whose version moves with every CREATE, ALTER and DROP."""
+POLICY = "#policy"
+"""For governed sessions: another number after each change of what they may see."""
 
 WRITES = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE_INTO", "CREATE", "DROP", "ALTER", "COPY"})
 """Statement types that commit something of the user's and can run inside a transaction."""

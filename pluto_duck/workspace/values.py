@@ -54,10 +54,15 @@ def _python_value(scalar: Any) -> Any:
     raw = getattr(scalar, "value", None)
     if raw in _INFINITE:
         return _INFINITE[raw]
-    if raw is None and hasattr(scalar, "__iter__"):
-        return [_python_value(one) for one in scalar]
     import pyarrow
 
+    if isinstance(scalar, pyarrow.StructScalar):
+        names = [field.name for field in scalar.type]
+        found = [_python_value(scalar[i]) for i in range(len(names))]
+        # The parts of row(1, 2) all have the same name.
+        return dict(zip(names, found, strict=True)) if len(set(names)) == len(names) else tuple(found)
+    if raw is None and hasattr(scalar, "__iter__"):
+        return [_python_value(one) for one in scalar]
     return scalar.cast(pyarrow.string()).as_py()
 
 

@@ -41,18 +41,22 @@ OPENED = """(() => {
 
 
 @contextmanager
-def lab_server(folder: Path, state: Path, short: Path, *options: str, **environment: str) -> Iterator[str]:
-    """Its address; the token is "t". Files of its own go to `state`. `short`: for sockets, whose path may not be long."""
-    pytest.importorskip("jupyterlab", reason="JupyterLab is not installed")
+def lab_server(folder: Path, state: Path, short: Path, *options: str, python: str = sys.executable,
+               app: str = "jupyterlab", **environment: str) -> Iterator[str]:
+    """Its address; the token is "t". Files of its own go to `state`. `short`: for sockets, whose path may not be long.
+    `app` may be "notebook", `python` that of another environment."""
+    pytest.importorskip(app, reason=f"{app} is not installed")
+    name = {"jupyterlab": "LabApp", "notebook": "JupyterNotebookApp"}[app]
+    only_lab = ("--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     home = {name: str(state / name.lower()) for name in HOME}
     server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
+        [python, "-m", app, "--no-browser", "--allow-root", f"--port={port}",
          "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1", "--IdentityProvider.token=t",
-         "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=",
-         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", f"--ServerApp.root_dir={folder}", *options],
+         f"--{name}.expose_app_in_browser=True", f"--ServerApp.root_dir={folder}",
+         *(only_lab if app == "jupyterlab" else ()), *options],
         env={**os.environ, **home, "TMPDIR": str(short), **environment}, cwd=folder,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert server.stderr is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ class InForce:
     lines: Lines = field(default_factory=dict)
     number: int = 0
     """Grows with each change: nobody may go back to an older one."""
+    print: int = 0
+    """Of the file and of the owner's consent as they were read; the same in the next process."""
 
     def line_of(self, role: str, grant: int) -> int:
         """`grant` counts from 0."""
@@ -61,7 +64,7 @@ class PolicyFile:
             if seen != self._seen:
                 self._number += 1
                 found = self._read() if seen[0] is not None else NO_POLICY
-                self._in_force = replace(found, number=self._number)
+                self._in_force = replace(found, number=self._number, print=zlib.crc32(repr(seen).encode()))
                 self._seen = seen
             return self._in_force
 
