@@ -8,6 +8,7 @@ import { ingest } from './plugins/ingest';
 import { launcher } from './plugins/launcher';
 import { loads } from './plugins/loads';
 import { menu } from './plugins/menu';
+import { mend } from './plugins/mend';
 import { palette } from './plugins/palette';
 import { preview } from './plugins/preview';
 import { preferences } from './plugins/settings';
@@ -27,5 +28,6 @@ export default [
   launcher,
   preferences,
   highlight,
-  completion
+  completion,
+  mend
 ];

@@ -115,3 +115,43 @@ def test_tables_and_columns_are_completed_also_while_a_cell_runs(loaded: Lab, ce
     loaded.shot("completion")
     page.keyboard.press("Escape")
     (lab_folder / "completed").touch()
+
+
+def test_a_failed_cell_explains_itself_and_is_mended_by_a_click_alone(loaded: Lab, cell: Any) -> None:
+    page = loaded.page
+    wrong = "%%pluto sql late\nSELECT carrier,\n  avg(dep_dealy) AS delay\nFROM flights\nGROUP BY carrier"
+    at = cell(wrong)
+    loaded.run_cell(at)
+    bar = page.locator(".pd-mend")
+    bar.wait_for()
+    assert "dep_dealy" in bar.inner_text()
+    bar.get_by_role("button", name="Explain and fix").click()
+    page.locator(".pd-mend[aria-busy=false]").get_by_text("The nearest column is dep_delay.").wait_for()
+    assert page.locator(".pd-mend-diff .pd-old").inner_text().split() == ["\u2212", "avg(dep_dealy)", "AS", "delay"]
+    assert page.locator(".pd-mend-diff .pd-new mark").inner_text() == "dep_delay"
+    assert "16 rows" in bar.inner_text()
+    assert "nothing left this machine" in bar.inner_text()
+    assert loaded.cells()[at]["source"] == wrong  # nobody has clicked yet
+    bar.scroll_into_view_if_needed()
+    loaded.shot("mend")
+    bar.get_by_role("button", name="Apply and run").click()
+    bar.wait_for(state="detached")
+    page.wait_for_function("at => window.jupyterapp.shell.currentWidget.content.widgets[at].model.outputs.toJSON()"
+                           ".some(one => one.output_type === 'execute_result')", arg=at)
+    assert loaded.cells()[at]["source"] == wrong.replace("dealy", "delay")
+
+
+def test_what_no_rule_mends_is_said_and_what_a_person_stopped_is_left_alone(loaded: Lab, cell: Any) -> None:
+    page = loaded.page
+    at = cell("%pluto sql SELECT 1 + FROM flights")
+    loaded.run_cell(at)
+    bar = page.locator(".pd-mend")
+    bar.get_by_role("button", name="Explain and fix").click()
+    page.locator(".pd-mend[aria-busy=false] h3").wait_for()
+    assert page.locator(".pd-mend-diff").count() == 0
+    bar.get_by_role("button", name="Dismiss").click()
+    assert bar.count() == 0
+    at = cell("raise KeyError('not ours')")
+    loaded.run_cell(at)
+    assert _error(loaded, at)["ename"] == "KeyError"
+    assert bar.count() == 0
