@@ -14,11 +14,14 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado.web import HTTPError, RequestHandler, authenticated
 
-from pluto_duck.errors import PlutoError, UsageError, nearest
+from pluto_duck.api.identity import Caller, KeyProvider
+from pluto_duck.errors import PlutoError, RunNotFound, UsageError, nearest, unknown_name
 
 if TYPE_CHECKING:
     from pluto_duck.api.app import PlutoDuckApp
     from pluto_duck.api.places import Place
+    from pluto_duck.governance import Actor
+    from pluto_duck.runs import Run
 
 T = TypeVar("T")
 
@@ -81,12 +84,46 @@ def status_of(error: BaseException | None, default: int = 500) -> int:
 
 class PlutoHandler(APIHandler):  # type: ignore[misc]
     auth_resource = "pluto_duck"
+    scopes: ClassVar[Mapping[str, str]] = {}
+    """HTTP method -> the scope that lets others than the owner use it, "" for every key; the rest is the owner's."""
+    caller: Caller | None = None
+    """None: the owner, by Jupyter's own login."""
+    refusal = ""
+    """What a client can read of a refusal, in words of RFC 6750."""
     on_gone: Callable[[], None] | None = None
     """Called when the client closes the connection before the answer has ended."""
 
     def on_connection_close(self) -> None:
         if self.on_gone is not None:
             self.on_gone()
+
+    @property
+    def identity_provider(self) -> Any:
+        return KeyProvider(super().identity_provider)
+
+    async def prepare(self) -> None:  # type: ignore[override,unused-ignore]
+        waiting = super().prepare()
+        if waiting is not None:
+            await waiting
+        if self.caller is not None:
+            scope = self.scopes.get(self.request.method or "")
+            if scope is None:
+                raise HTTPProblem(403, "Only the owner of the workspace may do this.",
+                                  hint="A key reads what its roles may: /tables, /query.")
+            if scope:
+                self.must_have(scope)
+
+    def must_have(self, scope: str) -> None:
+        """Nothing for the owner; raises HTTPProblem for a key without the scope."""
+        if self.caller is not None and scope not in self.caller.scopes:
+            self.refusal = f'error="insufficient_scope", scope="{scope}"'
+            raise HTTPProblem(403, f"The key does not have the scope {scope}.",
+                              hint=f"The owner can make one that has: pluto-duck keys create NAME --scope {scope}")
+
+    @property
+    def actor(self) -> Actor | None:
+        """None: the owner."""
+        return self.caller.actor if self.caller is not None else None
 
     @property
     def app(self) -> PlutoDuckApp:
@@ -109,8 +146,23 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
         return await self.app.in_thread(function, *args, **kwargs)
 
     async def place(self, name: str | None = None) -> Place:
-        """The workspace that the request names, else the default one."""
-        return await self.in_thread(self.app.places.get, name or self.get_query_argument("workspace", None))
+        """The workspace that the request names, else the default one; a key has one alone."""
+        named = name or self.get_query_argument("workspace", None)
+        if self.caller is not None:
+            if named not in (None, self.caller.workspace):
+                raise unknown_name("workspace", str(named), [self.caller.workspace], where="this key")
+            named = self.caller.workspace
+        return await self.in_thread(self.app.places.get, named)
+
+    async def place_of_run(self, run_id: str) -> tuple[Place, Run]:
+        """The place that has the run. Raises RunNotFound, for a key for every run but its own."""
+        named = self.get_query_argument("workspace", None)
+        if self.caller is not None:
+            named = (await self.place()).name
+        place, run = await self.in_thread(self.app.places.of_run, run_id, named)
+        if self.caller is not None and run.actor != self.caller.actor.name:
+            raise RunNotFound(f'There is no run "{run_id}".', run_id=run_id)
+        return place, run
 
     # -- in ---------------------------------------------------------------------------------------
 
@@ -190,6 +242,9 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
             self.set_header("Allow", ", ".join(self.allowed()))
         if isinstance(error, PlutoError) and error.transient:
             self.set_header("Retry-After", "1")
+        if status == 401 or self.refusal:
+            told = self.refusal or 'error="invalid_token"'
+            self.set_header("WWW-Authenticate", f'Bearer realm="pluto-duck", {told}')
         body = problem(error, status, instance=self.request.path, request_id=self.request_id)
         self.finish(json.dumps(body), set_content_type="application/problem+json")
 

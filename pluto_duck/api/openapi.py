@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pluto_duck import __version__
 from pluto_duck.api.handler import PlutoHandler, guarded
 from pluto_duck.api.openapi_agent import AGENT_PATHS, AGENT_SCHEMAS
@@ -136,6 +138,8 @@ SCHEMAS: dict[str, Json] = {
 
 
 class OpenApiHandler(PlutoHandler):
+    scopes: ClassVar = {"GET": ""}
+
     @guarded
     async def get(self) -> None:
         self.send({
@@ -143,5 +147,7 @@ class OpenApiHandler(PlutoHandler):
             "servers": [{"url": self.base_url.rstrip("/") + "/api/v1"}], "paths": PATHS,
             "components": {"schemas": SCHEMAS, "securitySchemes": {"token": {
                 "type": "apiKey", "in": "header", "name": "Authorization",
-                "description": "token <the server's token>"}}},
-            "security": [{"token": []}]})
+                "description": "token <the server's token>: the owner, who may use every address"},
+                "key": {"type": "http", "scheme": "bearer",
+                        "description": "An API key (pdk_...), for what its scopes and roles may."}}},
+            "security": [{"token": []}, {"key": []}]})

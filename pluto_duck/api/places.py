@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pluto_duck.api.looks import Looks
 from pluto_duck.errors import RunNotFound, SessionReset, WorkspaceNotFound, unknown_name
+from pluto_duck.governance.actor import Actor
+from pluto_duck.governance.keys import Keys
 from pluto_duck.governance.trust import is_trusted
 from pluto_duck.runs import Run, Runs
 from pluto_duck.session import Session
@@ -30,6 +32,7 @@ class Place:
         self.workspace = workspace
         self.settings = Settings.load(workspace.toml, trusted=is_trusted(workspace))
         self.runs = Runs(ControlStore(workspace.control), workspace, settings=self.settings, role="server")
+        self.keys = Keys(ControlStore(workspace.control), workspace)
         self.following: dict[str, int] = {}
         """run_id -> streams that follow it now; touched on the event loop only."""
         self.attached: set[str] = set()
@@ -65,8 +68,17 @@ class Place:
             except SessionReset:
                 return question(self._open())  # it moved to a new host; nothing of ours was lost
 
+    def ask_as(self, actor: Actor | None, question: Callable[[Session], T]) -> T:
+        """The same as somebody who is not the owner; None is."""
+        if actor is None:
+            return self.ask(question)
+        self.keep_open()
+        with Session(self.workspace, self.settings, role="server", label="Jupyter Server", actor=actor) as session:
+            return question(session)
+
     def close(self) -> None:
         self.runs.close()
+        self.keys.close()
         self.looks.close()
         if self._seats is not None:
             self._seats.close()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pluto_duck.api.handler import PlutoHandler, guarded
+from pluto_duck.api.handler import HTTPProblem, PlutoHandler, guarded
 from pluto_duck.errors import UsageError
 
 if TYPE_CHECKING:
     from pluto_duck.api.places import Place
+    from pluto_duck.governance import Actor
     from pluto_duck.runs import Run
     from pluto_duck.session import Session
 
@@ -27,6 +28,8 @@ _BODY: dict[str, tuple[type, ...]] = {
 
 
 class QueriesHandler(PlutoHandler):
+    scopes: ClassVar = {"POST": ""}  # by what is asked: `post` looks
+
     @guarded
     async def post(self) -> None:
         """Starts a run and answers 202 before it has done anything."""
@@ -34,6 +37,7 @@ class QueriesHandler(PlutoHandler):
         if ("sql" in body) == ("question" in body):
             raise UsageError('Give either "sql" or "question".', hint='For example: {"sql": "select 42"}')
         kind = "sql" if "sql" in body else "question"
+        self.must_have("query:run" if kind == "sql" else "query:ask")
         text = body[kind].strip()
         if not text:
             raise UsageError(f'"{kind}" is empty.')
@@ -43,10 +47,12 @@ class QueriesHandler(PlutoHandler):
             if kind == "sql" and name in body:
                 raise UsageError(f'A "{name}" belongs to a "question".')
         place = await self.place(body.get("workspace"))
+        if body.get("conversation") and self.caller is not None:
+            raise HTTPProblem(403, "Conversations are kept for the owner alone.", hint="Ask without one.")
         if body.get("conversation"):
             found = await self.in_thread(place.ask, lambda session: _conversation(session, body["conversation"]))
             body["conversation"] = found
-        run = await self.in_thread(_start, place, kind, text, body)
+        run = await self.in_thread(_start, place, kind, text, body, self.actor)
         url = self.url("query", run.run_id, workspace=await self._named(place))
         self.set_header("Location", url)
         self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}}, 202)
@@ -77,8 +83,10 @@ class QueriesHandler(PlutoHandler):
 
 
 class QueryHandler(PlutoHandler):
+    scopes: ClassVar = {"GET": "", "DELETE": ""}  # of its own runs
+
     async def _run(self, run_id: str) -> tuple[Place, Run]:
-        return await self.in_thread(self.app.places.of_run, run_id, self.get_query_argument("workspace", None))
+        return await self.place_of_run(run_id)
 
     @guarded
     async def get(self, run_id: str) -> None:
@@ -163,7 +171,7 @@ def _page(place: Place, run: Run, offset: int, limit: int, cut: int | None) -> l
     return rows if cut is None else [[short(value, cut) for value in row] for row in rows]
 
 
-def _start(place: Place, kind: str, text: str, body: dict[str, Any]) -> Run:
+def _start(place: Place, kind: str, text: str, body: dict[str, Any], actor: Actor | None) -> Run:
     from pluto_duck.api.work import answer_question, run_sql
 
     max_rows = _capped(place, "query.max_rows", "max_rows", body)
@@ -174,7 +182,7 @@ def _start(place: Place, kind: str, text: str, body: dict[str, Any]) -> Run:
         work = run_sql(place, text, body.get("params"), max_rows=int(max_rows))
     else:
         work = answer_question(place, text, body.get("conversation", ""), body.get("planner") or None)
-    run = place.runs.start(kind, text, work, deadline_s=timeout_s)
+    run = place.runs.start(kind, text, work, deadline_s=timeout_s, actor=actor)
     if not body.get("detach", False):
         place.attached.add(run.run_id)
     return run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pluto_duck.api.handler import PlutoHandler, guarded
 from pluto_duck.errors import UsageError, unknown_name
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 
 class TablesHandler(PlutoHandler):
+    scopes: ClassVar = {"GET": "schema:read"}
+
     @guarded
     async def get(self) -> None:
         """`full=1`: with columns, keys and the last load, as the sidebar shows them."""
@@ -21,19 +23,21 @@ class TablesHandler(PlutoHandler):
 
             self.send({"workspace": place.name, "tables": await self.in_thread(place.ask, looking.tables)})
             return
-        tables = await self.in_thread(place.ask, _tables)
+        tables = await self.in_thread(place.ask_as, self.actor, _tables)
         self.send({"workspace": place.name, "tables": [_short(one, self.url("tables", _address(one),
                    workspace=self.get_query_argument("workspace", None))) for one in tables]})
 
 
 class TableHandler(PlutoHandler):
+    scopes: ClassVar = {"GET": "schema:read"}
+
     @guarded
     async def get(self, name: str) -> None:
         from pluto_duck.session import TableRef
 
         place = await self.place()
         ref = TableRef.parse(name)
-        tables = await self.in_thread(place.ask, _tables)
+        tables = await self.in_thread(place.ask_as, self.actor, _tables)
         for one in tables:
             if one.ref.key == ref.key:
                 self.send({"workspace": place.name, **_whole(one)})

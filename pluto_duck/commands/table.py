@@ -15,6 +15,7 @@ from pluto_duck.commands import (
            evaluating,
            exporting,
            keeping,
+           keys,
            live,
            loading,
            loads,
@@ -31,5 +32,5 @@ pluto.commands = {name: pluto.commands[name] for name in (
     *_FIRST, *(name for name in pluto.commands if name not in _FIRST))}
 
 __all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "approvals", "asking", "backups", "connections",
-           "conversations", "diagnosing", "evaluating", "exporting", "keeping", "live", "loading", "loads", "pluto",
-           "policy", "reloading", "semantics", "verified"]
+           "conversations", "diagnosing", "evaluating", "exporting", "keeping", "keys", "live", "loading", "loads",
+           "pluto", "policy", "reloading", "semantics", "verified"]

@@ -68,6 +68,8 @@ class Run:
     """Bytes of the rows file that are complete."""
     facts: dict[str, Any]
     """What the work returned: `affected_rows`, `statement`, `truncated`, `answer`, ..."""
+    actor: str = ""
+    """Whose it is, when not the owner's: nobody else but the owner may look at it."""
 
     @property
     def done(self) -> bool:

@@ -27,6 +27,7 @@ from pluto_duck.workspace import ControlStore, Role, Workspace
 if TYPE_CHECKING:
     import pyarrow
 
+    from pluto_duck.governance.actor import Actor
     from pluto_duck.session import Result
 
 Work = Callable[[RunContext], "dict[str, Any] | None"]
@@ -103,20 +104,22 @@ class Runs:
     # -- starting ---------------------------------------------------------------------------------
 
     def start(self, kind: str, text: str, work: Work, *, deadline_s: float | None = None,
-              run_id: str | None = None) -> Run:
+              run_id: str | None = None, actor: Actor | None = None) -> Run:
         """Queues work for a thread of its own and returns at once. Raises QueueFull.
 
-        `deadline_s` counts from the moment the work begins.
+        `deadline_s` counts from the moment the work begins. `actor`: who asks, None for the owner: its session is
+        that actor's.
         """
         self._tidy()
         run_id = run_id or str(uuid.uuid4())
-        job = _Job(run_id, kind, work, deadline_s, self._context(run_id))
+        job = _Job(run_id, kind, work, deadline_s, self._context(run_id, actor))
         with self._lock:
             if len(self._waiting) >= self.max_waiting:
                 raise QueueFull(f"{len(self._waiting)} runs are waiting already.",
                                 hint="Try again when some have ended, or cancel some.")
             owner = self._be_present()
-        self._store.insert(run_id=run_id, kind=kind, text=text, owner=owner, deadline_s=deadline_s)
+        self._store.insert(run_id=run_id, kind=kind, text=text, owner=owner, deadline_s=deadline_s,
+                           actor=actor.name if actor is not None else "")
         with self._lock:
             self._waiting.append(job)
             if len(self._waiting) > self._idle and len(self._workers) < self.max_running:
@@ -163,8 +166,8 @@ class Runs:
                 self._lock.notify_all()
             self._changed()
 
-    def _context(self, run_id: str) -> RunContext:
-        return RunContext(run_id, self._store, self.workspace.runs, self._open_session, self._changed)
+    def _context(self, run_id: str, actor: Actor | None = None) -> RunContext:
+        return RunContext(run_id, self._store, self.workspace.runs, lambda: self._open_session(actor), self._changed)
 
     def _be_present(self) -> str:
         """The owner that this process's runs carry; under the lock."""
@@ -193,8 +196,8 @@ class Runs:
                            row_count=rows, error=error.to_dict() if error else None, facts=facts)
         return self.get(run_id)
 
-    def _open_session(self) -> Session:
-        return Session.open(self.workspace.root, role=self._role, label="run")
+    def _open_session(self, actor: Actor | None) -> Session:
+        return Session.open(self.workspace.root, role=self._role, label="run", actor=actor)
 
     # -- the threads ------------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ MIGRATIONS = (
     """CREATE TABLE run_events (
         run_id TEXT NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL, type TEXT NOT NULL,
         subtype TEXT NOT NULL, content TEXT NOT NULL, PRIMARY KEY (run_id, seq)) WITHOUT ROWID""",
+    "ALTER TABLE runs ADD COLUMN actor TEXT NOT NULL DEFAULT ''",
 )
 
 _ROOM = "runs"
@@ -78,11 +79,13 @@ class RunStore:
 
     # -- writing ----------------------------------------------------------------------------------
 
-    def insert(self, *, run_id: str, kind: str, text: str, owner: str, deadline_s: float | None) -> None:
+    def insert(self, *, run_id: str, kind: str, text: str, owner: str, deadline_s: float | None,
+               actor: str = "") -> None:
         now = time.time()
         with self._writing() as db:
-            db.execute("INSERT INTO runs (run_id, kind, text, status, owner, created_at, deadline_s) "
-                       "VALUES (?, ?, ?, 'queued', ?, ?, ?)", (run_id, kind, blotted(text), owner, now, deadline_s))
+            db.execute("INSERT INTO runs (run_id, kind, text, status, owner, created_at, deadline_s, actor) VALUES "
+                       "(?, ?, ?, 'queued', ?, ?, ?, ?)",
+                       (run_id, kind, blotted(text), owner, now, deadline_s, actor))
             _append(db, run_id, now, "run", "start", {"status": "queued", "kind": kind})
 
     def begin(self, run_id: str) -> bool:
@@ -250,4 +253,5 @@ def _run(row: sqlite3.Row) -> Run:
         finished_at=_utc(row["finished_at"]) if row["finished_at"] is not None else None,
         deadline_s=row["deadline_s"], error=json.loads(row["error"]) if row["error"] else None,
         columns=tuple(Column(c["name"], c["type"]) for c in columns) if columns is not None else None,
-        row_count=row["row_count"], batches=row["batches"], size=row["size"], facts=json.loads(row["facts"]))
+        row_count=row["row_count"], batches=row["batches"], size=row["size"], facts=json.loads(row["facts"]),
+        actor=row["actor"])

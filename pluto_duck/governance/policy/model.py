@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from pluto_duck.governance.policy.globs import Glob, fits_table
+from pluto_duck.governance.policy.globs import ROLE_NAME, Glob, fits_table
 from pluto_duck.workspace.tableref import TableRef
 
 Action = Literal["read", "insert", "update", "delete", "ingest", "ask", "approve"]
@@ -114,7 +114,7 @@ class Policy(_Part):
     @classmethod
     def _names(cls, roles: dict[str, Role]) -> dict[str, Role]:
         for name in roles:
-            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,62}", name):
+            if not re.fullmatch(ROLE_NAME, name):
                 raise ValueError(f"{name!r} is no name of a role: letters, digits, - and _, a letter first")
             if name in KEPT_ROLES:
                 raise ValueError(f"the role {name} can't be defined: its rights are not a policy's to give")

@@ -1,0 +1,218 @@
+"""Every address by every identity: none, a bad key, one that is over, one of another workspace, and the right one."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tornado.web import RequestHandler
+
+from pluto_duck.api.routes import ROUTES
+from pluto_duck.governance import trust
+from pluto_duck.governance.keys import Key, Keys
+from pluto_duck.governance.policy.file import FILE, wanted
+from pluto_duck.governance.policy.reading import read
+from pluto_duck.session import Session
+from pluto_duck.workspace import ControlStore, Workspace
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ADDRESSES = [(method, re.sub(r"\(\[\^/\]\+\)", "x", pattern.removeprefix(r"/api/v1").replace("(?:/.*)?", "/nothing")).strip("/"),
+              handler) for pattern, handler in ROUTES for method in METHODS]
+OPEN = {("GET", "health"), ("GET", "openapi.json"), ("GET", "tables"), ("GET", "tables/x"), ("POST", "query"),
+        ("GET", "query/x"), ("DELETE", "query/x")}
+"""What a key may ask for at all; whoever opens another address to them adds it here, and thinks about it."""
+POLICY = """
+version: 1
+roles:
+  eu:
+    grants:
+      - {tables: orders, actions: [read, ask], rows: region = $region, hide: card, masks: {email: partial}}
+  none: {}
+"""
+
+
+class Door:
+    """The server as somebody without its token sees it, and the keys of its workspace."""
+
+    def __init__(self, fetch: Any, base_url: str, keys: Keys) -> None:
+        self._fetch, self._base_url, self.keys = fetch, base_url, keys
+
+    async def __call__(self, path: str, method: str = "GET", key: str = "", body: Any = None, ours: bool = True,
+                       **headers: str) -> Any:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if key:
+            sent["Authorization"] = f"Bearer {key}"
+        if body is None and method in ("POST", "PUT", "PATCH"):
+            body = {}
+        return await self._fetch(f"{self._base_url}{'api/v1/' if ours else ''}{path}", method=method, headers=sent,
+                                 raise_error=False, follow_redirects=False,
+                                 body=json.dumps(body) if body is not None else None, allow_nonstandard_methods=True)
+
+    def key(self, *roles: str, name: str = "dash", **options: Any) -> str:
+        options.setdefault("claims", {"region": "EU"})
+        options.setdefault("scopes", ("schema:read", "query:ask", "query:run"))
+        return self.keys.create(name, roles or ("eu",), **options)[1]
+
+
+@pytest.fixture
+def door(workspace: Workspace, http_server_client: Any, jp_base_url: str, jp_serverapp: Any) -> Any:
+    (workspace.root / FILE).write_text(POLICY, encoding="utf-8")
+    trust.grant(workspace, FILE, wanted(read(POLICY)[1]))
+    with Session.open(workspace.root) as session:
+        session.query("CREATE TABLE orders AS SELECT i AS id, 'p' || i || '@x.example' AS email, 'c' || i AS card, "
+                      "['EU', 'US'][1 + i % 2] AS region FROM range(6) t(i); CREATE TABLE other AS SELECT 1 AS id")
+    keys = Keys(ControlStore(workspace.control), workspace)
+    yield Door(http_server_client.fetch, jp_base_url, keys)
+    keys.close()
+
+
+def body(answer: Any) -> dict[str, Any]:
+    return json.loads(answer.body)  # type: ignore[no-any-return]
+
+
+async def outcome(door: Door, key: str, **asked: Any) -> dict[str, Any]:
+    started = await door("query", "POST", key, asked)
+    assert started.code == 202, started.body
+    answer = await door(f"query/{body(started)['run_id']}?wait=30", key=key)
+    assert answer.code == 200
+    return body(answer)
+
+
+async def test_each_address_by_each_identity(door: Door, other_workspace: Workspace) -> None:
+    elsewhere = Keys(ControlStore(other_workspace.control), other_workspace)
+    over = door.key(name="over", expires_s=-1)
+    revoked = door.key(name="revoked")
+    door.keys.revoke("revoked")
+    good, bare = door.key(), door.key("none", name="bare", scopes=("query:ask",))
+    bad = {"wrong": good[:-9] + "0" + good[-8:], "short": "pdk_", "other": elsewhere.create("k", ["eu"])[1],
+           "over": over, "revoked": revoked, "changed": good.replace("pdk_", "pdk_x"), "spaces": good + " x"}
+    elsewhere.close()
+    found = {}
+    for method, path, handler in ADDRESSES:
+        there = getattr(handler, method.lower()).__module__ != RequestHandler.__module__
+        assert (await door(path, method)).code in ((403,) if there else (403, 405)), f"{method} {path} without a key"
+        for name, key in bad.items():
+            answer = await door(path, method, key)
+            assert answer.code == 401, f"{method} {path} with a {name} key"
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+            assert answer.headers["Content-Type"] == "application/problem+json"
+        for key in (good, bare):
+            answer = await door(path, method, key)
+            assert answer.code < 500, f"{method} {path}: {answer.body}"
+            found[method, path, key == good] = answer.code
+        if (method, path) not in OPEN:
+            assert handler.scopes.get(method) is None
+            assert {found[method, path, True], found[method, path, False]} == {403}, f"{method} {path} with a key"
+    assert {(method, path) for (method, path, right), code in found.items() if right and code != 403} == OPEN
+    assert found["GET", "tables", False] == 403, "without its scope"
+    assert found["GET", "query/x", True] == 404
+
+
+@pytest.mark.parametrize(("method", "path"), [
+    ("GET", "api/contents"), ("GET", "api/kernels"), ("POST", "api/kernels"), ("GET", "api/status"), ("GET", "api/me"),
+    ("GET", "api/sessions"), ("GET", "api/terminals"), ("GET", "files/pluto.toml"), ("GET", "api/config/x")])
+async def test_a_key_opens_nothing_of_jupyters_own(door: Door, method: str, path: str) -> None:
+    assert (await door(path, method, door.key(), ours=False)).code in (302, 403, 404, 405)
+    answer = await door(path, method, door.key(name="b"), ours=False)
+    assert answer.code != 200
+
+
+async def test_a_key_sees_what_its_roles_see(door: Door) -> None:
+    key = door.key()
+    listed = body(await door("tables", key=key))
+    assert [one["name"] for one in listed["tables"]] == ["orders"]
+    assert listed["tables"][0]["row_estimate"] is None
+    shown = body(await door("tables/orders", key=key))
+    assert [one["name"] for one in shown["columns"]] == ["id", "email", "region"]
+    assert (await door("tables/other", key=key)).code == 404
+    run = await outcome(door, key, sql="SELECT * FROM orders ORDER BY id")
+    assert run["rows"] == [[0, "p***", "EU"], [2, "p***", "EU"], [4, "p***", "EU"]]
+    for sql in ("SELECT card FROM orders", "SELECT * FROM other", "DROP TABLE orders", "SELECT email::DATE FROM orders"):
+        run = await outcome(door, key, sql=sql)
+        assert run["status"] == "failed"
+        assert "example" not in str(run["error"])
+    asked = await outcome(door, key, question="how many orders are there?")
+    assert asked["rows"] == [[3]]
+    assert (await door("query", "POST", key, {"question": "how many orders?", "conversation": "x"})).code == 403
+
+
+async def test_a_key_without_the_scope_sends_no_sql(door: Door) -> None:
+    key = door.key(scopes=("query:ask",))
+    answer = await door("query", "POST", key, {"sql": "SELECT 1"})
+    assert answer.code == 403
+    assert 'error="insufficient_scope", scope="query:run"' in answer.headers["WWW-Authenticate"]
+    assert (await outcome(door, key, question="how many orders are there?"))["rows"] == [[3]]
+
+
+async def test_runs_belong_to_whoever_started_them(door: Door, jp_serverapp: Any) -> None:
+    mine, theirs = door.key(), door.key(name="other")
+    run_id = body(await door("query", "POST", mine, {"sql": "SELECT 1", "detach": True}))["run_id"]
+    assert (await door(f"query/{run_id}?wait=20", key=mine)).code == 200
+    for method in ("GET", "DELETE"):
+        for accept in ("application/json", "text/csv", "text/event-stream"):
+            answer = await door(f"query/{run_id}", method, theirs, Accept=accept)
+            assert answer.code == 404
+    token = jp_serverapp.identity_provider.token
+    assert (await door(f"query/{run_id}", Authorization=f"token {token}")).code == 200, "the owner sees all"
+    owners = body(await door("query", "POST", body={"sql": "SELECT 7"}, Authorization=f"token {token}"))["run_id"]
+    assert (await door(f"query/{owners}", key=mine)).code == 404
+
+
+async def test_a_key_is_good_for_its_own_workspace_alone(door: Door) -> None:
+    answer = await door("tables?workspace=elsewhere", key=door.key())
+    assert answer.code == 404
+    assert "elsewhere" not in str(body(answer).get("hint"))
+
+
+async def test_a_bad_key_never_falls_back_on_a_cookie(door: Door, jp_serverapp: Any) -> None:
+    answer = await door(f"health?token={jp_serverapp.identity_provider.token}")
+    cookie = "; ".join(one.split(";")[0] for one in answer.headers.get_list("Set-Cookie"))
+    assert (await door("health", Cookie=cookie)).code == 200
+    assert (await door("tables", key="pdk_wrong", Cookie=cookie)).code == 401
+    good = await door("tables", key=door.key(), Cookie=cookie)
+    assert [one["name"] for one in body(good)["tables"]] == ["orders"], "a key beside a cookie is still that key"
+
+
+async def test_a_page_of_another_origin_may_post_with_a_key(door: Door) -> None:
+    answer = await door("query", "POST", door.key(), {"sql": "SELECT 1"}, Origin="https://elsewhere.example")
+    assert answer.code == 202
+
+
+async def test_what_is_revoked_is_over_at_once_and_what_is_rotated_after_a_while(door: Door) -> None:
+    first = door.key()
+    new, second = door.keys.rotate("dash", overlap_s=100)
+    assert [(await door("tables", key=one)).code for one in (first, second)] == [200, 200]
+    door.keys.revoke(new.id)
+    assert [(await door("tables", key=one)).code for one in (first, second)] == [200, 401]
+    door.keys.revoke(next(one.id for one in door.keys.list() if one.id != new.id))
+    assert (await door("tables", key=first)).code == 401
+
+
+async def test_no_error_shows_the_key(door: Door) -> None:
+    key = door.key()
+    for path in ("tables/x", "query/x", "nothing", "tables?workspace=x"):
+        assert key[13:50] not in str((await door(path, key=key)).body)
+    assert key[13:50].encode() not in b"".join(one.read_bytes() for one in Path(
+        door.keys._workspace.folder).glob("control.sqlite*"))
+
+
+def test_a_record_that_somebody_changed_or_brought_along_is_no_key(workspace: Workspace, tmp_path: Path,
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = Keys(ControlStore(workspace.control), workspace)
+    _key, secret = keys.create("dash", ["eu"], claims={"region": "EU"}, scopes=["schema:read"])
+    assert isinstance(keys.verify(secret), Key)
+    with keys._control.connection("keys", ()) as db:
+        for column, value in (("roles", '["admin"]'), ("claims", '{"region": "US"}'), ("scopes", '["query:run"]'),
+                              ("name", "boss"), ("expires_at", str(int(time.time()) + 10**6)), ("roles", "[")):
+            before = db.execute(f"SELECT {column} FROM keys").fetchone()[0]
+            db.execute(f"UPDATE keys SET {column} = ?", (value,))
+            assert keys.verify(secret) is None, column
+            db.execute(f"UPDATE keys SET {column} = ?", (before,))
+    assert keys.verify(secret) is not None
+    monkeypatch.setenv("PLUTODUCK_HOME", str(tmp_path / "another"))
+    assert keys.verify(secret) is None, "a folder that was cloned brings no keys"
+    keys.close()
