@@ -136,6 +136,27 @@ def told(given: Mapping[str, Any], connector: str | None) -> LoadOptions:
     return LoadOptions(connector=connector or given["connector"], **fields)
 
 
+def of_words(words: str, connector: str | None = None) -> LoadOptions:
+    """What a line of options, as `ingest` takes them, says: `--cast amount=VARCHAR --key id`."""
+    import shlex
+
+    @click.command("ingest")
+    @load_options
+    def line(**_given: Any) -> None:
+        """Never called: only its options are read."""
+
+    try:
+        with line.make_context("ingest", shlex.split(words)) as context:
+            return told(context.params, connector)
+    except click.UsageError as error:
+        raise UsageError(f"The options make no sense: {error.format_message()}",
+                         hint="For example: --cast amount=VARCHAR --key id") from None
+    except click.exceptions.Exit:
+        raise UsageError("--help is no option of a load.", hint="In a cell: %pluto ingest --help") from None
+    except ValueError as error:  # a quotation mark that nobody closed
+        raise UsageError(f"The options make no sense: {error}.", hint="For example: --key 'my id'") from None
+
+
 def pairs(texts: tuple[str, ...], option: str, shape: str, example: str) -> dict[str, str]:
     found = {}
     for text in texts:

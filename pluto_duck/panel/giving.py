@@ -32,6 +32,8 @@ def export(desk: Desk, request: Request, session: Workbench) -> None:
     target = request.text("target", "")
     if target:
         path = inside(session.workspace.root, target)
+        if path.exists() and not request.flag("overwrite"):
+            raise Refused(f"{target} is there already.", hint="Give another name, or let it take its place.")
         path.parent.mkdir(parents=True, exist_ok=True)
         done = _write(desk, request, session, path, kind)
         request.reply("exported", end=True, target=path.relative_to(session.workspace.root).as_posix(), **done)

@@ -59,15 +59,23 @@ def _place(session: Workbench, request: Request) -> _Place:
 
 
 def _options(request: Request, connector: str | None) -> LoadOptions:
+    from dataclasses import asdict
+
+    from pluto_duck.commands.load_options import of_words
+    from pluto_duck.ingest import LoadOptions
     from pluto_duck.ingest.told import told
 
     given = request.frame.get("options", {})
     if not isinstance(given, Mapping):
-        raise UsageError("options must be an object.")
+        raise UsageError("options must be an object.", hint="For example {\"mode\": \"append\"}.")
     for name in given:
         if name not in OPTIONS:
             raise unknown_name("option", str(name), OPTIONS)
-    return told(None, {**given, "connector": connector})
+    words = asdict(of_words(request.text("words", ""), connector))
+    usual = asdict(LoadOptions())
+    # What the line says counts where the form says nothing of its own.
+    said = {name: value for name, value in words.items() if value != usual[name]}
+    return told(None, {**given, **said, "connector": words["connector"] or connector})
 
 
 # -- before -------------------------------------------------------------------------------------------

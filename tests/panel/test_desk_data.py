@@ -67,7 +67,8 @@ def test_a_table_hides_a_frame_of_its_name_and_new_frames_are_told(sidebar: Data
 
     sidebar.ask("hello", version="0")
     sidebar.names["Orders"] = pandas.DataFrame({"a": [1]})
-    told = sidebar.pushed.get(timeout=30)
+    while (told := sidebar.pushed.get(timeout=30))["op"] != "changed":
+        pass  # what runs is told, too
     assert told["tables"] == ["frame:Orders"]
     assert sidebar.table("frame:Orders")
     with Session.open(workspace.root) as other:
@@ -149,6 +150,18 @@ def test_a_row_that_can_not_be_read_is_named_or_kept_aside(sidebar: DataSidebar,
     [history] = sidebar.ask("loads")
     assert [(one["state"], one["rejected"]) for one in history["loads"]] == [("succeeded", 1), ("failed", 0)]
     assert history["loads"][1]["error"]
+
+
+def test_options_may_be_written_as_in_a_shell(sidebar: DataSidebar, workspace: Workspace) -> None:
+    (workspace.root / "people.csv").write_text(CSV.replace("oops", "8"))
+    [plan] = sidebar.ask("discover", source="people.csv", words="--cast amount=VARCHAR --skip name")
+    assert [(one["name"], one["type"]) for one in plan["tables"][0]["columns"]] == [("id", "BIGINT"), ("amount", "VARCHAR")]
+    *_, done = sidebar.ask("load", source="people.csv", words="--key id --limit 2", options={"mode": "merge"})
+    assert (done["rows"], done["tables"][0]["mode"]) == (2, "merge")
+    for words in ("--nonsense", "--key 'id", "--help", "people.csv", "--limit many"):
+        [error] = sidebar.ask("discover", source="people.csv", words=words)
+        assert (error["op"], error["code"]) == ("error", "usage"), words
+        assert error["hint"]
 
 
 def test_postgres_is_looked_at_chosen_from_and_loaded(sidebar: DataSidebar, database: Database) -> None:

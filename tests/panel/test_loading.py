@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pluto_duck.commands.private_postgres import PrivatePostgres
-from tests.panel.browser import Lab
+from tests.panel.browser import ROOT, Lab
 from tests.services.postgres import new_database
 
 PEOPLE = "id,name,amount\n" + "".join(f"{i},name {i},{i}.5\n" for i in range(1, 2001))
@@ -131,7 +131,13 @@ def test_a_row_that_does_not_fit_is_named_with_a_hint_or_kept_apart(loaded: Lab,
     assert "Nothing was written" in dialog.inner_text()
     loaded.shot("load-failed")
     assert _table(loaded, "broken").count() == 0
+    # What the hint says can be done here, too.
     dialog.get_by_role("button", name="Change what is loaded").click()
+    dialog.get_by_label("More options").fill("--cast amount=VARCHAR")
+    dialog.get_by_role("row").filter(has_text="amount").get_by_role("cell", name="VARCHAR", exact=True).wait_for()
+    dialog.get_by_label("More options").fill("--nonsense")
+    dialog.get_by_role("alert").filter(has_text="nonsense").wait_for()
+    dialog.get_by_label("More options").fill("")
     dialog.get_by_role("radio", name="Keep apart").check()
     dialog.get_by_role("button", name="Load into broken").click()
     dialog.locator("[data-pd-load=done]").wait_for()
@@ -246,6 +252,34 @@ def test_the_history_tells_what_came_and_what_did_not(loaded: Lab) -> None:
     history.get_by_role("button", name="Load staff again").click()
     page.locator("dialog [data-pd-load=done]").wait_for()
     page.keyboard.press("Escape")
+    page.locator("dialog").wait_for(state="detached")
     history.get_by_label("Search loads").fill("postgres")
     history.get_by_role("status").filter(has_text="loads").wait_for()
     assert history.locator("tbody tr").filter(has_text="people.csv").count() == 0
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"])
+def test_dialogs_and_history_are_at_home_in_every_theme(loaded: Lab, dialog: Any, theme: str) -> None:
+    axe = ROOT / "jupyter_extension" / "node_modules" / "axe-core" / "axe.min.js"
+    if not axe.exists():
+        pytest.skip("axe-core is not installed: no npm here when the sidebar was built")
+    page = loaded.page
+    loaded.command("apputils:change-theme", theme=theme)
+    page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached")
+    page.evaluate(axe.read_text(encoding="utf-8"))
+    found = """async where => (await axe.run({include: where})).violations
+        .filter(one => ['serious', 'critical'].includes(one.impact))
+        .map(one => [one.id, one.nodes.slice(0, 3).map(node => node.html.slice(0, 160) + ' ' + node.failureSummary)])"""
+    name = theme.lower().replace(" ", "-").removeprefix("jupyterlab-")
+    dialog.get_by_role("button", name="Workspace").click()
+    assert not page.evaluate(found, [["dialog"]])
+    dialog.get_by_label("File, folder or pattern").fill("data/people.csv")
+    dialog.get_by_role("button", name="Look at it").click()
+    dialog.get_by_role("button", name="Load into people").wait_for()
+    loaded.shot(f"add-{name}")
+    assert not page.evaluate(found, [["dialog"]])
+    dialog.get_by_role("button", name="Close").first.click()
+    loaded.command("pluto-duck:load-history")
+    page.locator(".pd-loads tbody tr").first.wait_for()
+    loaded.shot(f"history-{name}")
+    assert not page.evaluate(found, [[".pd-loads"], ["#pluto-duck-data"]])

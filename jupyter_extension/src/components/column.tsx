@@ -91,7 +91,7 @@ function Glance({ profile }: { profile: Profile }): React.ReactElement | null {
     return <span className="pd-note">{trans.__('empty')}</span>;
   }
   // Nearly every row its own value: which one is the most frequent says nothing.
-  if (!first || first.count <= 1 || (!profile.exact && first.count < values / 500)) {
+  if (!first || (first.count <= 1 && values > 1) || (!profile.exact && first.count < values / 500)) {
     return (
       <span className="pd-top pd-many pd-clip">
         {profile.exact ? '' : '≈ '}

@@ -12,7 +12,7 @@ import { Loading } from './loading';
 import { Modal, Segments } from './modal';
 
 export interface IngestActions {
-  preview(key: string): void;
+  preview(key: string, title: string): void;
   ask(sql: string): void;
   history(): void;
 }
@@ -409,6 +409,7 @@ function What(props: { model: IngestModel; state: IngestState; plan: Planned[] }
     replace: trans.__('Fills the table anew. The old rows go when the new ones are all there.')
   };
   const into = React.useId();
+  const more = React.useId();
   const bad = [...state.picked].some(name => plan.find(it => it.name === name)?.error);
   const word =
     state.mode === 'replace' && there.length
@@ -485,6 +486,21 @@ function What(props: { model: IngestModel; state: IngestState; plan: Planned[] }
               </span>
             </div>
           )}
+          <div className="pd-entry">
+            <label htmlFor={more}>{trans.__('More options')}</label>
+            <span className="pd-field">
+              <input
+                id={more}
+                className="pd-mono"
+                spellCheck={false}
+                autoComplete="off"
+                placeholder="--key id --skip notes"
+                value={state.words}
+                onChange={event => model.change({ words: event.target.value })}
+              />
+            </span>
+            <span className="pd-note">{trans.__('What begins with -- in a hint goes here, as in a shell.')}</span>
+          </div>
         </div>
         <div className="pd-what">{plan.length === 1 ? <OnePlan table={plan[0]} /> : <Tables {...props} />}</div>
       </div>

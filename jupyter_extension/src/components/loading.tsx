@@ -134,7 +134,7 @@ export function Loading(props: {
               type="button"
               className="pd-btn pd-main"
               onClick={() => {
-                actions.preview(first.key);
+                actions.preview(first.key, first.name);
                 model.hide();
               }}
             >
@@ -226,7 +226,7 @@ function Done({ run, model }: { run: Run; model: IngestModel }): React.ReactElem
         </div>
       </div>
       {run.failed.length > 0 && (
-        <ul className="pd-plain pd-failed">
+        <ul className="pd-plain pd-failures">
           {run.failed.map(one => (
             <li key={one.source}>
               <Message

@@ -3,7 +3,7 @@
 import * as React from 'react';
 
 import { duration, plain, whole } from '../model/format';
-import { Load, loadsFound, LoadsModel } from '../model/loads';
+import { Load, loadsFound, LoadsModel, nearer } from '../model/loads';
 import { Message } from './banner';
 import { IconName } from './drawings';
 import { useStore, useTrans } from './hooks';
@@ -11,7 +11,7 @@ import { Icon } from './icon';
 
 export interface LoadsActions {
   again(load: Load): void;
-  preview(key: string): void;
+  preview(key: string, title: string): void;
   add(): void;
 }
 
@@ -26,7 +26,7 @@ const SHOWN = 200;
 
 export function Loads({ model, actions }: { model: LoadsModel; actions: LoadsActions }): React.ReactElement {
   const trans = useTrans();
-  const { loads, problem, search } = useStore(model.state);
+  const { loads, problem, search, root } = useStore(model.state);
   const found = loads && loadsFound(loads, search);
   const words: Record<Load['state'], string> = {
     succeeded: trans.__('loaded'),
@@ -84,20 +84,15 @@ export function Loads({ model, actions }: { model: LoadsModel; actions: LoadsAct
           <table className="pd-table">
             <thead>
               <tr>
-                <th scope="col">{trans.__('when')}</th>
+                <th scope="col">{trans.__('state')}</th>
                 <th scope="col">{trans.__('table')}</th>
-                <th scope="col">{trans.__('from')}</th>
-                <th scope="col">{trans.__('mode')}</th>
                 <th scope="col" className="pd-num">
                   {trans.__('rows')}
                 </th>
-                <th scope="col" className="pd-num">
-                  {trans.__('kept apart')}
+                <th scope="col" className="pd-fill">
+                  {trans.__('from')}
                 </th>
-                <th scope="col" className="pd-num">
-                  {trans.__('took')}
-                </th>
-                <th scope="col">{trans.__('state')}</th>
+                <th scope="col">{trans.__('when')}</th>
                 <th scope="col">
                   <span className="pd-sr">{trans.__('Again')}</span>
                 </th>
@@ -105,54 +100,56 @@ export function Loads({ model, actions }: { model: LoadsModel; actions: LoadsAct
             </thead>
             <tbody>
               {found.slice(0, SHOWN).map(one => (
-                <React.Fragment key={`${one.load_id} ${one.table}`}>
-                  <tr data-pd-state={one.state}>
-                    <td className="pd-num pd-when" title={one.started_at}>
-                      {new Date(one.started_at).toLocaleString([], { dateStyle: 'medium', timeStyle: 'medium' })}
-                    </td>
-                    <td className="pd-clip">
-                      {one.there ? (
-                        <button type="button" className="pd-link pd-clip" onClick={() => actions.preview(one.table)}>
-                          <bdi>{plain(one.name)}</bdi>
-                        </button>
-                      ) : (
+                <tr key={`${one.load_id} ${one.table}`} data-pd-state={one.state}>
+                  <td>
+                    <span className={`pd-state pd-${one.state}`}>
+                      <Icon name={ICONS[one.state]} small />
+                      {words[one.state]}
+                    </span>
+                  </td>
+                  <td className="pd-clip pd-of">
+                    {one.there ? (
+                      <button
+                        type="button"
+                        className="pd-link pd-clip"
+                        title={plain(one.name)}
+                        onClick={() => actions.preview(one.table, one.name)}
+                      >
                         <bdi>{plain(one.name)}</bdi>
-                      )}
-                    </td>
-                    <td className="pd-clip" title={plain(one.source)}>
-                      <bdi>{plain(one.source)}</bdi>
-                    </td>
-                    <td>{one.mode}</td>
-                    <td className="pd-num">{one.rows === null ? '' : whole(one.rows)}</td>
-                    <td className="pd-num">{one.rejected ? whole(one.rejected) : ''}</td>
-                    <td className="pd-num">{one.elapsed_s === null ? '' : duration(one.elapsed_s)}</td>
-                    <td>
-                      <span className={`pd-state pd-${one.state}`}>
-                        <Icon name={ICONS[one.state]} small />
-                        {words[one.state]}
-                      </span>
-                    </td>
-                    <td>
-                      {one.again && (
-                        <button
-                          type="button"
-                          className="pd-btn pd-small"
-                          aria-label={trans.__('Load %1 again', plain(one.name))}
-                          onClick={() => actions.again(one)}
-                        >
-                          <Icon name="refresh" small />
-                          {trans.__('Again')}
-                        </button>
-                      )}
-                    </td>
-                  </tr>
-                  {one.error && one.state === 'failed' && (
-                    <tr className="pd-reason">
-                      <td />
-                      <td colSpan={8}>{plain(one.error)}</td>
-                    </tr>
-                  )}
-                </React.Fragment>
+                      </button>
+                    ) : (
+                      <bdi title={plain(one.name)}>{plain(one.name)}</bdi>
+                    )}
+                    <small>{one.mode}</small>
+                  </td>
+                  <td className="pd-num">
+                    {one.rows === null ? '' : whole(one.rows)}
+                    {one.rejected > 0 && <small>{trans.__('%1 kept apart', whole(one.rejected))}</small>}
+                  </td>
+                  <td className="pd-fill">
+                    <span className="pd-clip" title={plain(one.source)}>
+                      <bdi>{plain(nearer(one.source, root))}</bdi>
+                    </span>
+                    {one.error && one.state === 'failed' && <small className="pd-reason">{plain(one.error)}</small>}
+                  </td>
+                  <td className="pd-when" title={one.started_at}>
+                    {new Date(one.started_at).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' })}
+                    <small>{one.elapsed_s === null ? '' : trans.__('took %1', duration(one.elapsed_s))}</small>
+                  </td>
+                  <td>
+                    {one.again && (
+                      <button
+                        type="button"
+                        className="pd-btn pd-small"
+                        aria-label={trans.__('Load %1 again', plain(one.name))}
+                        onClick={() => actions.again(one)}
+                      >
+                        <Icon name="refresh" small />
+                        {trans.__('Again')}
+                      </button>
+                    )}
+                  </td>
+                </tr>
               ))}
             </tbody>
           </table>

@@ -94,6 +94,8 @@ export interface IngestState {
   into: string;
   mode: Mode;
   keep: boolean;
+  /** A line of options, as the shell takes them. */
+  words: string;
   run: Run | null;
 }
 
@@ -118,6 +120,7 @@ export const NO_INGEST: IngestState = {
   into: '',
   mode: 'replace',
   keep: false,
+  words: '',
   run: null
 };
 
@@ -233,12 +236,21 @@ export class IngestModel {
   }
 
   go(where: Where): void {
-    this.state.update({ where, source: '', connection: '', password: '', remember: '', problem: null, plan: null });
+    this.state.update({
+      where,
+      source: '',
+      connection: '',
+      password: '',
+      remember: '',
+      words: '',
+      problem: null,
+      plan: null
+    });
   }
 
   change(change: Partial<IngestState>): void {
     this.state.update(change);
-    if (this.state.get().plan && ('mode' in change || 'into' in change || 'keep' in change)) {
+    if (this.state.get().plan && ['mode', 'into', 'keep', 'words'].some(name => name in change)) {
       clearTimeout(this._timer);
       this._timer = setTimeout(() => this.look(true), LOOK_AGAIN_MS);
     }
@@ -248,7 +260,7 @@ export class IngestModel {
   back(): void {
     this._asked?.cancel();
     clearTimeout(this._timer);
-    this.state.update({ plan: null, problem: null, looking: false, run: null, picked: new Set(), into: '' });
+    this.state.update({ plan: null, problem: null, looking: false, run: null, picked: new Set(), into: '', words: '' });
   }
 
   async browse(folder: string): Promise<void> {
@@ -319,12 +331,17 @@ export class IngestModel {
   }
 
   private _place(): Record<string, unknown> {
-    const { where, connection, source, password } = this.state.get();
+    const { where, connection, source, password, words } = this.state.get();
+    const more = words.trim() ? { words: words.trim() } : {};
     if (where === 'postgres' && connection) {
-      return { connection };
+      return { connection, ...more };
     }
     const typed = apart(source.trim());
-    return { source: typed.address, ...(password || typed.password ? { password: password || typed.password } : {}) };
+    return {
+      source: typed.address,
+      ...more,
+      ...(password || typed.password ? { password: password || typed.password } : {})
+    };
   }
 
   private _options(tables: string[] | null): Record<string, unknown> {

@@ -26,6 +26,8 @@ export interface LoadsState {
   loads: Load[] | null;
   problem: string;
   search: string;
+  /** Of the workspace. */
+  root: string;
 }
 
 /** Those whose table or source has the words. */
@@ -36,10 +38,17 @@ export function loadsFound(loads: Load[], search: string): Load[] {
     : loads;
 }
 
-export class LoadsModel {
-  readonly state = new Store<LoadsState>({ loads: null, problem: '', search: '' });
+/** A place inside the workspace from its folder on, others as they are. */
+export const nearer = (source: string, root: string): string =>
+  root && source.startsWith(`${root}/`) ? source.slice(root.length + 1) : source;
 
-  constructor(private _client: () => Client | null) {}
+export class LoadsModel {
+  readonly state = new Store<LoadsState>({ loads: null, problem: '', search: '', root: '' });
+
+  constructor(
+    private _client: () => Client | null,
+    private _root: () => string
+  ) {}
 
   async refresh(): Promise<void> {
     const client = this._client();
@@ -48,7 +57,7 @@ export class LoadsModel {
     }
     try {
       const frame = await client.request('loads').done;
-      this.state.update({ loads: frame.loads as Load[], problem: '' });
+      this.state.update({ loads: frame.loads as Load[], problem: '', root: this._root() });
     } catch (error) {
       this.state.update({ problem: told(error) });
     }

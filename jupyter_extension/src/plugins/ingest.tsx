@@ -29,7 +29,7 @@ export const ingest: JupyterFrontEndPlugin<void> = {
       }
     };
     const actions = {
-      preview: (table: string) => run(COMMANDS.preview, { table }),
+      preview: (table: string, title: string) => run(COMMANDS.preview, { table, title }),
       ask: (about: string) => run(COMMANDS.ask, { about }),
       history: () => {
         model.hide();

@@ -21,7 +21,10 @@ export const loads: JupyterFrontEndPlugin<void> = {
   optional: [ITranslator],
   activate: (app: JupyterFrontEnd, pluto: IPlutoDuck, translator: ITranslator | null): void => {
     const trans = (translator ?? nullTranslator).load('pluto_duck');
-    const model = new LoadsModel(() => pluto.connection.link.get().client);
+    const model = new LoadsModel(
+      () => pluto.connection.link.get().client,
+      () => pluto.connection.link.get().hello?.workspace.root ?? ''
+    );
     const run = (command: string, args: Record<string, string> = {}): void => {
       if (app.commands.hasCommand(command)) {
         void app.commands.execute(command, args);
@@ -59,7 +62,7 @@ export const loads: JupyterFrontEndPlugin<void> = {
                 model={model}
                 actions={{
                   again: load => run(COMMANDS.reload, { table: load.table }),
-                  preview: table => run(COMMANDS.preview, { table }),
+                  preview: (table, title) => run(COMMANDS.preview, { table, title }),
                   add: () => run(COMMANDS.addData)
                 }}
               />
