@@ -98,3 +98,17 @@ test('of a SELECT the end is found by reading on', async () => {
   await settled();
   assert.deepEqual([pages.state.get().count, pages.state.get().complete], [PAGE + 7, true]);
 });
+
+test('of two lists of tables the one that was asked for last counts', async () => {
+  const kernel = new FakeKernel();
+  const model = new DataModel();
+  model.attach(kernel.client, '/work');
+  const first = kernel.last('tables');
+  model.changed([]);
+  const second = kernel.last('tables');
+  kernel.reply('tables', second, { tables: [] });
+  await settled();
+  kernel.reply('tables', first, { tables: [{ key: 'main.gone', columns: [] }] });
+  await settled();
+  assert.deepEqual(model.state.get().tables, []);
+});

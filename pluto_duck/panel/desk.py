@@ -74,8 +74,11 @@ class Desk:
             if request.op == "cancel":
                 self._cancel(comm, request)
                 return
+            if request.op == "ping":
+                request.reply("pong", end=True)
+                return
             if request.op not in OPS:
-                raise unknown_name("operation", request.op, [*OPS, "cancel"])
+                raise unknown_name("operation", request.op, [*OPS, "cancel", "ping"])
             key = (comm, request.id)
             with self._lock:
                 self._working[key] = None
@@ -172,21 +175,24 @@ class Desk:
 
     # -- news -------------------------------------------------------------------------------------
 
-    def watch(self, versions: dict[str, int]) -> None:
-        """From now on sidebars are told when tables have other versions than these."""
+    def watch(self, versions: dict[str, int], where: tuple[str, str]) -> None:
+        """From now on sidebars are told when tables have other versions than these, and when the folder of the
+        workspace, or who hosts it, is another one."""
         with self._lock:
             if self._watch is not None or self._over.is_set():
                 return
             self._seen = versions
-            self._watch = threading.Thread(target=self._look_out, name="pluto-duck-panel-watch", daemon=True)
+            self._watch = threading.Thread(target=self._look_out, args=(where,), name="pluto-duck-panel-watch",
+                                           daemon=True)
         self._watch.start()
 
-    def _look_out(self) -> None:
+    def _look_out(self, where: tuple[str, str]) -> None:
         from pluto_duck.panel.deciding import Proposals
         from pluto_duck.panel.running import Lookout
+        from pluto_duck.panel.status import Status
 
         folder, session = self._workspace(), None
-        running, proposals = Lookout(self._push), Proposals(self._push)
+        running, proposals, status = Lookout(self._push), Proposals(self._push), Status(self._push, where)
         seen = fingerprint(frames(self.namespace()))
         while not self._over.wait(WATCH_S):
             try:
@@ -199,6 +205,7 @@ class Desk:
                 versions = session.versions()
                 running.look(session)
                 proposals.look(session)
+                status.look(session)
             except (PlutoError, sqlite3.Error):
                 continue  # a host that is on its way; the next look will tell
             bound = fingerprint(frames(self.namespace()))

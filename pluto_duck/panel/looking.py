@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def hello(desk: Desk, request: Request, session: Workbench) -> None:
     """Who we are. The first frame of a sidebar; from then on it hears of changes."""
-    desk.watch(session.versions())
+    desk.watch(session.versions(), (str(session.workspace.root), session.hosting))
     request.reply("hello", end=True, protocol=VERSION, **looking.hello(session))
 
 

@@ -271,3 +271,27 @@ def test_sql_that_does_not_run_comes_back_mended(sidebar: Sidebar) -> None:
     assert found["fixed"] == "SELECT amount FROM orders"
     [error] = sidebar.ask("fix", sql="SELECT 1", meant={"a": 1})
     assert error["code"] == "usage"
+
+
+def test_a_ping_is_answered_whatever_is_at_work(sidebar: Sidebar) -> None:
+    at_work = [sidebar.send("query", sql="SELECT count(*) FROM range(1000000) a, range(1000000) b") for _ in range(6)]
+    [pong] = sidebar.ask("ping")
+    assert pong["op"] == "pong"
+    for number, replies in at_work:
+        sidebar.ask("cancel", target=number)
+        assert ended(replies)[-1]["code"] == "cancelled"
+
+
+def test_another_workspace_of_the_cells_is_told(workspace: Workspace, tmp_path: Path) -> None:
+    from pluto_duck.workspace import create
+
+    folders = [str(workspace.root)]
+    pushed: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    desk = Desk(lambda: folders[-1], push=pushed.put)
+    replies: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    desk.take("comm", {"v": 1, "op": "hello", "id": 1}, replies.put)
+    ended(replies)
+    folders.append(str(create(tmp_path / "other").root))
+    told = pushed.get(timeout=30)
+    desk.close()
+    assert (told["op"], told["hello"]["workspace"]["root"]) == ("status", folders[-1])

@@ -3,7 +3,7 @@
 import * as React from 'react';
 
 import { Value } from '../model/frames';
-import { cut, kindOf, plain, shortType, shown } from '../model/format';
+import { cut, kindOf, plain, shortType, shown, whole } from '../model/format';
 import { settings } from '../model/settings';
 import { useStore, useTrans } from './hooks';
 
@@ -22,7 +22,9 @@ export interface GridProps {
   columns: { name: string; type: string }[];
   count: number;
   /** Undefined: not here yet. */
-  row(at: number): Value[] | undefined;
+  cell(row: number, column: number): Value | undefined;
+  /** What has the row; another one means other values. */
+  page(row: number): unknown;
   /** Says which rows are in sight. */
   onSight?(first: number, last: number): void;
   order?: Order | null;
@@ -40,14 +42,33 @@ const written = (value: Value, column: { name: string; type: string }): string =
     ? String(value).replace('-', '\u2212')
     : shown(value, column.type);
 
+/** Columns whose values are looked at for a width of their own; those behind take what their name needs. */
+const MEASURED = 60;
+
 function widthsOf(props: GridProps): number[] {
-  const sample = Array.from({ length: Math.min(props.count, 60) }, (_, at) => props.row(at)).filter(one => one);
+  const rows = Array.from({ length: Math.min(props.count, 60) }, (_, at) => at).filter(at => props.page(at));
   return props.columns.map((column, at) => {
-    const longest = Math.max(0, ...sample.map(row => written(row![at] ?? null, column).length));
+    const lengths =
+      at < MEASURED ? rows.map(row => written(props.cell(row, at) ?? null, column).length) : rows.length ? [12] : [];
     const type = props.fit ? 0 : 6 + 6.4 * shortType(column.type).length;
     const head = Math.min(280, 7.7 * column.name.length + (props.onOrder ? 10 : 0) + type);
-    return Math.round(Math.max(48, head + 22, Math.min(300, 7.2 * longest + 22)));
+    return Math.round(Math.max(48, head + 22, Math.min(300, 7.2 * Math.max(0, ...lengths) + 22)));
   });
+}
+
+/** The last of `lefts` that is not right of `at`. */
+function columnAt(lefts: number[], at: number, last: number): number {
+  let low = 0;
+  let high = last;
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (lefts[middle] <= at) {
+      low = middle;
+    } else {
+      high = middle - 1;
+    }
+  }
+  return low;
 }
 
 export function Grid(props: GridProps): React.ReactElement {
@@ -55,7 +76,7 @@ export function Grid(props: GridProps): React.ReactElement {
   const box = React.useRef<HTMLDivElement>(null);
   const [sight, setSight] = React.useState({ top: 0, left: 0, height: 400, width: 800 });
   const names = props.columns.map(one => `${one.name}:${one.type}`).join('\u0000');
-  const ready = props.row(0) !== undefined;
+  const ready = props.page(0) !== undefined;
   const [base, widths] = React.useMemo(() => {
     const found = widthsOf(props);
     const lefts = [0];
@@ -75,18 +96,24 @@ export function Grid(props: GridProps): React.ReactElement {
   // Beyond what a browser scrolls through, the position in the bar is the position in the rows.
   const first0 =
     tall < props.count * ROW && hidden ? Math.round((sight.top / hidden) * most) : Math.floor(sight.top / ROW);
-  const first = Math.max(0, first0 - MARGIN);
-  const end = Math.min(props.count, first0 + Math.ceil(view / ROW) + MARGIN);
+  // As many at the ends as anywhere: a row that goes leaves its element to one that comes.
+  const rows = Math.min(props.count, Math.ceil(view / ROW) + 1 + 2 * MARGIN);
+  const first = Math.max(0, Math.min(first0 - MARGIN, props.count - rows));
+  const end = first + rows;
   const shift = tall < props.count * ROW ? sight.top - (first0 - first) * ROW : first * ROW;
-  let left = 0;
-  while (left < last && lefts[left + 1] < sight.left) {
-    left += 1;
-  }
-  let right = left;
-  while (right < last && lefts[right + 1] < sight.left + sight.width) {
-    right += 1;
-  }
-  const columns = Array.from({ length: right - left + 1 }, (_, at) => left + at);
+  const left = columnAt(lefts, sight.left, last);
+  const right = last < 0 ? -1 : columnAt(lefts, sight.left + sight.width, last);
+  // What a row is drawn with, the same for all: a row that stays in sight while others come is not drawn again.
+  const { columns: described, cell } = props;
+  const drawn = React.useMemo(
+    () =>
+      Array.from({ length: right - left + 1 }, (_, nth): Drawn => {
+        const at = left + nth;
+        const number = kindOf(described[at].type) === 'number';
+        return { at, number, style: { left: lefts[at], width: widthAt(at) }, column: described[at] };
+      }),
+    [left, right, names, widths, spare]
+  );
 
   React.useLayoutEffect(() => {
     const there = box.current!;
@@ -124,12 +151,9 @@ export function Grid(props: GridProps): React.ReactElement {
       tabIndex={0}
     >
       <div className="pd-thead" role="row" aria-rowindex={1} style={{ width: natural + spare }}>
-        {columns.map(at => {
-          const column = props.columns[at];
-          const number = kindOf(column.type) === 'number';
+        {drawn.map(({ at, column, number, style }) => {
           const order = props.order?.column === column.name ? props.order : null;
           const sort = order ? (order.descending ? 'descending' : 'ascending') : undefined;
-          const style = { left: lefts[at], width: widthAt(at) };
           const title = `${plain(column.name)}\n${column.type}`;
           return (
             <div
@@ -167,56 +191,62 @@ export function Grid(props: GridProps): React.ReactElement {
         })}
       </div>
       <div className="pd-tbody" role="rowgroup" style={{ height: tall, width: natural + spare }}>
-        {Array.from({ length: Math.max(0, end - first) }, (_, at) => {
-          const row = props.row(first + at);
-          const style = { transform: `translateY(${shift + at * ROW}px)` };
-          return (
-            <div key={first + at} role="row" aria-rowindex={first + at + 2} className="pd-tr" style={style}>
-              {columns.map(one => (
-                <Cell
-                  key={one}
-                  at={one}
-                  value={row?.[one]}
-                  column={props.columns[one]}
-                  left={lefts[one]}
-                  width={widthAt(one)}
-                />
-              ))}
-            </div>
-          );
-        })}
+        <div role="presentation" className="pd-window" style={{ transform: `translateY(${shift}px)` }}>
+          {Array.from({ length: rows }, (_, nth) => (
+            <Row key={(first + nth) % rows} at={first + nth} drawn={drawn} cell={cell} page={props.page(first + nth)} />
+          ))}
+        </div>
       </div>
+      {!props.fit && right - left < last && (
+        <div className="pd-where" aria-hidden="true">
+          {trans.__('columns %1 to %2 of %3', left + 1, right + 1, whole(last + 1))}
+        </div>
+      )}
       <span className="pd-sr">{trans.__('Arrow keys scroll the table.')}</span>
     </div>
   );
 }
 
-function Cell(props: {
+interface Drawn {
   at: number;
-  value: Value | undefined;
+  number: boolean;
+  style: React.CSSProperties;
   column: { name: string; type: string };
-  left: number;
-  width: number;
+}
+
+/** Its element is used again for the row that comes into sight when it goes: scrolling makes and drops none. */
+const Row = React.memo(function Row(props: {
+  at: number;
+  drawn: Drawn[];
+  cell(row: number, column: number): Value | undefined;
+  /** Not read: a row whose page came is another row. */
+  page: unknown;
 }): React.ReactElement {
-  const { value, column } = props;
-  const style = { left: props.left, width: props.width };
-  if (value === undefined) {
-    return <div role="gridcell" aria-colindex={props.at + 1} className="pd-td pd-late" style={style} />;
-  }
-  const text = written(value, column);
-  const number = kindOf(column.type) === 'number' && value !== null;
   return (
-    <div
-      role="gridcell"
-      aria-colindex={props.at + 1}
-      className={`pd-td${number ? ' pd-num' : ''}${value === null ? ' pd-nothing' : ''}`}
-      style={style}
-      title={text.length > 12 ? cut(text, 2000) : undefined}
-    >
-      <bdi>{cut(text, 400)}</bdi>
+    <div role="row" aria-rowindex={props.at + 2} className="pd-tr">
+      {props.drawn.map(({ at, number, style, column }) => {
+        const value = props.cell(props.at, at);
+        if (value === undefined) {
+          return <div key={at} role="gridcell" aria-colindex={at + 1} className="pd-td pd-late" style={style} />;
+        }
+        const text = written(value, column);
+        const kind = value === null ? ' pd-nothing' : number ? ' pd-num' : '';
+        return (
+          <div
+            key={at}
+            role="gridcell"
+            aria-colindex={at + 1}
+            className={`pd-td${kind}`}
+            style={style}
+            title={text.length > 12 ? cut(text, 2000) : undefined}
+          >
+            <bdi>{cut(text, 400)}</bdi>
+          </div>
+        );
+      })}
     </div>
   );
-}
+});
 
 /** A few rows under an answer, or many in a box that scrolls; cut results are said. */
 export function Result(props: {
@@ -227,6 +257,7 @@ export function Result(props: {
   const trans = useTrans();
   const { columns, rows } = props.rows;
   const [all, setAll] = React.useState(false);
+  const cell = React.useCallback((row: number, column: number) => rows[row]?.[column], [rows]);
   const few = useStore(settings).rows;
   const fit = all ? Math.min(rows.length, 14) : Math.min(rows.length, few);
   const more = props.rows.truncated || props.rows.more;
@@ -236,7 +267,8 @@ export function Result(props: {
       <Grid
         columns={columns}
         count={all ? rows.length : fit}
-        row={at => rows[at]}
+        cell={cell}
+        page={at => rows[at]}
         fit={Math.max(1, fit)}
         label={trans.__('Rows of the answer')}
       />

@@ -73,7 +73,8 @@ export function Preview({ pages, label }: { pages: Pages; label: string }): Reac
       <Grid
         columns={state.columns}
         count={state.count}
-        row={pages.row}
+        cell={pages.cell}
+        page={pages.page}
         onSight={pages.sight}
         order={state.order}
         onOrder={(order: Order | null) => pages.order(order)}

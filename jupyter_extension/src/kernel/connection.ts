@@ -1,17 +1,22 @@
-/** The comm between the sidebar and the kernel of the notebook in front. */
+/** Which wire there is now: to the kernel of the notebook in front, else to the Jupyter server. */
 
 import { ISessionContext } from '@jupyterlab/apputils';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
-import { Kernel, KernelMessage } from '@jupyterlab/services';
+import { Kernel, KernelMessage, ServerConnection } from '@jupyterlab/services';
 
-import { Client } from '../model/client';
-import { Frame, Hello, PanelError, TARGET } from '../model/frames';
-import { Link, NO_LINK } from '../model/link';
+import { Frame, Hello, PanelError } from '../model/frames';
+import { Link, NO_LINK, Reason } from '../model/link';
 import { Store } from '../model/store';
+import { Wire } from '../model/wire';
+import { CommWire, hasSubshells } from './comm';
+import { Pulse } from './pulse';
+import { Place, ServerWire } from './server';
 
 const PYTHON = /^i?python/i;
-/** Lab starts the subshell of a comm beside it, and says when in a promise that its interface does not name. */
-type CommOverSubshell = Kernel.IComm & { subshellStarted?: Promise<void> };
+/** How often a server that went away is looked for. */
+const AGAIN_MS = 2_000;
+/** How long it is told that the kernel answers again. */
+const BACK_MS = 8_000;
 
 export class Connection {
   readonly link = new Store<Link>(NO_LINK);
@@ -21,14 +26,23 @@ export class Connection {
   private _panel: NotebookPanel | null = null;
   private _context: ISessionContext | null = null;
   private _kernel: Kernel.IKernelConnection | null = null;
-  private _comm: Kernel.IComm | null = null;
+  private _wire: Wire | null = null;
   /** Grows with each attempt, so that what an earlier one still says is not listened to. */
   private _attempt = 0;
   private _mayBeLoaded = false;
+  /** Whether a panel is in sight: before, no server is asked to open a workspace. */
+  private _wanted = false;
+  /** The folder of the workspace that was shown last, and the one that was chosen. */
+  private _root = '';
+  /** The server has answered since a kernel did. */
+  private _wasServed = false;
+  private _timer = 0;
+  private _pulse = new Pulse(slow => slow !== this.link.get().slow && this.link.update({ slow }));
 
   constructor(
     tracker: INotebookTracker,
-    private _version: string
+    private _version: string,
+    private _settings: ServerConnection.ISettings = ServerConnection.makeSettings()
   ) {
     tracker.currentChanged.connect((_, panel) => this._follow(panel));
     this._follow(tracker.currentWidget);
@@ -38,12 +52,37 @@ export class Connection {
     return this._panel;
   }
 
+  /** A panel came into sight, with Lab's layout restored: it shows what there is, also without a kernel. */
+  want(): void {
+    if (!this._wanted) {
+      this._wanted = true;
+      const { status } = this.link.get();
+      if (status === 'no-kernel' || status === 'dead' || status === 'foreign') {
+        this._withoutKernel(status);
+      }
+    }
+  }
+
   /** Tries again, where nothing is there yet. */
   retry(): void {
-    if (this.link.get().status !== 'ready') {
+    const { status, via } = this.link.get();
+    if (status === 'ready') {
+      return;
+    }
+    if (via === 'server') {
+      this._withoutKernel(this.link.get().reason);
+    } else {
       void this._attach(this._context?.session?.kernel ?? null);
     }
   }
+
+  /** Without a kernel: another workspace of those that the server may serve. */
+  choose = (folder: string): void => {
+    this._root = folder;
+    if (this.link.get().via === 'server') {
+      this._withoutKernel(this.link.get().reason);
+    }
+  };
 
   private _follow(panel: NotebookPanel | null): void {
     if (panel === this._panel) {
@@ -52,11 +91,13 @@ export class Connection {
     if (this._context && !this._context.isDisposed) {
       this._context.kernelChanged.disconnect(this._kernelChanged, this);
       this._context.statusChanged.disconnect(this._statusChanged, this);
+      this._context.connectionStatusChanged.disconnect(this._lineChanged, this);
     }
     this._panel = panel;
     this._context = panel?.sessionContext ?? null;
     this._context?.kernelChanged.connect(this._kernelChanged, this);
     this._context?.statusChanged.connect(this._statusChanged, this);
+    this._context?.connectionStatusChanged.connect(this._lineChanged, this);
     void this._attach(this._context?.session?.kernel ?? null);
   }
 
@@ -69,11 +110,22 @@ export class Connection {
     if (status === 'restarting' || status === 'autorestarting') {
       this._leave(new PanelError('restarted', 'The kernel was restarted.'));
       this.link.set({ ...NO_LINK, status: 'restarting', name: this._name() });
-    } else if (status === 'dead' && link.status !== 'dead') {
+    } else if (status === 'dead' && link.reason !== 'dead') {
       this._leave(new PanelError('dead', 'The kernel is gone.'));
-      this.link.set({ ...NO_LINK, status: 'dead', name: this._name() });
-    } else if (status === 'idle' && (link.status === 'restarting' || link.status === 'dead')) {
+      this._withoutKernel('dead');
+    } else if (status === 'idle' && (link.status === 'restarting' || link.reason === 'dead')) {
       void this._attach(this._context?.session?.kernel ?? null);
+    }
+  }
+
+  /** The line to the server broke, and came back: what was sent meanwhile may be lost. */
+  private _lineChanged(_: ISessionContext, status: Kernel.ConnectionStatus): void {
+    const link = this.link.get();
+    if (status === 'connected' && link.status === 'away' && link.via === 'kernel') {
+      void this._attach(this._context?.session?.kernel ?? null);
+    } else if (status !== 'connected' && link.status === 'ready' && link.via === 'kernel') {
+      this._leave(new PanelError('away', 'The Jupyter server does not answer.'));
+      this.link.set({ ...NO_LINK, status: 'away', name: this._name() });
     }
   }
 
@@ -83,13 +135,12 @@ export class Connection {
 
   private _leave(error: PanelError): void {
     this._attempt += 1;
-    const comm = this._comm;
-    this._comm = null;
+    clearTimeout(this._timer);
+    const wire = this._wire;
+    this._wire = null;
+    this._pulse.watch(null);
     this._kernel?.iopubMessage.disconnect(this._heard, this);
-    this.link.get().client?.close(error);
-    if (comm && !comm.isDisposed && this._kernel && !this._kernel.isDisposed && error.code === 'left') {
-      comm.close();
-    }
+    wire?.close(this._kernel?.isDisposed && error.code === 'left' ? new PanelError('dead', error.message) : error);
   }
 
   private async _attach(kernel: Kernel.IKernelConnection | null): Promise<void> {
@@ -98,23 +149,25 @@ export class Connection {
     this._kernel = kernel;
     this._mayBeLoaded = false;
     if (!kernel) {
-      this.link.set({ ...NO_LINK, name: this._name() });
+      await this._noKernelYet(attempt);
       return;
     }
     this.link.set({ ...NO_LINK, status: 'connecting', name: this._name() });
     kernel.iopubMessage.connect(this._heard, this);
+    this._pulse.begin();
     try {
       const info = await kernel.info;
       if (attempt !== this._attempt) {
         return;
       }
       if (!PYTHON.test(info.language_info.name)) {
-        this.link.update({ status: 'foreign' });
+        this._withoutKernel('foreign');
         return;
       }
       await this._open(kernel, attempt);
     } catch (error) {
       if (attempt === this._attempt) {
+        this._pulse.watch(null);
         const told = error instanceof PanelError ? error : new PanelError('', String(error));
         const status = told.code === 'closed' ? 'not-loaded' : 'protocol' in told.facts ? 'mismatch' : 'failed';
         this.link.update({ status, client: null, problem: [told.message, told.hint].filter(Boolean).join(' ') });
@@ -122,36 +175,130 @@ export class Connection {
     }
   }
 
+  /** A notebook that Lab has just opened has a kernel in a moment: nothing is said before. */
+  private async _noKernelYet(attempt: number): Promise<void> {
+    const context = this._context;
+    if (context && !context.isReady && !context.isDisposed) {
+      this.link.set({ ...NO_LINK, status: 'connecting', name: this._name() });
+      await context.ready.catch(() => undefined);
+      if (attempt !== this._attempt || context.session?.kernel) {
+        return;
+      }
+    }
+    this._withoutKernel('no-kernel');
+  }
+
   private async _open(kernel: Kernel.IKernelConnection, attempt: number): Promise<void> {
-    const subshell = kernel.supportsSubshells && kernel.commsOverSubshells !== 'disabled';
-    const comm: CommOverSubshell = kernel.createComm(TARGET);
-    // Opened at once, it would go to the main shell and wait behind the running cell.
-    if (subshell && comm.subshellStarted) {
-      await comm.subshellStarted;
-    }
-    if (attempt !== this._attempt || kernel.isDisposed) {
-      comm.dispose();
-      return;
-    }
-    const client = new Client(
-      frame => void comm.send(frame as never),
-      frame => this.onNews(frame)
-    );
-    comm.onMsg = message =>
-      client.receive({ ...(message.content.data as unknown as Frame), buffers: message.buffers ?? [] });
-    comm.onClose = () => {
-      client.close(new PanelError('closed', 'pluto_duck is not loaded in this kernel.'));
-      if (attempt === this._attempt) {
-        this._comm = null;
+    const wanted = (): boolean => attempt === this._attempt;
+    this.link.update({ subshell: hasSubshells(kernel) });
+    const wire = await CommWire.open(kernel, wanted, this._news(wanted), () => {
+      if (wanted()) {
+        this._wire = null;
+        this._pulse.watch(null);
         this.link.update({ status: 'not-loaded', client: null, hello: null });
       }
+    });
+    if (!wire) {
+      return;
+    }
+    this._wire = wire;
+    this._pulse.watch(wire.client);
+    const hello = (await wire.client.request('hello', { version: this._version }).done) as unknown as Hello;
+    if (wanted()) {
+      this._root = hello.workspace.root;
+      const back = this._wasServed;
+      this._wasServed = false;
+      this.link.update({ status: 'ready', client: wire.client, hello, problem: '', slow: false, back });
+      if (back) {
+        this._timer = window.setTimeout(() => this.link.update({ back: false }), BACK_MS);
+      }
+    }
+  }
+
+  private _news =
+    (wanted: () => boolean) =>
+    (frame: Frame): void => {
+      if (!wanted()) {
+        return;
+      }
+      const { hello } = this.link.get();
+      if (frame.op === 'status') {
+        const told = frame.hello as Partial<Hello>;
+        if (hello && told.workspace && told.workspace.root !== hello.workspace.root) {
+          // The cells have gone to another workspace: nothing that was shown is true there.
+          void this._attach(this._kernel);
+        } else if (hello) {
+          this.link.update({ hello: { ...hello, ...told, workspace: hello.workspace } });
+        }
+      } else {
+        this.onNews(frame);
+      }
     };
-    this._comm = comm;
-    this.link.update({ subshell });
-    comm.open();
-    const hello = (await client.request('hello', { version: this._version }).done) as unknown as Hello;
-    if (attempt === this._attempt) {
-      this.link.update({ status: 'ready', client, hello, problem: '' });
+
+  /** The panels go on over the Jupyter server. */
+  private _withoutKernel(reason: Reason): void {
+    this._leave(new PanelError('left', 'Another one answers now.'));
+    const attempt = this._attempt;
+    const seen = this.link.get();
+    const places = seen.places;
+    this.link.set({ ...NO_LINK, status: reason, reason, name: this._name() });
+    if (!this._wanted) {
+      return;
+    }
+    this.link.update({ via: 'server', status: 'connecting', places });
+    void this._serve(attempt, reason).catch(error => {
+      if (attempt === this._attempt) {
+        const told = error instanceof PanelError ? error : new PanelError('', String(error));
+        this._served(attempt, reason, told);
+      }
+    });
+  }
+
+  private async _serve(attempt: number, reason: Reason): Promise<void> {
+    const wanted = (): boolean => attempt === this._attempt;
+    const places = await ServerWire.places(this._settings);
+    if (!wanted()) {
+      return;
+    }
+    const place: Place = places.find(one => one.folder === this._root) ?? places[0];
+    // Whoever saw another workspace a moment ago must not take this one for it.
+    const other = this._root && place.folder !== this._root ? this._root : '';
+    const wire = new ServerWire(place, this._settings, this._news(wanted), error =>
+      this._served(attempt, reason, error)
+    );
+    this._wire = wire;
+    const hello = (await wire.client.request('hello', { version: this._version }).done) as unknown as Hello;
+    if (wanted()) {
+      hello.workspace.name = place.name;
+      this._wasServed = true;
+      this.link.update({
+        status: 'ready',
+        client: wire.client,
+        hello,
+        places,
+        other,
+        problem: '',
+        choose: this.choose
+      });
+    }
+  }
+
+  /** It went away, or can't. */
+  private _served(attempt: number, reason: Reason, error: PanelError): void {
+    if (attempt !== this._attempt) {
+      return;
+    }
+    this._leave(error);
+    const { places } = this.link.get();
+    const base = { ...NO_LINK, reason, places, name: this._name(), via: 'server' as const };
+    const problem = [error.message, error.hint].filter(Boolean).join(' ');
+    if (error.code === 'away') {
+      this.link.set({ ...base, status: 'away' });
+      this._timer = window.setTimeout(() => this._withoutKernel(reason), AGAIN_MS);
+    } else if (error.code === 'none') {
+      this.link.set({ ...base, via: 'kernel', status: reason, problem });
+    } else {
+      this.link.set({ ...base, status: 'protocol' in error.facts ? 'mismatch' : 'failed', problem });
     }
   }
 

@@ -20,6 +20,10 @@ export class Client {
   private _open = new Map<number, Open>();
   private _next = 1;
   private _closed: PanelError | null = null;
+  /** When a frame came last, and when the first of what is open was asked: in ms as Date has them. */
+  heardAt = 0;
+  waitingSince = 0;
+  private _pinged = false;
 
   constructor(
     private _send: (frame: Frame) => void,
@@ -34,6 +38,9 @@ export class Client {
         reject(this._closed);
         return;
       }
+      if (!this._open.size) {
+        this.waitingSince = Date.now();
+      }
       this._open.set(id, { onFrame, resolve, reject });
       try {
         this._send({ v: VERSION, op, id, ...content });
@@ -45,7 +52,26 @@ export class Client {
     return { id, done, cancel: () => this._cancel(id) };
   }
 
+  /** Whether something is asked that has not ended. */
+  get waiting(): boolean {
+    return this._open.size > 0;
+  }
+
+  /** Asks for a sign of life, one at a time; an answer of whatever kind is one. */
+  ping(): void {
+    if (!this._pinged && !this._closed) {
+      this._pinged = true;
+      try {
+        this._send({ v: VERSION, op: 'ping', id: this._next++ });
+      } catch {
+        // whoever has the channel will close this client
+      }
+    }
+  }
+
   receive(frame: Frame): void {
+    this.heardAt = Date.now();
+    this._pinged = false;
     const open = frame.re === undefined ? undefined : this._open.get(frame.re);
     if (frame.re === undefined) {
       this._onNews(frame);

@@ -69,6 +69,7 @@ export class DataModel {
   readonly state = new Store<DataState>(NO_DATA);
   private _client: Client | null = null;
   private _root = '';
+  private _round = 0;
   private _running = new Map<string, Pending>();
   private _sizes: Record<string, number> = {};
   /** The tables and versions that sizes were asked for. */
@@ -97,14 +98,20 @@ export class DataModel {
     if (!this._client) {
       return;
     }
+    const round = (this._round += 1);
     try {
       const frame = await this._client.request('tables').done;
-      const tables = this._measured(frame.tables as Table[]);
-      this.state.update({ tables, sources: (frame.sources ?? []) as DataSource[], problem: '' });
-      void this._measure();
-      this.state.get().open.forEach(key => this._profile(key));
+      // Two lists may overtake each other: the one that was asked for last is true.
+      if (round === this._round) {
+        const tables = this._measured(frame.tables as Table[]);
+        this.state.update({ tables, sources: (frame.sources ?? []) as DataSource[], problem: '' });
+        void this._measure();
+        this.state.get().open.forEach(key => this._profile(key));
+      }
     } catch (error) {
-      this.state.update({ problem: told(error) });
+      if (round === this._round) {
+        this.state.update({ problem: told(error) });
+      }
     }
   }
 

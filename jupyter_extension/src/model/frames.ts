@@ -10,6 +10,8 @@ export interface Frame {
   re?: number;
   /** The last one of its request. */
   end?: boolean;
+  /** What travels beside the JSON, as it is. */
+  buffers?: Uint8Array[];
   [name: string]: unknown;
 }
 

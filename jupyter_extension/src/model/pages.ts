@@ -1,19 +1,29 @@
 /** The rows of a table or a SELECT, fetched a page at a time as they come into sight. */
 
-import { Client } from './client';
+import { ArrowPage } from './arrow';
+import { Client, Pending } from './client';
 import { told } from './data';
-import { PanelError, Rows, Value } from './frames';
+import { Frame, PanelError, Rows, Value } from './frames';
 import { Store } from './store';
 
 export const PAGE = 200;
-/** Pages that are kept: what was scrolled away long ago comes again. */
-const KEPT = 60;
+/** Values that are kept: what was scrolled away long ago comes again. */
+const KEPT = 240_000;
+/** Pages that are asked for at once; whoever scrolls past thousands of them wants the last. */
+const AT_ONCE = 2;
+
+/** The rows of a page, whose values are read when they are shown. */
+export interface Page {
+  readonly count: number;
+  value(row: number, column: number): Value;
+  row(row: number): Value[];
+}
 
 export type Source = { table: string } | { sql: string };
 
 export interface PagesState {
   columns: { name: string; type: string }[];
-  pages: ReadonlyMap<number, Value[][]>;
+  pages: ReadonlyMap<number, Page>;
   /** Rows that are there at least. */
   count: number;
   /** Whether `count` is all of them. */
@@ -37,11 +47,14 @@ const NO_PAGES: PagesState = {
 
 export class Pages {
   readonly state = new Store<PagesState>(NO_PAGES);
+  /** What is said where nobody answers. */
+  nobody = 'Nobody answers for this workspace now.';
   private _asked = new Set<number>();
   /** Grows when order or filter change: replies of before are not of these rows. */
   private _round = 0;
   private _first = 0;
   private _last = 0;
+  private _asking = new Set<Pending>();
 
   /** `rows`: how many there are, where that is known. */
   constructor(
@@ -52,7 +65,19 @@ export class Pages {
     this._begin({});
   }
 
-  row = (at: number): Value[] | undefined => this.state.get().pages.get(Math.floor(at / PAGE))?.[at % PAGE];
+  row = (at: number): Value[] | undefined => {
+    const page = this.page(at);
+    return page && at % PAGE < page.count ? page.row(at % PAGE) : undefined;
+  };
+
+  /** The page that has the row, if it is here. */
+  page = (at: number): Page | undefined => this.state.get().pages.get(Math.floor(at / PAGE));
+
+  /** Undefined: not here yet. */
+  cell = (at: number, column: number): Value | undefined => {
+    const page = this.page(at);
+    return page && at % PAGE < page.count ? page.value(at % PAGE, column) : undefined;
+  };
 
   /** From the first row in sight to the last one. */
   sight = (first: number, last: number): void => {
@@ -75,9 +100,20 @@ export class Pages {
     this._begin({});
   }
 
+  /** Somebody answers again: what did not come is asked for once more, what is here stays. */
+  resume(): void {
+    this._asked = new Set(this.state.get().pages.keys());
+    this._asking.clear();
+    this.state.update({ problem: '' });
+    this._fetch(0);
+    this.sight(this._first, this._last);
+  }
+
   private _begin(change: Partial<PagesState>): void {
     this._round += 1;
     this._asked.clear();
+    this._asking.forEach(one => one.cancel());
+    this._asking.clear();
     const before = this.state.get();
     const filtered = !!(change.filter ?? before.filter).text;
     this.state.set({
@@ -99,8 +135,11 @@ export class Pages {
       return;
     }
     if (!client) {
-      this.state.update({ loading: false, problem: 'No kernel answers.' });
+      this.state.update({ loading: false, problem: this.nobody });
       return;
+    }
+    if (this._asking.size >= AT_ONCE) {
+      return; // when one of them has come, what is in sight then is asked for
     }
     this._asked.add(page);
     const round = this._round;
@@ -112,10 +151,18 @@ export class Pages {
       ...(order ? { order: [order] } : {}),
       ...(filter.text ? { filters: [{ column: filter.column, op: 'contains', value: filter.text }] } : {})
     };
-    client.request('rows', wanted).done.then(
-      frame => round === this._round && this._got(page, frame as unknown as Rows),
+    const asked = client.request('rows', { ...wanted, arrow: true });
+    this._asking.add(asked);
+    const over = (): boolean => this._asking.delete(asked) && round === this._round;
+    asked.done.then(
+      frame => {
+        if (over()) {
+          this._got(page, frame);
+          this.sight(this._first, this._last);
+        }
+      },
       error => {
-        if (round === this._round) {
+        if (over()) {
           this._asked.delete(page);
           const gone = error instanceof PanelError && error.code === 'left';
           this.state.update({ loading: false, problem: gone ? this.state.get().problem : told(error) });
@@ -124,14 +171,15 @@ export class Pages {
     );
   }
 
-  private _got(page: number, rows: Rows): void {
+  private _got(page: number, frame: Frame): void {
     const state = this.state.get();
+    const rows = frame as unknown as Rows;
     const pages = new Map(state.pages);
-    pages.set(page, rows.rows);
+    pages.set(page, frame.buffers?.length ? new ArrowPage(frame.buffers[0]) : pageOf(rows.rows));
     // Whatever is far from what is in sight goes first.
     const middle = (this._first + this._last) / 2 / PAGE;
     const far = [...pages.keys()].sort((a, b) => Math.abs(b - middle) - Math.abs(a - middle));
-    for (const one of far.slice(0, Math.max(0, pages.size - KEPT))) {
+    for (const one of far.slice(0, Math.max(0, pages.size - keptPages(rows.columns.length)))) {
       pages.delete(one);
       this._asked.delete(one);
     }
@@ -149,3 +197,11 @@ export class Pages {
     });
   }
 }
+
+const keptPages = (columns: number): number => Math.max(4, Math.round(KEPT / PAGE / Math.max(1, columns)));
+
+const pageOf = (rows: Value[][]): Page => ({
+  count: rows.length,
+  value: (row, column) => rows[row][column],
+  row: row => rows[row]
+});

@@ -8,8 +8,20 @@ import { ActivityModel } from '../model/activity';
 import { ApprovalsModel } from '../model/approvals';
 import { DataModel } from '../model/data';
 import { IngestModel } from '../model/ingest';
+import { whenSeen } from '../kernel/seen';
 import { IPlutoDuck } from '../tokens';
 import { VERSION } from '../version';
+
+/** Without a kernel the workspace is opened by the server, but only once somebody looks. */
+function wantWhenSeen(app: JupyterFrontEnd, made: Connection): void {
+  for (const area of ['left', 'right', 'main']) {
+    for (const widget of app.shell.widgets(area)) {
+      if (widget.id.startsWith('pluto-duck-')) {
+        whenSeen(widget, () => made.want());
+      }
+    }
+  }
+}
 
 export const connection: JupyterFrontEndPlugin<IPlutoDuck> = {
   id: 'pluto-duck-labextension:connection',
@@ -17,8 +29,9 @@ export const connection: JupyterFrontEndPlugin<IPlutoDuck> = {
   autoStart: true,
   requires: [INotebookTracker],
   provides: IPlutoDuck,
-  activate: (_: JupyterFrontEnd, tracker: INotebookTracker): IPlutoDuck => {
-    const made = new Connection(tracker, VERSION);
+  activate: (app: JupyterFrontEnd, tracker: INotebookTracker): IPlutoDuck => {
+    const made = new Connection(tracker, VERSION, app.serviceManager.serverSettings);
+    void app.restored.then(() => wantWhenSeen(app, made));
     const data = new DataModel();
     const activity = new ActivityModel();
     activity.onHosting = hosting => {

@@ -9,6 +9,7 @@ import * as React from 'react';
 import { Trans } from '../components/hooks';
 import { tableIcon } from '../components/icon';
 import { Preview } from '../components/preview';
+import { Client } from '../model/client';
 import { cut, plain } from '../model/format';
 import { Pages, Source } from '../model/pages';
 import { IPlutoDuck } from '../tokens';
@@ -48,7 +49,19 @@ export const preview: JupyterFrontEndPlugin<void> = {
         const table = pluto.data.state.get().tables?.find(one => one.key === args.table);
         // How many rows a view has is not known before they are read.
         const rows = table && table.kind === 'table' ? table.rows : null;
-        const pages = new Pages(() => pluto.connection.link.get().client, source, rows);
+        const { link } = pluto.connection;
+        // Another notebook may be in front by then, and a table of the same name in its workspace.
+        const here = (): Client | null => (link.get().hello?.workspace.root === root ? link.get().client : null);
+        const pages = new Pages(here, source, rows);
+        pages.nobody = trans.__('Nothing is connected to this workspace now: %1', root);
+        let client = here();
+        const off = link.watch(() => {
+          const now = here();
+          if (now && now !== client) {
+            pages.resume();
+          }
+          client = now;
+        });
         const title = plain(String(args.title ?? table?.name ?? args.table));
         const content = ReactWidget.create(
           <Trans.Provider value={trans}>
@@ -62,6 +75,7 @@ export const preview: JupyterFrontEndPlugin<void> = {
         widget.title.caption = title;
         widget.title.icon = tableIcon;
         widget.title.closable = true;
+        widget.disposed.connect(off);
         open.set(key, widget);
         app.shell.add(widget, 'main');
         if (!widget.isAttached) {
