@@ -71,8 +71,11 @@ def conversation(desk: Desk, request: Request, session: Workbench) -> None:
     from pluto_duck.agent.memory import Memory
     from pluto_duck.agent.telling import told
 
-    turns = Memory(session).turns(request.text("conversation"))
-    request.reply("conversation", end=True, turns=[told(one.answer) | {"rating": one.rating} for one in turns])
+    memory = Memory(session)
+    found = memory.conversation(request.text("conversation"))
+    turns = memory.turns(found.id)
+    request.reply("conversation", end=True, title=found.title,
+                  turns=[told(one.answer) | {"rating": one.rating} for one in turns])
 
 
 def rename(desk: Desk, request: Request, session: Workbench) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -219,9 +220,8 @@ def _chat(said: Says) -> Iterator[bytes]:
     yield b"data: [DONE]\n\n"
 
 
-@pytest.fixture
-def models() -> Iterator[ModelServer]:
-    """A server of the test's own."""
+@contextmanager
+def serving() -> Iterator[ModelServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     made = ModelServer(port=server.server_address[1])
@@ -231,3 +231,10 @@ def models() -> Iterator[ModelServer]:
     yield made
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def models() -> Iterator[ModelServer]:
+    """A server of the test's own."""
+    with serving() as made:
+        yield made

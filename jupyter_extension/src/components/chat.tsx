@@ -3,15 +3,18 @@
 import * as React from 'react';
 
 import { ApprovalsModel, waiting } from '../model/approvals';
-import { ChatModel, ChatState, suggestions } from '../model/chat';
+import { ChatModel, suggestions } from '../model/chat';
+import { ComposerModel } from '../model/composer';
+import { ConversationsModel } from '../model/conversations';
 import { DataModel } from '../model/data';
-import { Table } from '../model/frames';
+import { Conversation, Table } from '../model/frames';
 import { plain } from '../model/format';
 import { Link } from '../model/link';
-import { sends, settings } from '../model/settings';
 import { Store } from '../model/store';
 import { ApprovalsList } from './approvals';
 import { LinkBanner, Message } from './banner';
+import { Composer } from './composer';
+import { Conversations } from './conversations';
 import { useStore, useTrans } from './hooks';
 import { Icon } from './icon';
 import { ChatActions, TurnView } from './turn';
@@ -20,6 +23,8 @@ export function ChatPanel(props: {
   model: ChatModel;
   data: DataModel;
   approvals: ApprovalsModel;
+  composer: ComposerModel;
+  conversations: ConversationsModel;
   link: Store<Link>;
   actions: ChatActions;
 }): React.ReactElement {
@@ -42,6 +47,13 @@ export function ChatPanel(props: {
     }
   }, [state.turns.length, last?.steps.length, last?.state]);
   const first = state.turns[0];
+  const title = state.title || first?.question;
+  const save = async (one: Conversation): Promise<void> => {
+    const text = await props.conversations.markdown(one.id);
+    if (text !== null) {
+      actions.save(fileName(one.title), text);
+    }
+  };
   return (
     <section
       className="pd-panel"
@@ -54,8 +66,8 @@ export function ChatPanel(props: {
       }}
     >
       <div className="pd-head">
-        <h2 className="pd-clip" title={approvals ? undefined : first?.question}>
-          {approvals ? trans.__('Approvals') : first ? plain(first.question) : trans.__('New conversation')}
+        <h2 className="pd-clip" title={approvals ? undefined : title}>
+          {approvals ? trans.__('Approvals') : title ? plain(title) : trans.__('New conversation')}
         </h2>
         {approvals && waits > 0 && (
           <span className="pd-quiet-text pd-head-note">{trans._n('%1 waiting', '%1 waiting', waits)}</span>
@@ -87,9 +99,9 @@ export function ChatPanel(props: {
           className="pd-ib"
           aria-label={trans.__('Earlier conversations')}
           title={trans.__('Earlier conversations')}
-          aria-pressed={state.earlier !== null}
+          aria-pressed={state.view === 'earlier'}
           disabled={link.status !== 'ready'}
-          onClick={() => void model.showEarlier()}
+          onClick={() => model.show(state.view === 'earlier' ? 'chat' : 'earlier')}
         >
           <Icon name="hist" />
         </button>
@@ -100,8 +112,13 @@ export function ChatPanel(props: {
       </div>
       {approvals ? (
         <ApprovalsList model={props.approvals} />
-      ) : state.earlier ? (
-        <Earlier state={state} model={model} />
+      ) : state.view === 'earlier' ? (
+        <Conversations
+          model={props.conversations}
+          current={state.conversation}
+          onOpen={one => void model.goBack(one.id, false, one.title)}
+          onExport={one => void save(one)}
+        />
       ) : (
         <div ref={log} className="pd-log" role="log" aria-live="polite" aria-busy={running}>
           {!state.turns.length && link.status === 'ready' && (
@@ -119,10 +136,29 @@ export function ChatPanel(props: {
           ))}
         </div>
       )}
-      {!approvals && <Composer state={state} link={link} running={running} model={model} />}
+      {!approvals && (
+        <Composer
+          state={state}
+          link={link}
+          running={running}
+          model={model}
+          composer={props.composer}
+          data={props.data}
+        />
+      )}
     </section>
   );
 }
+
+/** Of a title, what every file system takes. */
+const fileName = (title: string): string =>
+  `${
+    title
+      .replace(/[^\p{L}\p{N}_-]+/gu, ' ')
+      .trim()
+      .slice(0, 60)
+      .trim() || 'conversation'
+  }.md`;
 
 function Empty(props: { tables: Table[]; planner: string; model: ChatModel }): React.ReactElement {
   const trans = useTrans();
@@ -155,133 +191,5 @@ function Empty(props: { tables: Table[]; planner: string; model: ChatModel }): R
         </p>
       )}
     </div>
-  );
-}
-
-function Earlier({ state, model }: { state: ChatState; model: ChatModel }): React.ReactElement {
-  const trans = useTrans();
-  const [search, setSearch] = React.useState('');
-  const wanted = search.trim().toLowerCase();
-  const found = (state.earlier ?? []).filter(one => one.title.toLowerCase().includes(wanted));
-  return (
-    <div className="pd-log">
-      <label className="pd-field">
-        <Icon name="search" small />
-        <input
-          type="search"
-          autoFocus
-          aria-label={trans.__('Search conversations')}
-          placeholder={trans.__('Search conversations')}
-          value={search}
-          onChange={event => setSearch(event.target.value)}
-        />
-      </label>
-      {!found.length && <p className="pd-note">{trans.__('None here.')}</p>}
-      <div className="pd-list">
-        {found.map(one => (
-          <button key={one.id} type="button" className="pd-opt" onClick={() => void model.goBack(one.id)}>
-            <span className="pd-clip">{plain(one.title)}</span>
-            <small>
-              {[
-                one.changed_at &&
-                  new Date(one.changed_at * 1000).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' }),
-                one.turns && trans._n('%1 question', '%1 questions', one.turns)
-              ]
-                .filter(Boolean)
-                .join(', ')}
-            </small>
-            <Icon name="arrow" />
-          </button>
-        ))}
-      </div>
-    </div>
-  );
-}
-
-function Composer(props: { state: ChatState; link: Link; running: boolean; model: ChatModel }): React.ReactElement {
-  const trans = useTrans();
-  const { state, link, running, model } = props;
-  const { askWith } = useStore(settings);
-  const box = React.useRef<HTMLTextAreaElement>(null);
-  React.useLayoutEffect(() => {
-    const there = box.current!;
-    there.style.height = '32px';
-    there.style.height = `${Math.min(160, Math.max(32, there.scrollHeight))}px`;
-  }, [state.draft]);
-  const planner = state.planner || link.hello?.planner || 'builtin';
-  const stays = planner === 'builtin';
-  const leaves = stays
-    ? trans.__('Stays on this machine')
-    : trans.__('Question and %1 leave', link.hello?.share ?? trans.__('schema'));
-  return (
-    <form
-      className="pd-compose"
-      onSubmit={event => {
-        event.preventDefault();
-        model.ask(state.draft);
-      }}
-    >
-      <div className="pd-box">
-        <textarea
-          ref={box}
-          rows={1}
-          dir="auto"
-          data-pd-composer=""
-          aria-label={trans.__('Ask about your data')}
-          placeholder={
-            running
-              ? trans.__('You can type the next question')
-              : state.turns.length
-                ? trans.__('Ask a follow-up')
-                : trans.__('Ask about your data')
-          }
-          value={state.draft}
-          onChange={event => model.draft(event.target.value)}
-          onKeyDown={event => {
-            if (sends(event, askWith) && !event.nativeEvent.isComposing) {
-              event.preventDefault();
-              model.ask(state.draft);
-            }
-          }}
-        />
-        <div className="pd-tools">
-          <select
-            className="pd-plan"
-            aria-label={trans.__('Planner')}
-            title={trans.__('Planner')}
-            value={planner}
-            onChange={event => model.planner(event.target.value)}
-          >
-            {(link.hello?.planners ?? [planner]).map(one => (
-              <option key={one} value={one}>
-                {one}
-              </option>
-            ))}
-          </select>
-          <span className={`pd-leaves${stays ? '' : ' pd-out'}`}>
-            <Icon name={stays ? 'local' : 'out'} small />
-            <span className="pd-clip" title={leaves}>
-              {leaves}
-            </span>
-          </span>
-          {running ? (
-            <button type="button" className="pd-stop" title={trans.__('Stop (Esc)')} onClick={() => model.stop()}>
-              <span className="pd-sq" />
-              {trans.__('Stop')}
-            </button>
-          ) : (
-            <button
-              type="submit"
-              className="pd-send"
-              aria-label={trans.__('Ask')}
-              title={askWith === 'Enter' ? trans.__('Ask (Enter)') : trans.__('Ask (Ctrl+Enter)')}
-              disabled={!state.draft.trim()}
-            >
-              <Icon name="send" />
-            </button>
-          )}
-        </div>
-      </div>
-    </form>
   );
 }

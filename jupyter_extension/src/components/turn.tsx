@@ -4,6 +4,7 @@ import * as React from 'react';
 
 import { drawn, guess } from '../model/chart';
 import { ChatModel, Turn } from '../model/chat';
+import { dollars, tokensOf } from '../model/cost';
 import { Answer, ChartSpec, Rows } from '../model/frames';
 import { duration, plain, whole } from '../model/format';
 import { settings } from '../model/settings';
@@ -22,6 +23,8 @@ export interface ChatActions {
   /** Undefined where the plugin for it is switched off. */
   readonly grid: ((sql: string, title: string) => void) | undefined;
   copy(text: string): void;
+  /** A text as a file of the browser's downloads. */
+  save(name: string, text: string): void;
 }
 
 export function TurnView(props: {
@@ -368,10 +371,11 @@ function Evidence(props: { answer: Answer; edited?: boolean; elapsed?: number })
     duration(props.elapsed ?? answer.elapsed_s),
     props.edited ? trans.__('edited by you') : answer.verified ? trans.__('a verified question') : plain(answer.planner)
   ];
-  if (cost.usd > 0) {
-    parts.push(`${cost.usd.toFixed(3)} USD`);
-  } else if (!cost.usd_known) {
-    parts.push(trans.__('%1 tokens, price not known', whole(cost.input_tokens + cost.output_tokens)));
+  const tokens = whole(tokensOf(answer));
+  if (!cost.usd_known) {
+    parts.push(trans.__('%1 tokens, price not known', tokens));
+  } else if (tokensOf(answer) > 0) {
+    parts.push(trans.__('%1 tokens', tokens), `${dollars(cost.usd)} USD`);
   }
   parts.push(answer.share ? trans.__('a model saw: %1', answer.share) : trans.__('nothing left this machine'));
   return (

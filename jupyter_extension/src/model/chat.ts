@@ -2,7 +2,7 @@
 
 import { Client, Pending } from './client';
 import { told } from './data';
-import { Answer, Conversation, Frame, PanelError, Rows, Step, Table } from './frames';
+import { Answer, Frame, PanelError, Rows, Step, Table } from './frames';
 import { kindOf } from './format';
 import { Store } from './store';
 
@@ -38,10 +38,12 @@ export interface ChatState {
   draft: string;
   /** "": the one of the settings. */
   planner: string;
-  /** Earlier conversations, while they are shown. */
-  earlier: Conversation[] | null;
+  /** The model that is asked; "": the one of the settings. */
+  model: string;
+  /** What the conversation was renamed to; "": its first question stands for it. */
+  title: string;
   /** What the panel shows: the conversation, or what lies beside it. */
-  view: 'chat' | 'approvals';
+  view: 'chat' | 'approvals' | 'earlier';
   /** What can't be said beside a turn. */
   problem: string;
 }
@@ -51,7 +53,8 @@ export const NO_CHAT: ChatState = {
   conversation: '',
   draft: '',
   planner: '',
-  earlier: null,
+  model: '',
+  title: '',
   view: 'chat',
   problem: ''
 };
@@ -155,7 +158,7 @@ export class ChatModel {
     this._kept.set(this._root, now);
     this._root = root;
     const there = this._kept.get(root);
-    this.state.set({ ...(there ?? early), planner: now.planner });
+    this.state.set({ ...(there ?? early), planner: now.planner, model: now.model });
     if (there || begins) {
       this._sendWaiting();
     } else {
@@ -176,7 +179,26 @@ export class ChatModel {
   }
 
   planner(name: string): void {
-    this.state.update({ planner: name });
+    this.state.update({ planner: name, model: '' });
+  }
+
+  model(name: string): void {
+    this.state.update({ model: name });
+  }
+
+  /** The conversation has another title now, or is no more. */
+  renamed(id: string, title: string): void {
+    if (id === this.state.get().conversation) {
+      this.state.update({ title });
+    }
+  }
+
+  forgotten(id: string): void {
+    if (id === this.state.get().conversation) {
+      const { view } = this.state.get();
+      this.begin();
+      this.show(view);
+    }
   }
 
   /** Without a kernel the question waits for one. */
@@ -190,7 +212,6 @@ export class ChatModel {
     this.state.update({
       turns: [...turns, asked(text, said)],
       draft: draft.trim() === text ? '' : draft,
-      earlier: null,
       view: 'chat',
       problem: ''
     });
@@ -198,7 +219,7 @@ export class ChatModel {
   }
 
   private _sendWaiting(): void {
-    const { conversation, planner, turns } = this.state.get();
+    const { conversation, planner, model, turns } = this.state.get();
     const turn = turns.find(waits);
     if (!turn || !this._client || this._running) {
       return;
@@ -207,7 +228,12 @@ export class ChatModel {
     this._change(turn.key, before => ({ ...before, sent: true, started: Date.now() }));
     const request = this._client.request(
       'ask',
-      { question: text, ...(conversation ? { conversation } : {}), ...(planner ? { planner } : {}) },
+      {
+        question: text,
+        ...(conversation ? { conversation } : {}),
+        ...(planner ? { planner } : {}),
+        ...(model.trim() ? { model: model.trim() } : {})
+      },
       frame => this._change(turn.key, before => turnWith(before, frame))
     );
     this._running = request;
@@ -324,29 +350,17 @@ export class ChatModel {
     this._round += 1;
     this._running = null;
     this._fresh = true;
-    this.state.set({ ...NO_CHAT, planner: this.state.get().planner, draft: this.state.get().draft });
+    const { planner, model, draft } = this.state.get();
+    this.state.set({ ...NO_CHAT, planner, model, draft });
     this.onConversation(this._root, '');
   }
 
   show(view: ChatState['view']): void {
-    this.state.update({ view, earlier: null });
-  }
-
-  async showEarlier(): Promise<void> {
-    if (this.state.get().earlier) {
-      this.state.update({ earlier: null });
-    } else if (this._client) {
-      try {
-        const frame = await this._client.request('conversations').done;
-        this.state.update({ earlier: frame.conversations as Conversation[], view: 'chat', problem: '' });
-      } catch (error) {
-        this.state.update({ problem: told(error) });
-      }
-    }
+    this.state.update({ view });
   }
 
   /** `quietly`: one that is no more is no error. */
-  async goBack(id: string, quietly = false): Promise<void> {
+  async goBack(id: string, quietly = false, title = ''): Promise<void> {
     if (!this._client || this._running) {
       return;
     }
@@ -364,10 +378,11 @@ export class ChatModel {
         rating: answer.rating ?? ''
       }));
       turns.push(...this.state.get().turns.filter(waits));
-      this.state.update({ turns, conversation: id, earlier: null, problem: '' });
+      const named = String(frame.title ?? title);
+      this.state.update({ turns, conversation: id, title: named, view: 'chat', problem: '' });
       this.onConversation(this._root, id);
     } catch (error) {
-      this.state.update({ earlier: null, problem: quietly ? '' : told(error) });
+      this.state.update({ view: 'chat', problem: quietly ? '' : told(error) });
     }
   }
 

@@ -25,7 +25,7 @@ function common<T>(one: T[], other: T[]): [number, number][] {
     }
   }
   const found: [number, number][] = [];
-  for (let a = 0, b = 0; a < one.length && b < other.length; ) {
+  for (let a = 0, b = 0; a < one.length && b < other.length;) {
     if (one[a] === other[b]) {
       found.push([a++, b++]);
     } else if (table[a + 1][b] >= table[a][b + 1]) {

@@ -27,6 +27,19 @@ export interface Hello {
   planner: string;
   planners: string[];
   share: string;
+  /** Whom each planner asks; missing from an older kernel. */
+  asks?: PlannerInfo[];
+}
+
+export interface PlannerInfo {
+  name: string;
+  /** The host of the server that is asked; "": none is, or it is not known. */
+  asks: string;
+  /** What a question says leaves this machine. */
+  leaves: boolean;
+  model: string;
+  asks_model: boolean;
+  problem: string;
 }
 
 export interface TableColumn {

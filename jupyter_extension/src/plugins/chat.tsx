@@ -13,6 +13,8 @@ import { chatIcon } from '../components/icon';
 import { ChatActions } from '../components/turn';
 import { waiting } from '../model/approvals';
 import { ChatModel } from '../model/chat';
+import { ComposerModel } from '../model/composer';
+import { ConversationsModel } from '../model/conversations';
 import { rememberedBy } from '../model/remembered';
 import { cellOf } from '../model/sql';
 import { insertCell, loadExtension } from '../notebook/cells';
@@ -37,6 +39,20 @@ export const chat: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load('pluto_duck');
     const { connection } = pluto;
     const model = new ChatModel();
+    const composer = new ComposerModel();
+    const conversations = new ConversationsModel();
+    conversations.onRenamed = one => model.renamed(one.id, one.title);
+    conversations.onForgotten = id => model.forgotten(id);
+    let view = model.state.get().view;
+    model.state.watch(() => {
+      const now = model.state.get().view;
+      if (now !== view) {
+        view = now;
+        if (now === 'earlier') {
+          conversations.open();
+        }
+      }
+    });
     const key = (root: string): string => `pluto-duck:conversation:${root}`;
     // Lab writes its own state down a moment later; a reload may be quicker.
     const remembered = rememberedBy(() => window.sessionStorage);
@@ -51,6 +67,8 @@ export const chat: JupyterFrontEndPlugin<void> = {
         client = link.client;
         const begun = async (root: string): Promise<string> =>
           remembered.get(key(root)) ?? String((await states?.fetch(key(root))) ?? '');
+        composer.attach(client);
+        conversations.attach(client);
         model.attach(client, link.hello?.workspace.root ?? '', begun);
       }
     };
@@ -59,6 +77,7 @@ export const chat: JupyterFrontEndPlugin<void> = {
       load: () => connection.panel && loadExtension(connection.panel),
       retry: () => connection.retry(),
       copy: text => Clipboard.copyToSystem(text),
+      save: download,
       get grid() {
         const open = (sql: string, title: string): void => void app.commands.execute(COMMANDS.preview, { sql, title });
         return offered(app, COMMANDS.preview, open);
@@ -77,6 +96,8 @@ export const chat: JupyterFrontEndPlugin<void> = {
           model={model}
           data={pluto.data}
           approvals={pluto.approvals}
+          composer={composer}
+          conversations={conversations}
           link={connection.link}
           actions={actions}
         />
@@ -158,3 +179,12 @@ export const chat: JupyterFrontEndPlugin<void> = {
     model.state.watch(() => app.commands.notifyCommandChanged(COMMANDS.stop));
   }
 };
+
+function download(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: 'text/markdown' }));
+  const link = document.createElement('a');
+  link.href = url;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(url);
+}
