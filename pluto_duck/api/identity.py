@@ -65,6 +65,10 @@ class KeyProvider:
 
 
 def _caller(places: Any, text: str) -> Caller | None:
+    from pluto_duck.governance.keys import is_whole
+
+    if not is_whole(text):
+        return None  # before any workspace is looked at
     for name in places.named():
         try:
             key = places.get(name).keys.verify(text)

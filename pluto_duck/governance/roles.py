@@ -39,6 +39,8 @@ class RoleCatalog:
         """What its view was made from, and the base tables behind it, as `Cursor.table_names` writes them."""
         self._behind: dict[str, frozenset[str]] = {}
         self._version: object = None
+        self.generation = 0
+        """Odd while the views are being made anew: whatever is read then may be half old, half new."""
         self._lock = threading.Lock()
 
     def refresh(self, version: object) -> None:
@@ -48,11 +50,13 @@ class RoleCatalog:
                 return
             # Where it fails, nothing may be named.
             self._version, self.names = None, Names()
+            self.generation += 1
             cursor = self._database.cursor()
             try:
                 self._rebuild(cursor)
             finally:
                 cursor.close()
+                self.generation += 1
             self._version = version
 
     def _rebuild(self, cursor: Cursor) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pluto_duck.errors import PlutoError, Refused, UsageError
+from pluto_duck.errors import PlutoError, Refused, SessionReset, UsageError
 from pluto_duck.governance import Actor, GovernedCatalog
 from pluto_duck.governance.scrub import scrubbed
 from pluto_duck.session.handler import HostSession
@@ -15,6 +16,8 @@ from pluto_duck.workspace.tableref import TableRef, fold
 
 if TYPE_CHECKING:
     from pluto_duck.session.handler import SessionHandler
+
+TRIES = 20
 
 
 class GovernedSession(HostSession):
@@ -49,8 +52,22 @@ class GovernedSession(HostSession):
         return handler.governed.of(self._actor.roles or (), handler.policy.current(), handler.ledger.version(SCHEMA))
 
     def _governed(self, request: Request) -> Reply:
+        for _ in range(TRIES):
+            catalog = self._catalog_now()
+            generation = catalog.generation
+            try:
+                reply = self._within(catalog, generation, request)
+            except PlutoError:
+                if generation % 2 == 0 and catalog.generation == generation:
+                    raise
+                continue  # the views were made anew under it
+            if reply is not None:
+                return reply
+        raise SessionReset("What this session may see changed again and again.", hint="Run it again.")
+
+    def _within(self, catalog: GovernedCatalog, generation: int, request: Request) -> Reply | None:
+        """Begins the statement; None where the views have been made anew since `generation`."""
         sql = str(request.args["sql"])
-        catalog = self._catalog_now()
         try:
             approved = self._handler.gate.approved(sql, catalog.names_for(self._actor))
         except PlutoError as error:
@@ -63,6 +80,9 @@ class GovernedSession(HostSession):
             catalog.check_resolved(cursor, approved.sql, approved.tables)
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             rows = cursor.execute(approved.sql, select=True)
+            if generation % 2 or catalog.generation != generation:
+                cursor.close()
+                return None
             return self._streamed(rows, "SELECT", sql, request.args, finish=cursor.close)
         except BaseException:
             cursor.close()
@@ -70,8 +90,20 @@ class GovernedSession(HostSession):
 
     # -- small questions --------------------------------------------------------------------------
 
+    def _steady(self, look: Callable[[GovernedCatalog], Reply]) -> Reply:
+        """What a look finds that no rebuild came between."""
+        for _ in range(TRIES):
+            catalog = self._catalog_now()
+            generation = catalog.generation
+            found = look(catalog)
+            if generation % 2 == 0 and catalog.generation == generation:
+                return found
+        raise SessionReset("What this session may see changed again and again.", hint="Run it again.")
+
     def _tables(self, request: Request) -> Reply:
-        catalog = self._catalog_now()
+        return self._steady(lambda catalog: self._listed(catalog, request))
+
+    def _listed(self, catalog: GovernedCatalog, request: Request) -> Reply:
         may = catalog.names_for(self._actor)
         seen = {key: one for key, one in catalog.seen.items() if one.ref in may}
         versions = self._seen_versions(catalog)
@@ -103,7 +135,7 @@ class GovernedSession(HostSession):
         return Reply({"tables": tables, "columns": columns, "keys": keys, "known_keys": known, "versions": versions})
 
     def _versions(self, request: Request) -> Reply:
-        return Reply({"versions": self._seen_versions(self._catalog_now())})
+        return self._steady(lambda catalog: Reply({"versions": self._seen_versions(catalog)}))
 
     def _seen_versions(self, catalog: GovernedCatalog) -> dict[str, int]:
         """Of what this actor may see."""
