@@ -1,3 +1,4 @@
+import { cellToolbar } from './plugins/celltoolbar';
 import { chat } from './plugins/chat';
 import { completion } from './plugins/completion';
 import { connection } from './plugins/connection';
@@ -11,6 +12,7 @@ import { menu } from './plugins/menu';
 import { mend } from './plugins/mend';
 import { palette } from './plugins/palette';
 import { preview } from './plugins/preview';
+import { selection } from './plugins/selection';
 import { preferences } from './plugins/settings';
 import { status } from './plugins/status';
 
@@ -29,5 +31,7 @@ export default [
   preferences,
   highlight,
   completion,
-  mend
+  mend,
+  cellToolbar,
+  selection
 ];

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { freeName, offsetOf, ourSql, pointsBefore, sqlCell, withName, withSql } from '../src/model/cell';
+import {
+  chartLine,
+  freeName,
+  offsetOf,
+  ourSql,
+  pointsBefore,
+  selected,
+  sqlCell,
+  withName,
+  withSql
+} from '../src/model/cell';
 
 test('a cell of SQL is told by its first line', () => {
   assert.deepEqual(sqlCell('%%pluto sql late\nSELECT 1'), { magic: 'pluto', name: 'late', sql: 'SELECT 1', start: 17 });
@@ -42,4 +52,20 @@ test('offsets are counted in characters, as Python does', () => {
   assert.equal(pointsBefore(text, text.length), text.length - 1);
   assert.equal(offsetOf(text, pointsBefore(text, 13)), 13);
   assert.equal(offsetOf('ab', 9), 2);
+});
+
+test('a chart becomes a line that anybody can edit', () => {
+  assert.equal(
+    chartLine('late', { kind: 'bar', x: 'carrier', y: ['n', 'total'], sort: 'descending', title: 'x' }),
+    '%pluto chart late kind=bar x=carrier y=n,total sort=descending'
+  );
+  assert.equal(
+    chartLine('late', { kind: 'line', x: "day's name", y: 'n' }),
+    `%pluto chart late kind=line 'x=day'"'"'s name' y=n`
+  );
+});
+
+test('a selection is one line', () => {
+  assert.equal(selected('  carrier\n\tUA '), 'carrier UA');
+  assert.equal(selected('x'.repeat(400)).length, 300);
 });

@@ -64,6 +64,8 @@ def _name(node: Mapping[str, Any]) -> str:
 
 
 def _step(node: Mapping[str, Any]) -> Step:
+    while _is_packing(node):
+        node = node["children"][0]
     info = {str(name): _text(value) for name, value in (node.get("extra_info") or {}).items()}
     estimate = info.pop("Estimated Cardinality", "")
     counted = node.get("operator_cardinality", node.get("intermediate_rows"))
@@ -72,6 +74,12 @@ def _step(node: Mapping[str, Any]) -> Step:
     return Step(name[:1].upper() + name[1:].lower(), tuple((fact, text) for fact, text in info.items() if text),
                 int(estimate) if estimate.isdigit() else None, None if counted is None else int(counted),
                 None if timing is None else float(timing), tuple(_step(one) for one in node.get("children") or ()))
+
+
+def _is_packing(node: Mapping[str, Any]) -> bool:
+    """Columns made smaller on their way, and large again: DuckDB's own business."""
+    return (_name(node) == "PROJECTION" and len(node.get("children") or ()) == 1
+            and "__internal_" in str(node.get("extra_info")))
 
 
 def _text(value: Any) -> str:

@@ -53,6 +53,7 @@ def test_a_plan_runs_nothing_unless_it_is_to_be_measured(sidebar: Sidebar, names
     scan = next(one for one in steps if "scan" in one["name"].lower())
     assert "orders" in str(dict(scan["facts"]))
     assert scan["rows"] is None
+    assert "__internal" not in str(found["plan"])
     [found] = sidebar.ask("plan", sql="SELECT count(*) FROM orders WHERE amount > 5", measured=True)
     steps = [found["plan"]]
     for one in steps:

@@ -155,3 +155,53 @@ def test_what_no_rule_mends_is_said_and_what_a_person_stopped_is_left_alone(load
     loaded.run_cell(at)
     assert _error(loaded, at)["ename"] == "KeyError"
     assert bar.count() == 0
+
+
+def test_the_active_sql_cell_has_buttons_that_lay_it_out_plan_it_and_draw_it(loaded: Lab, cell: Any) -> None:
+    page = loaded.page
+    at = cell("least = 60")
+    loaded.run_cell(at)
+    bar = page.locator(".jp-cell-toolbar")
+    assert bar.get_by_role("button", name="Format the SQL of this cell").count() == 0
+    at = cell("%%pluto sql\nselect carrier, count(*)::int as n from flights where dep_delay > $least group by 1")
+    bar.get_by_role("button", name="Format the SQL of this cell").click()
+    laid = ("%%pluto sql\nSELECT carrier, count(*)::int AS n\nFROM flights\nWHERE dep_delay > $least\nGROUP BY 1")
+    page.wait_for_function("([at, laid]) => window.jupyterapp.shell.currentWidget.content.widgets[at].model.sharedModel"
+                           ".getSource() === laid", arg=[at, laid])
+    loaded.shot("cell-toolbar")
+
+    bar.get_by_role("button", name="Show how DuckDB runs").click()
+    steps = page.get_by_role("region", name="Steps")
+    steps.get_by_text("dep_delay>60").wait_for()
+    assert page.get_by_role("columnheader", name="Time").count() == 0
+    page.get_by_role("button", name="Run and measure").click()
+    page.get_by_role("columnheader", name="Time").wait_for()
+    loaded.shot("cell-plan")
+    loaded.command("application:close")
+
+    bar.get_by_role("button", name="Draw the rows of this cell").click()
+    page.locator(".pd-cell-chart svg").wait_for()
+    loaded.shot("cell-chart")
+    page.get_by_role("button", name="Insert as cell").click()
+    page.wait_for_function("at => window.jupyterapp.shell.currentWidget.content?.widgets?.[at + 1]", arg=at)
+    assert loaded.cells()[at]["source"] == laid.replace("sql\n", "sql rows_1\n", 1)
+    loaded.run_cell(at)
+    loaded.run_cell(at + 1)
+    assert "image/svg+xml" in str(loaded.cells()[at + 1]["outputs"]) or "image/png" in str(loaded.cells()[at + 1])
+
+
+def test_what_is_selected_begins_a_question(loaded: Lab, cell: Any) -> None:
+    page = loaded.page
+    at = cell("%%pluto sql\nSELECT carrier FROM flights WHERE carrier = 'UA' LIMIT 1")
+    loaded.run_cell(at)
+    value = page.locator(".jp-Notebook-cell").nth(at).locator(".jp-OutputArea-output td", has_text="UA")
+    value.wait_for()
+    value.click(click_count=3)
+    loaded.command("pluto-duck:ask-selection")
+    page.wait_for_function("() => document.querySelector('[data-pd-composer]').value.includes('UA')")
+    page.get_by_label("Ask about your data").fill("")
+    _edit(loaded, at)
+    page.keyboard.press("Shift+Home")
+    loaded.command("pluto-duck:ask-selection")
+    page.wait_for_function("() => document.querySelector('[data-pd-composer]').value.includes(\"carrier = 'UA' LIMIT 1\")")
+    page.get_by_label("Ask about your data").fill("")

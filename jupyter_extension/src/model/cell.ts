@@ -1,5 +1,7 @@
 /** The SQL of a cell, and the line in front of it that makes it one. */
 
+import { ChartSpec } from './frames';
+
 export interface SqlCell {
   /** `pluto` is ours; `sql` belongs to jupysql or another. */
   magic: 'pluto' | 'sql';
@@ -72,4 +74,29 @@ export function offsetOf(text: string, points: number): number {
     at += one.length;
   }
   return at;
+}
+
+const SAFE = /^[\w@%+=:,./-]+$/;
+
+/** One word of a line that is split as in a shell. */
+const word = (text: string): string => (SAFE.test(text) ? text : `'${text.replace(/'/g, `'"'"'`)}'`);
+
+/** The line that draws the rows bound to a name. */
+export function chartLine(name: string, spec: ChartSpec): string {
+  const parts: [string, unknown][] = [
+    ['kind', spec.kind],
+    ['x', spec.x],
+    ['y', Array.isArray(spec.y) ? spec.y.join(',') : spec.y],
+    ['color', spec.color],
+    ['sort', spec.sort],
+    ['limit', spec.limit]
+  ];
+  const given = parts.filter(([, value]) => value !== undefined && value !== null && value !== '');
+  return `%pluto chart ${name} ${given.map(([key, value]) => word(`${key}=${String(value)}`)).join(' ')}`;
+}
+
+/** What was selected, as a question may begin: one line, not endless. */
+export function selected(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > 300 ? `${line.slice(0, 299)}…` : line;
 }

@@ -22,6 +22,11 @@ export const COMMANDS = {
   rowCopy: 'pluto-duck:row-copy-name',
   rowExport: 'pluto-duck:row-export',
   rowReload: 'pluto-duck:row-reload',
+  cellFormat: 'pluto-duck:cell-format',
+  cellPlan: 'pluto-duck:cell-plan',
+  cellChart: 'pluto-duck:cell-chart',
+  askSelection: 'pluto-duck:ask-selection',
+  askFrame: 'pluto-duck:ask-frame',
   stop: 'pluto-duck:stop',
   newConversation: 'pluto-duck:new-conversation'
 } as const;

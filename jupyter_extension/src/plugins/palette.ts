@@ -14,6 +14,11 @@ const LISTED = [
   COMMANDS.showApprovals,
   COMMANDS.addData,
   COMMANDS.loads,
+  COMMANDS.cellFormat,
+  COMMANDS.cellPlan,
+  COMMANDS.cellChart,
+  COMMANDS.askSelection,
+  COMMANDS.askFrame,
   COMMANDS.stop,
   COMMANDS.refresh
 ];
