@@ -3,3 +3,4 @@ import './notebook.css';
 import './composer.css';
 import './places.css';
 import './data.css';
+import './answer.css';

@@ -66,6 +66,45 @@ test('a colour makes a line for each of its values, in the order of the axis', (
   }
 });
 
+test('times are columns in their order, and may hang below zero', () => {
+  const months = Array.from({ length: 12 }, (_, at): Value[] => [12 - at, at === 0 ? -5 : 10 + at]);
+  const found = drawn({ kind: 'bar', x: 'month', y: ['delay'] }, rows({ month: 'BIGINT', delay: 'DOUBLE' }, ...months));
+  assert.equal(found?.kind, 'columns');
+  if (found?.kind === 'columns') {
+    assert.deepEqual(
+      found.x.map(one => one.text),
+      ['1', '2', '3', '4', '5', '6', '7', '8', '9', '10', '11', '12']
+    );
+    assert.ok(found.columns[11].low < found.columns[11].high);
+    assert.equal(found.columns[11].high, found.columns[0].low); // the zero line
+  }
+});
+
+const PARTS = rows(
+  { carrier: 'VARCHAR', origin: 'VARCHAR', n: 'BIGINT' },
+  ['UA', 'EWR', 30],
+  ['UA', 'JFK', 10],
+  ['DL', 'EWR', 5]
+);
+
+test('a colour makes bars side by side, named at their ends', () => {
+  const found = drawn({ kind: 'bar', x: 'carrier', y: ['n'], color: 'origin' }, PARTS);
+  assert.deepEqual(found?.kind === 'bars' && found.bars.map(one => [one.label, one.of, one.series, one.on]), [
+    ['UA', 'EWR', 0, false],
+    ['', 'JFK', 1, false],
+    ['DL', 'EWR', 0, false]
+  ]);
+});
+
+test('stacked shares fill each row', () => {
+  const found = drawn({ kind: 'bar', x: 'carrier', y: ['n'], color: 'origin', stacked: 'share' }, PARTS);
+  assert.deepEqual(found?.kind === 'bars' && found.bars.map(one => [one.from, one.to, one.text, one.on]), [
+    [0, 0.75, '75 %', false],
+    [0.75, 1, '25 %', true],
+    [0, 1, '100 %', false]
+  ]);
+});
+
 test('what does not fit is not drawn', () => {
   const some = rows({ a: 'VARCHAR', b: 'VARCHAR' }, ['x', 'y'], ['z', 'w']);
   assert.equal(drawn({ kind: 'bar', x: 'nothing', y: ['b'] }, some), null);

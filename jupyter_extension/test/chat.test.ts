@@ -154,7 +154,7 @@ test('a choice is sent as its number and shown in its words', async () => {
   kernel.reply('answer', kernel.last('ask'), { answer: answer({ status: 'clarify', choices }) });
   await settled();
   model.choose(model.state.get().turns[0].key, 2);
-  assert.equal(kernel.last('ask').question, '2');
+  assert.equal(kernel.last('reread').choice, 2);
   assert.equal(model.state.get().turns[1].said, 'numbers');
 });
 

@@ -1,4 +1,4 @@
-"""`reread`, `show`, `follow_ups`, `propose`, `approval`, `python`: what a person does with an answer."""
+"""`reread`, `show`, `follow_ups`, `propose`, `python`: what a person does with an answer."""
 
 from __future__ import annotations
 
@@ -76,13 +76,6 @@ def propose(desk: Desk, request: Request, session: Workbench) -> None:
     made = Approvals(session).propose("view" if kind == "view" else "semantics", request.text("target"), text,
                                       question=request.text("question", ""), planner="sidebar")
     request.reply("proposed", end=True, approval=told(made, session))
-
-
-def approval(desk: Desk, request: Request, session: Workbench) -> None:
-    from pluto_duck.agent.approvals import Approvals
-    from pluto_duck.panel.deciding import told
-
-    request.reply("approval", end=True, approval=told(Approvals(session).get(request.text("approval")), session))
 
 
 def python(desk: Desk, request: Request, session: Workbench) -> None:

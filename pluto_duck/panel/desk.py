@@ -35,7 +35,7 @@ OPS = {
     "discover": "loading", "load": "loading", "reload": "loading", "loads": "loading", "connections": "loading",
     "remember": "loading", "files": "filing", "upload": "filing", "export": "giving",
     "reread": "answering", "show": "answering", "follow_ups": "answering", "propose": "answering",
-    "approval": "answering", "python": "answering",
+    "python": "answering",
     "approvals": "deciding", "approve": "deciding", "reject": "deciding", "edit": "deciding",
     "running": "running", "stop": "running",
     "complete": "cells", "format": "cells", "plan": "cells", "draw": "cells",

@@ -2,18 +2,69 @@
 
 import * as React from 'react';
 
-import { Drawing } from '../model/chart';
+import { BarMark, Drawing } from '../model/chart';
 import { cut } from '../model/format';
+import { IconName } from './drawings';
 import { useTrans } from './hooks';
+import { Icon } from './icon';
 
 const WIDTH = 328;
 
-export function Chart({ drawing }: { drawing: Drawing }): React.ReactElement {
+const KINDS: Record<string, IconName> = { bar: 'bars', line: 'line', scatter: 'dots', histogram: 'hist2' };
+
+/** The ways in which the rows can be drawn; nothing where there is one. */
+function Switch(props: { kinds: string[]; chosen: number; onChoose: (at: number) => void }): React.ReactElement | null {
+  const trans = useTrans();
+  const words: Record<string, string> = {
+    bar: trans.__('Bars'),
+    line: trans.__('Lines'),
+    scatter: trans.__('Points'),
+    histogram: trans.__('Distribution')
+  };
+  if (props.kinds.length < 2) {
+    return null;
+  }
+  return (
+    <span className="pd-switch" role="group" aria-label={trans.__('Type of chart')}>
+      {props.kinds.map((kind, at) => (
+        <button
+          key={kind}
+          type="button"
+          className="pd-ib pd-s"
+          aria-pressed={at === props.chosen}
+          aria-label={words[kind] ?? kind}
+          title={words[kind] ?? kind}
+          onClick={() => props.onChoose(at)}
+        >
+          <Icon name={KINDS[kind] ?? 'bars'} />
+        </button>
+      ))}
+    </span>
+  );
+}
+
+export function Chart({
+  drawing,
+  kinds = [],
+  chosen = 0,
+  partial = 0,
+  onChoose = () => undefined
+}: {
+  drawing: Drawing;
+  kinds?: string[];
+  chosen?: number;
+  /** How many rows it is drawn from, where there are more. */
+  partial?: number;
+  onChoose?: (at: number) => void;
+}): React.ReactElement {
   const trans = useTrans();
   return (
     <figure className="pd-fig">
-      <figcaption className="pd-t pd-clip" title={drawing.title}>
-        {drawing.title}
+      <figcaption className="pd-fighead">
+        <span className="pd-t pd-clip" title={drawing.title}>
+          {drawing.title}
+        </span>
+        <Switch kinds={kinds} chosen={chosen} onChoose={onChoose} />
       </figcaption>
       {drawing.kind === 'bars' ? (
         <Bars drawing={drawing} />
@@ -23,6 +74,11 @@ export function Chart({ drawing }: { drawing: Drawing }): React.ReactElement {
         <Columns drawing={drawing} />
       ) : (
         <Lines drawing={drawing} />
+      )}
+      {partial > 0 && drawing.kind !== 'number' && (
+        <p className="pd-note">
+          {trans.__('Drawn from the first %1 rows; there are more.', partial.toLocaleString('en'))}
+        </p>
       )}
       {'left' in drawing && drawing.left > 0 && (
         <p className="pd-note">
@@ -37,36 +93,62 @@ export function Chart({ drawing }: { drawing: Drawing }): React.ReactElement {
   );
 }
 
+const LINE = 22;
+/** Of a group each bar but its last. */
+const TIGHT = 15;
+
 function Bars({ drawing }: { drawing: Extract<Drawing, { kind: 'bars' }> }): React.ReactElement {
   const { bars } = drawing;
+  const several = bars.some(one => one.series > 0);
+  const stacked = bars.some(one => one.on);
   const longest = Math.max(...bars.map(one => one.label.length));
-  const texts = Math.max(...bars.map(one => one.text.length));
-  const left = Math.min(124, 8 + longest * 6.1);
-  const right = WIDTH - 8 - texts * 6.6;
+  const end = (one: BarMark): string => (several && !stacked ? `${one.text} ${cut(one.of, 14)}` : one.text);
+  const texts = stacked ? 0 : Math.max(...bars.map(one => end(one).length));
+  const left = Math.min(124, 8 + longest * 6.7);
+  const right = WIDTH - 8 - texts * 7;
   const best = bars.reduce((found, one) => (Math.abs(one.value) > Math.abs(found.value) ? one : found), bars[0]);
   const place = (share: number): number => left + 8 + share * (right - left - 8);
-  const height = bars.length * 22;
+  let y = stacked ? 14 : 0;
+  const placed = bars.map((one, at) => {
+    if (at && !one.on) {
+      y += several && !stacked && !one.label ? TIGHT : LINE;
+    }
+    return { one, y };
+  });
+  const height = (placed[placed.length - 1]?.y ?? 0) + LINE;
+  const tall = several && !stacked ? TIGHT - 2 : 16;
+  let named = -Infinity;
   return (
     <svg className="pd-chart" viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={drawing.sentence}>
-      {bars.map((one, at) => {
+      {placed.map(({ one, y }, at) => {
         const [from, to] = [place(Math.min(one.from, one.to)), place(Math.max(one.from, one.to))];
-        const strong = one === best ? 'pd-on' : '';
+        const strong = one === best && !several ? 'pd-on' : '';
+        const mark = several ? `pd-s${one.series % 4}` : one === best ? 'pd-strong' : 'pd-mark';
+        // The segments of the first row carry their names, as far as they do not stand on each other.
+        const names = stacked && y === placed[0].y && (from + to) / 2 - one.of.length * 3.1 > named;
+        if (names) {
+          named = (from + to) / 2 + one.of.length * 3.1 + 4;
+        }
         return (
           <g key={at}>
-            <text x={left} y={at * 22 + 15} textAnchor="end" className={strong}>
-              {cut(one.label, 19)}
-            </text>
-            <rect
-              x={from}
-              y={at * 22 + 3}
-              width={Math.max(1, to - from)}
-              height={16}
-              rx={1}
-              className={one === best ? 'pd-strong' : 'pd-mark'}
-            />
-            <text x={to + 6} y={at * 22 + 15} className={strong}>
-              {one.text}
-            </text>
+            {one.label && (
+              <text x={left} y={y + 15} textAnchor="end" className={strong}>
+                {cut(one.label, 19)}
+              </text>
+            )}
+            <rect x={from} y={y + 3} width={Math.max(1, to - from)} height={tall} rx={1} className={mark}>
+              <title>{[one.of, one.text].filter(Boolean).join(' ')}</title>
+            </rect>
+            {names && (
+              <text x={(from + to) / 2} y={y - 2} textAnchor="middle">
+                {cut(one.of, 14)}
+              </text>
+            )}
+            {!stacked && (
+              <text x={to + 6} y={y + (several ? 13 : 15)} className={strong}>
+                {end(one)}
+              </text>
+            )}
           </g>
         );
       })}
@@ -165,10 +247,13 @@ function Columns({ drawing }: { drawing: Extract<Drawing, { kind: 'columns' }> }
     <svg className="pd-chart" viewBox={`0 0 ${WIDTH} ${TALL}`} role="img" aria-label={drawing.sentence}>
       <Axes x={drawing.x} y={drawing.y} left={left} right={right} />
       {drawing.columns.map((one, at) => {
-        const height = one.height * (TALL - BOTTOM - TOP);
+        const tall = TALL - BOTTOM - TOP;
+        const height = Math.max(0.5, (one.high - one.low) * tall);
         const x = left + one.from * (right - left);
         const width = Math.max(1, (one.to - one.from) * (right - left) - 1);
-        return <rect key={at} className="pd-mark" x={x} y={TALL - BOTTOM - height} width={width} height={height} />;
+        return (
+          <rect key={at} className="pd-mark" x={x} y={TALL - BOTTOM - one.high * tall} width={width} height={height} />
+        );
       })}
     </svg>
   );

@@ -33,6 +33,9 @@ export const DRAWINGS = {
   insert: '<rect x="2.25" y="2.5" width="11.5" height="4.5" rx="1"/><path d="M8 9.25v4.5M5.75 11.5h4.5"/>',
   line: '<path d="M2.5 2.5v11h11"/><path d="m4.75 10 2.5-3.25 2.25 1.5 3.75-4.5"/>',
   bars: '<path d="M2.5 2.5v11h11M5.5 11V8M8.5 11V4.75M11.5 11V6.5"/>',
+  hist2: '<path d="M2.5 2.5v11h11M5 13.5V10h2v3.5M7 10V5.5h2v8M9 8h2v5.5M11 11h1.75"/>',
+  python:
+    '<path d="M5 4.5V3.2c0-.6.5-1 1-1h4c.6 0 1 .4 1 1v3.3c0 .6-.4 1-1 1H6c-.6 0-1 .4-1 1v1M11 11.5v1.3c0 .6-.5 1-1 1H6c-.6 0-1-.4-1-1"/><path d="M7 4.4h.01M9 11.6h.01" stroke-width="1.8"/>',
   dots: '<path d="M2.5 2.5v11h11"/><path d="M5.5 10h.01M7.5 7h.01M10 8.25h.01M12 4.5h.01" stroke-width="2"/>',
   approve: '<path d="M4 2.25h5.5L12 4.75v9H4zM9.25 2.5V5H12M6 9.25l1.5 1.5 2.75-3"/>',
   save: '<path d="M8 2.75v7M5 7.25l3 3 3-3M2.75 12.75h10.5"/>',

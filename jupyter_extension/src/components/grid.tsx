@@ -298,13 +298,13 @@ export function Result(props: {
   );
 }
 
-/** Rows as other programs paste them. */
-export function tabbed(columns: { name: string }[], rows: Value[][]): string {
+/** Rows as other programs paste them: between tabs, or between commas as a csv file has them. */
+export function tabbed(columns: { name: string }[], rows: Value[][], between: '\t' | ',' = '\t'): string {
   const write = (value: Value): string => {
     const text = value === null ? '' : typeof value === 'object' ? JSON.stringify(value) : String(value);
-    return /["\t\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
+    return /["\t\n\r]/.test(text) || text.includes(between) ? `"${text.replace(/"/g, '""')}"` : text;
   };
   return [columns.map(one => write(one.name)), ...rows.map(row => row.map(write))]
-    .map(one => one.join('\t'))
+    .map(one => one.join(between))
     .join('\n');
 }

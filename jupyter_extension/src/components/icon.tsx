@@ -15,6 +15,15 @@ export function Icon({ name, small = false }: { name: IconName; small?: boolean 
   );
 }
 
+/** Points right, and down when what it belongs to is open. */
+export function Chevron({ open }: { open: boolean }): React.ReactElement {
+  return (
+    <svg className={`pd-icon pd-chev${open ? ' pd-open' : ''}`} viewBox="0 0 16 16" aria-hidden="true">
+      <path d="m6 3.5 4.5 4.5L6 12.5" />
+    </svg>
+  );
+}
+
 /** The same drawing where Lab wants an icon of its own kind: tabs, launcher, palette. */
 export const labIcon = (name: IconName): LabIcon =>
   new LabIcon({

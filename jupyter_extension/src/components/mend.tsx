@@ -174,11 +174,7 @@ function Meant({ found, actions }: { found: Mended; actions: MendActions }): Rea
     <div className="pd-mend-others">
       <span className="pd-note">{trans.__('Other things “%1” could have meant', plain(swap.old))}</span>
       {swap.others.map(one => (
-        <button
-          key={one}
-          type="button"
-          onClick={() => actions.look({ ...chosen, [swap.old]: one })}
-        >
+        <button key={one} type="button" onClick={() => actions.look({ ...chosen, [swap.old]: one })}>
           {plain(one)}
         </button>
       ))}

@@ -14,6 +14,11 @@ export interface BarMark {
   /** Of the width, from the zero line; negative to its left. */
   from: number;
   to: number;
+  /** Which of several series it belongs to, and its name. */
+  series: number;
+  of: string;
+  /** It goes on where the bar before it ends, in the same row. */
+  on: boolean;
 }
 
 export interface LineMark {
@@ -33,7 +38,8 @@ export type Drawing =
   | {
       kind: 'columns';
       title: string;
-      columns: { from: number; to: number; height: number }[];
+      /** All 0 to 1; those of a distribution begin at 0, others may hang below zero. */
+      columns: { from: number; to: number; low: number; high: number }[];
       x: Tick[];
       y: Tick[];
       sentence: string;
@@ -64,6 +70,11 @@ export function ticks(low: number, high: number, count = 4): number[] {
   }
   return found;
 }
+
+const ordered = (column: { name: string; type: string }, values: Value[]): boolean =>
+  kindOf(column.type) === 'moment' ||
+  (kindOf(column.type) === 'number' && /(year|month|week|day|hour|quarter)/i.test(column.name)) ||
+  (values.length > 0 && values.every(one => /^\d{4}-(\d\d|Q[1-4]|W\d\d)(-\d\d)?$/.test(String(one))));
 
 /** What the rows say of themselves where nobody proposed a chart: a label and a measure. */
 export function guess(rows: Rows): ChartSpec | null {
@@ -100,7 +111,16 @@ export function drawn(spec: ChartSpec, rows: Rows): Drawing | null {
     case 'histogram':
       return columnsDrawn(title, rows, x);
     case 'bar':
-      return measures.length ? barsDrawn(spec, title, rows, x, measures[0]) : null;
+      return !measures.length
+        ? null
+        : spec.color
+          ? seriesDrawn(spec, title, rows, x, measures[0], at(spec.color))
+          : ordered(
+                rows.columns[x],
+                rows.rows.map(row => row[x])
+              ) && rows.rows.length > 6
+            ? timesDrawn(title, rows, x, measures[0])
+            : barsDrawn(spec, title, rows, x, measures[0]);
     default:
       return measures.length ? linesDrawn(spec, title, rows, x, measures) : null;
   }
@@ -129,10 +149,105 @@ function barsDrawn(spec: ChartSpec, title: string, rows: Rows, x: number, y: num
   const low = Math.min(0, ...found.map(one => one.value));
   const high = Math.max(0, ...found.map(one => one.value));
   const place = (value: number): number => (high > low ? (value - low) / (high - low) : 0);
-  const bars = found.map(one => ({ ...one, text: brief(one.value), from: place(0), to: place(one.value) }));
+  const alone = { series: 0, of: '', on: false };
+  const bars = found.map(one => ({ ...one, ...alone, text: brief(one.value), from: place(0), to: place(one.value) }));
   const said = bars.slice(0, 6).map(one => `${one.label} ${one.text}`);
   const sentence = `${title}: ${said.join(', ')}${all > said.length ? `, … (${all})` : ''}`;
   return { kind: 'bars', title, bars, left: all - bars.length, sentence };
+}
+
+/** Bars side by side, or on each other, for the members of a second dimension. */
+function seriesDrawn(spec: ChartSpec, title: string, rows: Rows, x: number, y: number, color: number): Drawing | null {
+  if (color < 0) {
+    return null;
+  }
+  const found = rows.rows
+    .map(row => ({
+      label: moment(row[x], kindOf(rows.columns[x].type)),
+      of: label(row[color]),
+      value: numberOf(row[y])
+    }))
+    .filter((one): one is { label: string; of: string; value: number } => one.value !== null);
+  const names = [...new Set(found.map(one => one.of))].slice(0, LINES);
+  const labels = [...new Set(found.map(one => one.label))];
+  const stacked = !!spec.stacked && found.every(one => one.value >= 0);
+  const kept = labels.slice(0, stacked ? BARS : Math.max(2, Math.floor(30 / Math.max(1, names.length))));
+  const sums = new Map(labels.map(one => [one, 0]));
+  found.forEach(one => sums.set(one.label, sums.get(one.label)! + one.value));
+  const whole = (one: string): number => (spec.stacked === 'share' ? sums.get(one)! || 1 : 1);
+  const sizes = stacked
+    ? kept.map(one => sums.get(one)! / whole(one))
+    : found.filter(one => kept.includes(one.label)).map(one => one.value);
+  const low = Math.min(0, ...sizes);
+  const high = Math.max(0, ...sizes);
+  if (!names.length || high === low) {
+    return null;
+  }
+  const place = (value: number): number => (value - low) / (high - low);
+  const bars: BarMark[] = [];
+  for (const one of kept) {
+    let at = 0;
+    let first = true;
+    for (const of of names) {
+      const mark = found.find(other => other.label === one && other.of === of);
+      if (!mark) {
+        continue;
+      }
+      const value = stacked ? mark.value / whole(one) : mark.value;
+      const text = spec.stacked === 'share' ? `${Math.round(100 * value)} %` : brief(mark.value);
+      const [from, to] = stacked ? [place(at), place(at + value)] : [place(0), place(value)];
+      bars.push({
+        label: first ? one : '',
+        value,
+        text,
+        from,
+        to,
+        series: names.indexOf(of),
+        of,
+        on: stacked && !first
+      });
+      at += stacked ? value : 0;
+      first = false;
+    }
+  }
+  const said = bars.slice(0, 6).map(one => `${one.label ? `${one.label}: ` : ''}${one.of} ${one.text}`);
+  const sentence = `${title}: ${said.join(', ')}${bars.length > said.length ? `, … (${bars.length})` : ''}`;
+  return { kind: 'bars', title, bars, left: labels.length - kept.length, sentence };
+}
+
+/** A column for each time, in their order. */
+function timesDrawn(title: string, rows: Rows, x: number, y: number): Drawing | null {
+  const kind = kindOf(rows.columns[x].type);
+  const found = rows.rows
+    .map(row => ({ at: row[x], value: numberOf(row[y]) }))
+    .filter((one): one is { at: Value; value: number } => one.at !== null && one.value !== null);
+  if (!found.length) {
+    return null;
+  }
+  found.sort((a, b) => (kind === 'number' ? Number(a.at) - Number(b.at) : String(a.at) < String(b.at) ? -1 : 1));
+  const values = found.map(one => one.value);
+  const low = Math.min(0, ...values);
+  const high = Math.max(0, ...values);
+  const marks = ticks(low, high > low ? high : low + 1, 3);
+  const [bottom, top] = [Math.min(low, marks[0]), Math.max(high, marks[marks.length - 1])];
+  const up = (value: number): number => (top > bottom ? (value - bottom) / (top - bottom) : 0);
+  const count = found.length;
+  return {
+    kind: 'columns',
+    title,
+    columns: found.map((one, at) => ({
+      from: (at + 0.12) / count,
+      to: (at + 0.88) / count,
+      low: up(Math.min(0, one.value)),
+      high: up(Math.max(0, one.value))
+    })),
+    x: spread(
+      found.map((one, at) => ({ at: (at + 0.5) / count, text: moment(one.at, kind) })),
+      count <= 12 ? 12 : 6
+    ),
+    y: marks.map(one => ({ at: up(one), text: brief(one) })),
+    sentence: `${title}: ${found.length} values from ${brief(Math.min(...values))} to ${brief(Math.max(...values))}`
+  };
 }
 
 function columnsDrawn(title: string, rows: Rows, x: number): Drawing | null {
@@ -152,7 +267,7 @@ function columnsDrawn(title: string, rows: Rows, x: number): Drawing | null {
   return {
     kind: 'columns',
     title,
-    columns: bins.map((one, at) => ({ from: at / count, to: (at + 1) / count, height: one / most })),
+    columns: bins.map((one, at) => ({ from: at / count, to: (at + 1) / count, low: 0, high: one / most })),
     x: ticks(low, high).map(one => ({ at: (one - low) / (high - low), text: brief(one) })),
     y: ticks(0, most, 3).map(one => ({ at: one / most, text: brief(one) })),
     sentence: `${title}: ${values.length} values from ${brief(low)} to ${brief(high)}`

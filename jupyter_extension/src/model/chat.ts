@@ -1,5 +1,6 @@
 /** A conversation: questions, what comes on the way, answers. */
 
+import { Answers, Kept, NOTHING } from './answers';
 import { Client, Pending } from './client';
 import { told } from './data';
 import { Answer, Frame, PanelError, Rows, Step, Table } from './frames';
@@ -14,9 +15,18 @@ export interface Edit {
   problem: string;
 }
 
+/** How an answer's question is read anew: by a reading it offered, or without one of its assumptions; from 1. */
+export interface How {
+  answer: string;
+  choice?: number;
+  without?: number;
+}
+
 export interface Turn {
   key: number;
   question: string;
+  /** Null: as it stands. */
+  how: How | null;
   /** What was said by a click: the reading that was chosen. */
   said: string;
   state: 'running' | 'done' | 'stopped' | 'failed';
@@ -29,6 +39,7 @@ export interface Turn {
   problem: { code: string; text: string; hint: string } | null;
   edit: Edit | null;
   rating: string;
+  kept: Kept;
 }
 
 export interface ChatState {
@@ -61,9 +72,10 @@ export const NO_CHAT: ChatState = {
 
 let keys = 0;
 
-const asked = (question: string, said = ''): Turn => ({
+const asked = (question: string, said = '', how: How | null = null): Turn => ({
   key: ++keys,
   question,
+  how,
   said,
   state: 'running',
   sent: false,
@@ -73,7 +85,8 @@ const asked = (question: string, said = ''): Turn => ({
   rows: null,
   problem: null,
   edit: null,
-  rating: ''
+  rating: '',
+  kept: NOTHING
 });
 
 const waits = (turn: Turn): boolean => turn.state === 'running' && !turn.sent;
@@ -129,6 +142,7 @@ export function suggestions(tables: Table[]): { question: string; table: string 
 
 export class ChatModel {
   readonly state = new Store<ChatState>(NO_CHAT);
+  readonly answers = new Answers(this);
   /** Told of a conversation that begins or is gone back to. */
   onConversation: (root: string, id: string) => void = () => undefined;
   private _client: Client | null = null;
@@ -170,6 +184,10 @@ export class ChatModel {
     }
   }
 
+  get client(): Client | null {
+    return this._client;
+  }
+
   get connected(): boolean {
     return this._client !== null;
   }
@@ -202,7 +220,7 @@ export class ChatModel {
   }
 
   /** Without a kernel the question waits for one. */
-  ask(question: string, said = ''): void {
+  ask(question: string, said = '', how: How | null = null): void {
     const text = question.trim();
     const { turns, draft } = this.state.get();
     if (!text || this._running || turns.some(waits)) {
@@ -210,7 +228,7 @@ export class ChatModel {
     }
     this._round += 1;
     this.state.update({
-      turns: [...turns, asked(text, said)],
+      turns: [...turns, asked(text, said, how)],
       draft: draft.trim() === text ? '' : draft,
       view: 'chat',
       problem: ''
@@ -225,29 +243,32 @@ export class ChatModel {
       return;
     }
     const text = turn.question;
-    this._change(turn.key, before => ({ ...before, sent: true, started: Date.now() }));
+    this.change(turn.key, before => ({ ...before, sent: true, started: Date.now() }));
     const request = this._client.request(
-      'ask',
-      {
-        question: text,
-        ...(conversation ? { conversation } : {}),
-        ...(planner ? { planner } : {}),
-        ...(model.trim() ? { model: model.trim() } : {})
-      },
-      frame => this._change(turn.key, before => turnWith(before, frame))
+      turn.how ? 'reread' : 'ask',
+      turn.how
+        ? { ...turn.how }
+        : {
+            question: text,
+            ...(conversation ? { conversation } : {}),
+            ...(planner ? { planner } : {}),
+            ...(model.trim() ? { model: model.trim() } : {})
+          },
+      frame => this.change(turn.key, before => turnWith(before, frame))
     );
     this._running = request;
     request.done
       .then(
         frame => {
-          this._change(turn.key, before => turnWith(before, frame));
+          this.change(turn.key, before => turnWith(before, frame));
           const id = (frame.answer as Answer).conversation;
           if (id && this.state.get().turns.some(one => one.key === turn.key)) {
             this.state.update({ conversation: id });
             this.onConversation(this._root, id);
           }
+          this.answers.next(turn.key);
         },
-        error => this._change(turn.key, before => turnFailed(before, error))
+        error => this.change(turn.key, before => turnFailed(before, error))
       )
       .finally(() => {
         if (this._running === request) {
@@ -260,46 +281,62 @@ export class ChatModel {
     this._running?.cancel();
     const turn = this.state.get().turns.find(waits);
     if (turn) {
-      this._change(turn.key, before => turnFailed(before, new PanelError('cancelled', 'Stopped.')));
+      this.change(turn.key, before => turnFailed(before, new PanelError('cancelled', 'Stopped.')));
     }
   }
 
   /** The same question once more, at the end. */
   again(key: number): void {
-    const turn = this._turn(key);
+    const turn = this.turn(key);
     if (turn) {
-      this.ask(turn.question, turn.said);
+      this.ask(turn.question, turn.said, turn.how);
     }
   }
 
   /** One of the readings that an answer offers, counted from 1. */
   choose(key: number, number: number): void {
-    const choice = this._turn(key)?.answer?.choices[number - 1];
-    if (choice) {
-      this.ask(String(number), choice.text);
+    const answer = this.turn(key)?.answer;
+    const choice = answer?.choices[number - 1];
+    if (answer && choice) {
+      // An answer that is not kept can't be named; its readings are questions themselves.
+      const how = answer.id ? { answer: answer.id, choice: number } : null;
+      this.ask(how ? answer.question : choice.text, choice.text, how);
+    }
+  }
+
+  /** The same question without one of its assumptions, counted from 0. `said`: that in words. The old answer stays. */
+  without(key: number, at: number, said: string): void {
+    const answer = this.turn(key)?.answer;
+    const assumption = answer?.assumptions[at];
+    const number = (answer?.otherwise ?? []).findIndex(one => one.assumption === assumption) + 1;
+    if (answer && assumption && number) {
+      this.ask(answer.question, said, { answer: answer.id, without: number });
+    } else if (answer && assumption) {
+      this.ask(`Not this: ${assumption}.`, said); // a model reads the conversation
     }
   }
 
   startEdit(key: number): void {
-    const sql = this._turn(key)?.answer?.sql ?? '';
-    this._change(key, before => ({
+    const sql = this.turn(key)?.answer?.sql ?? '';
+    this.change(key, before => ({
       ...before,
       edit: before.edit ?? { sql, state: 'editing', rows: null, problem: '' }
     }));
   }
 
   edit(key: number, sql: string): void {
-    this._edited(key, edit => ({ ...edit, sql }));
+    this._edited(key, edit => ({ ...edit, sql, problem: '', state: edit.state === 'failed' ? 'editing' : edit.state }));
+    this.change(key, before => ({ ...before, kept: { ...before.kept, fix: null, problem: null } }));
   }
 
   /** Back to the SQL as it was answered. */
   endEdit(key: number): void {
     this.stopEdit(key);
-    this._change(key, before => ({ ...before, edit: null }));
+    this.change(key, before => ({ ...before, edit: null, kept: { ...before.kept, fix: null, chart: 0 } }));
   }
 
   rerun(key: number): void {
-    const edit = this._turn(key)?.edit;
+    const edit = this.turn(key)?.edit;
     if (!edit || !this._client) {
       return;
     }
@@ -313,6 +350,9 @@ export class ChatModel {
           const stopped = error instanceof PanelError && error.code === 'cancelled';
           const problem = stopped ? '' : told(error);
           this._edited(key, one => ({ ...one, state: stopped ? 'stopped' : 'failed', rows: null, problem }));
+          if (!stopped) {
+            this.answers.fix(key);
+          }
         }
       )
       .finally(() => this._edits.delete(key));
@@ -322,24 +362,13 @@ export class ChatModel {
     this._edits.get(key)?.cancel();
   }
 
-  /** Rows of an answer that was kept without them. */
-  fetchRows(key: number): void {
-    const sql = this._turn(key)?.answer?.sql;
-    if (sql && this._client) {
-      this._client.request('rows', { sql, limit: 1000 }).done.then(
-        frame => this._change(key, before => ({ ...before, rows: frame as unknown as Rows })),
-        error => this.state.update({ problem: told(error) })
-      );
-    }
-  }
-
   rate(key: number, rating: 'up' | 'down'): void {
-    const turn = this._turn(key);
+    const turn = this.turn(key);
     if (turn?.answer?.id && this._client) {
       const wanted = turn.rating === rating ? '' : rating;
-      this._change(key, before => ({ ...before, rating: wanted }));
+      this.change(key, before => ({ ...before, rating: wanted }));
       this._client.request('rate', { answer: turn.answer.id, rating: wanted }).done.catch(error => {
-        this._change(key, before => ({ ...before, rating: turn.rating }));
+        this.change(key, before => ({ ...before, rating: turn.rating }));
         this.state.update({ problem: told(error) });
       });
     }
@@ -386,15 +415,15 @@ export class ChatModel {
     }
   }
 
-  private _turn(key: number): Turn | undefined {
+  turn(key: number): Turn | undefined {
     return this.state.get().turns.find(one => one.key === key);
   }
 
   private _edited(key: number, change: (edit: Edit) => Edit): void {
-    this._change(key, before => (before.edit ? { ...before, edit: change(before.edit) } : before));
+    this.change(key, before => (before.edit ? { ...before, edit: change(before.edit) } : before));
   }
 
-  private _change(key: number, change: (before: Turn) => Turn): void {
+  change(key: number, change: (before: Turn) => Turn): void {
     const { turns } = this.state.get();
     if (turns.some(one => one.key === key)) {
       this.state.update({ turns: turns.map(one => (one.key === key ? change(one) : one)) });

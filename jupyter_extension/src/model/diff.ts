@@ -55,8 +55,8 @@ function marked(line: string, kept: Set<number>): DiffPart[] {
 }
 
 export function diffOf(before: string, after: string): DiffLine[] {
-  const one = before.split('\n');
-  const other = after.split('\n');
+  const one = before ? before.split('\n') : [];
+  const other = after ? after.split('\n') : [];
   const found: DiffLine[] = [];
   const whole = (mark: DiffLine['mark'], text: string): void => {
     found.push({ mark, parts: text ? [{ text, changed: false }] : [] });

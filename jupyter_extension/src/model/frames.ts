@@ -110,10 +110,13 @@ export interface Rows {
   elapsed_s?: number;
   statement?: string;
   affected_rows?: number | null;
+  /** Every chart that fits them, the best one first. */
+  charts?: ChartSpec[];
 }
 
 export interface ChartSpec {
   kind: 'bar' | 'line' | 'scatter' | 'histogram' | 'number';
+  stacked?: '' | 'sum' | 'share';
   x: string;
   y?: string[] | string;
   color?: string | null;
@@ -137,6 +140,10 @@ export interface Answer {
   cost: { input_tokens: number; output_tokens: number; usd: number; usd_known: boolean };
   elapsed_s: number;
   chart: ChartSpec | Record<string, never>;
+  /** Every chart that fits its rows; the one that is drawn first. */
+  charts?: ChartSpec[];
+  /** For some of the assumptions the reading without it. */
+  otherwise?: { assumption: string; text: string; sql: string; assumptions: string[] }[];
   /** What of the data a model was allowed to see; empty: no model was asked. */
   share: string;
   sent: unknown[];
@@ -151,6 +158,34 @@ export interface Step {
   subtype: string;
   text: string;
   data: Record<string, unknown>;
+}
+
+/** A question that may be asked next, and about which table it is. */
+export interface Offer {
+  question: string;
+  table: string;
+}
+
+export interface Swap {
+  kind: 'table' | 'column' | 'function' | 'keyword' | 'quotes' | 'group';
+  old: string;
+  /** "": nothing is near enough. */
+  new: string;
+  others: string[];
+}
+
+/** What is wrong with SQL that did not run, and what would run. */
+export interface Fix {
+  sql: string;
+  problem: { code: string; message: string; hint: string } | null;
+  raw: string;
+  swaps: Swap[];
+  /** "": nobody knows. */
+  fixed: string;
+  trial: { rows: number | null; elapsed_s: number } | null;
+  planner: string;
+  share: string;
+  remark: string;
 }
 
 export interface Conversation {

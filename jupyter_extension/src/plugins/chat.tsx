@@ -1,7 +1,7 @@
 /** The chat panel, in the right area. */
 
 import { ILayoutRestorer, JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { Clipboard } from '@jupyterlab/apputils';
+import { Clipboard, Notification } from '@jupyterlab/apputils';
 import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
@@ -10,6 +10,7 @@ import * as React from 'react';
 import { ChatPanel } from '../components/chat';
 import { Trans } from '../components/hooks';
 import { chatIcon } from '../components/icon';
+import { pixels, standing } from '../components/picture';
 import { ChatActions } from '../components/turn';
 import { waiting } from '../model/approvals';
 import { ChatModel } from '../model/chat';
@@ -82,12 +83,37 @@ export const chat: JupyterFrontEndPlugin<void> = {
         const open = (sql: string, title: string): void => void app.commands.execute(COMMANDS.preview, { sql, title });
         return offered(app, COMMANDS.preview, open);
       },
-      insert: (sql, answer) => {
+      insert: (sql, answer) => actions.insertCell(cellOf(sql), answer),
+      insertCell: (source, answer) => {
         if (connection.panel) {
           const facts = { question: answer.question, planner: answer.planner, answer: answer.id };
-          insertCell(connection.panel, cellOf(sql), facts);
+          insertCell(connection.panel, source, facts);
           app.shell.activateById(connection.panel.id);
         }
+      },
+      picture: async (chart, format) => {
+        if (format === 'svg') {
+          Clipboard.copyToSystem(standing(chart));
+          return;
+        }
+        try {
+          await navigator.clipboard.write([new ClipboardItem({ 'image/png': pixels(chart) })]);
+        } catch (error) {
+          // Not every browser lets a page write pictures.
+          const message = error instanceof Error ? error.message : String(error);
+          void Notification.warning(trans.__('The picture could not be copied: %1', message));
+        }
+      },
+      approvals: pluto.approvals,
+      planners: () => connection.link.get().hello?.planners ?? [],
+      tables: () =>
+        (pluto.data.state.get().tables ?? [])
+          .filter(one => one.kind !== 'frame')
+          .sort((a, b) => (b.rows ?? 0) - (a.rows ?? 0))
+          .map(one => ({ name: one.name, columns: one.columns.map(column => column.name) })),
+      draft: question => {
+        model.draft(question);
+        show();
       }
     };
     const panel = ReactWidget.create(
