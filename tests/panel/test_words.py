@@ -14,7 +14,7 @@ from tests.panel.browser import ROOT
 
 FOLDER = ROOT / "jupyter_extension"
 #: Words that German shares, or that are names.
-SAME = {"%1, %2", "Chat", "Chat (pluto-duck)", "in", "max", "min", "null", "pluto-duck", "pluto_duck …", "host"}
+SAME = {"%1, %2", "%1: %2", "Chat", "Chat (pluto-duck)", "in", "max", "min", "null", "pluto-duck", "pluto_duck …", "host"}
 
 
 def test_every_text_can_be_translated_and_is_there_in_german() -> None:
