@@ -85,8 +85,9 @@ class Keys:
     def create(self, name: str, roles: Sequence[str], *, claims: Mapping[str, Claim] | None = None,
                scopes: Sequence[str] = DEFAULT_SCOPES, expires_s: float | None = None) -> tuple[Key, str]:
         """The key, and its secret, which nobody can tell again. Raises UsageError, UnknownName."""
-        if not name.strip() or len(name) > 200:
-            raise UsageError("A key needs a name of at most 200 characters.", hint="Say what it is for: dashboard")
+        if not name.strip() or len(name) > 200 or not name.isprintable():
+            raise UsageError("A key needs a name on one line, of at most 200 characters.",
+                             hint="Say what it is for: dashboard")
         for role in roles:
             if not re.fullmatch(ROLE_NAME, role):
                 raise UsageError(f"{role!r} is no name of a role.")

@@ -57,6 +57,7 @@ def test_a_key_from_its_making_to_its_end(door: Door, session: Session) -> None:
     (["create", "x"], UsageError), (["create", "x", "--role", "a b"], UsageError), (["revoke", "nosuch"], UnknownName),
     (["create", "x", "--role", "a", "--scope", "query:rnu"], UnknownName), (["rotate", "nosuch"], UnknownName),
     (["create", "x", "--role", "a", "--expires", "soon"], UsageError), (["create", " ", "--role", "a"], UsageError),
+    (["create", "a\nb", "--role", "a"], UsageError),
     (["create", "x", "--role", "a", "--claim", "actor=me"], UsageError)])
 def test_what_makes_no_sense_makes_no_key(door: Door, session: Session, line: list[str], kind: type[Exception]) -> None:
     with pytest.raises(kind):

@@ -292,3 +292,17 @@ def test_a_statement_of_a_role_can_be_stopped_and_has_a_deadline(filled: Company
         session.query("SELECT count(*) FROM range(100000) a, range(100000) b, range(100000) c WHERE a.range + b.range + "
                       "c.range = -1", timeout_s=0.3)
     assert time.monotonic() - began < 30
+
+
+def test_only_so_many_catalogs_are_kept_and_one_that_went_comes_again(filled: Company) -> None:
+    from pluto_duck.governance.governed import MOST
+
+    names = [f"r{i}" for i in range(MOST + 3)]
+    filled.allow("version: 1\nroles:\n" + "".join(
+        f"  {name}: {{grants: [{{tables: people, actions: read, rows: id = {i % 4 + 1}}}]}}\n"
+        for i, name in enumerate(names)))
+    for i, name in enumerate((*names, names[0])):
+        with Session.open(filled.workspace.root, actor=Actor("key", name, (name,))) as session:
+            assert rows(session, "SELECT id FROM people") == [((i % len(names)) % 4 + 1,)]
+    (count,) = rows(filled.owner, "SELECT count(*) FROM duckdb_databases() WHERE database_name LIKE 'pluto_role_set_%'")
+    assert count == (MOST,)
