@@ -112,3 +112,32 @@ test('of two lists of tables the one that was asked for last counts', async () =
   await settled();
   assert.deepEqual(model.state.get().tables, []);
 });
+
+test('sizes come after the list, and once for each state of the tables', async () => {
+  const [kernel, model] = await shown({ ...table('orders'), version: 3 } as Table);
+  kernel.reply('sizes', kernel.last('sizes'), { sizes: { 'main.orders': 4096 } });
+  await settled();
+  assert.equal(model.state.get().tables![0].bytes, 4096);
+  const count = (): number => kernel.sent.filter(one => one.op === 'sizes').length;
+  for (const version of [3, 4]) {
+    void model.refresh();
+    kernel.reply('tables', kernel.last('tables'), { tables: [{ ...table('orders'), version }] });
+    await settled();
+    assert.equal(model.state.get().tables![0].bytes, 4096);
+    assert.equal(count(), version - 2);
+  }
+});
+
+test('a copy takes the rows as they are sorted and filtered', async () => {
+  const kernel = new FakeKernel();
+  const pages = new Pages(() => kernel.client, { table: 'main.t' });
+  pages.order({ column: 'a', descending: true });
+  pages.filter('b', 'x');
+  const asked = pages.first(1000);
+  const { offset, limit, order, filters } = kernel.last('rows');
+  assert.deepEqual([offset, limit], [0, 1000]);
+  assert.deepEqual(order, [{ column: 'a', descending: true }]);
+  assert.deepEqual(filters, [{ column: 'b', op: 'contains', value: 'x' }]);
+  kernel.reply('rows', kernel.last('rows'), { columns: [], rows: [], count: 0 });
+  assert.equal((await asked)?.count, 0);
+});

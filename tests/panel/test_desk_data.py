@@ -276,3 +276,55 @@ def test_rows_go_out_as_a_file_or_to_the_browser(sidebar: DataSidebar, workspace
     sidebar.names["df"] = pandas.DataFrame({"x": [5]})
     parts = sidebar.ask("export", table="frame:df", format="json")
     assert b'"x":5' in b"".join(bytes(one["buffers"][0]) for one in parts[:-1])
+
+
+def test_an_address_of_the_web_and_other_databases_are_places_too(sidebar: DataSidebar, workspace: Workspace,
+                                                                  tmp_path: Path) -> None:
+    import functools
+    import http.server
+    import sqlite3
+    import threading
+
+    import duckdb
+
+    (tmp_path / "trips.csv").write_text("a,b\n1,x\n2,y\n")
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        *_, done = sidebar.ask("load", source=f"http://127.0.0.1:{server.server_port}/trips.csv")
+        assert [(one["name"], one["rows"]) for one in done["tables"]] == [("trips", 2)]
+    finally:
+        server.shutdown()
+        server.server_close()
+    with duckdb.connect(str(workspace.root / "other.duckdb")) as other:
+        other.execute("CREATE TABLE kept AS SELECT 1 AS a")
+    lite = sqlite3.connect(workspace.root / "other.sqlite")
+    lite.executescript("CREATE TABLE notes (t TEXT); INSERT INTO notes VALUES ('n');")
+    lite.close()
+    [found] = sidebar.ask("files")
+    assert [(one["name"], one["kind"]) for one in found["files"] if one["kind"] == "database"] == [
+        ("other.duckdb", "database"), ("other.sqlite", "database")]
+    for source, name in (("other.duckdb", "kept"), ("other.sqlite", "notes")):
+        [plan] = sidebar.ask("discover", source=source)
+        assert [one["name"] for one in plan["tables"]] == [name]
+        *_, done = sidebar.ask("load", source=source)
+        assert [(one["name"], one["rows"]) for one in done["tables"]] == [(name, 1)]
+
+
+def test_an_address_is_kept_under_a_name(sidebar: DataSidebar, database: Database) -> None:
+    database.run("CREATE TABLE orders (id int)", "INSERT INTO orders VALUES (1)")
+    [kept] = sidebar.ask("remember", name="shop", source=database.uri)
+    assert kept["name"] == "shop"
+    [found] = sidebar.ask("connections")
+    assert [one["name"] for one in found["connections"]] == ["shop"]
+    *_, done = sidebar.ask("load", connection="shop", options={"tables": ["orders"], "into": "orders"})
+    assert done["rows"] == 1
+    [tables] = sidebar.ask("tables")
+    assert [(one["kind"], one["name"], one["tables"]) for one in tables["sources"]] == [("connection", "shop", 1)]
+    [error] = sidebar.ask("remember", name="shop", source=database.uri)
+    assert "already" in error["message"]

@@ -109,6 +109,23 @@ export class Pages {
     this.sight(this._first, this._last);
   }
 
+  /** The first rows, sorted and filtered as they are shown: for the clipboard. */
+  async first(limit: number): Promise<Rows | null> {
+    const asked = this._client()?.request('rows', this._wanted(0, limit));
+    return asked ? ((await asked.done) as unknown as Rows) : null;
+  }
+
+  private _wanted(offset: number, limit: number): Record<string, unknown> {
+    const { order, filter } = this.state.get();
+    return {
+      ...this.source,
+      offset,
+      limit,
+      ...(order ? { order: [order] } : {}),
+      ...(filter.text ? { filters: [{ column: filter.column, op: 'contains', value: filter.text }] } : {})
+    };
+  }
+
   private _begin(change: Partial<PagesState>): void {
     this._round += 1;
     this._asked.clear();
@@ -143,15 +160,7 @@ export class Pages {
     }
     this._asked.add(page);
     const round = this._round;
-    const { order, filter } = state;
-    const wanted = {
-      ...this.source,
-      offset: page * PAGE,
-      limit: PAGE,
-      ...(order ? { order: [order] } : {}),
-      ...(filter.text ? { filters: [{ column: filter.column, op: 'contains', value: filter.text }] } : {})
-    };
-    const asked = client.request('rows', { ...wanted, arrow: true });
+    const asked = client.request('rows', { ...this._wanted(page * PAGE, PAGE), arrow: true });
     this._asking.add(asked);
     const over = (): boolean => this._asking.delete(asked) && round === this._round;
     asked.done.then(

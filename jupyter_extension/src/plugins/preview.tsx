@@ -1,7 +1,7 @@
 /** Tables and results in tabs of the main area. */
 
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { MainAreaWidget } from '@jupyterlab/apputils';
+import { Clipboard, MainAreaWidget } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
@@ -13,7 +13,7 @@ import { Client } from '../model/client';
 import { cut, plain } from '../model/format';
 import { Pages, Source } from '../model/pages';
 import { IPlutoDuck } from '../tokens';
-import { COMMANDS } from './names';
+import { COMMANDS, offered } from './names';
 
 export const preview: JupyterFrontEndPlugin<void> = {
   id: 'pluto-duck-labextension:preview',
@@ -65,7 +65,15 @@ export const preview: JupyterFrontEndPlugin<void> = {
         const title = plain(String(args.title ?? table?.name ?? args.table));
         const content = ReactWidget.create(
           <Trans.Provider value={trans}>
-            <Preview pages={pages} label={title} />
+            <Preview
+              pages={pages}
+              label={title}
+              onCopy={text => Clipboard.copyToSystem(text)}
+              onExport={offered(app, COMMANDS.exportRows, () => {
+                const name = String(args.title ?? table?.name ?? 'rows');
+                void app.commands.execute(COMMANDS.exportRows, { ...source, title: name });
+              })}
+            />
           </Trans.Provider>
         );
         content.addClass('pd-root');
