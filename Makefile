@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 SIDEBAR := $(shell find jupyter_extension/src jupyter_extension/style jupyter_extension/schema -type f) \
 	$(wildcard jupyter_extension/*.json jupyter_extension/hatch_build.py)
 # Rows and rounds of the whole: `make soak` and `make bench`.
-QUICK := not soak and not bench
+QUICK := not soak and not bench and not pictures
 # A file's tests share their servers, so they stay in one process.
 SIDE_BY_SIDE := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
@@ -56,6 +56,9 @@ bench: $(VENV)/.bench ## measures; prints the table
 
 soak: $(VENV)/.test ## fault and scale tests with all their rounds
 	$(BIN)/python -m pytest -m soak -s --timeout=3600
+
+pictures: $(VENV)/.test ## takes the pictures of README and docs/sidebar.md, and the tour
+	$(BIN)/python -m pytest -m pictures tests/panel/test_pictures.py
 
 docs: $(VENV)/.test ## writes the generated pages in docs/
 	$(BIN)/python docs/generate.py

@@ -234,3 +234,14 @@ def _await_server(port: int, server: subprocess.Popen[bytes]) -> None:
         except OSError:
             time.sleep(0.1)  # nothing to wait on: the port is not open yet
     raise AssertionError("the server ended before it answered")
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/sidebar.md"])
+def test_the_pictures_of_a_page_are_there_in_light_and_dark(page: str) -> None:
+    file = ROOT / page
+    shown = re.findall(r'(?:src|srcset)="([^"]+)"|!\[[^\]]*\]\(([^)]+)\)', file.read_text(encoding="utf-8"))
+    names = [one or other for one, other in shown]
+    assert names
+    for name in names:
+        assert (file.parent / name).is_file(), name
+        assert (file.parent / name.replace("-light", "-dark")).is_file(), name

@@ -90,3 +90,18 @@ def test_values() -> None:
                   f"## `make bench`: the value index\n{machine()}. One run, each process new.\n\n"
                   + HEAD.replace("peer, same run", "beside it") + "\n" + "\n".join(lines))
     assert lines
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(1800)
+def test_sidebar() -> None:
+    from tests.benchmarks.sidebar import sidebar_rows
+
+    lines = []
+    for row in sidebar_rows():
+        print(row.line(), flush=True)
+        lines.append(row.line())
+    write_section("<!-- bench-sidebar -->", "<!-- /bench-sidebar -->",
+                  f"## `make bench`: the sidebar\n{machine()}. JupyterLab and a headless Chromium on the same machine.\n\n"
+                  + HEAD.replace("peer, same run", "beside it") + "\n" + "\n".join(lines))
+    assert lines
