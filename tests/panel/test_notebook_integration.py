@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.panel.browser import Lab
+from tests.panel.browser import ROOT, Lab
+
+AXE = ROOT / "jupyter_extension" / "node_modules" / "axe-core" / "axe.min.js"
 
 LONG = "SELECT count(*) FROM range(10000000000) AS a(i) WHERE i % 7 = 3"
 
@@ -205,3 +207,35 @@ def test_what_is_selected_begins_a_question(loaded: Lab, cell: Any) -> None:
     loaded.command("pluto-duck:ask-selection")
     page.wait_for_function("() => document.querySelector('[data-pd-composer]').value.includes(\"carrier = 'UA' LIMIT 1\")")
     page.get_by_label("Ask about your data").fill("")
+
+
+def test_a_dataframe_of_the_notebook_is_asked_about(loaded: Lab, cell: Any) -> None:
+    page = loaded.page
+    loaded.run_cell(cell("import pyarrow\nroutes = pyarrow.table({'place': ['JFK', 'LGA', 'JFK'], 'seats': [10, 20, 30]})"))
+    loaded.command("pluto-duck:ask-frame")  # there is one only: nothing to choose
+    page.wait_for_function("() => document.querySelector('[data-pd-composer]').value.includes('@routes')")
+    turn = loaded.ask("total seats by place in @routes")
+    assert "40" in turn.get_by_role("grid").inner_text()
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: no npm here when the sidebar was built")
+@pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
+def test_axe_finds_nothing_serious_in_a_cell(loaded: Lab, cell: Any, theme: str) -> None:
+    page = loaded.page
+    loaded.command("apputils:change-theme", theme=theme)
+    page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached")
+    at = cell("%%pluto sql\nSELECT carrier, avg(dep_dealy) AS delay FROM flights GROUP BY carrier")
+    loaded.run_cell(at)
+    page.locator(".pd-mend").last.get_by_role("button", name="Explain and fix").click()
+    page.locator(".pd-mend[aria-busy=false] .pd-mend-diff").last.wait_for()
+    loaded.command("pluto-duck:cell-plan")
+    page.get_by_role("region", name="Steps").or_(page.locator(".pd-plan-box")).first.wait_for()
+    page.locator(".pd-mend").last.scroll_into_view_if_needed()
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("""async () => (await axe.run({include: [['.pd-mend'], ['.pd-plan-box'], ['.pd-status-item']]}))
+        .violations.filter(one => ['serious', 'critical'].includes(one.impact))
+        .map(one => [one.id, one.nodes.slice(0, 3).map(node => node.html.slice(0, 160) + ' ' + node.failureSummary)])""")
+    loaded.shot(f"cell-{theme.lower().replace(' ', '-')}")
+    loaded.command("application:close")
+    loaded.page.locator(".pd-mend").last.get_by_role("button", name="Dismiss").click()
+    assert not found, found
