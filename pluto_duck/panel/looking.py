@@ -6,11 +6,13 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from pluto_duck.commands import looking
-from pluto_duck.panel.frames import PREFIX, Lent
+from pluto_duck.errors import UnknownName
+from pluto_duck.panel.frames import PREFIX, Lent, frames
 from pluto_duck.panel.protocol import VERSION, Request
 
 if TYPE_CHECKING:
     from pluto_duck.commands.workbench import Workbench
+    from pluto_duck.display.page import Page
     from pluto_duck.panel.desk import Desk
 
 
@@ -68,9 +70,18 @@ def rows(desk: Desk, request: Request, session: Workbench) -> None:
         sql, session = f"SELECT * FROM {named(desk, session, table)}", _lent(desk, session)
         table = None
     offset, limit = request.whole("offset", 0), request.whole("limit", looking.PAGE, least=1, most=looking.MAX_PAGE)
-    page, more = looking.rows(
-        session, table=table, sql=sql, offset=offset, limit=limit, order=request.items("order"),
-        filters=request.items("filters"))
+
+    def window(asked: Workbench) -> tuple[Page, bool]:
+        return looking.rows(asked, table=table, sql=sql, offset=offset, limit=limit, order=request.items("order"),
+                            filters=request.items("filters"))
+
+    try:
+        page, more = window(session)
+    except UnknownName as error:
+        # The SQL of an answer about a DataFrame names it, as a cell would.
+        if sql is None or error.facts.get("name") not in frames(desk.namespace()):
+            raise
+        page, more = window(_lent(desk, session))
     if request.flag("arrow"):
         facts, stream = page.arrow()
         request.reply("rows", end=True, offset=offset, more=more, buffers=(stream,), **facts)

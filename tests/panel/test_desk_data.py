@@ -328,3 +328,15 @@ def test_an_address_is_kept_under_a_name(sidebar: DataSidebar, database: Databas
     assert [(one["kind"], one["name"], one["tables"]) for one in tables["sources"]] == [("connection", "shop", 1)]
     [error] = sidebar.ask("remember", name="shop", source=database.uri)
     assert "already" in error["message"]
+
+
+def test_an_answer_about_a_dataframe_is_opened_as_a_grid(sidebar: DataSidebar) -> None:
+    import pandas
+
+    sidebar.names["routes"] = pandas.DataFrame({"origin": ["EWR", "JFK", "EWR"], "miles": [719, 2586, 1400]})
+    answer = sidebar.ask("ask", question="total @routes.miles by @routes.origin")[-1]["answer"]
+    assert answer["rows"]["rows"] == [["EWR", 2119], ["JFK", 2586]]
+    [found] = sidebar.ask("rows", sql=answer["sql"], order=[{"column": "origin", "descending": True}])
+    assert [row[0] for row in found["rows"]] == ["JFK", "EWR"]
+    [error] = sidebar.ask("rows", sql="SELECT * FROM not_there")
+    assert error["code"] == "unknown_name"
