@@ -26,7 +26,7 @@ const CALLS = {
 };
 const SHOWN = new Set(['title', 'aria-label', 'placeholder', 'alt', 'label', 'caption', 'text', 'action']);
 /** Words that are the same everywhere. */
-const NAMES = /^(SQL|USD|pluto[-_]duck|%pluto ingest data\.csv|[^\p{L}]*)$/u;
+const NAMES = /^(SQL|USD|pluto[-_]duck|%pluto ingest data\.csv|--[\w -]+|[^\p{L}]*)$/u;
 
 const problems = [];
 /** From key to its texts: one, or a singular and a plural. */

@@ -50,6 +50,7 @@ def test_the_panels_are_at_home_in_notebook_7(notebook7: Lab) -> None:
     tree.get_by_role("button", name="Preview").click()  # below: the middle is the notebook's
     grid = page.get_by_role("grid", name="flights")
     grid.get_by_role("gridcell", name="2013").first.wait_for()
+    assert grid.bounding_box()["height"] > 200
     notebook7.shot("notebook7")
     assert data.evaluate("one => one.scrollWidth <= one.clientWidth")
     notebook7.check()

@@ -51,7 +51,7 @@ function widthsOf(props: GridProps): number[] {
     const lengths =
       at < MEASURED ? rows.map(row => written(props.cell(row, at) ?? null, column).length) : rows.length ? [12] : [];
     const type = props.fit ? 0 : 6 + 6.4 * shortType(column.type).length;
-    const head = Math.min(280, 7.7 * column.name.length + (props.onOrder ? 10 : 0) + type);
+    const head = Math.min(280, 8.4 * column.name.length + (props.onOrder ? 10 : 0) + type);
     return Math.round(Math.max(48, head + 22, Math.min(300, 7.2 * Math.max(0, ...lengths) + 22)));
   });
 }

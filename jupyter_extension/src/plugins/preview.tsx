@@ -88,7 +88,7 @@ export const preview: JupyterFrontEndPlugin<void> = {
         app.shell.add(widget, 'main');
         if (!widget.isAttached) {
           // Notebook 7 has one document in its middle; what is below it opens as high as it must.
-          widget.addClass('pd-below');
+          content.addClass('pd-below');
           app.shell.add(widget, 'down');
         }
         app.shell.activateById(widget.id);
