@@ -187,8 +187,9 @@ def test_a_view_is_proposed_approved_and_there(loaded: Lab) -> None:
     tree.get_by_text("by_origin").wait_for()
     loaded.shot("answers-approved")
     # Its columns have names that the questions of other tests speak of.
-    loaded.run_cell(loaded.add_cell("%%pluto sql\nDROP VIEW by_origin"))
-    tree.get_by_text("by_origin").wait_for(state="detached")
+    at = loaded.add_cell("%%pluto sql\nDROP VIEW by_origin")
+    loaded.run_cell(at)
+    assert "DROP: done" in str(loaded.cells()[at]["outputs"])
 
 
 def test_a_question_is_verified_and_answered_by_its_sql(loaded: Lab) -> None:
@@ -329,7 +330,7 @@ def test_the_rows_of_an_earlier_answer_come_again_with_their_charts(loaded: Lab)
     _ask(loaded, "number of flights by month")
     loaded.command("pluto-duck:new-conversation")
     _chat(loaded).get_by_role("button", name="Earlier conversations").click()
-    _chat(loaded).locator(".pd-opt", has_text="number of flights by month").first.click()
+    _chat(loaded).locator(".pd-talk", has_text="number of flights by month").first.click()
     turn = _turns(loaded).last
     turn.get_by_role("button", name="Show rows").click()
     turn.locator("svg.pd-chart polyline").wait_for()
