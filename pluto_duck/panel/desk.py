@@ -197,11 +197,14 @@ class Desk:
         while not self._over.wait(WATCH_S):
             try:
                 if session is None or folder != self._workspace():
-                    if session is not None:
-                        _close(session)
-                        session, self._seen = None, None
+                    before, session = session, None
+                    if before is not None:
+                        _close(before)
                     folder = self._workspace()
                     session = open_workbench(folder, role=self._role, label="sidebar")
+                    # The first cell names the folder that was found before: what it has just done is news all the same.
+                    if before is not None and before.workspace.root != session.workspace.root:
+                        self._seen = None
                 versions = session.versions()
                 running.look(session)
                 proposals.look(session)

@@ -292,6 +292,28 @@ def test_another_workspace_of_the_cells_is_told(workspace: Workspace, tmp_path: 
     desk.take("comm", {"v": 1, "op": "hello", "id": 1}, replies.put)
     ended(replies)
     folders.append(str(create(tmp_path / "other").root))
-    told = pushed.get(timeout=30)
+    while (told := pushed.get(timeout=30))["op"] == "proposals":
+        pass
     desk.close()
     assert (told["op"], told["hello"]["workspace"]["root"]) == ("status", folders[-1])
+
+
+def test_what_the_first_cell_does_is_told_though_it_names_the_workspace_anew(
+        workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace.root)
+    folders: list[str | None] = [None]  # found from here, until a cell opens it
+    pushed: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    desk = Desk(lambda: folders[-1], push=pushed.put)
+    replies: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    desk.take("comm", {"v": 1, "op": "hello", "id": 1}, replies.put)
+    ended(replies)
+    while pushed.get(timeout=30)["op"] != "proposals":  # its first look is done
+        pass
+    with Session.open(workspace.root) as session:
+        folders.append(str(workspace.root))
+        session.query("CREATE TABLE made_by_the_cell AS SELECT 1 AS x")
+        told = pushed.get(timeout=30)
+        while told["op"] != "changed":
+            told = pushed.get(timeout=30)
+    desk.close()
+    assert "main.made_by_the_cell" in told["tables"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pluto_duck.session import Session
-from tests.panel.browser import Lab, chromium
+from tests.panel.browser import Lab, chromium, notebook
 from tests.panel.line import Line
 
 LONG = "SELECT count(*) FROM range(10000000000) AS a(i) WHERE i % 7 = 3"
@@ -184,6 +184,27 @@ def test_a_kernel_without_subshells_says_so_and_answers_after_the_cell(opened: L
     opened.check()
 
 
+def test_two_notebooks_on_one_workspace_show_the_same_tables(opened: Lab, lab_folder: Path) -> None:
+    page = opened.page
+    (lab_folder / "second.ipynb").write_text(notebook("%load_ext pluto_duck"), encoding="utf-8")
+    opened.run_cell(opened.add_cell("%%pluto sql\nCREATE TABLE from_the_first AS SELECT 1 AS x"))
+    opened.start("docmanager:open", path="second.ipynb")
+    page.wait_for_function("""() => { const one = window.jupyterapp.shell.currentWidget;
+        return one.title.label === 'second.ipynb' && one.sessionContext?.session?.kernel?.status === 'idle'; }""")
+    _banner(opened).get_by_text("is not loaded in this kernel").wait_for()
+    opened.run_cell(0)
+    page.locator(".pd-status", has_text="flights, guest").wait_for()
+    tree = page.locator("#pluto-duck-data").get_by_role("treegrid")
+    tree.get_by_text("from_the_first").wait_for()
+    opened.run_cell(opened.add_cell("%%pluto sql\nDROP TABLE from_the_first"))
+    tree.get_by_text("from_the_first").wait_for(state="detached")
+    opened.start("docmanager:open", path="analysis.ipynb")
+    page.wait_for_function("() => window.jupyterapp.shell.currentWidget.title.label === 'analysis.ipynb'")
+    page.locator(".pd-status", has_text="flights, host").wait_for()
+    assert tree.get_by_text("from_the_first").count() == 0
+    opened.check()
+
+
 def test_another_version_in_the_kernel_is_explained(opened: Lab) -> None:
     opened.run_cell(opened.add_cell(
         "%unload_ext pluto_duck\nimport pluto_duck.panel.protocol as protocol\nprotocol.VERSION = 2"))
@@ -193,4 +214,70 @@ def test_another_version_in_the_kernel_is_explained(opened: Lab) -> None:
     assert "version 1" in said
     assert "speaks 2" in said
     opened.shot("versions-differ")
+    opened.check()
+
+
+WIDE = "SELECT " + ", ".join(f"i + {one} AS c{one}" for one in range(2_000)) + " FROM range(1000) AS r(i)"
+HUGE = "SELECT i, repeat('x', 10_000_000) AS big, [repeat('y', 5000)] AS many, 9007199254740993 + i AS exact FROM range(3) AS r(i)"
+BIG = "SELECT i, i * 1.5 AS half, 'row ' || i AS name, TIMESTAMP '2013-01-01' + INTERVAL (i) SECOND AS at FROM range(1000000) AS r(i)"
+
+
+def _grid(lab: Lab, folder: Path, name: str, sql: str) -> Any:
+    with Session.open(folder) as session:
+        session.query(f"CREATE TABLE {name} AS {sql}")
+    lab.page.locator("#pluto-duck-data").get_by_role("treegrid").get_by_text(name, exact=True).wait_for()
+    lab.start("pluto-duck:preview", table=f"main.{name}")
+    grid = lab.page.get_by_role("grid", name=name)
+    grid.locator("[aria-rowindex='2'] .pd-td:not(.pd-late)").first.wait_for()
+    return grid
+
+
+def _again(lab: Lab) -> None:
+    """The kernel of the first notebook, of this version."""
+    lab.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    _banner(lab).get_by_text("is not loaded in this kernel").wait_for()
+    lab.run_cell(0)
+    # The other notebook's kernel may have become the host meanwhile.
+    lab.page.locator(".pd-status", has_text="flights, ").wait_for()
+
+
+def test_a_million_rows_scroll_with_as_many_elements_as_before(opened: Lab, lab_folder: Path) -> None:
+    _again(opened)
+    grid = _grid(opened, lab_folder, "million", BIG)
+    rows = grid.get_by_role("row").count()
+    counts = set()
+    for part in (0.1, 0.37, 0.5, 0.99, 0.2):
+        grid.evaluate("(one, part) => { one.scrollTop = one.scrollHeight * part; }", part)
+        opened.page.wait_for_function("() => !document.querySelector('.pd-fill .pd-late')")
+        counts.add(grid.get_by_role("row").count())
+    assert counts == {rows}
+    grid.evaluate("one => { one.scrollTop = one.scrollHeight; }")
+    last = grid.locator("[aria-rowindex='1000001']")
+    last.get_by_role("gridcell", name="row 999999").wait_for()
+    assert "999,999" in last.inner_text()
+    opened.shot("a-million-rows")
+    opened.command("application:close")
+    opened.check()
+
+
+def test_two_thousand_columns_are_drawn_as_far_as_they_are_in_sight(opened: Lab, lab_folder: Path) -> None:
+    grid = _grid(opened, lab_folder, "wide", WIDE)
+    assert grid.get_by_role("columnheader").count() < 40
+    assert "of 2,000" in grid.locator(".pd-where").inner_text()
+    grid.evaluate("one => { one.scrollLeft = one.scrollWidth; }")
+    grid.get_by_role("columnheader", name="c1999").wait_for()
+    grid.locator("[aria-rowindex='2'] [aria-colindex='2000']").get_by_text("1,999", exact=True).wait_for()
+    opened.shot("two-thousand-columns")
+    opened.command("application:close")
+    opened.check()
+
+
+def test_values_of_ten_megabytes_are_cut_and_exact_numbers_are_not(opened: Lab, lab_folder: Path) -> None:
+    grid = _grid(opened, lab_folder, "huge", HUGE)
+    row = grid.locator("[aria-rowindex='3']")
+    assert "9,007,199,254,740,994" in row.inner_text()
+    assert len(row.inner_text()) < 2_000
+    assert row.bounding_box()["height"] == 24
+    opened.shot("huge-values")
+    opened.command("application:close")
     opened.check()
