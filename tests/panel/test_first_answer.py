@@ -41,7 +41,7 @@ def test_from_an_empty_folder_to_the_first_answer(opened: Lab) -> None:
     page = opened.page
     page.goto(f"{opened.address}/lab?token=t&reset")
     page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored.then(() => true)")
-    card = page.locator(".jp-LauncherCard[data-category=Notebook]", has_text="pluto")
+    card = page.locator(".jp-LauncherCard", has_text="pluto-duck Notebook")
     card.wait_for()
     opened.shot("first-launcher")
     card.click()
