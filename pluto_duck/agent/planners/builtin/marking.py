@@ -58,7 +58,8 @@ def mark(question: str, vocabulary: Vocabulary, values: ValueIndex) -> list[Mark
 
     def known(words: str) -> bool:
         each = words.lower().split()
-        return bool(vocabulary.look_up(each) or vocabulary.adjective(each) or values.exact(words))
+        return bool(vocabulary.spelt(words.lower()) or vocabulary.look_up(each) or vocabulary.adjective(each)
+                    or values.exact(words))
 
     words = tokens(question, mentions(question, vocabulary.catalog))
     return _Reader(reworded(_unhyphened(words, known), known), vocabulary, values).read()
@@ -68,7 +69,7 @@ def _unhyphened(words: Sequence[Token], known: Known) -> list[Token]:
     """Win-backs as two words, where only the two are known."""
     found: list[Token] = []
     for one in words:
-        parts = one.text.split("-") if not one.quoted else [one.text]
+        parts = re.split("[-_]", one.text) if not one.quoted else [one.text]
         plain = len(parts) > 1 and not any(part.isdigit() for part in parts)
         if plain and not known(one.lower) and known(" ".join(parts)):
             found += [Token(part, part.lower()) for part in parts]
@@ -132,6 +133,9 @@ class _Reader:
             return Mark("mention", token.text, None, [reading], token.pointed.column is None), at + 1
         if token.quoted:
             return self._quoted(token), at + 1
+        spelt = self._vocabulary.spelt(token.lower)
+        if spelt:
+            return Mark("mention", token.text, None, spelt, spelt[0].column is None), at + 1
         shared = self._shared(at)
         if shared is not None:
             return shared, at + 1

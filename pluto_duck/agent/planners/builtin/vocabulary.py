@@ -69,6 +69,7 @@ class Vocabulary:
             for word in group:
                 self._synonyms.setdefault(word, set()).update(other for other in group if other != word)
         self._alternatives: dict[str, tuple[tuple[str, float, str], ...]] = {}
+        self._spelt = _identifiers(catalog)
 
     @classmethod
     def of(cls, catalog: Catalog) -> Vocabulary:
@@ -77,6 +78,11 @@ class Vocabulary:
         if known is None:
             known = _KNOWN[catalog] = cls(catalog)
         return known
+
+    def spelt(self, text: str) -> list[Reading]:
+        """What is called exactly so in SQL, and in no other way than by its name there: dep_delay, flights.dep_delay.
+        Of `text`, in lower case."""
+        return list(self._spelt.get(text, ()))
 
     def _put(self, words: Sequence[str], reading: Reading) -> None:
         key = tuple(word for word in words if word not in _SMALL)
@@ -363,3 +369,21 @@ def _derived(word: str, other: str) -> bool:
 
 
 _KNOWN: WeakKeyDictionary[Catalog, Vocabulary] = WeakKeyDictionary()
+
+
+def _identifiers(catalog: Catalog) -> dict[str, list[Reading]]:
+    """By the name in lower case. A name of plain letters is a word like others: it may mean more than the column."""
+    found: dict[str, list[Reading]] = {}
+    for table in catalog.tables:
+        if isinstance(table.ref, Role):
+            continue
+        name, schema = table.ref.name.lower(), table.ref.schema.lower()
+        for text in (name, f"{schema}.{name}"):
+            if "_" in text or "." in text:
+                found.setdefault(text, []).append(Reading(table, None, 1.0, ""))
+        for column in table.columns:
+            own = column.name.lower()
+            for text in (own, f"{name}.{own}", f"{schema}.{name}.{own}"):
+                if "_" in text or "." in text:
+                    found.setdefault(text, []).append(Reading(table, column, 1.0, ""))
+    return found
