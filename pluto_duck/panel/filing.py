@@ -63,7 +63,9 @@ def upload(desk: Desk, request: Request, session: Workbench) -> None:
     name = Path(request.text("name")).name
     if not name or name.startswith(".") or "\0" in name:
         raise UsageError("A file needs a name that does not begin with a dot.", hint="Rename it first.")
-    folder = inside(session.workspace.root, UPLOADS)
+    folder = session.workspace.root / UPLOADS
+    if folder.is_symlink():
+        raise Refused(f"{UPLOADS} is a link: what it leads to is not written to.", hint="Make it a folder of its own.")
     try:
         data = base64.b64decode(request.text("data", ""), validate=True)
     except (binascii.Error, ValueError):
@@ -73,15 +75,20 @@ def upload(desk: Desk, request: Request, session: Workbench) -> None:
         folder.mkdir(exist_ok=True)
         part = folder / f".{name}{_PART}"
         if at == 0:
-            part.write_bytes(b"")
+            part.unlink(missing_ok=True)  # a folder from somebody else may bring a link of that name along
+            part.open("xb").close()
         if request.flag("stop"):
             part.unlink(missing_ok=True)
             request.reply("uploaded", end=True, path="", size=0)
             return
-        if not part.exists() or part.stat().st_size != at:
+        if part.is_symlink() or not part.exists() or part.stat().st_size != at:
             raise UsageError("A part of that file is missing.", hint="Upload it again.")
-        with part.open("ab") as file:
-            file.write(data)
+        try:
+            with part.open("ab") as file:
+                file.write(data)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
         size = part.stat().st_size
         path = ""
         if request.flag("last"):

@@ -238,6 +238,38 @@ def test_a_file_comes_up_in_parts(sidebar: DataSidebar, workspace: Workspace) ->
     assert [one.name for one in (workspace.root / "uploads").iterdir()] == ["people.csv"]
 
 
+def test_what_lies_ready_in_uploads_leads_nowhere_else(sidebar: DataSidebar, workspace: Workspace,
+                                                        tmp_path_factory: Any) -> None:
+    victim = tmp_path_factory.mktemp("elsewhere") / "profile"
+    victim.write_text("mine")
+    uploads = workspace.root / "uploads"
+    uploads.mkdir()
+    (uploads / ".a.csv.part").symlink_to(victim)
+    (uploads / "a.csv").symlink_to(victim)
+    data = base64.b64encode(CSV.encode()).decode()
+    [done] = sidebar.ask("upload", name="a.csv", data=data, last=True)
+    assert done["path"] == "uploads/a.csv"
+    assert victim.read_text() == "mine"
+    assert (uploads / "a.csv").read_text() == CSV
+    assert not (uploads / "a.csv").is_symlink()
+    (uploads / "a.csv").unlink()
+    uploads.rmdir()
+    uploads.symlink_to(workspace.root)
+    toml = workspace.toml.read_text()
+    [error] = sidebar.ask("upload", name="pluto.toml", data=data, last=True)
+    assert (error["code"], workspace.toml.read_text()) == ("refused", toml)
+
+
+@pytest.mark.parametrize("target", ["pluto.toml", "policy.yaml", "out/../ingest.toml", "semantics.yaml"])
+def test_rows_never_take_the_place_of_what_rules_the_workspace(sidebar: DataSidebar, workspace: Workspace,
+                                                               target: str) -> None:
+    path = workspace.root / Path(target).name
+    path.write_text("# mine")
+    error = sidebar.ask("export", sql="SELECT 1 AS a", target=target, format="csv", overwrite=True)[-1]
+    assert (error["op"], error["code"]) == ("error", "refused")
+    assert path.read_text() == "# mine"
+
+
 @pytest.mark.parametrize(("op", "content"), [
     ("files", {"folder": ".."}), ("files", {"folder": "/etc"}), ("export", {"table": "main.t", "target": "../t.csv"}),
     ("export", {"table": "main.t", "target": "link/t.csv"}), ("upload", {"name": ""}), ("upload", {"name": ".profile"}),

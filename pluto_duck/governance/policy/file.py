@@ -84,6 +84,8 @@ def text_of(path: Path) -> str:
     """Raises OSError, and PolicyError where it is no text."""
     from pluto_duck.governance.policy.reading import MAX_BYTES, PolicyError
 
+    if path.exists() and not path.is_file():  # a pipe would be waited for without an end
+        raise PolicyError(f"{path} is no plain file.")
     with open(path, "rb") as file:
         data = file.read(MAX_BYTES + 1)
     try:

@@ -58,8 +58,13 @@ def _plain(text: str) -> tuple[dict[str, Any], Lines]:
     if len(text.encode()) > MAX_BYTES:
         raise PolicyError(f"policy.yaml is larger than {MAX_BYTES:,} bytes.")
     try:
-        if any(isinstance(one, yaml.AliasEvent) for one in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise PolicyError("policy.yaml must not use aliases (*name).", hint="Write it out.")
+        depth = 0
+        for one in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(one, yaml.AliasEvent):
+                raise PolicyError("policy.yaml must not use aliases (*name).", hint="Write it out.")
+            depth += isinstance(one, yaml.CollectionStartEvent) - isinstance(one, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH + 1:  # before the reader takes minutes over a file of brackets
+                raise _too_deep(one.start_mark.line + 1)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -73,12 +78,16 @@ def _plain(text: str) -> tuple[dict[str, Any], Lines]:
     return data, lines
 
 
+def _too_deep(line: int) -> PolicyError:
+    return PolicyError(f"policy.yaml, line {line} is nested too deep.")
+
+
 def _value(node: Node, at: tuple[str, ...], lines: Lines) -> Any:
     from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
     lines[at] = node.start_mark.line + 1
     if len(at) > MAX_DEPTH:
-        raise PolicyError(f"policy.yaml, line {lines[at]} is nested too deep.")
+        raise _too_deep(lines[at])
     if node.tag not in _PLAIN:
         raise PolicyError(f"policy.yaml, line {lines[at]}: tags ({node.tag}) have no place here.")
     if isinstance(node, ScalarNode):

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from pluto_duck.errors import PlutoError, Refused, TargetError, UsageError
 from pluto_duck.workspace import Workspace
+from pluto_duck.workspace.manifest import CONFIGURATION
+
+_TOLD = (*CONFIGURATION, "semantics.yaml")
 
 
 @contextmanager
@@ -92,6 +95,9 @@ def _resolved(workspace: Workspace, target: Path) -> Path:
     path = Path(os.path.realpath(target.expanduser()))
     if path.is_relative_to(workspace.folder.resolve()):
         raise Refused(f"{target} is inside the workspace's own folder.", hint="Choose another place.")
+    if path.parent == workspace.root.resolve() and path.name.casefold() in _TOLD:
+        raise Refused(f"{target} tells how this workspace works; no export may take its place.",
+                      hint="Choose another name.")
     if not path.parent.is_dir():
         raise UsageError(f"There is no folder {path.parent}.", hint=f"mkdir -p {path.parent}")
     return path

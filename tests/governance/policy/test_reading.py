@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
+from pluto_duck.governance.policy.file import text_of
 from pluto_duck.governance.policy.globs import fits_table
 from pluto_duck.governance.policy.reading import PolicyError, read
 from pluto_duck.workspace import TableRef
@@ -60,6 +64,7 @@ def test_what_is_written_is_what_is_read() -> None:
     ("- version", "must be a mapping"),
     ("version: [", "is no YAML"),
     ("version: 1\nroles: " + "[" * 50 + "]" * 50, "nested too deep"),
+    ("version: 1\nroles: " + "[" * 100_000, "nested too deep"),
     ("x" * 1_000_001, "larger than"),
 ])
 def test_what_makes_no_sense_is_told_by_its_line(text: str, says: str) -> None:
@@ -84,3 +89,10 @@ def test_words_that_yaml_would_change_stay_words() -> None:
 ])
 def test_a_glob_fits_names_as_duckdb_compares_them(glob: str, table: str, fits: bool) -> None:
     assert fits_table(glob, TableRef.parse(table)) is fits
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "policy.yaml")
+    with pytest.raises(PolicyError, match="no plain file"):
+        text_of(tmp_path / "policy.yaml")
