@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +18,9 @@ from pluto_duck.panel.protocol import Frame, Request, Send
 from pluto_duck.workspace import Role
 
 THREADS = 4
-"""A question, a profile, a grid, and one more for the short looks between them."""
+"""For what may take long: a question, a profile, a grid and a load at a time; more wait."""
+SHORT_THREADS = 2
+"""For the looks between them: a list must not wait behind four profiles of views that compute for long."""
 WATCH_S = 1.0
 """How often the versions of the tables are looked at, for a sidebar to show what cells and others did."""
 AGAIN_S = 0.05
@@ -41,6 +42,9 @@ OPS = {
     "complete": "cells", "format": "cells", "plan": "cells", "draw": "cells",
 }
 """The room that has the function of that name."""
+SHORT = {"hello", "tables", "conversations", "conversation", "models", "approvals", "running", "connections", "loads",
+         "complete", "format"}
+"""Read what is kept, and compute nothing."""
 AT_ONCE = {"stop"}
 """Must not wait in line behind what they are to end: each has a thread of its own."""
 
@@ -55,6 +59,7 @@ class Desk:
         self._push = push
         self._role = role
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="pluto-duck-panel")
+        self._short = ThreadPoolExecutor(SHORT_THREADS, thread_name_prefix="pluto-duck-panel-short")
         self._lock = threading.Lock()
         self._idle: list[tuple[str | None, Workbench]] = []
         self._working: dict[tuple[str, int], Workbench | None] = {}
@@ -85,7 +90,7 @@ class Desk:
             if request.op in AT_ONCE:
                 threading.Thread(target=self._work, args=(key, request), name="pluto-duck-panel-stop").start()
             else:
-                self._pool.submit(self._work, key, request)
+                (self._short if request.op in SHORT else self._pool).submit(self._work, key, request)
         except PlutoError as error:
             request.fail(error)
         except RuntimeError:  # the pool is closed: the kernel is on its way out
@@ -206,12 +211,13 @@ class Desk:
                     if before is not None and before.workspace.root != session.workspace.root:
                         self._seen = None
                 versions = session.versions()
-                running.look(session)
-                proposals.look(session)
+                bound = fingerprint(frames(self.namespace()))
                 status.look(session)
-            except (PlutoError, sqlite3.Error):
-                continue  # a host that is on its way; the next look will tell
-            bound = fingerprint(frames(self.namespace()))
+            except Exception:  # a host that is on its way; the next look will tell. No error ends the news for good.
+                continue
+            for look in (running.look, proposals.look):  # neither keeps the news of tables back
+                with suppress(Exception):
+                    look(session)
             if self._seen is not None and (versions != self._seen or bound != seen):
                 changed = sorted(key for key in {*versions, *self._seen} if versions.get(key) != self._seen.get(key))
                 changed += sorted(f"{PREFIX}{name}" for name in {*bound, *seen} if bound.get(name) != seen.get(name))
@@ -228,7 +234,8 @@ class Desk:
             idle, self._idle = self._idle, []
         for session in working:
             session.interrupt()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._short):
+            pool.shutdown(wait=False, cancel_futures=True)
         for _folder, session in idle:
             _close(session)
         if self._watch is not None and self._watch is not threading.current_thread():

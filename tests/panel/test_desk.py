@@ -282,6 +282,43 @@ def test_a_ping_is_answered_whatever_is_at_work(sidebar: Sidebar) -> None:
         assert ended(replies)[-1]["code"] == "cancelled"
 
 
+def test_a_list_waits_behind_nothing_that_takes_long(sidebar: Sidebar) -> None:
+    at_work = [sidebar.send("query", sql="SELECT count(*) FROM range(1000000) a, range(1000000) b") for _ in range(6)]
+    [found] = sidebar.ask("tables")
+    assert [one["key"] for one in found["tables"]] == ["main.orders"]
+    for number, replies in at_work:
+        sidebar.ask("cancel", target=number)
+        assert ended(replies)[-1]["code"] == "cancelled"
+
+
+def test_a_look_that_fails_does_not_end_the_news(workspace: Workspace) -> None:
+    looks: queue.SimpleQueue[None] = queue.SimpleQueue()
+    broken, count = [True], [0]
+
+    def names() -> dict[str, Any]:
+        looks.put(None)
+        count[0] += 1
+        if broken and count[0] > 1:  # the first is taken before anything is watched
+            raise RuntimeError("not now")
+        return {}
+
+    pushed: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    desk = Desk(lambda: str(workspace.root), push=pushed.put, namespace=names)
+    replies: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    with Session.open(workspace.root) as session:
+        desk.take("comm", {"v": 1, "op": "hello", "id": 1}, replies.put)
+        ended(replies)
+        for _ in range(3):
+            looks.get(timeout=30)
+        session.query("CREATE TABLE made_meanwhile AS SELECT 1 AS x")
+        broken.clear()
+        told = pushed.get(timeout=30)
+        while told["op"] != "changed":
+            told = pushed.get(timeout=30)
+        desk.close()
+    assert "main.made_meanwhile" in told["tables"]
+
+
 def test_another_workspace_of_the_cells_is_told(workspace: Workspace, tmp_path: Path) -> None:
     from pluto_duck.workspace import create
 
