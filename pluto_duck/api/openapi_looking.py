@@ -71,5 +71,6 @@ LOOKING_SCHEMAS: dict[str, Json] = {
         "end": one("boolean")}),
     "Status": one("object", properties={
         "workspace": one("string"), "folder": one("string"), "version": one("string"), "hosting": _HOSTING,
-        "planner": one("string"), "planners": one("array", items=one("string")), "share": one("string")}),
+        "planner": one("string"), "planners": one("array", items=one("string")), "share": one("string"),
+        "asks": one("array", "Of each planner, what a question sends where.", items=one("object"))}),
 }

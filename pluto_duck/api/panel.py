@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import re
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -34,21 +35,25 @@ Frames = asyncio.Queue[dict[str, Any]]
 
 
 class Seats:
-    """The sidebars at one workspace, and the desk where their frames are worked on. On the event loop only."""
+    """The sidebars at one workspace, and the desk where their frames are worked on. On the event loop only, but
+    for `desk`."""
 
     def __init__(self, app: PlutoDuckApp, place: Place) -> None:
         self._app, self._place = app, place
         self._loop = asyncio.get_running_loop()
         self._desk: Desk | None = None
+        self._making = threading.Lock()
         self._news: dict[str, Frames] = {}
         self._asking = 0
 
     def desk(self) -> Desk:
-        if self._desk is None:
-            from pluto_duck.panel.desk import Desk
+        """In any thread: a sidebar sends its first frames at once, and they need one desk."""
+        with self._making:
+            if self._desk is None:
+                from pluto_duck.panel.desk import Desk
 
-            self._desk = Desk(lambda: str(self._place.workspace.root), push=self._push, role="server")
-        return self._desk
+                self._desk = Desk(lambda: str(self._place.workspace.root), push=self._push, role="server")
+            return self._desk
 
     def _push(self, frame: dict[str, Any]) -> None:
         def spread() -> None:
@@ -104,15 +109,16 @@ class PanelHandler(PlutoHandler):
     async def post(self) -> None:
         """The frames that answer one frame, the last with `end`."""
         frame = self._frame()
-        if frame.get("op") in DECIDES:
-            await self.must_be_let(DECIDES[frame["op"]])
+        op = frame.get("op")
+        if isinstance(op, str) and op in DECIDES:
+            await self.must_be_let(DECIDES[op])
         client = self._client()
         seats = (await self.place()).seats(self.app)
-        desk, frames = await self.in_thread(seats.desk), Frames()
-        self.on_gone = lambda: desk.take(client, {"v": frame.get("v"), "op": "cancel", "id": 0,
-                                                  "target": frame.get("id")}, lambda reply: None)
-        seats.begin()
+        seats.begin()  # so that nobody closes the desk meanwhile
         try:
+            desk, frames = await self.in_thread(seats.desk), Frames()
+            self.on_gone = lambda: desk.take(client, {"v": frame.get("v"), "op": "cancel", "id": 0,
+                                                      "target": frame.get("id")}, lambda reply: None)
             self._start()
             await self.in_thread(desk.take, client, frame, lambda reply: seats.call(
                 lambda: frames.put_nowait(reply)))
@@ -160,6 +166,8 @@ class PanelHandler(PlutoHandler):
             raise HTTPProblem(413, f"The frame has {len(self.request.body)} bytes; {MAX_FRAME} are the most.")
         try:
             frame = json.loads(self.request.body.decode("utf-8"))
+            if b"\\u" in self.request.body:
+                json.dumps(frame, ensure_ascii=False).encode()  # "\ud800" is JSON, but no text
         except (ValueError, RecursionError):
             raise HTTPProblem(400, "The body is no frame: it must be JSON.") from None
         if not isinstance(frame, dict):

@@ -119,7 +119,7 @@ def _filters(wanted: Sequence[Any], names: list[str]) -> str:
 
     terms = []
     for one in wanted:
-        column, op, value = f"shown.{quote(_column(one, names))}", one.get("op"), one.get("value")
+        column, op, value = f"shown.{quote(_column(one, names))}", str(one.get("op")), one.get("value")
         if op in ("null", "not null"):
             terms.append(f"{column} IS {op.upper()}")
             continue
@@ -128,7 +128,7 @@ def _filters(wanted: Sequence[Any], names: list[str]) -> str:
         elif op in _OPERATORS:
             terms.append(f"{column} {_OPERATORS[op]} {_literal(value)}")
         else:
-            raise unknown_name("filter", str(op), [*_OPERATORS, "contains", "null", "not null"])
+            raise unknown_name("filter", op, [*_OPERATORS, "contains", "null", "not null"])
     return " WHERE " + " AND ".join(terms) if terms else ""
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import PlutoError, unknown_name
 
 if TYPE_CHECKING:
     from pluto_duck.commands.workbench import Workbench
+    from pluto_duck.governance import Gate
     from pluto_duck.session import TableInfo
     from pluto_duck.workspace import Result
 
@@ -84,11 +86,34 @@ def _bytes(frame: Any) -> int:
 
 
 class Lent:
-    """A session whose statements find the frames, for statements of our own that only ask."""
+    """A session whose statements find the frames, for statements that only ask."""
 
     def __init__(self, session: Workbench, namespace: Mapping[str, Any]) -> None:
         self._session, self._namespace = session, namespace
 
     def query(self, sql: str, *, read_only: bool = False, **options: Any) -> Result:
         # The agent's catalog, which `read_only` means, has no frames.
+        if read_only:
+            _must_only_read(self._session, sql, self._namespace)
         return self._session.query(sql, namespace=self._namespace, **options)
+
+
+def _must_only_read(session: Workbench, sql: str, namespace: Mapping[str, Any]) -> None:
+    """Raises what the read-only Gate does, with the frames beside the tables: the SQL of an answer is nobody's own."""
+    from pluto_duck.governance import Names
+    from pluto_duck.workspace import TableRef
+
+    tables = {one.ref.key: one for one in session.tables()}
+    named = _gate().approved(sql, Names([*(TableRef(one) for one in frames(namespace)),
+                                         *(one.ref for one in tables.values())])).tables
+    for one in named:
+        if one.key in tables and tables[one.key].kind == "view":  # it may read what the Gate lets nobody name
+            session.query(f"SELECT 1 FROM {tables[one.key].ref.sql} LIMIT 0", read_only=True)
+
+
+@lru_cache(maxsize=1)
+def _gate() -> Gate:
+    from pluto_duck.governance import Gate
+    from pluto_duck.workspace.parser import Parser
+
+    return Gate(Parser())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -165,6 +166,8 @@ async def test_the_frames_of_the_sidebar_are_answered_as_by_a_kernel(client: Any
     assert pyarrow.ipc.open_stream(base64.b64decode(page["buffers"][0])).read_all().num_rows == 2
     [error] = await panel.ask("rows", table="main.nothing")
     assert (error["op"], error["code"]) == ("error", "unknown_name")
+    [error] = await panel.ask(["tables"])  # type: ignore[arg-type]
+    assert (error["op"], error["code"]) == ("error", "unknown_name")
     [error] = await panel.ask("hello", v=2)
     assert (error["op"], error["facts"]["protocol"]) == ("error", 1)
 
@@ -191,6 +194,7 @@ async def test_a_sidebar_without_a_kernel_stops_what_it_asked_and_hears_of_chang
 
 
 @pytest.mark.parametrize(("body", "name", "status"), [
+    (rb'{"v": 1, "op": "\ud800", "id": 1}', "sidebar-1", 400), (b"[" * 100_000, "sidebar-1", 400),
     (b"no json", "sidebar-1", 400), (b"[]", "sidebar-1", 400), (b"{}", "short", 400), (b"{}", "../../etc/passwd", 400),
     (b'{"v": 1, "op": "tables", "id": 1, "x": "' + b"x" * 16_000_000 + b'"}', "sidebar-1", 413),
 ])
@@ -209,3 +213,22 @@ async def test_the_workspace_is_let_go_when_the_last_sidebar_is_gone(
     assert seats._desk is not None
     news.hang_up()
     await _until(lambda: seats._desk is None)
+
+
+async def test_frames_that_come_at_once_find_one_desk(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pluto_duck.panel.desk import Desk
+
+    made: list[Desk] = []
+    make, never = Desk.__init__, threading.Event()
+
+    def slow(self: Desk, *args: Any, **options: Any) -> None:
+        made.append(self)
+        never.wait(0.2)
+        make(self, *args, **options)
+
+    monkeypatch.setattr(Desk, "__init__", slow)
+    one, other = Panel(client), Panel(client)
+    other._id = 100
+    assert [[reply["op"]] for replies in await asyncio.gather(one.ask("tables"), other.ask("loads"))
+            for reply in replies] == [["tables"], ["loads"]]
+    assert len(made) == 1

@@ -275,12 +275,14 @@ def test_rows_never_take_the_place_of_what_rules_the_workspace(sidebar: DataSide
     ("export", {"table": "main.t", "target": "link/t.csv"}), ("upload", {"name": ""}), ("upload", {"name": ".profile"}),
     ("export", {"table": "main.t", "format": "postgres"}), ("upload", {"name": "a.csv", "data": "%%"}),
     ("discover", {"source": ""}), ("load", {"source": "nothing.csv"}), ("reload", {"table": "main.t"}),
-    ("load", {"source": "x.csv", "options": {"parallel": 900}}),
+    ("load", {"source": "x.csv", "options": {"parallel": 900}}), ("load", {"source": ".pluto-duck/control.sqlite"}),
+    ("discover", {"source": "records.sqlite"}),
 ])
 def test_what_makes_no_sense_or_leads_out_is_refused(sidebar: DataSidebar, workspace: Workspace, tmp_path_factory: Any,
                                                      op: str, content: dict[str, Any]) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (workspace.root / "link").symlink_to(elsewhere)
+    (workspace.root / "records.sqlite").symlink_to(workspace.control)
     with Session.open(workspace.root) as session:
         session.query("CREATE TABLE t AS SELECT 1 AS a")
     error = sidebar.ask(op, **content)[-1]
@@ -372,3 +374,26 @@ def test_an_answer_about_a_dataframe_is_opened_as_a_grid(sidebar: DataSidebar) -
     assert [row[0] for row in found["rows"]] == ["JFK", "EWR"]
     [error] = sidebar.ask("rows", sql="SELECT * FROM not_there")
     assert error["code"] == "unknown_name"
+
+
+def test_sql_about_a_dataframe_reads_no_more_than_any_other_answer(sidebar: DataSidebar, workspace: Workspace,
+                                                                   tmp_path: Path) -> None:
+    import pandas
+
+    (tmp_path / "secret.txt").write_text("topsecret")
+    read = f"read_text('{tmp_path / 'secret.txt'}')"
+    with Session.open(workspace.root) as session:
+        session.query("CREATE TABLE t AS SELECT 1 AS x")
+        session.query("CREATE VIEW good AS FROM t")
+        session.query(f"CREATE VIEW bad AS FROM {read}")
+    sidebar.names |= {"df": pandas.DataFrame({"x": [1, 2]}), "path": str(tmp_path)}
+    [rows] = sidebar.ask("rows", sql="SELECT d.x FROM df AS d JOIN t USING (x) JOIN good USING (x)")
+    assert rows["rows"] == [[1]]
+    for sql in (f"SELECT content FROM df, {read}", "SELECT content FROM df, bad", "SELECT getenv('HOME') FROM df",
+                "SELECT 1 FROM df) AS shown; DROP TABLE t; SELECT * FROM (SELECT 1"):
+        [error] = sidebar.ask("rows", sql=sql)
+        assert error["code"] in ("refused", "unknown_name"), sql
+        assert "topsecret" not in str(error)
+    assert sidebar.table("main.t")
+    [error] = sidebar.ask("rows", table="main.t", filters=[{"column": "x", "op": [], "value": 1}])
+    assert (error["code"], error["facts"]["kind"]) == ("unknown_name", "filter")

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote as percent
 
-from pluto_duck.errors import SourceError, UsageError, unknown_name
+from pluto_duck.errors import Refused, SourceError, UsageError, unknown_name
 from pluto_duck.workspace import sqlite
+from pluto_duck.workspace.folder import FOLDER
+from pluto_duck.workspace.manifest import CONTROL
 
 MAGIC = b"SQLite format 3\0"
 BUSY_S = 5.0
@@ -55,6 +57,11 @@ def connect(path: Path, *, immutable: bool = False) -> Any:
 
 def _look(path: Path) -> None:
     """Before SQLite opens it: what it would say about these is hard to read."""
+    real = Path(os.path.realpath(path))
+    if (real.parent.name, real.name) == (FOLDER, CONTROL):
+        # Closing it again after this look would drop the locks that our own connections hold on it.
+        raise Refused(f"{path} keeps the records of a workspace.",
+                      hint="Its runs, loads and keys have verbs of their own.")
     try:
         with open(path, "rb") as file:
             start = file.read(16)
