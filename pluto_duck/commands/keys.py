@@ -93,9 +93,8 @@ def rotate(door: Door, key: str, overlap: str) -> Facts:
 @keys.verb("keys revoke dashboard")
 @click.argument("key")
 def revoke(door: Door, key: str) -> str:
-    """End a key now, by its id or name."""
-    found = _keys(door).revoke(key)
-    return f"The key {found.id} ({found.name}) opens nothing any more."
+    """End a key now, by its id; by its name, with the old one that a rotation left good for a while."""
+    return "\n".join(f"The key {one.id} ({one.name}) opens nothing any more." for one in _keys(door).revoke(key))
 
 
 def _shown(door: Door, made: Key, secret: str) -> Facts:
@@ -114,7 +113,7 @@ def _missing(door: Door, made: Key) -> str:
     from pluto_duck.session import policies
 
     found = policies.check(door.open_session())
-    if found.why:
-        return found.why
     gone = sorted(set(made.roles) - {name for name, _said, _tables in found.roles})
-    return f"policy.yaml has no role {', '.join(gone)}: it opens nothing there." if gone else ""
+    if found.roles and gone:
+        return f"policy.yaml has no role {', '.join(gone)}: it opens nothing there."
+    return found.why

@@ -10,16 +10,17 @@ import click
 from pluto_duck.commands import Door, Facts, Rows
 from pluto_duck.commands.asking import Format, _format, formatted
 from pluto_duck.commands.group import SECTIONS, Whole, family
-from pluto_duck.errors import Refused, UsageError
+from pluto_duck.errors import Refused, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from pluto_duck.governance import Actor
+    from pluto_duck.session import Session
 
 START = """\
 # Who may see and do what, besides you. What nobody grants is denied. docs/policy.md tells all of it.
 #
 #   pluto-duck policy check                       does it fit the tables?
-#   pluto-duck trust                              allow it: until then it grants nothing
+#   pluto-duck trust                              shows what it grants; trust --yes allows it
 #   pluto-duck policy try analyst "from orders"   what a role sees
 version: "1"
 roles:
@@ -148,6 +149,19 @@ def try_(door: Door, role: str, sql: str, more: tuple[str, ...], claims: tuple[s
     from pluto_duck.session import Session
 
     owner = door.open_session()
+    _must_count(owner, (role, *more))
     with Session(owner.workspace, owner.settings, role=owner.role, label="policy try",
                  actor=actor((role, *more), claims)) as session:
         return formatted(session.query(sql, max_rows=max_rows), format_)
+
+
+def _must_count(owner: Session, roles: tuple[str, ...]) -> None:
+    """A role that does not exist, or is not allowed yet, sees nothing, and would only hear of unknown tables."""
+    from pluto_duck.session import policies
+
+    found = policies.check(owner)
+    if found.why:
+        raise Refused(found.why, hint="Nobody but you sees anything until then.")
+    for role in roles:
+        if role not in [name for name, _said, _tables in found.roles]:
+            raise unknown_name("role", role, [name for name, _said, _tables in found.roles], where="policy.yaml")

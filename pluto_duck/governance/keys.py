@@ -160,11 +160,15 @@ class Keys:
         self._end(old.id, now + int(overlap_s), new.id)
         return new, secret
 
-    def revoke(self, wanted: str) -> Key:
-        """From now on. A key that is over stays as it is."""
-        key = self.find(wanted)
-        self._end(key.id, int(time.time()), key.successor)
-        return self.find(key.id)
+    def revoke(self, wanted: str) -> Sequence[Key]:
+        """From now on: one by its id; by a name all that have it, those too that a rotation has left for a while.
+        A key that is over stays as it is."""
+        key, now = self.find(wanted), int(time.time())
+        named = [one for one in self.list() if one.name == key.name and not one.is_over(now)]
+        ended = [key] if key.id == wanted else named
+        for one in ended:
+            self._end(one.id, now, one.successor)
+        return [self.find(one.id) for one in ended]
 
     def _end(self, id: str, at: int, successor: str) -> None:
         with self._control.connection(_ROOM, MIGRATIONS) as db:

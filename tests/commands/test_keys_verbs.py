@@ -46,10 +46,13 @@ def test_a_key_from_its_making_to_its_end(door: Door, session: Session) -> None:
     again = secret(shown(invoke(["keys", "rotate", "dash", "--overlap", "1h"], door)))
     assert keys.verify(again) is not None
     assert keys.verify(secret(said)) is not None
-    assert "opens nothing" in str(invoke(["keys", "revoke", "dash"], door)), "the newest of the name"
-    assert keys.verify(again) is None
+    third = secret(shown(invoke(["keys", "rotate", "dash", "--overlap", "1h"], door)))
     invoke(["keys", "revoke", key.id], door)
-    assert keys.verify(secret(said)) is None
+    assert keys.verify(secret(said)) is None, "by its id this one"
+    assert keys.verify(again) is not None
+    assert str(invoke(["keys", "revoke", "dash"], door)).count("opens nothing") == 2, "all that have the name"
+    assert keys.verify(again) is None
+    assert keys.verify(third) is None
     assert "over since" in shown(invoke(["keys"], door))
 
 
@@ -69,6 +72,12 @@ def test_two_keys_of_one_name_are_not_made(door: Door) -> None:
     invoke(["keys", "create", "dash", "--role", "eu"], door)
     with pytest.raises(UsageError, match="There is a key called"):
         invoke(["keys", "create", "dash", "--role", "eu"], door)
+
+
+def test_a_role_that_the_policy_does_not_have_is_told_before_it_is_allowed(door: Door, session: Session) -> None:
+    (session.workspace.root / "policy.yaml").write_text("version: 1\nroles: {eu: {grants: [{tables: t, actions: read}]}}")
+    assert "no role ue" in shown(invoke(["keys", "create", "dash", "--role", "ue"], door))
+    assert "pluto-duck trust" in shown(invoke(["keys", "create", "dash2", "--role", "eu"], door))
 
 
 def test_spans() -> None:

@@ -50,7 +50,7 @@ def test_from_nothing_to_a_masked_and_filtered_answer(door: Door, file: Path) ->
     said = shown(invoke(["policy", "check"], door))
     assert "pluto-duck trust" in said
     assert "sees  orders, other" in said
-    with pytest.raises(UnknownName):
+    with pytest.raises(Refused, match="pluto-duck trust"):
         invoke(["policy", "try", "analyst", "from orders", "--claim", "region=EU"], door)
     with pytest.raises(Refused, match="analyst: read, ask on orders, rows region = \\$region, hide card, masks email"):
         invoke(["trust"], door)
@@ -59,6 +59,8 @@ def test_from_nothing_to_a_masked_and_filtered_answer(door: Door, file: Path) ->
     found = shown(invoke(["policy", "try", "analyst", "from orders", "--claim", "region=EU", "--format", "csv"], door))
     assert found.splitlines() == ["id,email,region", "0,p***,EU", "2,p***,EU"]
     assert "orders" in shown(invoke(["policy", "try", "analyst"], door))
+    with pytest.raises(UnknownName, match='no role "analist"'):
+        invoke(["policy", "try", "analist", "from orders"], door)
 
 
 def test_explain_tells_the_rule_the_rows_and_each_column(door: Door, file: Path) -> None:
