@@ -45,6 +45,9 @@ def plan(session: Session, sql: str, *, params: Mapping[str, Any] | None = None,
         raise Refused(f"Measuring would run this {found[0].type}.", hint="Its plan alone runs nothing.")
     how = "EXPLAIN (ANALYZE, FORMAT json)" if measured else "EXPLAIN (FORMAT json)"
     rows = session.query(f"{how} {sql}", params, namespace=namespace).rows()
+    if not rows:  # it is two statements to DuckDB, the first of which makes a type
+        raise UsageError("DuckDB tells no plan of a PIVOT without IN.",
+                         hint="Name its columns: PIVOT ... ON a IN (1, 2)")
     read: Any = json.loads(str(rows[-1][1]))
     return _top(read)
 

@@ -69,6 +69,8 @@ def test_a_plan_runs_nothing_unless_it_is_to_be_measured(sidebar: Sidebar, names
     for sql, said in (("SELECT 1; SELECT 2", "one statement"), ("EXPLAIN SELECT 1", "already")):
         [error] = sidebar.ask("plan", sql=sql)
         assert said in error["message"]
+    [error] = sidebar.ask("plan", sql="PIVOT orders ON status USING count(*)")
+    assert (error["code"], "PIVOT" in error["message"], bool(error["hint"])) == ("usage", True, True)
 
 
 def test_the_rows_of_a_select_come_with_the_charts_that_fit(sidebar: Sidebar, names: dict[str, Any]) -> None:

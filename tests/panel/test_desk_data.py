@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import io
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -258,6 +259,21 @@ def test_what_lies_ready_in_uploads_leads_nowhere_else(sidebar: DataSidebar, wor
     toml = workspace.toml.read_text()
     [error] = sidebar.ask("upload", name="pluto.toml", data=data, last=True)
     assert (error["code"], workspace.toml.read_text()) == ("refused", toml)
+
+
+@pytest.mark.root
+def test_a_disk_that_fills_up_keeps_no_part_of_a_file(sidebar: DataSidebar, workspace: Workspace) -> None:
+    uploads = workspace.root / "uploads"
+    uploads.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(uploads)], check=True)
+    try:
+        data = base64.b64encode(b"x" * 40_000).decode()
+        assert sidebar.ask("upload", name="a.csv", data=data)[0]["size"] == 40_000
+        [error] = sidebar.ask("upload", name="a.csv", at=40_000, data=data)
+        assert (error["op"], "No space left" in error["message"]) == ("error", True)
+        assert list(uploads.iterdir()) == []
+    finally:
+        subprocess.run(["umount", str(uploads)], check=True)
 
 
 @pytest.mark.parametrize("target", ["pluto.toml", "policy.yaml", "out/../ingest.toml", "semantics.yaml"])
