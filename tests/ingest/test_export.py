@@ -351,3 +351,23 @@ def test_what_no_cell_or_sheet_holds_is_refused(session: Session) -> None:
 ])
 def test_type_texts_are_taken_apart(text: str, shown: str) -> None:
     assert str(parse(text)) == shown
+
+
+@pytest.mark.parametrize("sql", [
+    "SELECT 1; DROP TABLE t", "WITH x AS (SELECT 1) DELETE FROM t RETURNING *", "INSERT INTO t VALUES (9) RETURNING *",
+    "SELECT 1 AS a) TO 'x.csv'; DROP TABLE t; --", "EXPLAIN ANALYZE DELETE FROM t", "-- nothing", ""])
+def test_an_export_runs_one_select_and_nothing_beside_it(session: Session, sql: str) -> None:
+    session.query("CREATE TABLE t AS SELECT 1 AS n")
+    with pytest.raises(PlutoError) as error:
+        export(session, sql, "out.csv", query=True)
+    assert error.value.code in ("refused", "statement")
+    assert session.query("FROM t").rows() == [(1,)]
+    assert _here() == []
+
+
+def test_a_pivot_is_exported_or_refused_but_never_empty(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT range AS n, range % 2 AS p FROM range(4)")
+    assert export(session, "PIVOT t ON p IN (0, 1) USING count(*)", "out.csv").row_count == 4
+    with pytest.raises(PlutoError, match="PIVOT"):
+        export(session, "PIVOT t ON p USING count(*)", "out2.csv")
+    assert _here() == ["out.csv"]

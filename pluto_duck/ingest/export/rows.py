@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pluto_duck.errors import ColumnRefused, UsageError
+from pluto_duck.errors import ColumnRefused, Refused, UsageError
 from pluto_duck.ingest.export.kinds import Kind, parse
 from pluto_duck.session import Session
 from pluto_duck.workspace import TableRef, quote
+from pluto_duck.workspace.parser import Parser
 from pluto_duck.workspace.tableref import fold
 
 _QUERY = re.compile(r"\s*\(*\s*(?:select|with|from|values|pivot|unpivot|describe|summarize|show|table)\b\s*\S", re.I)
@@ -58,6 +59,14 @@ def rows_of(session: Session, what: str, namespace: Mapping[str, Any] | None = N
     ref = None
     if query or (query is None and _QUERY.match(what)):
         sql = what.strip().rstrip(";").strip()
+        # DESCRIBE alone would run what stands behind a semicolon.
+        types = [one.type for one in Parser().statements(sql)]
+        if types == ["MULTI"]:
+            raise Refused("A PIVOT without IN can't be exported: its columns are not known before it has run.",
+                          hint="Name them: PIVOT ... ON a IN (1, 2); or make it a table first.")
+        if types != ["SELECT"]:
+            raise Refused("An export is of one SELECT" + (f", not of {', '.join(types)}." if types else "."),
+                          hint="Run the others by themselves, then export what they made.")
     else:
         ref = TableRef.parse(what)
         # As it was written: a bare name may be a temp table, or stand where USE points.
