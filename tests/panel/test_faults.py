@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tests.panel.browser import Lab
@@ -30,6 +31,40 @@ def test_a_kernel_that_dies_is_said_and_its_successor_answers(loaded: Lab) -> No
     chat.get_by_role("button", name="Run %load_ext pluto_duck").click()
     page.locator(".pd-status", has_text="flights, host").wait_for()
     assert "1,458" in loaded.ask("how many airports are there").inner_text()
+
+
+def test_what_cells_do_right_after_the_extension_is_loaded_is_seen(loaded: Lab) -> None:
+    page = loaded.page
+    tree = page.locator("#pluto-duck-data").get_by_role("treegrid")
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    page.locator("#pluto-duck-chat").get_by_role("button", name="Run %load_ext pluto_duck").wait_for()
+    loaded.run_cell(0, wait=False)
+    loaded.run_cell(loaded.add_cell("%pluto sql CREATE TABLE made_first AS SELECT 1 AS x"))
+    tree.get_by_text("made_first").wait_for()
+    loaded.run_cell(loaded.add_cell("%pluto sql DROP TABLE made_first"))
+    tree.get_by_text("made_first").wait_for(state="detached")
+
+
+def test_a_page_that_is_reloaded_while_a_cell_runs_is_answered_before_its_end(loaded: Lab, lab_folder: Path) -> None:
+    page = loaded.page
+    wait = "import os, time\nwhile not os.path.exists('goes_on'): time.sleep(0.01)\nprint('over')"
+    loaded.run_cell(loaded.add_cell(wait), wait=False)
+    page.locator(".jp-InputPrompt", has_text="[*]").wait_for()
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+    page.reload()
+    page.wait_for_function("() => window.jupyterapp && window.jupyterapp.restored.then(() => true)")
+    page.wait_for_function("() => window.testOpened")
+    loaded.command("pluto-duck:show-data")
+    loaded.command("pluto-duck:new-conversation")
+    page.locator(".pd-status", has_text="flights, host").wait_for()
+    page.locator("#pluto-duck-data").get_by_role("treegrid").get_by_text("airports", exact=True).wait_for()
+    assert "1,458" in loaded.ask("how many airports are there").inner_text()
+    loaded.shot("reloaded-while-busy")
+    (lab_folder / "goes_on").touch()
+    loaded.ready()
+    look = loaded.add_cell("print('free')")
+    loaded.run_cell(look)
+    assert "free" in str(loaded.cells()[look]["outputs"])
 
 
 def test_two_thousand_columns_and_a_cell_of_ten_megabytes_stay_light(loaded: Lab) -> None:

@@ -9,6 +9,7 @@ import { Link, NO_LINK, Reason } from '../model/link';
 import { Store } from '../model/store';
 import { Wire } from '../model/wire';
 import { CommWire, hasSubshells } from './comm';
+import { infoOf } from './info';
 import { Pulse } from './pulse';
 import { Place, ServerWire } from './server';
 
@@ -156,7 +157,7 @@ export class Connection {
     kernel.iopubMessage.connect(this._heard, this);
     this._pulse.begin();
     try {
-      const info = await kernel.info;
+      const info = await infoOf(kernel);
       if (attempt !== this._attempt) {
         return;
       }
