@@ -25,7 +25,11 @@ def open_source(uri: Any, connector: str | None = None) -> tuple[Connector, str]
     if "\0" in address:
         raise UsageError("An address holds no NUL character.")
     kind = plugins.load(GROUP, connector) if connector else _kind(address)
-    made: Connector = kind(address)
+    try:
+        made: Connector = kind(address)
+    except ValueError:  # whose words may quote a part of a password
+        raise UsageError("This address can't be read: a bracket or a port in it is not as it should be.",
+                         hint="For example https://host/file.csv or postgresql://me@host/shop.") from None
     return made, uri if uri.startswith("env:") else made.source
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
@@ -29,6 +29,9 @@ def told(options: LoadOptions | Mapping[str, str] | None, keywords: Mapping[str,
         if value is None:
             continue
         if isinstance(known[name], tuple):
+            if not isinstance(value, Iterable):
+                raise UsageError(f"{name} must be a text or a list of texts, not {value!r}.",
+                                 hint=f'For example {name}=["a", "b"]')
             value = (value,) if isinstance(value, str) else tuple(value)
         changes[name] = value
     options = replace(options, **changes)

@@ -19,6 +19,8 @@ SHOWN = 1_000
 UPLOADS = "uploads"
 DATABASES = (".duckdb", ".ddb", ".sqlite", ".sqlite3", ".db")
 _PART = ".part"
+LONGEST = 255
+"""Bytes of a name, to every file system that a workspace may lie on."""
 
 
 def files(desk: Desk, request: Request, session: Workbench) -> None:
@@ -48,6 +50,8 @@ def files(desk: Desk, request: Request, session: Workbench) -> None:
 
 def inside(root: Path, path: str) -> Path:
     """A path of the workspace's folder. Raises Refused for one that leads out of it, by .. or a link."""
+    if any(len(one.encode(errors="replace")) > LONGEST for one in Path(path).parts):
+        raise UsageError(f"A name in this path has more than {LONGEST} bytes.", hint="Take a shorter one.")
     whole = root / path
     if "\0" in path or not whole.resolve().is_relative_to(root.resolve()):
         raise Refused(f"{path} is not in the folder of this workspace.",

@@ -292,7 +292,9 @@ def test_rows_never_take_the_place_of_what_rules_the_workspace(sidebar: DataSide
     ("export", {"table": "main.t", "format": "postgres"}), ("upload", {"name": "a.csv", "data": "%%"}),
     ("discover", {"source": ""}), ("load", {"source": "nothing.csv"}), ("reload", {"table": "main.t"}),
     ("load", {"source": "x.csv", "options": {"parallel": 900}}), ("load", {"source": ".pluto-duck/control.sqlite"}),
-    ("discover", {"source": "records.sqlite"}),
+    ("discover", {"source": "records.sqlite"}), ("discover", {"source": "x" * 5_000}), ("files", {"folder": "x" * 5_000}),
+    ("export", {"table": "main.t", "target": "x" * 300 + ".csv"}), ("discover", {"source": "http://[::1"}),
+    ("discover", {"source": "postgresql://" + "a" * 5_000}), ("load", {"source": "x.csv", "options": {"tables": 5}}),
 ])
 def test_what_makes_no_sense_or_leads_out_is_refused(sidebar: DataSidebar, workspace: Workspace, tmp_path_factory: Any,
                                                      op: str, content: dict[str, Any]) -> None:

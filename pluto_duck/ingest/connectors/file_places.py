@@ -14,8 +14,11 @@ from pluto_duck.ingest.connectors.file_formats import FORMATS, format_of, loadab
 def files_at(pattern: str, *, deep: bool = False) -> list[Path]:
     """Sorted; `deep`: folders inside one that holds no file itself, too. Raises UnknownName when there are none."""
     path = Path(pattern)
-    if path.is_file():
-        return [path]
+    try:
+        if path.is_file():
+            return [path]
+    except OSError as error:
+        raise SourceError(f"{pattern[:100]}... can't be read: {error.strerror}.", hint="Is the path right?") from error
     if path.is_dir():
         try:
             found = _inside(path, path.iterdir())

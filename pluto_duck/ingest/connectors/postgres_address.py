@@ -90,6 +90,8 @@ class Address:
                 return driver.connect(**{**fields, "sslmode": "require"}, autocommit=True)
         except driver.Error as error:
             raise self._failed(str(error)) from None
+        except UnicodeError:  # of asking for the address of a host
+            raise self._failed("could not translate host name") from None
 
     def _may_be_overheard(self) -> bool:
         """Whether a server that asks for the password itself, not for a proof of it, may get it without TLS. By
