@@ -126,6 +126,9 @@ async def test_a_key_sees_what_its_roles_see(door: Door) -> None:
     listed = body(await door("tables", key=key))
     assert [one["name"] for one in listed["tables"]] == ["orders"]
     assert listed["tables"][0]["row_estimate"] is None
+    full = await door("tables?full=1", key=key)
+    assert full.code == 403, "it tells the owner's tables with their columns and sources"
+    assert b"other" not in full.body
     shown = body(await door("tables/orders", key=key))
     assert [one["name"] for one in shown["columns"]] == ["id", "email", "region"]
     assert (await door("tables/other", key=key)).code == 404
