@@ -146,3 +146,15 @@ def test_hostile_and_long_names_are_text_of_one_height(loaded: Lab) -> None:
                          " return one.scrollWidth <= one.clientWidth; }")
     long.click()
     _row(loaded, "main.hostile").click()
+
+
+def test_the_number_of_a_columns_values_ends_in_an_ellipsis_where_it_is_too_long(loaded: Lab) -> None:
+    tree = loaded.page.locator("#pluto-duck-data").get_by_role("treegrid")
+    tree.get_by_text("planes", exact=True).click()
+    many = tree.locator(".pd-many").first
+    many.wait_for()
+    loaded.shot("data-many-values")
+    # A flex box would cut its text without one.
+    look = "one => [getComputedStyle(one).display, getComputedStyle(one).textOverflow]"
+    assert many.evaluate(look) == ["block", "ellipsis"]
+    tree.get_by_text("planes", exact=True).click()
