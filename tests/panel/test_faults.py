@@ -118,3 +118,20 @@ def test_a_planner_that_fails_says_why_and_the_question_can_be_asked_again(loade
     planner.select_option("builtin")
     turn.get_by_role("button", name="Ask again").click()
     page.locator(".pd-turn").last.get_by_text("1,458").first.wait_for()
+
+
+def test_sql_goes_into_a_new_notebook_where_none_is_open(loaded: Lab) -> None:
+    page = loaded.page
+    loaded.ask("how many airports are there").get_by_text("1,458").first.wait_for()
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+    loaded.command("application:close-all")
+    page.locator(".jp-NotebookPanel").wait_for(state="detached")
+    page.get_by_role("button", name="Insert as SQL cell").click()
+    page.locator(".jp-Notebook .jp-CodeCell", has_text="%%pluto sql").wait_for()
+    page.locator(".pd-status", has_text="flights, guest").wait_for()  # beside the kernel of the other one
+    loaded.shot("inserted-without-a-notebook")
+    load, sql = loaded.cells()
+    assert load["source"] == "%load_ext pluto_duck"
+    assert "airports" in sql["source"]
+    loaded.run_cell(1)
+    assert "1458" in str(loaded.cells()[1]["outputs"])

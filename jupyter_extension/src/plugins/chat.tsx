@@ -20,6 +20,7 @@ import { rememberedBy } from '../model/remembered';
 import { cellOf } from '../model/sql';
 import { insertCell, loadExtension } from '../notebook/cells';
 import { IPlutoDuck } from '../tokens';
+import { intoNotebook } from './front';
 import { COMMANDS, offered } from './names';
 
 const NO_ARGS = { args: { type: 'object', properties: {} } };
@@ -85,11 +86,8 @@ export const chat: JupyterFrontEndPlugin<void> = {
       },
       insert: (sql, answer) => actions.insertCell(cellOf(sql), answer),
       insertCell: (source, answer) => {
-        if (connection.panel) {
-          const facts = { question: answer.question, planner: answer.planner, answer: answer.id };
-          insertCell(connection.panel, source, facts);
-          app.shell.activateById(connection.panel.id);
-        }
+        const facts = { question: answer.question, planner: answer.planner, answer: answer.id };
+        void intoNotebook(app, connection, trans, panel => insertCell(panel, source, facts));
       },
       picture: async (chart, format) => {
         if (format === 'svg') {

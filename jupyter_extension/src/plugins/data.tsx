@@ -12,6 +12,7 @@ import { Table } from '../model/frames';
 import { cellOf, nameOf, quoted, selectOf } from '../model/sql';
 import { insertCell, insertText, loadExtension } from '../notebook/cells';
 import { IPlutoDuck } from '../tokens';
+import { intoNotebook } from './front';
 import { COMMANDS, offered } from './names';
 
 export const data: JupyterFrontEndPlugin<void> = {
@@ -38,7 +39,8 @@ export const data: JupyterFrontEndPlugin<void> = {
       retry: () => connection.retry(),
       insertName: name => inPanel(panel => insertText(panel, quoted(name)))(),
       insertSql: sql => inPanel(panel => insertText(panel, sql))(),
-      insertQuery: table => inPanel(panel => insertCell(panel, cellOf(selectOf(table))))(),
+      insertQuery: table =>
+        void intoNotebook(app, connection, trans, panel => insertCell(panel, cellOf(selectOf(table)))),
       get preview() {
         const open = (table: Table): void => void app.commands.execute(COMMANDS.preview, { table: table.key });
         return offered(app, COMMANDS.preview, open);

@@ -41,6 +41,7 @@ export const launcher: JupyterFrontEndPlugin<void> = {
             await app.commands.execute(command);
           }
         }
+        return made;
       }
     });
     there?.add({

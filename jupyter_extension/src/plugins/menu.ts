@@ -8,6 +8,7 @@ import { Table } from '../model/frames';
 import { cellOf, nameOf, quoted, selectOf } from '../model/sql';
 import { insertCell, insertText } from '../notebook/cells';
 import { IPlutoDuck } from '../tokens';
+import { intoNotebook } from './front';
 import { COMMANDS } from './names';
 
 const ROW = '#pluto-duck-data [data-pd-row]';
@@ -68,9 +69,7 @@ export const menu: JupyterFrontEndPlugin<void> = {
       const sql = found.column
         ? `SELECT ${name(found)}, count(*) AS n\nFROM ${nameOf(found.table)}\nGROUP BY ALL\nORDER BY n DESC\nLIMIT 100`
         : selectOf(found.table);
-      if (panel()) {
-        insertCell(panel()!, cellOf(sql));
-      }
+      void intoNotebook(app, pluto.connection, trans, panel => insertCell(panel, cellOf(sql)));
     });
     add(COMMANDS.rowCopy, trans.__('Copy Name'), found => Clipboard.copyToSystem(name(found)));
     add(
