@@ -70,7 +70,7 @@ def test_without_a_kernel_the_panels_work_through_the_server(opened: Lab) -> Non
 
     lab.command("pluto-duck:new-conversation")
     page.get_by_role("button", name="Earlier conversations").click()
-    page.locator(".pd-opt", has_text="number of flights by carrier").click()
+    page.locator(".pd-talk", has_text="number of flights by carrier").click()
     page.locator(".pd-q", has_text="number of flights by carrier").wait_for()
 
     lab.start("pluto-duck:preview", table="main.weather")
