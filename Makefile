@@ -33,7 +33,7 @@ test: $(VENV)/.test .duckdb2/.installed lint ## lint, all tests with the coverag
 	@if ls notebooks/*.ipynb >/dev/null 2>&1; then $(MAKE) --no-print-directory notebooks; fi
 	@folders=; for one in workspace session governance; do [ -d tests/$$one ] && folders="$$folders tests/$$one"; done; \
 		echo "The core again, on DuckDB 2.0:"; \
-		PYTHONPATH=.duckdb2 $(BIN)/python -m pytest -q -m "$(QUICK)" $$folders
+		PYTHONPATH=.duckdb2 $(BIN)/python -m pytest -q -m "$(QUICK)" $(SIDE_BY_SIDE) $$folders
 
 .PHONY: notebooks
 notebooks: $(VENV)/.test
