@@ -227,7 +227,7 @@ def test_conversations_are_found_renamed_exported_and_forgotten(lab: Lab, chat: 
     assert told.startswith("# Airports, counted\n")
     assert "```sql\nSELECT" in told
     row.get_by_role("button", name="Airports, counted").first.click()
-    assert chat.locator(".pd-head h2").inner_text() == "Airports, counted"
+    chat.locator(".pd-head h2", has_text="Airports, counted").wait_for()
     assert "how many airports are there" in chat.locator(".pd-q").inner_text()
 
     chat.get_by_role("button", name="Earlier conversations").click()
