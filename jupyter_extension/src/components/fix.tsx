@@ -9,6 +9,7 @@ import { Message } from './banner';
 import { Diff } from './diff';
 import { useTrans } from './hooks';
 import { Chevron, Icon } from './icon';
+import { swapTold, Words } from './swap';
 
 export function Failed(props: {
   turn: Turn;
@@ -61,8 +62,6 @@ export function Failed(props: {
     </div>
   );
 }
-
-type Words = ReturnType<typeof useTrans>;
 
 const nothing = (fix: Fix, trans: Words): string =>
   fix.planner !== 'builtin'
@@ -148,7 +147,7 @@ function Proposed({ fix, turn, model }: { fix: Fix; turn: Turn; model: ChatModel
 /** Its name stands as code in it. */
 function Told({ one }: { one: Swap }): React.ReactElement {
   const trans = useTrans();
-  const [before, ...after] = told(one, trans).split(plain(one.new));
+  const [before, ...after] = swapTold(one, trans).split(plain(one.new));
   return (
     <span>
       {before}
@@ -160,25 +159,6 @@ function Told({ one }: { one: Swap }): React.ReactElement {
       )}{' '}
     </span>
   );
-}
-
-/** One word and what stands for it, in words. */
-function told(one: Swap, trans: Words): string {
-  const to = plain(one.new);
-  switch (one.kind) {
-    case 'table':
-      return trans.__('The nearest table is %1.', to);
-    case 'column':
-      return trans.__('The nearest column is %1.', to);
-    case 'function':
-      return trans.__('The nearest function is %1.', to);
-    case 'keyword':
-      return trans.__('%1 is spelt %2.', plain(one.old), to);
-    case 'quotes':
-      return trans.__('In double quotes it is the name of a column; the text is %1.', to);
-    case 'group':
-      return trans.__('What is not measured has to be grouped by.');
-  }
 }
 
 /** Names of which one could have been meant as well. */

@@ -276,17 +276,20 @@ function Address(props: {
           placeholder={props.example}
           value={state.source}
           onChange={event => model.change({ source: event.target.value, problem: null })}
-          onKeyDown={event => {
-            if (event.key === 'Enter') {
-              event.preventDefault();
-              model.look();
-            }
-          }}
+          onKeyDown={event => lookOnEnter(event, model)}
         />
       </span>
       {props.note && <span className="pd-note">{props.note}</span>}
     </div>
   );
+}
+
+/** Enter in a field looks at what it names; it loads nothing. */
+function lookOnEnter(event: React.KeyboardEvent, model: IngestModel): void {
+  if (event.key === 'Enter') {
+    event.preventDefault();
+    model.look();
+  }
 }
 
 function Password({ model, state }: { model: IngestModel; state: IngestState }): React.ReactElement {
@@ -302,12 +305,7 @@ function Password({ model, state }: { model: IngestModel; state: IngestState }):
           autoComplete="off"
           value={state.password}
           onChange={event => model.change({ password: event.target.value, problem: null })}
-          onKeyDown={event => {
-            if (event.key === 'Enter') {
-              event.preventDefault();
-              model.look();
-            }
-          }}
+          onKeyDown={event => lookOnEnter(event, model)}
         />
       </span>
       <span className="pd-note">

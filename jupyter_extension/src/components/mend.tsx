@@ -4,9 +4,10 @@ import * as React from 'react';
 
 import { diffOf } from '../model/diff';
 import { duration, plain, whole } from '../model/format';
-import { isSame, Mended, MendModel, MendSwap } from '../model/mend';
+import { isSame, Mended, MendModel } from '../model/mend';
 import { useStore, useTrans } from './hooks';
 import { Icon } from './icon';
+import { swapTold } from './swap';
 
 export interface MendActions {
   /** Its prompt: "4", "" before it ran in this kernel. */
@@ -106,7 +107,9 @@ function Change({ found, actions }: { found: Mended; actions: MendActions }): Re
   const number = actions.number();
   return (
     <>
-      <p>{found.planner === 'builtin' ? found.swaps.map(one => said(one, trans)).join(' ') : plain(found.remark)}</p>
+      <p>
+        {found.planner === 'builtin' ? found.swaps.map(one => swapTold(one, trans)).join(' ') : plain(found.remark)}
+      </p>
       <pre className="pd-mend-diff" tabIndex={0} aria-label={trans.__('Proposed change')}>
         {diffOf(found.sql, found.fixed).map((line, at) => (
           <div key={at} className={MARKS[line.mark]}>
@@ -139,26 +142,6 @@ function Change({ found, actions }: { found: Mended; actions: MendActions }): Re
       </div>
     </>
   );
-}
-
-type Words = ReturnType<typeof useTrans>;
-
-function said(one: MendSwap, trans: Words): string {
-  const to = plain(one.new);
-  switch (one.kind) {
-    case 'table':
-      return trans.__('The nearest table is %1.', to);
-    case 'column':
-      return trans.__('The nearest column is %1.', to);
-    case 'function':
-      return trans.__('The nearest function is %1.', to);
-    case 'keyword':
-      return trans.__('%1 is spelt %2.', plain(one.old), to);
-    case 'quotes':
-      return trans.__('In double quotes it is the name of a column; the text is %1.', to);
-    case 'group':
-      return trans.__('What is not measured has to be grouped by.');
-  }
 }
 
 /** Names that could have been meant as well. */

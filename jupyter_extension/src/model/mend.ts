@@ -3,21 +3,14 @@
 import { ourSql } from './cell';
 import { Client, Pending } from './client';
 import { told } from './data';
+import { Swap } from './frames';
 import { Store } from './store';
-
-export interface MendSwap {
-  kind: 'table' | 'column' | 'function' | 'keyword' | 'quotes' | 'group';
-  old: string;
-  /** "": nothing is near enough. */
-  new: string;
-  others: string[];
-}
 
 export interface Mended {
   sql: string;
   problem: { code: string; message: string; hint: string } | null;
   raw: string;
-  swaps: MendSwap[];
+  swaps: Swap[];
   fixed: string;
   trial: { rows: number | null; elapsed_s: number } | null;
   planner: string;
