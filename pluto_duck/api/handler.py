@@ -160,7 +160,7 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
         if self.caller is not None:
             named = (await self.place()).name
         place, run = await self.in_thread(self.app.places.of_run, run_id, named)
-        if self.caller is not None and run.actor != self.caller.actor.name:
+        if self.caller is not None and run.actor != self.caller.actor.identity:
             raise RunNotFound(f'There is no run "{run_id}".', run_id=run_id)
         return place, run
 

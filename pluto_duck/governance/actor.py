@@ -25,6 +25,13 @@ class Actor:
     roles: tuple[str, ...] | None = None
     """None: the owner's own rights, which no policy narrows. Else what policy.yaml grants these roles, together."""
     claims: Mapping[str, Claim] = field(default_factory=dict)
+    id: str = ""
+    """Who it is for good, where the name can be given again: "key:" and its id, "token:" and issuer and subject."""
+
+    @property
+    def identity(self) -> str:
+        """What its runs are known by: never the same for two actors, whatever they are called."""
+        return self.id or self.name
 
     def __post_init__(self) -> None:
         for name, value in self.claims.items():
@@ -54,7 +61,7 @@ class Actor:
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": self.kind, "name": self.name, "roles": None if self.roles is None else list(self.roles),
-                "claims": dict(self.claims)}
+                "claims": dict(self.claims), "id": self.id}
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Actor:
@@ -63,7 +70,7 @@ class Actor:
         if fields["kind"] not in ("person", "agent", "key", "token"):
             raise UsageError(f"There is no kind of actor {fields['kind']!r}.")
         return cls(fields["kind"], str(fields["name"]), None if roles is None else tuple(str(one) for one in roles),
-                   dict(fields["claims"]))
+                   dict(fields["claims"]), str(fields.get("id", "")))
 
 
 def _is_claim(value: object) -> bool:

@@ -41,6 +41,7 @@ MIGRATIONS = (
         id TEXT PRIMARY KEY, name TEXT NOT NULL, roles TEXT NOT NULL, claims TEXT NOT NULL, scopes TEXT NOT NULL,
         created_at INTEGER NOT NULL, expires_at INTEGER, ends_at INTEGER, last_used_at INTEGER, successor TEXT,
         seal TEXT NOT NULL)""",
+    "ALTER TABLE keys ADD COLUMN lineage TEXT NOT NULL DEFAULT ''",
 )
 _ROOM = "keys"
 
@@ -60,17 +61,20 @@ class Key:
     """When it was revoked, or when the overlap of its rotation is over."""
     last_used_at: int | None = None
     successor: str = ""
+    lineage: str = ""
+    """The id of the key that this one came from by rotation, the first of them; "" where it is the first itself."""
 
     def is_over(self, now: float) -> bool:
         return any(at is not None and at <= now for at in (self.expires_at, self.ends_at))
 
     @property
     def actor(self) -> Actor:
-        return Actor("key", self.name, self.roles, self.claims)
+        """Known by its id, or by that of the key it took over from: another key of the same name is somebody else."""
+        return Actor("key", self.name, self.roles, self.claims, f"key:{self.lineage or self.id}")
 
     def sealed(self, secret: str) -> tuple[object, ...]:
         return ("key", self.id, self.name, secret, list(self.roles), dict(self.claims), list(self.scopes),
-                self.expires_at)
+                self.expires_at, *([self.lineage] if self.lineage else []))
 
 
 class Keys:
@@ -108,10 +112,10 @@ class Keys:
     def _keep(self, key: Key) -> str:
         secret = _random(43)
         with self._control.connection(_ROOM, MIGRATIONS) as db:
-            db.execute("INSERT INTO keys (id, name, roles, claims, scopes, created_at, expires_at, seal) "
-                       "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            db.execute("INSERT INTO keys (id, name, roles, claims, scopes, created_at, expires_at, seal, lineage) "
+                       "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                        (key.id, key.name, json.dumps(key.roles), json.dumps(dict(key.claims)), json.dumps(key.scopes),
-                        key.created_at, key.expires_at, seal(self._workspace, *key.sealed(secret))))
+                        key.created_at, key.expires_at, seal(self._workspace, *key.sealed(secret)), key.lineage))
         body = f"{PREFIX}{key.id}_{secret}"
         return f"{body}_{_check(body)}"
 
@@ -155,7 +159,8 @@ class Keys:
         if old.is_over(now):
             raise UsageError(f"The key {old.id} is over; it can't be rotated.", hint="Create another one.")
         left = None if old.expires_at is None else old.expires_at - old.created_at
-        new = Key(_random(8), old.name, old.roles, old.claims, old.scopes, now, None if left is None else now + left)
+        new = Key(_random(8), old.name, old.roles, old.claims, old.scopes, now, None if left is None else now + left,
+                  lineage=old.lineage or old.id)
         secret = self._keep(new)
         self._end(old.id, now + int(overlap_s), new.id)
         return new, secret
@@ -179,7 +184,8 @@ class Keys:
 def _key(row: sqlite3.Row) -> Key:
     claims: dict[str, Any] = json.loads(row["claims"])
     return Key(row["id"], row["name"], tuple(json.loads(row["roles"])), claims, tuple(json.loads(row["scopes"])),
-               row["created_at"], row["expires_at"], row["ends_at"], row["last_used_at"], row["successor"] or "")
+               row["created_at"], row["expires_at"], row["ends_at"], row["last_used_at"], row["successor"] or "",
+               row["lineage"])
 
 
 def _random(size: int) -> str:

@@ -119,7 +119,7 @@ class Runs:
                                 hint="Try again when some have ended, or cancel some.")
             owner = self._be_present()
         self._store.insert(run_id=run_id, kind=kind, text=text, owner=owner, deadline_s=deadline_s,
-                           actor=actor.name if actor is not None else "")
+                           actor=actor.identity if actor is not None else "")
         with self._lock:
             self._waiting.append(job)
             if len(self._waiting) > self._idle and len(self._workers) < self.max_running:

@@ -165,6 +165,17 @@ async def test_runs_belong_to_whoever_started_them(door: Door, jp_serverapp: Any
     assert (await door(f"query/{owners}", key=mine)).code == 404
 
 
+async def test_a_new_key_of_an_old_name_reads_nothing_of_the_old_one(door: Door) -> None:
+    first = door.key()
+    run_id = body(await door("query", "POST", first, {"sql": "SELECT 1", "detach": True}))["run_id"]
+    _key, second = door.keys.rotate("dash", overlap_s=100)
+    assert (await door(f"query/{run_id}?wait=20", key=second)).code == 200, "its successor by rotation goes on"
+    _key, third = door.keys.rotate("dash", overlap_s=100)
+    assert (await door(f"query/{run_id}", key=third)).code == 200
+    door.keys.revoke("dash")
+    assert (await door(f"query/{run_id}", key=door.key())).code == 404
+
+
 async def test_a_key_is_good_for_its_own_workspace_alone(door: Door) -> None:
     answer = await door("tables?workspace=elsewhere", key=door.key())
     assert answer.code == 404
@@ -210,7 +221,7 @@ def test_a_record_that_somebody_changed_or_brought_along_is_no_key(workspace: Wo
     assert isinstance(keys.verify(secret), Key)
     with keys._control.connection("keys", ()) as db:
         for column, value in (("roles", '["admin"]'), ("claims", '{"region": "US"}'), ("scopes", '["query:run"]'),
-                              ("name", "boss"), ("expires_at", str(int(time.time()) + 10**6)), ("roles", "[")):
+                              ("name", "boss"), ("lineage", "abcdefgh"), ("expires_at", str(int(time.time()) + 10**6)), ("roles", "[")):
             before = db.execute(f"SELECT {column} FROM keys").fetchone()[0]
             db.execute(f"UPDATE keys SET {column} = ?", (value,))
             assert keys.verify(secret) is None, column
