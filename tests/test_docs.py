@@ -81,7 +81,7 @@ def test_the_make_targets_that_the_docs_name_are_there() -> None:
 
 
 def test_links_in_the_docs_lead_somewhere() -> None:
-    for page in ("README.md", "CONTRIBUTING.md", "docs/rest.md"):
+    for page in ("README.md", "CONTRIBUTING.md", "docs/rest.md", "docs/serve.md"):
         for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
             assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}"
 
