@@ -90,6 +90,8 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
     """None: the owner, by Jupyter's own login."""
     refusal = ""
     """What a client can read of a refusal, in words of RFC 6750."""
+    caching = "no-store"
+    """Of answers without an ETag: they are about live data."""
     on_gone: Callable[[], None] | None = None
     """Called when the client closes the connection before the answer has ended."""
 
@@ -224,7 +226,7 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
 
     def send(self, body: Mapping[str, Any], status: int = 200) -> None:
         self.set_status(status)
-        self.set_header("Cache-Control", "no-store")
+        self.set_header("Cache-Control", self.caching)
         self.finish(json.dumps(body, ensure_ascii=False, default=str))
 
     def url(self, *parts: str, **query: object) -> str:
@@ -238,6 +240,7 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
         status = status_of(error, status_code)
         self.set_status(status)
         self.set_header("Cache-Control", "no-store")
+        self.clear_header("ETag")
         if status == 405:
             self.set_header("Allow", ", ".join(self.allowed()))
         if isinstance(error, PlutoError) and error.transient:

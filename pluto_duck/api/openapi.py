@@ -43,6 +43,10 @@ PATHS: dict[str, Json] = {
                 query("cut", "JSON: characters of a value; longer ones are cut, ending in …", "integer", minimum=1),
                 query("after", "Events: as Last-Event-ID, for clients that can't send headers."),
                 query("rows", "Events: 0 leaves the rows out.", "integer", enum=[0, 1], default=1),
+                query("format", "Instead of Accept, for clients that can't send it.",
+                      enum=["json", "events", "csv", "ndjson", "parquet", "arrow"]),
+                {"name": "If-None-Match", "in": "header", "schema": {"type": "string"},
+                 "description": "The ETag of what the client has."},
                 {"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"},
                  "description": "Events: the id of the last event that was got."}],
             "responses": {
@@ -50,8 +54,10 @@ PATHS: dict[str, Json] = {
                     "application/json": {"schema": {"$ref": "#/components/schemas/Run"}},
                     "text/event-stream": {"schema": {"$ref": "#/components/schemas/Event"}},
                     "text/csv": {"schema": {"type": "string"}},
+                    "application/x-ndjson": {"schema": {"type": "string"}},
                     "application/vnd.apache.parquet": _BINARY, "application/vnd.apache.arrow.stream": _BINARY}},
                 "204": answer("Rows were asked for and there are none to come; or events, and all were got."),
+                "304": answer("It is what If-None-Match names."),
                 **PROBLEM},
         },
         "delete": {

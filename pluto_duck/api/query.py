@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pluto_duck.api.handler import HTTPProblem, PlutoHandler, guarded
+from pluto_duck.api.tags import matches, tag_of
 from pluto_duck.errors import UsageError
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class QueriesHandler(PlutoHandler):
 
 class QueryHandler(PlutoHandler):
     scopes: ClassVar = {"GET": "", "DELETE": ""}  # of its own runs
+    _tag: str | None = None
 
     async def _run(self, run_id: str) -> tuple[Place, Run]:
         return await self.place_of_run(run_id)
@@ -94,14 +96,37 @@ class QueryHandler(PlutoHandler):
         from pluto_duck.api import download, sse
 
         place, run = await self._run(run_id)
-        self.set_header("Vary", "Accept")
-        kind = self.accepted(("application/json", "text/event-stream", download.CSV, download.PARQUET, download.ARROW))
+        self.set_header("Vary", "Accept, Accept-Encoding, Authorization, Cookie")
+        kind = self._form({"json": "application/json", "events": "text/event-stream", **download.FORMATS})
         if kind == "application/json":
             await self._json(place, run)
         elif kind == "text/event-stream":
             await sse.stream(self, place, run)
         else:
             await download.stream(self, place, run, kind)
+
+    def _form(self, known: dict[str, str]) -> str:
+        named = self.get_query_argument("format", None)
+        if named is None:
+            return self.accepted(tuple(known.values()))
+        if named not in known:
+            raise UsageError(f"format={named} is no form of a run.", hint=f"Known: {', '.join(known)}.")
+        return known[named]
+
+    def unchanged(self, tag: str) -> bool:
+        """Tags the answer; True where the client has it already, and gets 304."""
+        self._tag = tag
+        self.caching = "private, no-cache"  # kept, but asked about each time
+        self.set_header("ETag", tag)
+        self.set_header("Cache-Control", self.caching)
+        if not matches(self.request.headers.get("If-None-Match", ""), tag):
+            return False
+        self.set_status(304)
+        return True
+
+    def compute_etag(self) -> str | None:
+        """Ours, or none: tornado's own hash of the body would come after all the work."""
+        return self._tag
 
     async def _json(self, place: Place, run: Run) -> None:
         from pluto_duck.api.follow import Follower
@@ -120,8 +145,11 @@ class QueryHandler(PlutoHandler):
                 except TimeoutError:
                     pass
         cut = self.integer("cut", None, least=1, most=2**31)
-        rows = await self.in_thread(_page, place, run, offset, PAGE if limit is None else limit, cut)
         named = self.get_query_argument("workspace", None)
+        form = ("json", run.run_id, offset, limit, cut, named, self.base_url)
+        if run.done and self.unchanged(tag_of(place, run, *form)):
+            return
+        rows = await self.in_thread(_page, place, run, offset, PAGE if limit is None else limit, cut)
         links = {"self": self.url("query", run.run_id, workspace=named)}
         if rows is not None and offset + len(rows) < run.row_count and rows:
             links["next"] = self.url("query", run.run_id, offset=offset + len(rows), limit=limit, workspace=named)

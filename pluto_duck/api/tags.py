@@ -1,0 +1,26 @@
+"""ETags of finished runs: who has the same rows in the same form needs no second copy.
+
+A tag is a seal (`governance/seal.py`): nobody can compute one, or learn from it what others have.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pluto_duck.api.places import Place
+    from pluto_duck.runs import Run
+
+
+def tag_of(place: Place, run: Run, *form: object) -> str:
+    """Of a run that has ended, in one of its forms. A run that was answered from what another one computed has the
+    tag of that one."""
+    from pluto_duck.governance.seal import seal
+
+    return f'"{seal(place.workspace, "tag", run.facts.get("data", run.run_id), [str(one) for one in form])[:32]}"'
+
+
+def matches(header: str, tag: str) -> bool:
+    """If-None-Match by weak comparison (RFC 9110 13.1.2)."""
+    given = [one.strip().removeprefix("W/") for one in header.split(",")]
+    return tag in given or given == ["*"]
