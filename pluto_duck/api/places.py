@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from pluto_duck.runs import Run, Runs
 from pluto_duck.session import Session
 from pluto_duck.settings import Settings
 from pluto_duck.workspace import ControlStore, Workspace, create, find, personal_root
+from pluto_duck.workspace.folder import TOML
 
 if TYPE_CHECKING:
     from pluto_duck.api.app import PlutoDuckApp
@@ -92,6 +94,9 @@ class Places:
     def __init__(self, root_dir: Path, others: Sequence[Path]) -> None:
         self._root_dir = root_dir
         self._others = others
+        here = root_dir.expanduser().absolute()
+        self._where = [str(one / TOML) for one in (here, *here.parents)]
+        self._named: tuple[tuple[int, ...], dict[str, Workspace]] | None = None
         self._open: dict[Path, Place] = {}
         self._lock = threading.Lock()
 
@@ -104,6 +109,22 @@ class Places:
 
     def named(self) -> dict[str, Workspace]:
         """The default one first. Folders of the same name get -2, -3, ..."""
+        seen = self._seen()
+        if self._named is None or self._named[0] != seen:
+            self._named = seen, self._look()
+        return self._named[1]
+
+    def _seen(self) -> tuple[int, ...]:
+        """What another default one would change: to look through a folder at each request cost more than its answer."""
+        seen: list[int] = []
+        for path in self._where:
+            try:
+                return *seen, os.stat(path).st_mtime_ns
+            except OSError:
+                seen.append(0)
+        return tuple(seen)
+
+    def _look(self) -> dict[str, Workspace]:
         found: dict[str, Workspace] = {}
         for workspace in (self.default(), *(create(one) for one in self._others)):
             if any(workspace.root == one.root for one in found.values()):
