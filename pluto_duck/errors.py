@@ -22,6 +22,7 @@
      │   ├─ HostNotAnswering*       the host process is there but does not answer
      │   ├─ HostLost*               the host went away in the middle of a call
      │   ├─ SessionReset*           the session moved to a new host; names what was lost
+     │   ├─ AuditUnavailable*       what happens can't be recorded, so it does not happen
      │   ├─ VersionMismatch         host and guest can't talk to each other
      │   └─ Forked                  a session used in a forked child
      └─ RunError                    a long job
@@ -171,6 +172,11 @@ class HostLost(WorkspaceError):
 
 class SessionReset(WorkspaceError):
     code = "session_reset"
+    transient = True
+
+
+class AuditUnavailable(WorkspaceError):
+    code = "audit_unavailable"
     transient = True
 
 

@@ -72,6 +72,12 @@ SETTINGS: tuple[Setting, ...] = (
             "Megabytes at the source above which `cache` asks before it copies a whole table."),
     Setting("cache.wait_s", "float", 10.0,
             "Seconds a statement may wait for a stale cached copy to be refreshed; 0: it is served as it is."),
+    Setting("audit.required", "bool", True,
+            "Whether others than the owner are refused (503) while what they do can't be recorded.", needs_trust=True),
+    Setting("audit.owner", "bool", False, "Whether the owner's requests over HTTP are recorded, too.",
+            needs_trust=True),
+    Setting("audit.sql", "str", "hash", "What the audit keeps of SQL: hash (keyed) or summary (the statement without "
+            "its literals, too).", choices=("hash", "summary"), needs_trust=True),
     Setting("runs.keep_days", "int", 7, "Days that finished runs and their results are kept."),
 )
 

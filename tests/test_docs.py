@@ -40,6 +40,13 @@ def test_a_generated_page_is_what_the_code_says(page: str) -> None:
     assert (ROOT / "docs" / page).read_text(encoding="utf-8") == _generator().PAGES[page](), "run `make docs`"
 
 
+def test_the_order_of_the_verbs_is_that_of_no_import() -> None:
+    told = "from pluto_duck.commands.table import pluto; print(*pluto.commands)"
+    found = [subprocess.run([sys.executable, "-c", first + told], capture_output=True, text=True, check=True).stdout
+             for first in ("", "import pluto_duck.commands.audit, pluto_duck.commands.verified;")]
+    assert found[0] == found[1]
+
+
 def test_every_setting_and_verb_has_a_heading() -> None:
     from pluto_duck.commands.table import pluto
     from pluto_duck.settings import SETTINGS

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pluto_duck.commands import (
            approvals,
            asking,
+           audit,
            backups,
            connections,
            conversations,
@@ -26,11 +27,14 @@ from pluto_duck.commands import (
 )
 from pluto_duck.commands.group import EXIT_CODES, SECTIONS, Told, Verb, pluto
 
-# Help and docs list the verbs of a section in this order; the others follow as they were entered.
-_FIRST = ("ingest", "diagnose", "connections", "loads", "reload")
-pluto.commands = {name: pluto.commands[name] for name in (
-    *_FIRST, *(name for name in pluto.commands if name not in _FIRST))}
+# In this order help and docs list them, whichever module was imported first; one that is not named here comes last.
+_ORDER = (
+    "ingest", "diagnose", "connections", "loads", "reload", "help", "tables", "describe", "query", "ask", "history",
+    "approvals", "backup", "restore", "conversations", "eval", "export", "init", "status", "doctor", "trust", "demo",
+    "serve", "lend", "keys", "policy", "audit", "detach", "cache", "semantics", "verified")
+pluto.commands = {name: pluto.commands[name] for name in sorted(
+    pluto.commands, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))}
 
-__all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "approvals", "asking", "backups", "connections",
+__all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "approvals", "asking", "audit", "backups", "connections",
            "conversations", "diagnosing", "evaluating", "exporting", "keeping", "keys", "live", "loading", "loads",
            "pluto", "policy", "reloading", "semantics", "verified"]

@@ -34,6 +34,11 @@ def _key() -> bytes:
     return path.read_bytes()
 
 
+def derived(purpose: str) -> bytes:
+    """A key of this user on this machine for one purpose; it tells nothing of the others."""
+    return hmac.new(_key(), f"pluto-duck {purpose}".encode(), hashlib.sha256).digest()
+
+
 def seal(workspace: Workspace, *parts: object) -> str:
     """Of JSON values that stand in a workspace's records; it moves with neither the folder nor the user."""
     text = json.dumps([str(workspace.root), *parts], sort_keys=True)

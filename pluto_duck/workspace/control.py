@@ -26,8 +26,11 @@ _inherited: list[object] = []
 class ControlStore:
     """One SQLite file in WAL mode; a connection per thread, closed with the store."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, busy_s: float = 30.0, durable: bool = False) -> None:
+        """`busy_s`: how long to wait for another process's transaction. `durable`: a commit outlives a machine that
+        loses power; else it outlives the process."""
         self.path = path
+        self._busy_s, self._durable = busy_s, durable
         self._local = threading.local()
         self._migrated: set[str] = set()
         self._all: list[sqlite3.Connection] = []
@@ -38,11 +41,11 @@ class ControlStore:
         try:
             if not self.path.exists():
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-            db = connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-            db.execute("PRAGMA busy_timeout = 30000")
+            db = connect(self.path, timeout=self._busy_s, isolation_level=None, check_same_thread=False)
+            db.execute(f"PRAGMA busy_timeout = {int(self._busy_s * 1_000)}")
             if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                 self._set_wal(db)
-            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
         except (sqlite3.Error, OSError) as error:
             raise WorkspaceUnusable(f"{self.path} can't be opened: {error}.",
                                     hint="Check the folder's permissions and free space.") from error
