@@ -7,7 +7,9 @@
      ├─ UnknownName                 no such table, column, file, ...; nearest names offered  exit 4   HTTP 404
      ├─ Refused                     the Gate or a rule said no                     exit 3   HTTP 403
      │   ├─ Untrusted               pluto.toml wants something only its owner may allow
-     │   └─ Outdated                somebody else changed what was looked at meanwhile       HTTP 409
+     │   ├─ Outdated                somebody else changed what was looked at meanwhile       HTTP 409
+     │   ├─ Conflict                a key, CHECK or foreign key of the table forbids it      HTTP 409
+     │   └─ PreconditionFailed      a row is not as the request expects it                   HTTP 412
      ├─ MissingExtra                a package is not installed; names the extra    exit 2   HTTP 501
      ├─ SourceError                 the place that data comes from failed          exit 5   HTTP 502
      │   ├─ ColumnRefused           a column that can't be carried exactly
@@ -97,6 +99,18 @@ class Untrusted(Refused):
 class Outdated(Refused):
     code = "outdated"
     http_status = 409
+
+
+class Conflict(Refused):
+    """`facts["constraint"]` is one of unique, not_null, check, foreign_key; `facts["columns"]` are its columns."""
+
+    code = "conflict"
+    http_status = 409
+
+
+class PreconditionFailed(Refused):
+    code = "precondition_failed"
+    http_status = 412
 
 
 class MissingExtra(PlutoError):

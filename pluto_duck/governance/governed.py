@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pluto_duck.errors import PlutoError, Refused
-from pluto_duck.governance.actor import Actor
+from pluto_duck.governance.actor import BUILT_IN, Actor
 from pluto_duck.governance.names import Names
 from pluto_duck.governance.policy import NO_POLICY, InForce
 from pluto_duck.governance.roles import RoleCatalog
@@ -22,7 +22,8 @@ from pluto_duck.workspace.literals import encode, to_sql
 from pluto_duck.workspace.tableref import TableRef, quote
 
 if TYPE_CHECKING:
-    from pluto_duck.governance.policy.lens import Lenses
+    from pluto_duck.governance.policy.lens import Lens, Lenses
+    from pluto_duck.governance.policy.model import Action
 
 MOST = 64
 """Sets of roles whose catalogs are kept; the one that was not used for longest goes first."""
@@ -40,6 +41,24 @@ class Seen:
     masked: frozenset[str]
     filtered: bool
     claims: frozenset[str]
+    lens: Lens
+    stored: bool
+    """A table, not a view of the owner's."""
+    source: str
+    """The owner's table in SQL, with its database."""
+
+    @property
+    def barrier(self) -> bool:
+        """The owner's own view hides rows, too: whoever is granted the view alone must not see below it."""
+        return self.lens.barrier or not self.stored
+
+
+@dataclass(frozen=True)
+class Right:
+    """What a write of some columns must keep to."""
+
+    condition: str
+    """In SQL over the table, of which a row is to satisfy it; "" for any."""
 
 
 class GovernedCatalog(RoleCatalog):
@@ -96,9 +115,9 @@ class GovernedCatalog(RoleCatalog):
         body = lens.sql(source)
         # What it hides, and even its types, must hold before a claim is set.
         shown = tuple((str(row[0]), str(row[1])) for row in cursor.fetchall(f"DESCRIBE {body}"))
-        self._making[table.key] = Seen(table, shown, lens.masked, bool(lens.where), lens.claims)
-        # The owner's own view hides rows, too: whoever is granted the view alone must not see below it.
-        return body, lens.barrier or stored
+        seen = Seen(table, shown, lens.masked, bool(lens.where), lens.claims, lens, not stored, source)
+        self._making[table.key] = seen
+        return body, seen.barrier
 
     def _rebuild(self, cursor: Cursor) -> None:
         super()._rebuild(cursor)
@@ -112,22 +131,62 @@ class GovernedCatalog(RoleCatalog):
         self.problems[table] = error
         _LOG.warning("Roles %s do not see %s: %s", ", ".join(self.roles), table, error)
 
+    def right(self, action: Action, table: TableRef, columns: Iterable[str]) -> Right:
+        """To write these columns of a table: by those grants alone that show all of them unmasked. Raises Refused."""
+        from pluto_duck.governance.policy.deciding import decide
+
+        columns = list(columns)
+        decision, lenses = decide(self._in_force, self.roles, action, table), self._lenses
+        if not decision.allowed or lenses is None:
+            raise Refused(f"Your roles do not let you {action} rows of {table}.", action=action, checked=True)
+        rules = [rule for rule in decision.rules
+                 if all(rule.shows(one) and rule.mask(one) is None for one in columns)]
+        if not rules:
+            closed = [one for one in columns if not any(rule.shows(one) and rule.mask(one) is None
+                                                        for rule in decision.rules)]
+            raise Refused(f"Your roles do not let you write {', '.join(closed or columns)} of {table}"
+                          f"{'' if closed else ' together'}.", action=action, columns=closed, checked=True)
+        conditions = [lenses.condition(rule) for rule in rules]
+        return Right("" if "" in conditions else " OR ".join(dict.fromkeys(conditions)))
+
+    def writable(self, action: Action, table: TableRef, columns: Iterable[str]) -> bool:
+        """Whether `right` would give it."""
+        try:
+            self.right(action, table, columns)
+        except Refused:
+            return False
+        return True
+
+    def cursor_of(self, actor: Actor) -> Cursor:
+        """As `cursor_for`, with all claims of the actor: for SQL of our own alone, which names none but the policy's.
+        """
+        cursor = self.cursor()
+        try:
+            self._claim(cursor, actor, (*actor.claims, *BUILT_IN))
+        except BaseException:
+            cursor.close()
+            raise
+        return cursor
+
     def cursor_for(self, actor: Actor, tables: Iterable[TableRef]) -> Cursor:
         """Stands in the catalog with the actor's claims that the views of `tables` ask for; the caller closes it.
         A claim that the actor does not have stays unset, and its rows unseen."""
         cursor = self.cursor()
         try:
             wanted = frozenset().union(*(self.seen[one.key].claims for one in tables if one.key in self.seen))
-            for name in sorted(wanted):
-                value = actor.claim(name)
-                if value is not None:
-                    from pluto_duck.governance.policy.expressions import PREFIX
-
-                    cursor.execute(f"SET VARIABLE {PREFIX}{name} = {_literal(value)}")
+            self._claim(cursor, actor, sorted(wanted))
         except BaseException:
             cursor.close()
             raise
         return cursor
+
+    def _claim(self, cursor: Cursor, actor: Actor, names: Iterable[str]) -> None:
+        from pluto_duck.governance.policy.expressions import PREFIX
+
+        for name in names:
+            value = actor.claim(name)
+            if value is not None:
+                cursor.execute(f"SET VARIABLE {PREFIX}{name} = {_literal(value)}")
 
     def detach(self) -> None:
         cursor = self._database.cursor()

@@ -27,6 +27,7 @@ from pluto_duck.workspace.node import join
 if TYPE_CHECKING:
     from pluto_duck.governance.actor import Actor
     from pluto_duck.session.dbapi import Connection
+    from pluto_duck.session.rows.model import Aggregate, Change, Changed, Found, Page, Select
 
 
 @dataclass(frozen=True)
@@ -406,6 +407,49 @@ class Session:
     def policy(self, what: Literal["check", "explain"], **args: Any) -> dict[str, Any]:
         """For `session.policies`, which gives it a shape."""
         return dict(self._link.call(Request("policy", {"what": what, **args}, retry="read")).header)
+
+    # -- rows, without SQL --------------------------------------------------------------------------
+
+    def rows(self, wanted: Select | Aggregate, *, timeout_s: float | None = None) -> Result:
+        """Rows of one table. Names and conditions are those of what the actor sees: of a masked column, the mask.
+        Raises UnknownName, and UsageError for a value that a column can't hold."""
+        return self._asked_rows(wanted, timeout_s)[0]
+
+    def page(self, wanted: Select, *, timeout_s: float | None = None) -> Page:
+        """As `rows`, in the order asked for and then by the primary key, with where the next page begins. A table
+        without a key has no next page: count with `offset` there."""
+        from pluto_duck.session.rows.paging import page
+
+        return page(self, wanted, timeout_s)
+
+    def by_key(self, table: TableRef, keys: Sequence[Sequence[str]], columns: Sequence[str] | None = None) -> Found:
+        """Rows by their primary keys, each a list of texts, in one statement."""
+        from pluto_duck.session.rows.paging import by_key
+
+        return by_key(self, table, keys, columns)
+
+    def change(self, changes: Sequence[Change], *, token: str = "") -> list[Changed]:
+        """Writes rows, all or nothing: in a transaction of its own, or in the one that is open. What a `token` has
+        done once (within the hour) it does not do again. Raises Conflict, PreconditionFailed, Refused."""
+        done = self.change_each([changes], tokens=[token])[0]
+        if isinstance(done, PlutoError):
+            raise done
+        return done
+
+    def change_each(self, groups: Sequence[Sequence[Change]], *,
+                    tokens: Sequence[str] = ()) -> list[list[Changed] | PlutoError]:
+        """Several such changes that wait together, as cheap as one: each comes to what it would alone."""
+        from pluto_duck.session.rows.paging import change_each
+
+        return change_each(self, groups, tokens)
+
+    def _asked_rows(self, wanted: Select | Aggregate, timeout_s: float | None,
+                    paged: bool = False) -> tuple[Result, dict[str, Any]]:
+        from pluto_duck.session.rows.model import to_dict
+        from pluto_duck.session.rows.paging import result_of
+
+        request = Request("rows", {"wanted": to_dict(wanted), "timeout_s": timeout_s, "paged": paged}, retry="read")
+        return result_of(self, request)
 
     # -- control ----------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from pluto_duck.workspace.tableref import TableRef, fold
 
 if TYPE_CHECKING:
     from pluto_duck.session.handler import SessionHandler
+    from pluto_duck.session.rows.host import GovernedRows
 
 TRIES = 20
 
@@ -29,7 +30,11 @@ class GovernedSession(HostSession):
         except (KeyError, TypeError, AttributeError) as error:
             raise UsageError("This session does not say who asks.") from error
         super().__init__(handler, hello)
-        self._ops = {"query": self._governed, "tables": self._tables, "versions": self._versions}
+        self._governed_rows: GovernedRows | None = None
+        self._ops = {"query": self._governed, "tables": self._tables, "versions": self._versions,
+                     "rows": lambda request: self._rows().rows(request),
+                     "by_key": lambda request: self._rows().by_key(request),
+                     "change": lambda request: self._rows().change(request)}
 
     def handle(self, request: Request) -> Reply:
         if request.op not in self._ops:
@@ -39,6 +44,18 @@ class GovernedSession(HostSession):
             return super().handle(request)
         except PlutoError as error:
             raise self._told(error, str(request.args.get("sql", ""))) from None
+
+    def _rows(self) -> GovernedRows:
+        if self._governed_rows is None:
+            from pluto_duck.session.rows.host import GovernedRows
+
+            self._governed_rows = GovernedRows(self)
+        return self._governed_rows
+
+    def close(self) -> None:
+        if self._governed_rows is not None:
+            self._governed_rows.close()
+        super().close()
 
     def _told(self, error: PlutoError, sql: str) -> PlutoError:
         if error.facts.pop("checked", False):

@@ -9,7 +9,7 @@ import uuid
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Cancelled, HostLost, PlutoError, Refused, StatementError, UnknownName, UsageError
 from pluto_duck.governance import Gate, GovernedCatalogs, RoleCatalog
@@ -18,6 +18,7 @@ from pluto_duck.session import activity as at_work
 from pluto_duck.session.execute import exact, execute
 from pluto_duck.session.ledger import Ledger
 from pluto_duck.session.live import LiveHold, LiveSources
+from pluto_duck.session.rows.shapes import Shapes
 from pluto_duck.session.running import Reason, Running
 from pluto_duck.session.tables import listing, store
 from pluto_duck.session.targets import EVERYTHING, SCHEMA, WRITES, Target, may_write, target
@@ -28,6 +29,9 @@ from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.parser import Statement
 from pluto_duck.workspace.protocol import Hello, Json, Reply, Request
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold, quote
+
+if TYPE_CHECKING:
+    from pluto_duck.session.rows.host import OwnersRows
 
 CONFLICT_TRIES = 6
 """Autocommit statements are run again when another session wrote the same row first."""
@@ -51,6 +55,7 @@ class SessionHandler:
         self.governed = GovernedCatalogs(database)
         self.live = LiveSources(database)
         self.trimming = Trimming(database)
+        self.shapes = Shapes(self.ledger, database)
         self.sessions: weakref.WeakSet[HostSession] = weakref.WeakSet()
 
     def open(self, hello: Hello) -> HostSession:
@@ -110,6 +115,9 @@ class HostSession:
             "tables": self._tables, "versions": self._versions, "outcome": self._outcome, "backup": self._backup,
             "activity": self._activity, "stop": self._stop,
             "policy": self._policy,
+            "rows": lambda request: self._rows().rows(request),
+            "by_key": lambda request: self._rows().by_key(request),
+            "change": lambda request: self._rows().change(request),
         }
 
     # -- the HandlerSession protocol --------------------------------------------------------------
@@ -644,6 +652,11 @@ class HostSession:
         return Reply({"rows": [[schema, name, rows] for (schema, name), rows in found.rows.items()],
                       "versions": found.versions, "seq": found.seq})
 
+    def _rows(self) -> OwnersRows:
+        from pluto_duck.session.rows.host import OwnersRows
+
+        return OwnersRows(self)
+
     # -- small questions --------------------------------------------------------------------------
 
     def _tables(self, request: Request) -> Reply:
@@ -683,6 +696,8 @@ def _seen(request: Request) -> str:
     """What others may see of a call while it runs."""
     if request.op == "query":
         return str(request.args["sql"])
+    if request.op in ("rows", "by_key", "change"):
+        return f"-- {'writes' if request.op == 'change' else 'reads'} rows"
     return f"-- loads {request.args['schema']}.{request.args['name']}" if request.op == "write" else ""
 
 

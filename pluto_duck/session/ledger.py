@@ -7,6 +7,7 @@ write)? And what is the version of this table (anything cached hangs on it)?
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from pluto_duck.errors import PlutoError, WorkspaceUnusable
 from pluto_duck.session.targets import EVERYTHING, SCHEMA
@@ -114,8 +115,10 @@ class Ledger:
             f"SELECT token, affected FROM {self._commits} WHERE system.main.starts_with(token, {prefix})")
         return {int(found.rpartition(":")[2]): affected for found, affected in rows}
 
-    def commit(self, cursor: Cursor, keys: frozenset[str], *, token: str = "", affected: int | None = None) -> int:
-        """Writes the row and commits the cursor's open transaction; the new sequence number.
+    def commit(self, cursor: Cursor, keys: frozenset[str], *, token: str = "", affected: int | None = None,
+               more: Sequence[tuple[str, int]] = ()) -> int:
+        """Writes the row and commits the cursor's open transaction; the new sequence number. `more`: tokens and
+        affected rows of others whose changes commit with it.
 
         One commit at a time: the order of `seq` is the order of commits.
         """
@@ -127,9 +130,12 @@ class Ledger:
                 keys = keys | {EVERYTHING, SCHEMA}
             seq = self._seq + 1
             tables = to_sql({"t": "list", "v": [{"t": "str", "v": key} for key in sorted(keys)]})
+            now = int(time.time() * 1000)
+            others = "".join(f", ({seq}, {to_sql({'t': 'str', 'v': one})}, {int(count)}, []::VARCHAR[], {now})"
+                             for one, count in more)
             cursor.execute(
                 f"INSERT INTO {self._commits} VALUES ({seq}, {to_sql({'t': 'str', 'v': token}) if token else 'NULL'}, "
-                f"{'NULL' if affected is None else int(affected)}, {tables}::VARCHAR[], {int(time.time() * 1000)})")
+                f"{'NULL' if affected is None else int(affected)}, {tables}::VARCHAR[], {now}){others}")
             try:
                 cursor.execute("COMMIT")
             except WorkspaceUnusable as error:

@@ -30,6 +30,8 @@ class Lens:
     """Columns that are not what the table holds, or not in every row."""
     barrier: bool
     """True where the view hides something that a condition of the reader's must not come near."""
+    plain: frozenset[str] = frozenset()
+    """Columns that are just what the table holds."""
 
     def sql(self, source: str) -> str:
         return f"SELECT {self.select} FROM {source}" + (f" WHERE {self.where}" if self.where else "")
@@ -47,7 +49,7 @@ class Lenses:
         Raises what reading the conditions and masks raises."""
         claims: set[str] = set()
         rows = {rule: self._condition(rule, claims) for rule in decision.rules}
-        picks, masked, divided = [], set(), False
+        picks, masked, plain, divided = [], set(), set(), False
         for name, full in columns:
             kind = _ENUM.sub("VARCHAR", full)
             pick = self._column(name, kind, rows, claims)
@@ -58,12 +60,18 @@ class Lenses:
                 expression = f"CAST({expression} AS {kind})"
             divided |= cases
             masked |= {name} if changed else set()
+            plain |= {name} if expression == quote(name) else set()
             picks.append(f"{expression} AS {quote(name)}")
         if not picks:
             return None
         conditions = list(dict.fromkeys(rows.values()))
         where = "" if "" in conditions else " OR ".join(conditions)
-        return Lens(", ".join(picks), where, frozenset(claims), frozenset(masked), bool(where) or divided)
+        return Lens(", ".join(picks), where, frozenset(claims), frozenset(masked), bool(where) or divided,
+                    frozenset(plain))
+
+    def condition(self, rule: Rule) -> str:
+        """Of its rows, as SQL; "" for every row."""
+        return self._condition(rule, set())
 
     def _condition(self, rule: Rule, claims: set[str]) -> str:
         if not rule.grant.rows:
