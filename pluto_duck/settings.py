@@ -78,6 +78,33 @@ SETTINGS: tuple[Setting, ...] = (
             needs_trust=True),
     Setting("audit.sql", "str", "hash", "What the audit keeps of SQL: hash (keyed) or summary (the statement without "
             "its literals, too).", choices=("hash", "summary"), needs_trust=True),
+    Setting("limits.reads", "str", "6000/minute", "Requests that read, of each key or token; unlimited: any number. A "
+            "role of policy.yaml may have limits of its own."),
+    Setting("limits.writes", "str", "1200/minute", "Requests that change something, of each key or token."),
+    Setting("limits.runs", "str", "300/minute", "Runs that each key or token may begin."),
+    Setting("limits.rows", "str", "50000000/hour", "Rows that each key or token may be given; counted afterwards, so "
+            "the next request waits."),
+    Setting("limits.seconds", "str", "1800/hour", "Seconds that the server may work for each key or token; counted "
+            "afterwards."),
+    Setting("limits.running", "int", 2, "Runs of one key or token that are at work at once; more of them wait."),
+    Setting("limits.waiting", "int", 16, "Runs of one key or token that may wait; one more is refused (429)."),
+    Setting("limits.streams", "int", 20, "Streams of events or rows that one key or token may hold open."),
+    Setting("limits.max_rows", "int", 1_000_000, "Rows that a query of a key or token keeps at most."),
+    Setting("limits.max_mb", "float", 256.0, "Megabytes of rows that a query of a key or token keeps at most."),
+    Setting("limits.timeout_s", "float", 60.0, "Seconds that a query of a key or token may run."),
+    Setting("limits.owner", "str", "unlimited", "Requests of the owner, who has the server's own token."),
+    Setting("limits.refused", "str", "60/minute", "Requests with a bad key or token, or none, of one address; then no "
+            "key is even looked at for a while, but those that were good just before."),
+    Setting("server.running", "int", 4, "Runs of keys and tokens that are at work at once, all together; the owner's "
+            "are never among them."),
+    Setting("server.waiting", "int", 256, "Runs of keys and tokens that may wait, all together; one more is refused "
+            "(503)."),
+    Setting("server.client_timeout_s", "float", 30.0, "Seconds after which a client is cut off that takes nothing of "
+            "its answer, or does not send the rest of its request."),
+    Setting("server.idle_s", "float", 75.0, "Seconds that `serve` keeps a connection on which nothing is asked."),
+    Setting("server.drain_s", "float", 10.0, "Seconds that `serve` lets what is running end when it is told to stop."),
+    Setting("server.lock_wait_s", "float", 5.0, "Seconds that a request waits where another program holds the control "
+            "store; then it is told to come again (503)."),
     Setting("runs.keep_days", "int", 7, "Days that finished runs and their results are kept."),
 )
 

@@ -30,6 +30,8 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith("PLUTODUCK_") and name != "PLUTODUCK_REQUIRE_ALL":
             monkeypatch.delenv(name)
     monkeypatch.setenv("PLUTODUCK_HOME", str(tmp_path / "home"))
+    for limit in ("REFUSED", "READS", "WRITES", "RUNS"):  # tests of something else ask more than people do
+        monkeypatch.setenv(f"PLUTODUCK_LIMITS__{limit}", "unlimited")
 
 
 @pytest.fixture(autouse=True)

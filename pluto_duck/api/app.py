@@ -17,6 +17,7 @@ from traitlets import Float, List, Unicode
 
 if TYPE_CHECKING:
     from pluto_duck.api.places import Places
+    from pluto_duck.api.protect import Protection
 
 T = TypeVar("T")
 
@@ -44,6 +45,7 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
     def initialize_settings(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
         self._places: Places | None = None
+        self._protection: Protection | None = None
         self.closing = False
         """Streams without an end of their own end then."""
 
@@ -59,6 +61,27 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
 
             self._places = Places(Path(self.serverapp.root_dir), [Path(one) for one in self.workspaces])
         return self._places
+
+    async def protection(self) -> Protection:
+        """By the settings of the default workspace, as they are at the first request."""
+        if self._protection is None:
+            made = await self.in_thread(self._protect)
+            self._protection = self._protection or made
+        return self._protection
+
+    @property
+    def protecting(self) -> Protection:
+        """The same, for who comes after the first request."""
+        assert self._protection is not None
+        return self._protection
+
+    def _protect(self) -> Protection:
+        from pluto_duck.api.protect import Protection
+        from pluto_duck.governance.trust import is_trusted
+        from pluto_duck.settings import Settings
+
+        workspace = self.places.default()
+        return Protection(Settings.load(workspace.toml, trusted=is_trusted(workspace)), self.places)
 
     async def in_thread(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """The one way from the event loop to anything that blocks."""

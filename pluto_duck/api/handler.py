@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial, wraps
+from hmac import compare_digest
 from http.client import responses
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
@@ -15,35 +17,36 @@ from jupyter_server.base.handlers import APIHandler
 from tornado.web import HTTPError, RequestHandler, authenticated
 
 from pluto_duck.api.identity import Caller, KeyProvider
+from pluto_duck.api.problems import HTTPProblem as HTTPProblem
+from pluto_duck.api.protect_body import MAX_BODY, Body, streamed
 from pluto_duck.errors import PlutoError, RunNotFound, UsageError, nearest, unknown_name
 
 if TYPE_CHECKING:
     from pluto_duck.api.app import PlutoDuckApp
     from pluto_duck.api.places import Place
+    from pluto_duck.api.protect import Protection
+    from pluto_duck.api.work import Spend
     from pluto_duck.governance import Actor
+    from pluto_duck.governance.allowance import Allowance
     from pluto_duck.runs import Run
 
 T = TypeVar("T")
 
 M = TypeVar("M", bound=Callable[..., Awaitable[None]])
 
-MAX_BODY = 1_000_000
-"""Bytes: a question or a statement with its parameters, never data."""
-
-
 def guarded(method: M) -> M:
     """Jupyter's own login, then its Authorizer, which may rule on the resource `pluto_duck`."""
-    return cast(M, authenticated(authorized(method)))
+    return cast(M, with_body(authenticated(authorized(method))))
 
 
-class HTTPProblem(PlutoError):
-    """What is wrong with the request as HTTP, not with what it asks for."""
+def with_body(method: M) -> M:
+    """Runs a method once the body is there, or what it is refused for is told."""
+    @wraps(method)
+    async def inner(self: PlutoHandler, *args: Any, **kwargs: Any) -> None:
+        self.request.body = self._body.whole()
+        await method(self, *args, **kwargs)
 
-    code: ClassVar[str] = "http"
-
-    def __init__(self, status: int, message: str, *, hint: str = "", **facts: Any) -> None:
-        super().__init__(message, hint=hint, **facts)
-        self.status = status
+    return cast(M, inner)
 
 
 def problem(error: BaseException | None, status: int, *, instance: str, request_id: str) -> dict[str, Any]:
@@ -82,8 +85,15 @@ def status_of(error: BaseException | None, default: int = 500) -> int:
     return error.status_code if isinstance(error, HTTPError) else default
 
 
+@streamed
 class PlutoHandler(APIHandler):  # type: ignore[misc]
     auth_resource = "pluto_duck"
+    max_body: ClassVar[int] = MAX_BODY
+    """Bytes."""
+    counts_as: ClassVar[Mapping[str, str]] = {}
+    """HTTP method -> reads, writes or runs, where it is not what its name says."""
+    allowance: Allowance | None = None
+    """How much of the server the caller may use; None for the owner."""
     scopes: ClassVar[Mapping[str, str]] = {}
     """HTTP method -> the scope that lets others than the owner use it, "" for every key; the rest is the owner's."""
     caller: Caller | None = None
@@ -103,10 +113,76 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
     def identity_provider(self) -> Any:
         return KeyProvider(super().identity_provider)
 
+    def initialize(self, **options: Any) -> None:
+        super().initialize(**options)
+        self._body = Body(self, self.max_body)
+        self._limits: dict[str, str] = {}
+
     async def prepare(self) -> None:  # type: ignore[override,unused-ignore]
-        waiting = super().prepare()
-        if waiting is not None:
-            await waiting
+        try:
+            protection = await self.app.protection()
+            self.request.connection.set_body_timeout(protection.client_timeout_s)
+            await self._admitted(protection)
+            self._body.check_headers()
+        except Exception as error:
+            if not self._body.small():
+                raise
+            self._body.refused = error
+            self._tell_later(error)
+
+    def _tell_later(self, error: Exception) -> None:
+        async def refused(*_args: object, **_kwargs: object) -> None:
+            raise error
+
+        setattr(self, str(self.request.method).lower(), refused)
+
+    def data_received(self, chunk: bytes) -> None:
+        self._body.take(chunk)
+
+    async def _admitted(self, protection: Protection) -> None:
+        """Who asks, and whether it may now: by login, scope and what it has used up."""
+        credential = self.request.headers.get("Authorization", "")
+        protection.before(self.request.remote_ip, "" if self._is_owners(credential) else credential)
+        try:
+            waiting = super().prepare()
+            if waiting is not None:
+                await waiting
+        except (HTTPError, HTTPProblem) as error:
+            if status_of(error) in (401, 403) and getattr(self, "_jupyter_current_user", None) is None:
+                protection.refused(self.request.remote_ip)
+            raise
+        if self.caller is None:
+            if getattr(self, "_jupyter_current_user", None) is not None:
+                self._limits = protection.admit_owner()
+            elif not self._is_public():
+                protection.refused(self.request.remote_ip)  # a server may leave it to `guarded` to say no
+        else:
+            protection.accepted(credential)
+            allowance = protection.allowance(self.caller)
+            if allowance is None:
+                allowance = await self.in_thread(protection.learn, self.caller)
+            self.allowance = allowance
+            method = self.request.method or ""
+            kind = self.counts_as.get(method, "reads" if method in ("GET", "HEAD", "OPTIONS") else "writes")
+            self._limits = protection.admit(self.caller, allowance, kind)
+        self._tell_limits(self._limits)
+        self._check_scope()
+
+    def _tell_limits(self, found: Mapping[str, str]) -> None:
+        if "RateLimit-Policy" in found:
+            self.set_header("RateLimit-Policy", found["RateLimit-Policy"])
+        if "RateLimit" in found:
+            self.set_header("RateLimit", found["RateLimit"])
+
+    def _is_public(self) -> bool:
+        method = getattr(self, str(self.request.method).lower(), None)
+        return bool(getattr(method, "__allow_unauthenticated", False))
+
+    def _is_owners(self, credential: str) -> bool:
+        token = getattr(super().identity_provider, "token", "")
+        return bool(token) and compare_digest(credential.partition(" ")[2].strip().encode(), token.encode())
+
+    def _check_scope(self) -> None:
         if self.caller is not None:
             scope = self.scopes.get(self.request.method or "")
             if scope is None:
@@ -114,6 +190,17 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
                                   hint="A key reads what its roles may: /tables, /query.")
             if scope:
                 self.must_have(scope)
+
+    def spender(self) -> Spend | None:
+        """For what goes on when this request has been answered."""
+        if self.caller is None or self.allowance is None:
+            return None
+        return partial(self.app.protecting.spend, self.caller, self.allowance)
+
+    def spend(self, *, rows: int = 0, seconds: float = 0.0) -> None:
+        """Counts what this request has cost, from any thread; nothing for the owner."""
+        if self.caller is not None and self.allowance is not None:
+            self.app.protecting.spend(self.caller, self.allowance, rows=rows, seconds=seconds)
 
     def must_have(self, scope: str) -> None:
         """Nothing for the owner; raises HTTPProblem for a key without the scope."""
@@ -170,9 +257,6 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
 
     def json_object(self, known: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
         """The body, which must be a JSON object with no other members than `known`, each of its types."""
-        if len(self.request.body) > MAX_BODY:
-            raise HTTPProblem(413, f"The body has {len(self.request.body)} bytes; {MAX_BODY} are the most.",
-                              hint="Load data with `pluto-duck ingest`; send statements and questions here.")
         try:
             body = json.loads(self.request.body.decode("utf-8"))
             json.dumps(body, ensure_ascii=False).encode()  # "\ud800" is JSON, but no text
@@ -243,8 +327,9 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
         self.clear_header("ETag")
         if status == 405:
             self.set_header("Allow", ", ".join(self.allowed()))
-        if isinstance(error, PlutoError) and error.transient:
-            self.set_header("Retry-After", "1")
+        self._tell_limits({**self._limits, **(error.headers if isinstance(error, HTTPProblem) else {})})
+        if isinstance(error, PlutoError) and (error.transient or "retry_after_s" in error.facts):
+            self.set_header("Retry-After", str(error.facts.get("retry_after_s", 1)))
         if status == 401 or self.refusal:
             told = self.refusal or 'error="invalid_token"'
             self.set_header("WWW-Authenticate", f'Bearer realm="pluto-duck", {told}')

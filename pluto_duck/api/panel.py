@@ -12,7 +12,7 @@ import json
 import re
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tornado.iostream import StreamClosedError
 
@@ -105,6 +105,8 @@ class Seats:
 
 
 class PanelHandler(PlutoHandler):
+    max_body: ClassVar = MAX_FRAME
+
     @guarded
     async def post(self) -> None:
         """The frames that answer one frame, the last with `end`."""
@@ -162,8 +164,6 @@ class PanelHandler(PlutoHandler):
             seats.go(client, queue)
 
     def _frame(self) -> dict[str, Any]:
-        if len(self.request.body) > MAX_FRAME:
-            raise HTTPProblem(413, f"The frame has {len(self.request.body)} bytes; {MAX_FRAME} are the most.")
         try:
             frame = json.loads(self.request.body.decode("utf-8"))
             if b"\\u" in self.request.body:

@@ -12,6 +12,7 @@ from pluto_duck.api.looks import Looks
 from pluto_duck.errors import RunNotFound, SessionReset, WorkspaceNotFound, unknown_name
 from pluto_duck.governance.actor import Actor
 from pluto_duck.governance.keys import Keys
+from pluto_duck.governance.policy.file import PolicyFile
 from pluto_duck.governance.trust import is_trusted
 from pluto_duck.runs import Run, Runs
 from pluto_duck.session import Session
@@ -35,6 +36,7 @@ class Place:
         self.settings = Settings.load(workspace.toml, trusted=is_trusted(workspace))
         self.runs = Runs(ControlStore(workspace.control), workspace, settings=self.settings, role="server")
         self.keys = Keys(ControlStore(workspace.control), workspace)
+        self.policy = PolicyFile(workspace)
         self.following: dict[str, int] = {}
         """run_id -> streams that follow it now; touched on the event loop only."""
         self.attached: set[str] = set()

@@ -11,7 +11,9 @@ from pluto_duck.errors import UsageError
 
 if TYPE_CHECKING:
     from pluto_duck.api.places import Place
+    from pluto_duck.api.work import Spend
     from pluto_duck.governance import Actor
+    from pluto_duck.governance.allowance import Allowance
     from pluto_duck.runs import Run
     from pluto_duck.session import Session
 
@@ -30,6 +32,7 @@ _BODY: dict[str, tuple[type, ...]] = {
 
 class QueriesHandler(PlutoHandler):
     scopes: ClassVar = {"POST": ""}  # by what is asked: `post` looks
+    counts_as: ClassVar = {"POST": "runs"}
 
     @guarded
     async def post(self) -> None:
@@ -53,7 +56,8 @@ class QueriesHandler(PlutoHandler):
         if body.get("conversation"):
             found = await self.in_thread(place.ask, lambda session: _conversation(session, body["conversation"]))
             body["conversation"] = found
-        run = await self.in_thread(_start, place, kind, text, body, self.actor)
+        run = await self.in_thread(_start, place, kind, text, body, self.actor, self.allowance,
+                                   self.spender())
         url = self.url("query", run.run_id, workspace=await self._named(place))
         self.set_header("Location", url)
         self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}}, 202)
@@ -199,17 +203,20 @@ def _page(place: Place, run: Run, offset: int, limit: int, cut: int | None) -> l
     return rows if cut is None else [[short(value, cut) for value in row] for row in rows]
 
 
-def _start(place: Place, kind: str, text: str, body: dict[str, Any], actor: Actor | None) -> Run:
-    from pluto_duck.api.work import answer_question, run_sql
+def _start(place: Place, kind: str, text: str, body: dict[str, Any], actor: Actor | None,
+           allowance: Allowance | None, spend: Spend | None) -> Run:
+    from pluto_duck.api.work import answer_question, counted, run_sql
 
-    max_rows = _capped(place, "query.max_rows", "max_rows", body)
-    timeout_s = _capped(place, "query.timeout_s", "timeout_s", body)
+    max_rows = _capped(place, "query.max_rows", "max_rows", body, allowance.max_rows if allowance else None)
+    timeout_s = _capped(place, "query.timeout_s", "timeout_s", body, allowance.timeout_s if allowance else None)
     if kind == "question" and "timeout_s" not in body:
         timeout_s = min(timeout_s, place.settings["agent.deadline_s"])
     if kind == "sql":
         work = run_sql(place, text, body.get("params"), max_rows=int(max_rows))
     else:
         work = answer_question(place, text, body.get("conversation", ""), body.get("planner") or None)
+    if allowance is not None and spend is not None:
+        work = counted(work, spend, max_bytes=int(allowance.max_mb * 1e6))
     run = place.runs.start(kind, text, work, deadline_s=timeout_s, actor=actor)
     if not body.get("detach", False):
         place.attached.add(run.run_id)
@@ -223,8 +230,11 @@ def _conversation(session: Session, id: str) -> str:
     return Memory(session).conversation(id).id
 
 
-def _capped(place: Place, setting: str, name: str, body: dict[str, Any]) -> float:
+def _capped(place: Place, setting: str, name: str, body: dict[str, Any], allowed: float | None) -> float:
+    """`allowed`: what the caller may at most, where it is not the owner."""
     most = place.settings[setting]
+    if allowed is not None and allowed < most:
+        most, setting = allowed, f"limits.{name}"
     wanted = body.get(name, most)
     if not 0 <= wanted <= most or (name == "timeout_s" and wanted == 0):
         raise UsageError(f'"{name}" must be from 0 to {most:.15g}.', name=name,

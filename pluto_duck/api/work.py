@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pluto_duck.agent import Event
     from pluto_duck.api.places import Place
     from pluto_duck.runs import RunContext, Work
+
+
+class Spend(Protocol):
+    def __call__(self, *, rows: int = 0, seconds: float = 0.0) -> None: ...
+
+
+def counted(work: Work, spend: Spend, *, max_bytes: int) -> Work:
+    """The same for somebody whose rows and seconds are limited: its end tells what it has cost, however it ends."""
+
+    def inner(run: RunContext) -> dict[str, Any] | None:
+        run.max_bytes = max_bytes
+        started = time.perf_counter()
+        try:
+            return work(run)
+        finally:
+            spend(rows=run.row_count, seconds=time.perf_counter() - started)
+
+    return inner
 
 
 def run_sql(place: Place, sql: str, params: dict[str, Any] | list[Any] | None, *, max_rows: int) -> Work:

@@ -36,6 +36,14 @@ class RunContext:
         self._session_lock = threading.Lock()
         self._rows: RowsWriter | None = None
         self.stop_reason: StopReason | None = None
+        self.max_bytes: int | None = None
+        """Of the rows it keeps; the batch that passes it is the last."""
+        self.full = False
+        """It had more than that."""
+
+    @property
+    def row_count(self) -> int:
+        return self._rows.row_count if self._rows is not None else 0
 
     @property
     def session(self) -> Session:
@@ -87,9 +95,12 @@ class RunContext:
             size = rows.write(batch)
             self._store.rows_chunk(self.run_id, batch=number, offset=offset, count=batch.num_rows, size=size)
             self._changed()
+            self.full = self.max_bytes is not None and size > self.max_bytes
+            if self.full:
+                break
         self.check()
         size = rows.close()
-        self._store.rows_end(self.run_id, size=size, count=rows.row_count, truncated=truncated())
+        self._store.rows_end(self.run_id, size=size, count=rows.row_count, truncated=self.full or truncated())
         return rows.row_count
 
     def write_stream(self, stream: Stream) -> dict[str, Any]:
@@ -100,7 +111,7 @@ class RunContext:
         if stream.schema is not None:
             columns = [Column(one.name, one.type) for one in stream.columns]
             self.write_batches(columns, stream.schema, stream, truncated=lambda: stream.truncated)
-            facts["truncated"] = stream.truncated
+            facts |= self._cut(stream.truncated)
         return facts
 
     def write_result(self, result: Result) -> dict[str, Any]:
@@ -112,8 +123,13 @@ class RunContext:
             table = result.arrow()
             columns = [Column(one.name, one.type) for one in result.columns]
             self.write_batches(columns, table.schema, table.to_batches(), truncated=lambda: result.truncated)
-            facts["truncated"] = result.truncated
+            facts |= self._cut(result.truncated)
         return facts
+
+    def _cut(self, truncated: bool) -> dict[str, Any]:
+        if self.full:
+            return {"truncated": True, "truncated_by": "bytes"}
+        return {"truncated": truncated} | ({"truncated_by": "rows"} if truncated else {})
 
     # -- for Runs ---------------------------------------------------------------------------------
 

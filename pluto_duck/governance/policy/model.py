@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
+from pluto_duck.errors import SettingError
 from pluto_duck.governance.policy.globs import ROLE_NAME, Glob, fits_table
+from pluto_duck.governance.rates import Rate
 from pluto_duck.workspace.tableref import TableRef
 
 Action = Literal["read", "insert", "update", "delete", "ingest", "ask", "approve"]
@@ -101,8 +103,36 @@ class Grant(_Part):
             Glob(one).fits(column) for one in self.hide)
 
 
+def _rate(text: str) -> str:
+    try:
+        Rate.parse(text)
+    except SettingError as error:
+        raise ValueError(f"{error.message} {error.hint}") from None
+    return text
+
+
+RateText = Annotated[str, AfterValidator(_rate)]
+
+
+class Limits(_Part):
+    """How much of the server one actor of a role may use; what is left out is as the settings `limits.*` say."""
+
+    reads: RateText | None = None
+    writes: RateText | None = None
+    runs: RateText | None = None
+    rows: RateText | None = None
+    seconds: RateText | None = None
+    running: int | None = Field(None, ge=1)
+    waiting: int | None = Field(None, ge=1)
+    streams: int | None = Field(None, ge=1)
+    max_rows: int | None = Field(None, ge=1)
+    max_mb: float | None = Field(None, gt=0)
+    timeout_s: float | None = Field(None, gt=0)
+
+
 class Role(_Part):
     description: str = Field("", max_length=1_000)
+    limits: Limits | None = None
     grants: list[Grant] = Field([], max_length=MAX_GRANTS)
 
 
