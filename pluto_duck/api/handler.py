@@ -106,6 +106,7 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
     """Called when the client closes the connection before the answer has ended."""
 
     def on_connection_close(self) -> None:
+        super().on_connection_close()  # ends the wait for a body
         if self.on_gone is not None:
             self.on_gone()
 
