@@ -24,7 +24,7 @@ PATHS: dict[str, Json] = {
         "get": {
             "summary": "List runs, newest first",
             "parameters": [WORKSPACE, query("limit", "Of a page.", "integer", minimum=1, maximum=500, default=50),
-                           query("cursor", "As links.next has it.", "integer"),
+                           query("cursor", "As links.next has it.", "integer", minimum=1, maximum=2**62),
                            query("status", "Only those in this state.", enum=[
                                "queued", "running", "succeeded", "failed", "cancelled", "timed_out"])],
             "responses": {"200": answer("A page of runs.", "Runs"), **PROBLEM},
@@ -38,9 +38,10 @@ PATHS: dict[str, Json] = {
             "parameters": [
                 _RUN_ID, WORKSPACE,
                 query("wait", "JSON: seconds to wait for its end.", "number", minimum=0, maximum=60, default=0),
-                query("offset", "JSON: rows to skip.", "integer", minimum=0, default=0),
+                query("offset", "JSON: rows to skip.", "integer", minimum=0, maximum=2**62, default=0),
                 query("limit", "JSON: rows of a page.", "integer", minimum=0, maximum=10_000, default=1_000),
-                query("cut", "JSON: characters of a value; longer ones are cut, ending in …", "integer", minimum=1),
+                query("cut", "JSON: characters of a value; longer ones are cut, ending in …", "integer", minimum=1,
+                      maximum=2**31),
                 query("after", "Events: as Last-Event-ID, for clients that can't send headers."),
                 query("rows", "Events: 0 leaves the rows out.", "integer", enum=[0, 1], default=1),
                 query("format", "Instead of Accept, for clients that can't send it.",
@@ -102,8 +103,9 @@ _SUMMARY: Json = {
 }
 
 SCHEMAS: dict[str, Json] = {
-    "Query": one("object", "Exactly one of sql and question.", additionalProperties=False, properties={
-        "sql": one("string"), "question": one("string"),
+    "Query": one("object", "Exactly one of sql and question.", additionalProperties=False, oneOf=[
+        {"required": ["sql"]}, {"required": ["question"]}], properties={
+        "sql": one("string", minLength=1), "question": one("string", minLength=1),
         "params": {"type": ["object", "array"], "description": "Values for $name, or for $1 and ?."},
         "workspace": one("string"), "max_rows": one("integer", "At most the setting query.max_rows.", minimum=0),
         "timeout_s": one("number", "At most the setting query.timeout_s.", exclusiveMinimum=0),
@@ -143,17 +145,22 @@ SCHEMAS: dict[str, Json] = {
 }
 
 
+def document(base_url: str) -> Json:
+    """All of it, for a server at `base_url`."""
+    return {
+        "openapi": "3.1.0", "info": {"title": "pluto-duck", "version": __version__},
+        "servers": [{"url": base_url.rstrip("/") + "/api/v1"}], "paths": PATHS,
+        "components": {"schemas": SCHEMAS, "securitySchemes": {"token": {
+            "type": "apiKey", "in": "header", "name": "Authorization",
+            "description": "token <the server's token>: the owner, who may use every address"},
+            "key": {"type": "http", "scheme": "bearer",
+                    "description": "An API key (pdk_...), for what its scopes and roles may."}}},
+        "security": [{"token": []}, {"key": []}]}
+
+
 class OpenApiHandler(PlutoHandler):
     scopes: ClassVar = {"GET": ""}
 
     @guarded
     async def get(self) -> None:
-        self.send({
-            "openapi": "3.1.0", "info": {"title": "pluto-duck", "version": __version__},
-            "servers": [{"url": self.base_url.rstrip("/") + "/api/v1"}], "paths": PATHS,
-            "components": {"schemas": SCHEMAS, "securitySchemes": {"token": {
-                "type": "apiKey", "in": "header", "name": "Authorization",
-                "description": "token <the server's token>: the owner, who may use every address"},
-                "key": {"type": "http", "scheme": "bearer",
-                        "description": "An API key (pdk_...), for what its scopes and roles may."}}},
-            "security": [{"token": []}, {"key": []}]})
+        self.send(document(self.base_url))

@@ -36,7 +36,8 @@ AGENT_PATHS: dict[str, Json] = {
         "responses": {"200": answer("The answer with it.", "Kept"), **PROBLEM}}},
     "/verified": {
         "get": {"summary": "The verified questions, in the order of semantics.yaml",
-                "parameters": [WORKSPACE, query("check", "1: run their SQL and tell what is wrong.", "integer")],
+                "parameters": [WORKSPACE, query("check", "1: run their SQL and tell what is wrong.", "integer",
+                                                  enum=[0, 1])],
                 "responses": {"200": answer("All of them.", "VerifiedQuestions"), **PROBLEM}},
         "post": {"summary": "Vouch for a question", "parameters": [WORKSPACE], "requestBody": _body("Vouch"),
                  "responses": {"201": answer("It stands in semantics.yaml.", "Verified"), **PROBLEM}},
@@ -45,7 +46,7 @@ AGENT_PATHS: dict[str, Json] = {
                    "responses": {"200": answer("What was taken out.", "Verified"), **PROBLEM}}},
     "/approvals": {"get": {
         "summary": "What planners proposed, newest first",
-        "parameters": [WORKSPACE, query("waiting", "1: only those that can be decided.", "integer")],
+        "parameters": [WORKSPACE, query("waiting", "1: only those that can be decided.", "integer", enum=[0, 1])],
         "responses": {"200": answer("All of them.", "Approvals"), **PROBLEM}}},
     "/approvals/{id}": {
         "get": {"summary": "A proposal and what happened to it", "parameters": [_ID, WORKSPACE],
