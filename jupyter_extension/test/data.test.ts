@@ -113,6 +113,23 @@ test('of two lists of tables the one that was asked for last counts', async () =
   assert.deepEqual(model.state.get().tables, []);
 });
 
+test('whoever waits for a list that another one overtook has the newer one', async () => {
+  const [kernel, model] = await shown();
+  let done = false;
+  const waiting = model.refresh().then(() => (done = true));
+  const first = kernel.last('tables');
+  model.changed([]);
+  kernel.reply('tables', first, { tables: [] });
+  await settled();
+  assert.equal(done, false);
+  kernel.reply('tables', kernel.last('tables'), { tables: [table('orders')] });
+  await waiting;
+  assert.deepEqual(
+    model.state.get().tables!.map(one => one.name),
+    ['orders']
+  );
+});
+
 test('sizes come after the list, and once for each state of the tables', async () => {
   const [kernel, model] = await shown({ ...table('orders'), version: 3 } as Table);
   kernel.reply('sizes', kernel.last('sizes'), { sizes: { 'main.orders': 4096 } });

@@ -70,6 +70,7 @@ export class DataModel {
   private _client: Client | null = null;
   private _root = '';
   private _round = 0;
+  private _refreshing: Promise<void> = Promise.resolve();
   private _running = new Map<string, Pending>();
   private _sizes: Record<string, number> = {};
   /** The tables and versions that sizes were asked for. */
@@ -94,7 +95,13 @@ export class DataModel {
     }
   }
 
-  async refresh(): Promise<void> {
+  /** Done when a list is in place that was asked for no earlier than now. */
+  refresh(): Promise<void> {
+    this._refreshing = this._refresh();
+    return this._refreshing;
+  }
+
+  private async _refresh(): Promise<void> {
     if (!this._client) {
       return;
     }
@@ -107,6 +114,8 @@ export class DataModel {
         this.state.update({ tables, sources: (frame.sources ?? []) as DataSource[], problem: '' });
         void this._measure();
         this.state.get().open.forEach(key => this._profile(key));
+      } else {
+        await this._refreshing;
       }
     } catch (error) {
       if (round === this._round) {
