@@ -43,6 +43,13 @@ SETTINGS: tuple[Setting, ...] = (
             needs_trust=True),
     Setting("query.max_rows", "int", 1_000_000, "Rows that an API query keeps at most."),
     Setting("query.timeout_s", "float", 300.0, "Seconds an API query may run."),
+    Setting("reader.count", "int", 2, "Processes in which the SQL of API keys and tokens runs, one statement at a time "
+            "in each."),
+    Setting("reader.memory_mb", "int", 1024, "Megabytes that one of these processes may have for a statement."),
+    Setting("reader.threads", "int", 1, "DuckDB's threads in each of them."),
+    Setting("reader.max_mb", "int", 256, "Megabytes of rows that a statement there may return."),
+    Setting("reader.max_age_s", "float", 5.0, "Seconds that the snapshot may be old which they read, where a request "
+            "says nothing; one that took long to copy may be ten times as old as that took."),
     Setting("display.max_rows", "int", 50, "Rows of a table that a notebook cell or the shell shows."),
     Setting("agent.planner", "str", "builtin", "The planner that answers questions.", needs_trust=True),
     Setting("agent.timeout_s", "float", 30.0, "Seconds that SQL written for a question may run."),

@@ -207,6 +207,7 @@ class _Sender:
             if self._coded:
                 self._handler.set_header("Content-Encoding", self._coded)
             self._handler.set_header("Accept-Ranges", "none")
+            self._handler.say_age(run)
             self._handler.set_header("Content-Disposition",
                                      f'attachment; filename="{run.run_id[:8]}.{ENDINGS[self._kind]}"')
         pieces = self._pieces(run)

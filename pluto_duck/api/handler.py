@@ -314,6 +314,16 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
         self.set_header("Cache-Control", self.caching)
         self.finish(json.dumps(body, ensure_ascii=False, default=str))
 
+    def say_age(self, run: Run) -> None:
+        """Of rows that came from a snapshot: Age is how many seconds old they are now (RFC 9111 5.1)."""
+        as_of = run.facts.get("as_of")
+        if as_of:
+            import datetime as dt
+
+            age_s = (dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(as_of)).total_seconds()
+            self.set_header("Age", str(max(0, int(age_s))))
+            self.set_header("Pluto-As-Of", as_of)
+
     def url(self, *parts: str, **query: object) -> str:
         """An address of ours, from the server's root on."""
         path = self.base_url.rstrip("/") + "/api/v1/" + "/".join(quote(one, safe="") for one in parts)

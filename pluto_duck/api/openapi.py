@@ -96,6 +96,8 @@ _SUMMARY: Json = {
     "elapsed_s": one("number"), "row_count": one("integer", "Rows kept so far."), "error": _ERROR,
     "truncated": one("boolean", "There were more rows than max_rows."),
     "affected_rows": one("integer"), "statement": one("string"),
+    "as_of": one("string", "Of a key's SQL: the moment of the snapshot that it read.", format="date-time"),
+    "age_s": one("number", "How old that was when the statement began."),
     "answer": {"$ref": "#/components/schemas/Answer"},
     "approval": one("object", "Of an approval: as it was left."),
     "replay": one("array", "Of a replay: its turns, then and now."),
@@ -109,6 +111,8 @@ SCHEMAS: dict[str, Json] = {
         "params": {"type": ["object", "array"], "description": "Values for $name, or for $1 and ?."},
         "workspace": one("string"), "max_rows": one("integer", "At most the setting query.max_rows.", minimum=0),
         "timeout_s": one("number", "At most the setting query.timeout_s.", exclusiveMinimum=0),
+        "max_age": one("number", "With sql: seconds that the snapshot may be old which a key's statement reads; "
+                       "0: as of now. The owner's statements read the data itself.", minimum=0),
         "detach": one("boolean", "The run goes on when nobody follows it any more.", default=False),
         "conversation": one("string", "With question: the one it goes on with, as an answer named it."),
         "planner": one("string", "With question: who answers, instead of the setting agent.planner.")}),

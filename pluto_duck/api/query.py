@@ -25,7 +25,7 @@ STATUSES = ("queued", "running", "succeeded", "failed", "cancelled", "timed_out"
 
 _BODY: dict[str, tuple[type, ...]] = {
     "sql": (str,), "question": (str,), "params": (dict, list), "workspace": (str,), "max_rows": (int,),
-    "timeout_s": (int, float), "detach": (bool,), "conversation": (str,),
+    "timeout_s": (int, float), "max_age": (int, float), "detach": (bool,), "conversation": (str,),
     "planner": (str,),
 }
 
@@ -47,6 +47,8 @@ class QueriesHandler(PlutoHandler):
             raise UsageError(f'"{kind}" is empty.')
         if kind == "question" and "params" in body:
             raise UsageError('"params" belong to "sql".')
+        if kind == "question" and "max_age" in body:
+            raise UsageError('"max_age" belongs to "sql": a question is answered as of now.')
         for name in ("conversation", "planner"):
             if kind == "sql" and name in body:
                 raise UsageError(f'A "{name}" belongs to a "question".')
@@ -158,6 +160,7 @@ class QueryHandler(PlutoHandler):
         if rows is not None and offset + len(rows) < run.row_count and rows:
             links["next"] = self.url("query", run.run_id, offset=offset + len(rows), limit=limit, workspace=named)
             self.set_header("Link", f'<{links["next"]}>; rel="next"')
+        self.say_age(run)
         self.send({**summary(run), "workspace": place.name,
                    "columns": None if run.columns is None else [{"name": c.name, "type": c.type} for c in run.columns],
                    "offset": offset, "limit": limit, "rows": rows, "links": links})
@@ -212,7 +215,7 @@ def _start(place: Place, kind: str, text: str, body: dict[str, Any], actor: Acto
     if kind == "question" and "timeout_s" not in body:
         timeout_s = min(timeout_s, place.settings["agent.deadline_s"])
     if kind == "sql":
-        work = run_sql(place, text, body.get("params"), max_rows=int(max_rows))
+        work = run_sql(place, text, body.get("params"), max_rows=int(max_rows), max_age_s=_age(body))
     else:
         work = answer_question(place, text, body.get("conversation", ""), body.get("planner") or None)
     if allowance is not None and spend is not None:
@@ -228,6 +231,13 @@ def _conversation(session: Session, id: str) -> str:
     from pluto_duck.agent.memory import Memory
 
     return Memory(session).conversation(id).id
+
+
+def _age(body: dict[str, Any]) -> float | None:
+    wanted = body.get("max_age")
+    if wanted is not None and not 0 <= wanted <= 10**9:
+        raise UsageError('"max_age" must be 0 or more seconds.', name="max_age", hint="0: as of now.")
+    return None if wanted is None else float(wanted)
 
 
 def _capped(place: Place, setting: str, name: str, body: dict[str, Any], allowed: float | None) -> float:

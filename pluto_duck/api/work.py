@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pluto_duck.errors import UsageError
+
 if TYPE_CHECKING:
     from pluto_duck.agent import Event
     from pluto_duck.api.places import Place
@@ -29,11 +31,18 @@ def counted(work: Work, spend: Spend, *, max_bytes: int) -> Work:
     return inner
 
 
-def run_sql(place: Place, sql: str, params: dict[str, Any] | list[Any] | None, *, max_rows: int) -> Work:
-    """Who holds the server's own token is the owner of these files: any statement may run."""
+def run_sql(place: Place, sql: str, params: dict[str, Any] | list[Any] | None, *, max_rows: int,
+            max_age_s: float | None = None) -> Work:
+    """Who holds the server's own token is the owner of these files: any statement may run. What anybody else wrote
+    runs in a process of its own, over a snapshot."""
 
     def work(run: RunContext) -> dict[str, Any]:
         place.keep_open()
+        if run.session.actor is not None:
+            if params:
+                raise UsageError("Parameters are the owner's; write the values into the statement.")
+            with run.session.stream_apart(sql, max_rows=max_rows, timeout_s=run.left_s, max_age_s=max_age_s) as stream:
+                return run.write_stream(stream)
         with run.session.stream(sql, params, max_rows=max_rows) as stream:
             return run.write_stream(stream)
 

@@ -17,7 +17,7 @@ from pluto_duck.governance.names import Names
 from pluto_duck.governance.policy import NO_POLICY, InForce
 from pluto_duck.governance.roles import RoleCatalog
 from pluto_duck.governance.seal import seal
-from pluto_duck.workspace.database import Cursor, Database
+from pluto_duck.workspace.database import Cursor, Database, Instance
 from pluto_duck.workspace.literals import encode, to_sql
 from pluto_duck.workspace.tableref import TableRef, quote
 
@@ -64,7 +64,7 @@ class Right:
 class GovernedCatalog(RoleCatalog):
     """One for each set of roles: claims come with each statement, as variables of its cursor."""
 
-    def __init__(self, database: Database, roles: tuple[str, ...], salt: str, *, scratch: bool = False) -> None:
+    def __init__(self, database: Instance, roles: tuple[str, ...], salt: str, *, scratch: bool = False) -> None:
         """`scratch`: beside the one that actors use, to see what a policy would come to."""
         print_ = uuid.uuid4().hex[:20] if scratch else hashlib.sha256("\n".join(roles).encode()).hexdigest()[:20]
         super().__init__(database, f"set_{print_}")

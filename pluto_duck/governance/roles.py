@@ -9,7 +9,7 @@ from pluto_duck.errors import PlutoError, Refused
 from pluto_duck.governance.limits import macros
 from pluto_duck.governance.names import Names
 from pluto_duck.governance.views import Views
-from pluto_duck.workspace.database import Cursor, Database
+from pluto_duck.workspace.database import Cursor, Instance
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold, quote
 
 _HIDDEN = "_pluto"
@@ -30,7 +30,7 @@ _ATTACHED = "SELECT database_name FROM system.main.duckdb_databases()"
 class RoleCatalog:
     """Views over every table of the user's schemas and over its harmless views, under the names the user knows."""
 
-    def __init__(self, database: Database, role: str) -> None:
+    def __init__(self, database: Instance, role: str) -> None:
         self._database = database
         self.catalog = f"pluto_role_{role}"
         self.names = Names()
@@ -38,6 +38,8 @@ class RoleCatalog:
         self._views: dict[TableRef, tuple[object, frozenset[str]]] = {}
         """What its view was made from, and the base tables behind it, as `Cursor.table_names` writes them."""
         self._behind: dict[str, frozenset[str]] = {}
+        self.readable: dict[TableRef, object] = {}
+        """The owner's tables with what they were made by, then the harmless views (None), each after those it reads."""
         self._version: object = None
         self.generation = 0
         """Odd while the views are being made anew: whatever is read then may be half old, half new."""
@@ -67,7 +69,7 @@ class RoleCatalog:
             # Only here are macros made in this catalog: one called lower or sum would shadow the built-in.
             for macro in macros(quote(self.catalog)):
                 cursor.execute(macro)
-        there = self._readable(cursor)
+        self.readable = there = self._readable(cursor)
         self._prepare(file_catalog, list(there))
         views: dict[TableRef, tuple[object, frozenset[str]]] = {}
         for table, print_ in there.items():
@@ -146,6 +148,10 @@ class RoleCatalog:
         found = cursor.fetchall("SELECT schema_name, view_name FROM system.main.duckdb_views() "
                                 f"WHERE database_name = '{self.catalog}' AND NOT internal")
         return [TableRef(view, schema) for schema, view in found]
+
+    def behind(self, tables: Iterable[TableRef]) -> frozenset[str]:
+        """The base tables behind the views of `tables`, in DuckDB's writing."""
+        return frozenset().union(*(self._behind.get(one.key, frozenset()) for one in tables))
 
     def cursor(self) -> Cursor:
         """A cursor that stands in the role's catalog; the caller closes it."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -40,10 +42,17 @@ class RunContext:
         """Of the rows it keeps; the batch that passes it is the last."""
         self.full = False
         """It had more than that."""
+        self.ends_at: float | None = None
+        """By time.monotonic(); None: it may take as long as it takes."""
 
     @property
     def row_count(self) -> int:
         return self._rows.row_count if self._rows is not None else 0
+
+    @property
+    def left_s(self) -> float | None:
+        """Until its deadline; None where it has none."""
+        return None if self.ends_at is None else max(0.01, self.ends_at - time.monotonic())
 
     @property
     def session(self) -> Session:
@@ -108,6 +117,9 @@ class RunContext:
         facts: dict[str, Any] = {"statement": stream.statement}
         if stream.affected_rows is not None:
             facts["affected_rows"] = stream.affected_rows
+        if stream.as_of is not None:
+            facts |= _aged(stream.as_of)
+            self._store.note(self.run_id, facts)  # a download begins before the run has ended
         if stream.schema is not None:
             columns = [Column(one.name, one.type) for one in stream.columns]
             self.write_batches(columns, stream.schema, stream, truncated=lambda: stream.truncated)
@@ -158,3 +170,8 @@ class RunContext:
             session, self._session = self._session, None
         if session is not None and not self._lent:
             session.close()
+
+
+def _aged(as_of: dt.datetime) -> dict[str, Any]:
+    age_s = (dt.datetime.now(dt.UTC) - as_of).total_seconds()
+    return {"as_of": as_of.isoformat(timespec="milliseconds"), "age_s": round(max(0.0, age_s), 3)}

@@ -226,7 +226,7 @@ class Runs:
             return
         self._changed()
         if job.deadline_s is not None:
-            job.ends_at = time.monotonic() + job.deadline_s
+            job.ends_at = job.context.ends_at = time.monotonic() + job.deadline_s
         try:
             facts = job.work(job.context)
             self._store.finish(job.run_id, "succeeded", facts=facts)

@@ -105,6 +105,12 @@ class RunStore:
                 return 0
             return _append(db, run_id, time.time(), type, subtype, content)
 
+    def note(self, run_id: str, facts: dict[str, Any]) -> None:
+        """Facts that are known before the run has ended; those it ends with take their place."""
+        with self._writing() as db:
+            if _is_active(db, run_id):
+                db.execute("UPDATE runs SET facts = ? WHERE run_id = ?", (json.dumps(facts, default=str), run_id))
+
     def rows_start(self, run_id: str, columns: Sequence[Column]) -> None:
         listed = [{"name": one.name, "type": one.type} for one in columns]
         with self._writing() as db:

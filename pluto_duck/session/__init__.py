@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 import uuid
@@ -86,6 +87,8 @@ class Stream:
         self.affected_rows: int | None = reply.header.get("affected")
         self.notices: tuple[str, ...] = ()
         """What the reader should be told once: a session that moved to a new host, temp tables lost."""
+        self.as_of: dt.datetime | None = None
+        """UTC; of rows that came from a snapshot. None: they are as the statement found them."""
 
     def __iter__(self) -> Iterator[Any]:
         """pyarrow.RecordBatch, in order."""
@@ -232,6 +235,30 @@ class Session:
     ) -> Stream:
         """As `query`, but the rows come batch by batch while the statement runs."""
         return self._open(_query_request(sql, params, max_rows, timeout_s, read_only), namespace)
+
+    def stream_apart(self, sql: str, *, max_rows: int | None = None, timeout_s: float | None = None,
+                     max_age_s: float | None = None) -> Stream:
+        """As `stream`, for SQL that a stranger wrote, a key's or a token's: it runs in a process that can be killed,
+        over a snapshot at most `max_age_s` old (0: as of now; None: the setting reader.max_age_s). Governed only."""
+        from pluto_duck.session.apart import read_apart
+
+        reply, as_of = read_apart(self, sql, max_rows=max_rows, timeout_s=timeout_s, max_age_s=max_age_s)
+        stream = Stream(reply, tuple(Column(name, kind) for name, kind in reply.header.get("columns", ())))
+        stream.as_of = dt.datetime.fromtimestamp(as_of, dt.UTC)
+        stream.notices = tuple(self._link.take_notices())
+        return stream
+
+    def query_apart(self, sql: str, *, max_rows: int | None = None, timeout_s: float | None = None,
+                    max_age_s: float | None = None) -> Result:
+        """As `query`, in the manner of `stream_apart`."""
+        started = time.perf_counter()
+        with self.stream_apart(sql, max_rows=max_rows, timeout_s=timeout_s, max_age_s=max_age_s) as stream:
+            import pyarrow
+
+            table = pyarrow.Table.from_batches(list(stream), schema=stream.schema)
+            return Result(columns=stream.columns, table=table, sql=sql, statement=stream.statement,
+                          elapsed_s=time.perf_counter() - started, truncated=stream.truncated,
+                          workspace=str(self.workspace.root), notices=stream.notices, as_of=stream.as_of)
 
     def _open(self, request: Request, namespace: Mapping[str, Any] | None) -> Stream:
         lent: set[str] = set()

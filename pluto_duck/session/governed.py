@@ -34,7 +34,7 @@ class GovernedSession(HostSession):
         self._ops = {"query": self._governed, "tables": self._tables, "versions": self._versions,
                      "rows": lambda request: self._rows().rows(request),
                      "by_key": lambda request: self._rows().by_key(request),
-                     "change": lambda request: self._rows().change(request)}
+                     "change": lambda request: self._rows().change(request), "publish": self._publish}
 
     def handle(self, request: Request) -> Reply:
         if request.op not in self._ops:
@@ -80,6 +80,37 @@ class GovernedSession(HostSession):
                 continue  # the views were made anew under it
             if reply is not None:
                 return reply
+        raise SessionReset("What this session may see changed again and again.", hint="Run it again.")
+
+    def _publish(self, request: Request) -> Reply:
+        """{sql, max_age_s, timeout_s, damaged: packs that could not be read}: what a reader needs to run it. The
+        statement is looked at here, and neither bound nor run."""
+        from pluto_duck.session.publish import publish
+
+        handler, args, sql = self._handler, request.args, str(request.args["sql"])
+        if args.get("damaged"):
+            handler.snapshots.forget(args["damaged"])
+        for _ in range(TRIES):
+            catalog = self._catalog_now()
+            generation, schema = catalog.generation, handler.ledger.version(SCHEMA)
+            try:
+                approved = handler.gate.approved(sql, catalog.names_for(self._actor))
+            except PlutoError as error:
+                if generation % 2 or catalog.generation != generation:
+                    continue
+                error.facts["checked"] = True
+                raise
+            cursor = self._database.cursor()
+            self._running.on(cursor)
+            try:
+                found = publish(handler, cursor, catalog, self._actor, approved, database=self._own_catalog,
+                                max_age_s=args.get("max_age_s"), default_s=float(args.get("default_s") or 0),
+                                timeout_s=args.get("timeout_s"))
+            finally:
+                cursor.close()
+            self._database.relock()
+            if generation % 2 == 0 and catalog.generation == generation and handler.ledger.version(SCHEMA) == schema:
+                return Reply({**found, "sql": approved.sql})
         raise SessionReset("What this session may see changed again and again.", hint="Run it again.")
 
     def _within(self, catalog: GovernedCatalog, generation: int, request: Request) -> Reply | None:

@@ -28,6 +28,7 @@ from pluto_duck.workspace.database import Database, Rows
 from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.parser import Statement
 from pluto_duck.workspace.protocol import Hello, Json, Reply, Request
+from pluto_duck.workspace.snapshots import Snapshots
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold, quote
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class SessionHandler:
         self.live = LiveSources(database)
         self.trimming = Trimming(database)
         self.shapes = Shapes(self.ledger, database)
+        self.snapshots = Snapshots(database.workspace, self.ledger.catalog)
         self.sessions: weakref.WeakSet[HostSession] = weakref.WeakSet()
 
     def open(self, hello: Hello) -> HostSession:

@@ -51,7 +51,8 @@ class Ledger:
         cursor = database.cursor()
         try:
             # By its full name: USE moves a session elsewhere, our rows stay here.
-            self._ours = f"{quote(cursor.fetchall('SELECT system.main.current_database()')[0][0])}._pluto"
+            self.catalog = str(cursor.fetchall("SELECT system.main.current_database()")[0][0])
+            self._ours = f"{quote(self.catalog)}._pluto"
             self._commits = f"{self._ours}.commits"
             for statement in _SETUP:
                 cursor.execute(statement)

@@ -80,12 +80,13 @@ class Rows:
 class Cursor:
     """One DuckDB cursor; never used by two threads at once, except for `interrupt` and `progress`."""
 
-    def __init__(self, connection: Any, owner: Database) -> None:
+    def __init__(self, connection: Any, owner: Instance) -> None:
         self._connection = connection
         self._owner = owner
         # A typo in SQL must not read a variable of whichever Python frame is on the stack: names
         # that SQL does not know are looked up by us, in the namespace the caller gave. Per cursor.
-        connection.execute("SET python_enable_replacements = false")
+        if not owner.locked:
+            connection.execute("SET python_enable_replacements = false")
 
     def execute(self, sql: str, *, select: bool = False) -> Rows:
         """Runs one statement. `select=True` lets 2.0 stream what it would otherwise copy."""
@@ -180,24 +181,55 @@ class Watchdog:
 _open: weakref.WeakSet[Database] = weakref.WeakSet()
 
 
-class Database:
+class Instance:
+    """A DuckDB that is open in this process: its cursors, its parser, one watchdog."""
+
+    def __init__(self, parser: Parser | None = None, watchdog: Watchdog | None = None) -> None:
+        import duckdb
+
+        self.parser = parser or Parser()
+        self.watchdog = watchdog or Watchdog()
+        self.is_two = int(duckdb.__version__.split(".")[0]) >= 2
+        self._pid = os.getpid()
+        self._root: Any = None
+        self.locked = False
+        """No cursor may set anything any more."""
+        self._cursor_lock = threading.Lock()
+        self.lent_natively = False
+        """A DuckDB cursor was handed out, on which anything may run unseen."""
+
+    def check_process(self) -> None:
+        if os.getpid() != self._pid:
+            from pluto_duck.errors import Forked
+
+            raise Forked("This process was forked from the one that has the database open.",
+                         hint="Open a session of its own here: pluto_duck.open()")
+
+    def cursor(self, *, progress: bool = False) -> Cursor:
+        """A cursor of its own for one thread; with `progress` it can be asked how far it is."""
+        self.check_process()
+        with self._cursor_lock, translated():
+            cursor = Cursor(self._root.cursor(), self)
+        if progress:
+            # DuckDB counts only for a bar that it would draw.
+            cursor.execute("SET enable_progress_bar = true")
+            cursor.execute("SET enable_progress_bar_print = false")
+        return cursor
+
+
+class Database(Instance):
     """The workspace's file, open for writing in this process."""
 
     def __init__(self, workspace: Workspace, settings: Settings) -> None:
         import duckdb
 
+        super().__init__()
         self.workspace = workspace
         self.path = workspace.database
-        self.parser = Parser()
-        self.watchdog = Watchdog()
         self.commit_lock = threading.Lock()
         """Held from the bookkeeping row to the end of COMMIT: sequence order is commit order."""
-        self.is_two = int(duckdb.__version__.split(".")[0]) >= 2
-        self._pid = os.getpid()
         self._closed = False
         self._intruder = False
-        self.lent_natively = False
-        """A DuckDB cursor was handed out, on which anything may run unseen."""
         config = {
             "storage_compatibility_version": STORAGE_VERSION,
             "checkpoint_threshold": CHECKPOINT_THRESHOLD,
@@ -222,7 +254,6 @@ class Database:
         if fresh and sys.platform != "win32":
             os.chmod(self.path, 0o600)  # the folder is 0700 already; DuckDB offers no mode
         self._guard = self._open_guard()
-        self._cursor_lock = threading.Lock()
         self._extensions: set[str] = set()
         _open.add(self)
 
@@ -253,24 +284,6 @@ class Database:
             raise DatabaseBusy(
                 f"Another program opened {self.path} while its lock was gone; nothing is written until it closes.",
                 hint="Close that program; do not open the database file from inside the process that hosts it.")
-
-    def check_process(self) -> None:
-        if os.getpid() != self._pid:
-            from pluto_duck.errors import Forked
-
-            raise Forked("This process was forked from the one that has the database open.",
-                         hint="Open a session of its own here: pluto_duck.open()")
-
-    def cursor(self, *, progress: bool = False) -> Cursor:
-        """A cursor of its own for one thread; with `progress` it can be asked how far it is."""
-        self.check_process()
-        with self._cursor_lock, translated():
-            cursor = Cursor(self._root.cursor(), self)
-        if progress:
-            # DuckDB counts only for a bar that it would draw.
-            cursor.execute("SET enable_progress_bar = true")
-            cursor.execute("SET enable_progress_bar_print = false")
-        return cursor
 
     def load_extension(self, name: str) -> bool:
         """Loads a DuckDB extension for the whole instance; False where it can't be had without a network."""

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import DatabaseBusy, HostNotAnswering, PlutoError, WorkspaceError, WorkspaceUnusable
 from pluto_duck.settings import Settings
@@ -34,6 +34,9 @@ from pluto_duck.workspace.link import Link, forked
 from pluto_duck.workspace.locks import FileLock
 from pluto_duck.workspace.protocol import HandlerFactory, Hello, Role
 from pluto_duck.workspace.wire import Peer
+
+if TYPE_CHECKING:
+    from pluto_duck.workspace.reader import Readers
 
 HANDOVER_WAIT_S = 5.0
 """How long a host that is asked to hand over waits for a moment when nothing runs."""
@@ -69,6 +72,7 @@ class Node:
         self._links: set[Link] = set()
         self._lent = ""
         self._closed = False
+        self._readers: Readers | None = None
         self._declined: set[str] = set()
         """Epochs of hosts that would not hand over: not asked twice."""
 
@@ -107,6 +111,17 @@ class Node:
             self.release(link)
             raise
         return link
+
+    def readers(self, main: str) -> Readers:
+        """This process's readers; `main`: the module that they run."""
+        with self._lock:
+            if self._closed:
+                raise WorkspaceError("This session has been closed.")
+            if self._readers is None:
+                from pluto_duck.workspace.reader import Readers
+
+                self._readers = Readers(main, self.settings)
+            return self._readers
 
     def release(self, link: Link) -> None:
         """The last link to go takes the process out of the workspace."""
@@ -480,6 +495,10 @@ class Node:
         if os.getpid() != self._pid:
             return
         self._closed = True
+        with self._lock:
+            readers, self._readers = self._readers, None
+        if readers is not None:
+            readers.close()
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ class Result:
     def __init__(
         self, *, columns: tuple[Column, ...], table: pyarrow.Table | None, sql: str, statement: str,
         elapsed_s: float, truncated: bool = False, affected_rows: int | None = None, workspace: str = "",
-        notices: tuple[str, ...] = (),
+        notices: tuple[str, ...] = (), as_of: dt.datetime | None = None,
     ) -> None:
         self.columns = columns
         self._table = table
@@ -45,6 +46,8 @@ class Result:
         """Root folder of the workspace the rows came from."""
         self.notices = notices
         """What the reader should be told once: a session that moved to a new host, temp tables lost."""
+        self.as_of = as_of
+        """UTC; of rows that came from a snapshot. None: they are as the statement found them."""
 
     @property
     def row_count(self) -> int:
