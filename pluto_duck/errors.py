@@ -10,6 +10,8 @@
      │   ├─ Outdated                somebody else changed what was looked at meanwhile       HTTP 409
      │   ├─ Conflict                a key, CHECK or foreign key of the table forbids it      HTTP 409
      │   └─ PreconditionFailed      a row is not as the request expects it                   HTTP 412
+     ├─ Unauthenticated             who asks is not known, or what says so is not good   exit 3   HTTP 401
+     │   └─ IssuerUnreachable*      whoever could vouch for it does not answer              HTTP 503
      ├─ MissingExtra                a package is not installed; names the extra    exit 2   HTTP 501
      ├─ SourceError                 the place that data comes from failed          exit 5   HTTP 502
      │   ├─ ColumnRefused           a column that can't be carried exactly
@@ -111,6 +113,18 @@ class Conflict(Refused):
 class PreconditionFailed(Refused):
     code = "precondition_failed"
     http_status = 412
+
+
+class Unauthenticated(PlutoError):
+    code = "unauthenticated"
+    exit_code = 3
+    http_status = 401
+
+
+class IssuerUnreachable(Unauthenticated):
+    code = "issuer_unreachable"
+    http_status = 503
+    transient = True
 
 
 class MissingExtra(PlutoError):

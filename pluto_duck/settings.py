@@ -112,6 +112,22 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("server.drain_s", "float", 10.0, "Seconds that `serve` lets what is running end when it is told to stop."),
     Setting("server.lock_wait_s", "float", 5.0, "Seconds that a request waits where another program holds the control "
             "store; then it is told to come again (503)."),
+    Setting("auth.issuer", "str", "", "Whose access tokens (OAuth2, OpenID Connect) the server takes, as their `iss` "
+            "says: https://login.example.com; several separated by commas; empty: nobody's.", needs_trust=True),
+    Setting("auth.audience", "str", "", "What the `aud` of a token must be or contain, so that tokens for other "
+            "services open nothing here; without it no token does.", needs_trust=True),
+    Setting("auth.algorithms", "str", "RS256, ES256, EdDSA", "Signatures that are taken, of these three.",
+            needs_trust=True),
+    Setting("auth.roles_claim", "str", "roles", "Where a token names its roles: a claim, or a path such as "
+            "realm_access.roles; several separated by commas.", needs_trust=True),
+    Setting("auth.roles", "str", "", "Which role of policy.yaml each of them is: \"sales-eu=analyst, "
+            "client_id:nightly=loader\"; empty: they are called the same.", needs_trust=True),
+    Setting("auth.scopes", "str", "", "Which scope of ours a token's scope (or `*`, for every token) gives, besides "
+            "those that are called the same: \"reports.read=schema:read, *=query:ask\".", needs_trust=True),
+    Setting("auth.claims", "str", "", "Claims that conditions of the policy may ask for: \"region, org.id=tenant\" "
+            "makes $region and $tenant.", needs_trust=True),
+    Setting("auth.leeway_s", "float", 60.0, "Seconds by which the issuer's clock may differ from this one.",
+            needs_trust=True),
     Setting("runs.keep_days", "int", 7, "Days that finished runs and their results are kept."),
 )
 

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Float, List, Unicode
+from traitlets import Float, List, TraitError, Unicode, validate
+
+from pluto_duck.api.cors import is_origin
 
 if TYPE_CHECKING:
+    from pluto_duck.api.issuers import Issuer
     from pluto_duck.api.places import Places
     from pluto_duck.api.protect import Protection
 
@@ -37,6 +40,10 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         Unicode(), config=True,
         help="Folders of workspaces that requests may name, besides the default one: that of the server's "
              "root folder, else the personal one.")
+    cors_origins = List(
+        Unicode(), config=True,
+        help="Origins (https://app.example.com) whose pages may use /api/v1 with a key or token of their own. "
+             "None else may; a cookie never counts there.")
     heartbeat_s = Float(15.0, config=True, help="Seconds of silence before a stream of events sends a comment.")
     disconnect_grace_s = Float(
         2.0, config=True,
@@ -46,13 +53,33 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         self._pool: ThreadPoolExecutor | None = None
         self._places: Places | None = None
         self._protection: Protection | None = None
+        self._issuers: dict[str, Issuer] = {}
         self.closing = False
         """Streams without an end of their own end then."""
 
     def initialize_handlers(self) -> None:
+        from pluto_duck.api.resource import at_the_root
         from pluto_duck.api.routes import ROUTES
 
         self.handlers.extend(ROUTES)
+        # Beside the base URL, not below it: that is where this address must be.
+        self.serverapp.web_app.add_handlers(".*$", at_the_root(self))
+
+    @validate("cors_origins")  # type: ignore[untyped-decorator]
+    def _are_origins(self, proposal: Any) -> Any:
+        for one in proposal.value:
+            if not is_origin(one):
+                raise TraitError(f"PlutoDuckApp.cors_origins: {one!r} is no origin. For example: "
+                                 "https://app.example.com, in small letters, without a path; * is none.")
+        return proposal.value
+
+    def issuer(self, url: str) -> Issuer:
+        """Keys of one issuer are the same for every workspace."""
+        from pluto_duck.api.issuers import Issuer
+
+        if url not in self._issuers:
+            self._issuers[url] = Issuer(url)
+        return self._issuers[url]
 
     @property
     def places(self) -> Places:

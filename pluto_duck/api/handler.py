@@ -12,14 +12,16 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from urllib.parse import quote
 
-from jupyter_server.auth.decorator import authorized
+from jupyter_server.auth.decorator import allow_unauthenticated, authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado.web import HTTPError, RequestHandler, authenticated
 
-from pluto_duck.api.identity import Caller, KeyProvider
+from pluto_duck.api import cors
+from pluto_duck.api.challenge import challenge, metadata_url
+from pluto_duck.api.identity import Caller, OurProvider, credentials, issuers
 from pluto_duck.api.problems import HTTPProblem as HTTPProblem
 from pluto_duck.api.protect_body import MAX_BODY, Body, streamed
-from pluto_duck.errors import PlutoError, RunNotFound, UsageError, nearest, unknown_name
+from pluto_duck.errors import PlutoError, RunNotFound, Unauthenticated, UsageError, nearest, unknown_name
 
 if TYPE_CHECKING:
     from pluto_duck.api.app import PlutoDuckApp
@@ -98,6 +100,8 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
     """HTTP method -> the scope that lets others than the owner use it, "" for every key; the rest is the owner's."""
     caller: Caller | None = None
     """None: the owner, by Jupyter's own login."""
+    metadata = ""
+    """Where a client that is not known finds who could make it known; "" where nobody's tokens are taken."""
     refusal = ""
     """What a client can read of a refusal, in words of RFC 6750."""
     caching = "no-store"
@@ -112,7 +116,12 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
 
     @property
     def identity_provider(self) -> Any:
-        return KeyProvider(super().identity_provider)
+        return OurProvider(super().identity_provider)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anybody may ask this: a browser before it asks, and what says where tokens come from."""
+        return bool(getattr(getattr(self, (self.request.method or "").lower(), None), "__allow_unauthenticated", False))
 
     def initialize(self, **options: Any) -> None:
         super().initialize(**options)
@@ -145,18 +154,17 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
         credential = self.request.headers.get("Authorization", "")
         protection.before(self.request.remote_ip, "" if self._is_owners(credential) else credential)
         try:
-            waiting = super().prepare()
-            if waiting is not None:
-                await waiting
-        except (HTTPError, HTTPProblem) as error:
+            await self._known()
+        except (HTTPError, PlutoError) as error:
             if status_of(error) in (401, 403) and getattr(self, "_jupyter_current_user", None) is None:
                 protection.refused(self.request.remote_ip)
+            if isinstance(error, Unauthenticated):
+                taken = await self.in_thread(issuers, self.app.places)
+                self.metadata = metadata_url(self) if taken else ""
             raise
         if self.caller is None:
             if getattr(self, "_jupyter_current_user", None) is not None:
                 self._limits = protection.admit_owner()
-            elif not self._is_public():
-                protection.refused(self.request.remote_ip)  # a server may leave it to `guarded` to say no
         else:
             protection.accepted(credential)
             allowance = protection.allowance(self.caller)
@@ -174,10 +182,6 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
             self.set_header("RateLimit-Policy", found["RateLimit-Policy"])
         if "RateLimit" in found:
             self.set_header("RateLimit", found["RateLimit"])
-
-    def _is_public(self) -> bool:
-        method = getattr(self, str(self.request.method).lower(), None)
-        return bool(getattr(method, "__allow_unauthenticated", False))
 
     def _is_owners(self, credential: str) -> bool:
         token = getattr(super().identity_provider, "token", "")
@@ -203,11 +207,46 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
         if self.caller is not None and self.allowance is not None:
             self.app.protecting.spend(self.caller, self.allowance, rows=rows, seconds=seconds)
 
+    async def _known(self) -> None:
+        """Who asks. Raises Unauthenticated where Jupyter would say 403 (RFC 9110 15.5.2: 401 asks for credentials)."""
+        if self.get_query_argument("access_token", None) is not None:
+            self.refusal = 'error="invalid_request"'
+            raise HTTPProblem(400, "A token in the address would stand in logs and histories; it is not looked at.",
+                              hint="Send it as a header: Authorization: Bearer <token>")
+        try:
+            waiting = super().prepare()
+            if waiting is not None:
+                await waiting
+        except HTTPError as error:
+            if error.status_code != 403 or self.current_user is not None or not self.check_host():
+                raise
+        if self.current_user is None and not self.is_open:
+            raise Unauthenticated(
+                "What was sent opens nothing here." if credentials(self) else "This is open to nobody unknown.",
+                hint="Send an API key or an access token (Authorization: Bearer <key>), or the server's own token "
+                     "(Authorization: token <token>; `jupyter server list` shows it).")
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        cors.answer(self)
+
+    def set_cors_headers(self) -> None:
+        """Done already; Jupyter's own way would answer any origin that sends a good token."""
+
+    def flush(self, include_footers: bool = False) -> Any:
+        if not self._headers_written and (told := cors.vary(self, str(self._headers.get("Vary", "")))):
+            self.set_header("Vary", told)
+        return super().flush(include_footers)
+
+    @allow_unauthenticated  # type: ignore[untyped-decorator]
+    def options(self, *_path: str) -> None:
+        cors.preflight(self)
+
     def must_have(self, scope: str) -> None:
         """Nothing for the owner; raises HTTPProblem for a key without the scope."""
         if self.caller is not None and scope not in self.caller.scopes:
             self.refusal = f'error="insufficient_scope", scope="{scope}"'
-            raise HTTPProblem(403, f"The key does not have the scope {scope}.",
+            raise HTTPProblem(403, f"The {self.caller.what} does not have the scope {scope}.",
                               hint=f"The owner can make one that has: pluto-duck keys create NAME --scope {scope}")
 
     @property
@@ -240,7 +279,7 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
         named = name or self.get_query_argument("workspace", None)
         if self.caller is not None:
             if named not in (None, self.caller.workspace):
-                raise unknown_name("workspace", str(named), [self.caller.workspace], where="this key")
+                raise unknown_name("workspace", str(named), [self.caller.workspace], where=f"this {self.caller.what}")
             named = self.caller.workspace
         return await self.in_thread(self.app.places.get, named)
 
@@ -342,8 +381,7 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
         if isinstance(error, PlutoError) and (error.transient or "retry_after_s" in error.facts):
             self.set_header("Retry-After", str(error.facts.get("retry_after_s", 1)))
         if status == 401 or self.refusal:
-            told = self.refusal or 'error="invalid_token"'
-            self.set_header("WWW-Authenticate", f'Bearer realm="pluto-duck", {told}')
+            self.set_header("WWW-Authenticate", challenge(self, error))
         body = problem(error, status, instance=self.request.path, request_id=self.request_id)
         self.finish(json.dumps(body), set_content_type="application/problem+json")
 
@@ -356,7 +394,7 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
                 self.log.error("request_id %s", self.request_id)
 
     def allowed(self) -> list[str]:
-        methods = ("GET", "POST", "DELETE")
+        methods = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
         missing = RequestHandler.__module__  # tornado's own stand-in for what a handler does not have
         return [*(one for one in methods if getattr(self, one.lower()).__module__ != missing), "OPTIONS"]
 

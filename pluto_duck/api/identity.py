@@ -1,24 +1,30 @@
-"""Who asks over HTTP: Jupyter's own login is the owner; an API key is whoever its roles say.
+"""Who asks over HTTP: Jupyter's own login is the owner; a key or a token is whoever its roles say.
 
-A key counts at our addresses alone: the provider of the server itself stays as it is, so that a key opens no kernel and
-no file. Whoever sends one is judged by it: a bad one never falls back on a cookie.
+Both count at our addresses alone: the provider of the server itself stays as it is, so that they open no kernel and no
+file. Whoever sends one is judged by it: a bad one never falls back on a cookie.
 """
 
 from __future__ import annotations
 
+import hmac
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth import User
 
-from pluto_duck.errors import PlutoError
+from pluto_duck.errors import PlutoError, Unauthenticated
 
 if TYPE_CHECKING:
     from pluto_duck.api.handler import PlutoHandler
+    from pluto_duck.api.places import Place, Places
     from pluto_duck.governance import Actor
+    from pluto_duck.governance.tokens.rules import Rules
 
 SCHEMES = ("bearer", "token")
 PREFIX = "pdk_"
+
+_log = logging.getLogger("pluto_duck.api")
 
 
 @dataclass(frozen=True)
@@ -28,18 +34,21 @@ class Caller:
     actor: Actor
     scopes: frozenset[str]
     workspace: str
-    """The one place that its key belongs to, as `workspace=` names it."""
+    """The one place that its key or token opens, as `workspace=` names it."""
+
+    @property
+    def what(self) -> str:
+        return self.actor.kind
 
 
-def sent_key(handler: PlutoHandler) -> str:
-    """The key in the Authorization header, good or bad; "" for none."""
+def credentials(handler: PlutoHandler) -> str:
+    """What stands in the Authorization header behind a scheme of ours; "" for nothing."""
     scheme, _, text = handler.request.headers.get("Authorization", "").strip().partition(" ")
-    text = text.strip()
-    return text if scheme.lower() in SCHEMES and text.startswith(PREFIX) else ""
+    return text.strip() if scheme.lower() in SCHEMES else ""
 
 
-class KeyProvider:
-    """The server's IdentityProvider for one request, with keys before it."""
+class OurProvider:
+    """The server's IdentityProvider for one request, with keys and tokens before it."""
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
@@ -48,23 +57,39 @@ class KeyProvider:
         return getattr(self._inner, name)
 
     async def get_user(self, handler: PlutoHandler) -> User | None:
-        from pluto_duck.api.handler import HTTPProblem
-
-        text = sent_key(handler)
-        if not text:
+        if handler.is_open:
+            return None
+        caller = await self._caller(handler)
+        if caller is None:
             found = self._inner.get_user(handler)
             return await found if hasattr(found, "__await__") else found
-        caller = await handler.in_thread(_caller, handler.app.places, text)
-        if caller is None:
-            raise HTTPProblem(401, "The key is not good: it is unknown, revoked or over.",
-                              hint="Ask the owner of the workspace for another one: pluto-duck keys create")
         handler.caller = caller
         # What the server goes by: who sends a token needs neither an XSRF cookie nor the server's own origin.
         handler._token_authenticated = True
-        return User(username=f"pluto-key:{caller.actor.name}", name=caller.actor.name, display_name=caller.actor.name)
+        name = caller.actor.name
+        return User(username=f"pluto-{caller.actor.kind}:{name}", name=name, display_name=name)
+
+    async def _caller(self, handler: PlutoHandler) -> Caller | None:
+        """None where what was sent is for Jupyter to judge."""
+        from pluto_duck.governance.tokens.parts import looks_like_one
+
+        text = credentials(handler)
+        if text.startswith(PREFIX):
+            caller = await handler.in_thread(_of_key, handler.app.places, text)
+            if caller is None:
+                raise Unauthenticated("The key is not good: it is unknown, revoked or over.",
+                                      hint="Ask the owner of the workspace for another one: pluto-duck keys create")
+            return caller
+        if not looks_like_one(text) or self._is_the_servers(text):
+            return None
+        return await _of_token(handler, text)
+
+    def _is_the_servers(self, text: str) -> bool:
+        token = getattr(self._inner, "token", "")
+        return bool(token) and hmac.compare_digest(str(token).encode(), text.encode())
 
 
-def _caller(places: Any, text: str) -> Caller | None:
+def _of_key(places: Places, text: str) -> Caller | None:
     from pluto_duck.governance.keys import is_whole
 
     if not is_whole(text):
@@ -77,3 +102,48 @@ def _caller(places: Any, text: str) -> Caller | None:
         if key is not None:
             return Caller(key.actor, frozenset(key.scopes), name)
     return None
+
+
+async def _of_token(handler: PlutoHandler, text: str) -> Caller | None:
+    """None where no workspace takes tokens at all. Raises Unauthenticated."""
+    from pluto_duck.governance.tokens import bearer
+    from pluto_duck.governance.tokens.parts import parts, refused
+
+    offered = await handler.in_thread(_takers, handler.app.places, handler.get_query_argument("workspace", None))
+    if offered is None:
+        return None
+    taken = parts(text)
+    why = refused("another issuer made it")
+    for place, rules, roles in offered:
+        if taken.issuer in rules.issuers:
+            try:
+                found = await place.tokens.verified(text, taken, rules, handler.app.issuer(taken.issuer),
+                                                    handler.in_thread)
+            except Unauthenticated as error:
+                why = error
+            else:
+                return Caller(bearer.actor(found, rules, roles), bearer.scopes(found, rules), place.name)
+    raise why
+
+
+def _takers(places: Places, named: str | None) -> list[tuple[Place, Rules, frozenset[str]]] | None:
+    """The places that take tokens, with their rules and roles, as far as `named` lets them; None for none at all."""
+    found, any_rules = [], False
+    for name in places.named():
+        try:
+            place = places.get(name)
+            rules = place.tokens.rules()
+            if rules is not None:
+                any_rules = True
+                if named in (None, name):
+                    policy = place.policy.current().policy
+                    found.append((place, rules, frozenset(policy.roles if policy is not None else ())))
+        except PlutoError as error:
+            any_rules = True
+            _log.warning("The workspace %s takes no tokens: %s", name, error)
+    return found if any_rules else None
+
+
+def issuers(places: Places) -> list[str]:
+    """Whose tokens this server takes, for any of its workspaces."""
+    return list(dict.fromkeys(url for _place, rules, _roles in _takers(places, None) or () for url in rules.issuers))

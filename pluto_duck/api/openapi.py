@@ -78,6 +78,9 @@ PATHS: dict[str, Json] = {
     **LOOKING_PATHS,
     "/workspaces": {"get": {"summary": "The workspaces that requests may name", "responses": {
         "200": answer("The first is the default.", "Workspaces"), **PROBLEM}}},
+    "/.well-known/oauth-protected-resource": {"get": {
+        "summary": "Who gives access tokens for this API (RFC 9728)", "security": [],
+        "responses": {"200": answer("Open to everybody.", "Resource"), **PROBLEM}}},
     "/health": {"get": {"summary": "Is it there", "responses": {"200": answer("Yes.", "Health"), **PROBLEM}}},
     "/openapi.json": {"get": {"summary": "This description", "responses": {"200": {"description": "OpenAPI 3.1."}}}},
 }
@@ -141,6 +144,9 @@ SCHEMAS: dict[str, Json] = {
         "primary_key": one("array", items=one("string")), "unique": one("array"), "foreign_keys": one("array")}),
     "Workspaces": one("object", properties={"workspaces": one("array", items=one("object", properties={
         "name": one("string"), "folder": one("string"), "default": one("boolean")}))}),
+    "Resource": one("object", properties={
+        "resource": one("string"), "authorization_servers": one("array", items=one("string")),
+        "bearer_methods_supported": one("array"), "scopes_supported": one("array"), "resource_name": one("string")}),
     "Health": one("object", properties={"status": one("string"), "version": one("string")}),
     "Problem": one("object", properties={
         "type": one("string"), "title": one("string"), "status": one("integer"), "detail": one("string"),
@@ -158,7 +164,8 @@ def document(base_url: str) -> Json:
             "type": "apiKey", "in": "header", "name": "Authorization",
             "description": "token <the server's token>: the owner, who may use every address"},
             "key": {"type": "http", "scheme": "bearer",
-                    "description": "An API key (pdk_...), for what its scopes and roles may."}}},
+                    "description": "An API key (pdk_...) or an access token of an issuer that the owner "
+                                   "named, for what its scopes and roles may."}}},
         "security": [{"token": []}, {"key": []}]}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pluto_duck.api.looks import Looks
+from pluto_duck.api.tokens import Tokens
 from pluto_duck.errors import RunNotFound, SessionReset, WorkspaceNotFound, unknown_name
 from pluto_duck.governance.actor import Actor
 from pluto_duck.governance.keys import Keys
@@ -37,6 +38,7 @@ class Place:
         self.runs = Runs(ControlStore(workspace.control), workspace, settings=self.settings, role="server")
         self.keys = Keys(ControlStore(workspace.control), workspace)
         self.policy = PolicyFile(workspace)
+        self.tokens = Tokens(workspace)
         self.following: dict[str, int] = {}
         """run_id -> streams that follow it now; touched on the event loop only."""
         self.attached: set[str] = set()

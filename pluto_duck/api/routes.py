@@ -18,6 +18,7 @@ from pluto_duck.api.looking import ProfileHandler, RowsHandler, StatusHandler, W
 from pluto_duck.api.openapi import OpenApiHandler
 from pluto_duck.api.panel import PanelHandler
 from pluto_duck.api.query import QueriesHandler, QueryHandler
+from pluto_duck.api.resource import ResourceHandler
 from pluto_duck.api.tables import TableHandler, TablesHandler
 from pluto_duck.api.verified import VerifiedHandler
 from pluto_duck.api.workspaces import WorkspacesHandler
@@ -43,5 +44,6 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/workspaces", WorkspacesHandler),
     (r"/api/v1/health", HealthHandler),
     (r"/api/v1/openapi.json", OpenApiHandler),
+    (r"/api/v1/.well-known/oauth-protected-resource", ResourceHandler),
     (r"/api/v1(?:/.*)?", NotFoundHandler),
 ]

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from tornado.httpclient import HTTPResponse
 
-from pluto_duck.workspace import Workspace, create
+from pluto_duck.governance.keys import Keys
+from pluto_duck.workspace import ControlStore, Workspace, create
+from tests.api.door import Door, governed
 
 
 @pytest.fixture
@@ -125,3 +127,11 @@ def wire(jp_serverapp: Any, http_server_port: Any, jp_base_url: str, jp_auth_hea
     yield open
     for one in opened:
         one.hang_up()
+
+
+@pytest.fixture
+def door(workspace: Workspace, http_server_client: Any, jp_base_url: str, jp_serverapp: Any) -> Iterator[Door]:
+    governed(workspace)
+    keys = Keys(ControlStore(workspace.control), workspace)
+    yield Door(http_server_client.fetch, jp_base_url, keys)
+    keys.close()

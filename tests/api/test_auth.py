@@ -31,14 +31,16 @@ def raw(jp_serverapp: Any, http_server_client: Any, jp_base_url: str) -> Any:
 @pytest.mark.parametrize(("method", "path"), ADDRESSES)
 async def test_nobody_gets_in_without_a_token(raw: Any, method: str, path: str) -> None:
     answer = await raw(path, method)
-    assert answer.code == 403
+    assert answer.code == 401
     assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="pluto-duck"', "nothing was wrong: nothing was sent"
 
 
 @pytest.mark.parametrize(("method", "path"), ADDRESSES)
 async def test_a_wrong_token_is_as_good_as_none(raw: Any, method: str, path: str) -> None:
     answer = await raw(path, method, {"Authorization": "token wrong"})
-    assert answer.code == 403
+    assert answer.code == 401
+    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
     assert "token" in json.loads(answer.body)["hint"]
 
 

@@ -8,16 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from tornado.web import RequestHandler
 
 from pluto_duck.api.routes import ROUTES
-from pluto_duck.governance import trust
 from pluto_duck.governance.keys import Key, Keys
-from pluto_duck.governance.policy.file import FILE, wanted
-from pluto_duck.governance.policy.reading import read
-from pluto_duck.session import Session
 from pluto_duck.workspace import ControlStore, Workspace
+from tests.api.door import Door, takes_tokens
+from tests.services.issuer import TestIssuer, private_key
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ADDRESSES = [(method, re.sub(r"\(\[\^/\]\+\)", "x", pattern.removeprefix(r"/api/v1").replace("(?:/.*)?", "/nothing")).strip("/"),
@@ -25,49 +24,6 @@ ADDRESSES = [(method, re.sub(r"\(\[\^/\]\+\)", "x", pattern.removeprefix(r"/api/
 OPEN = {("GET", "health"), ("GET", "openapi.json"), ("GET", "tables"), ("GET", "tables/x"), ("POST", "query"),
         ("GET", "query/x"), ("DELETE", "query/x")}
 """What a key may ask for at all; whoever opens another address to them adds it here, and thinks about it."""
-POLICY = """
-version: 1
-roles:
-  eu:
-    grants:
-      - {tables: orders, actions: [read, ask], rows: region = $region, hide: card, masks: {email: partial}}
-  none: {}
-"""
-
-
-class Door:
-    """The server as somebody without its token sees it, and the keys of its workspace."""
-
-    def __init__(self, fetch: Any, base_url: str, keys: Keys) -> None:
-        self._fetch, self._base_url, self.keys = fetch, base_url, keys
-
-    async def __call__(self, path: str, method: str = "GET", key: str = "", body: Any = None, ours: bool = True,
-                       **headers: str) -> Any:
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        if key:
-            sent["Authorization"] = f"Bearer {key}"
-        if body is None and method in ("POST", "PUT", "PATCH"):
-            body = {}
-        return await self._fetch(f"{self._base_url}{'api/v1/' if ours else ''}{path}", method=method, headers=sent,
-                                 raise_error=False, follow_redirects=False,
-                                 body=json.dumps(body) if body is not None else None, allow_nonstandard_methods=True)
-
-    def key(self, *roles: str, name: str = "dash", **options: Any) -> str:
-        options.setdefault("claims", {"region": "EU"})
-        options.setdefault("scopes", ("schema:read", "query:ask", "query:run"))
-        return self.keys.create(name, roles or ("eu",), **options)[1]
-
-
-@pytest.fixture
-def door(workspace: Workspace, http_server_client: Any, jp_base_url: str, jp_serverapp: Any) -> Any:
-    (workspace.root / FILE).write_text(POLICY, encoding="utf-8")
-    trust.grant(workspace, FILE, wanted(read(POLICY)[1]))
-    with Session.open(workspace.root) as session:
-        session.query("CREATE TABLE orders AS SELECT i AS id, 'p' || i || '@x.example' AS email, 'c' || i AS card, "
-                      "['EU', 'US'][1 + i % 2] AS region FROM range(6) t(i); CREATE TABLE other AS SELECT 1 AS id")
-    keys = Keys(ControlStore(workspace.control), workspace)
-    yield Door(http_server_client.fetch, jp_base_url, keys)
-    keys.close()
 
 
 def body(answer: Any) -> dict[str, Any]:
@@ -82,34 +38,56 @@ async def outcome(door: Door, key: str, **asked: Any) -> dict[str, Any]:
     return body(answer)
 
 
-async def test_each_address_by_each_identity(door: Door, other_workspace: Workspace) -> None:
+FREE = {("GET", ".well-known/oauth-protected-resource")}
+"""What anybody may ask."""
+
+
+@pytest.mark.parametrize("jp_base_url", ["/", "/user/a%40b/"])
+async def test_each_address_by_each_identity(door: Door, other_workspace: Workspace, issuer: TestIssuer) -> None:
+    takes_tokens(door.workspace, issuer.url)
     elsewhere = Keys(ControlStore(other_workspace.control), other_workspace)
     over = door.key(name="over", expires_s=-1)
     revoked = door.key(name="revoked")
     door.keys.revoke("revoked")
     good, bare = door.key(), door.key("none", name="bare", scopes=("query:ask",))
-    bad = {"wrong": good[:-9] + "0" + good[-8:], "short": "pdk_", "other": elsewhere.create("k", ["eu"])[1],
-           "over": over, "revoked": revoked, "changed": good.replace("pdk_", "pdk_x"), "spaces": good + " x"}
+    token = issuer.token()
+    bad = {"wrong key": good[:-9] + "0" + good[-8:], "short key": "pdk_", "other key": elsewhere.create("k", ["eu"])[1],
+           "key that is over": over, "revoked key": revoked, "changed key": good.replace("pdk_", "pdk_x"),
+           "key with a tail": good + " x", "malformed": "x", "malformed token": "eyJ.x",
+           "wrong token": issuer.token(key=private_key("RS256", "stranger")), "token that is over": issuer.token(exp=1),
+           "token for others": issuer.token(aud="https://other.example"),
+           "token of others": issuer.token(iss="https://login.example"), "token without an end": issuer.token(exp=...),
+           "unsigned token": jwt.encode(issuer.claims(), "", algorithm="none", headers={"kid": "one"})}
     elsewhere.close()
-    found = {}
+    right = {"key": good, "key that may little": bare, "token": token,
+             "token that may little": issuer.token(sub="bob", roles=["none"], scope="query:ask")}
+    found: dict[tuple[str, str, str], int] = {}
     for method, path, handler in ADDRESSES:
         there = getattr(handler, method.lower()).__module__ != RequestHandler.__module__
-        assert (await door(path, method)).code in ((403,) if there else (403, 405)), f"{method} {path} without a key"
-        for name, key in bad.items():
-            answer = await door(path, method, key)
-            assert answer.code == 401, f"{method} {path} with a {name} key"
-            assert answer.headers["WWW-Authenticate"].startswith("Bearer ")
+        if (method, path) in FREE:
+            for sent in ("", *bad.values(), *right.values()):
+                assert (await door(path, method, sent)).code == 200
+            continue
+        answer = await door(path, method)
+        assert answer.code in ((401,) if there else (401, 405)), f"{method} {path} without a key"
+        assert answer.code == 405 or "error" not in answer.headers["WWW-Authenticate"]
+        for name, sent in bad.items() if there else [("wrong key", "pdk_")]:
+            answer = await door(path, method, sent)
+            assert answer.code == 401, f"{method} {path} with a {name}"
+            assert re.match('Bearer realm="pluto-duck", resource_metadata="http[^"]*", error="invalid_token"',
+                            answer.headers["WWW-Authenticate"]), f"{method} {path} with a {name}"
             assert answer.headers["Content-Type"] == "application/problem+json"
-        for key in (good, bare):
-            answer = await door(path, method, key)
+        for name, sent in right.items():
+            answer = await door(path, method, sent)
             assert answer.code < 500, f"{method} {path}: {answer.body}"
-            found[method, path, key == good] = answer.code
+            found[method, path, name] = answer.code
         if (method, path) not in OPEN:
             assert handler.scopes.get(method) is None
-            assert {found[method, path, True], found[method, path, False]} == {403}, f"{method} {path} with a key"
-    assert {(method, path) for (method, path, right), code in found.items() if right and code != 403} == OPEN
-    assert found["GET", "tables", False] == 403, "without its scope"
-    assert found["GET", "query/x", True] == 404
+            assert {found[method, path, name] for name in right} == {403}, f"{method} {path} with a key or token"
+    for kind in ("key", "token"):
+        assert {(method, path) for (method, path, name), code in found.items() if name == kind and code != 403} == OPEN
+        assert found["GET", "tables", f"{kind} that may little"] == 403, "without its scope"
+        assert found["GET", "query/x", kind] == 404
 
 
 @pytest.mark.parametrize(("method", "path"), [

@@ -64,7 +64,7 @@ def _until_there(process: subprocess.Popen[bytes], client: httpx.Client, log: Pa
 def test_a_served_workspace_answers_and_leaves_tidily(
         served: tuple[subprocess.Popen[bytes], httpx.Client], workspace: Workspace) -> None:
     process, client = served
-    assert httpx.get(str(client.base_url) + "health").status_code == 403
+    assert httpx.get(str(client.base_url) + "health").status_code == 401
     started = client.post("/query", json={"sql": "select range as i from range(5000)"})
     assert started.status_code == 202
     rows, last = 0, {}

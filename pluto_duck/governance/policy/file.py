@@ -59,7 +59,7 @@ class PolicyFile:
 
     def current(self) -> InForce:
         """Two looks at the file system when nothing has changed."""
-        seen = (_stamp(self.path), _stamp(trust.file()))
+        seen = (stamp(self.path), stamp(trust.file()))
         with self._lock:
             if seen != self._seen:
                 self._number += 1
@@ -100,7 +100,8 @@ def wanted(data: dict[str, Any]) -> dict[str, Any]:
     return {name: role for name, role in roles.items() if role.get("grants")} if isinstance(roles, dict) else {}
 
 
-def _stamp(path: Path) -> tuple[int, ...] | None:
+def stamp(path: Path) -> tuple[int, ...] | None:
+    """Another one whenever the file was written; None where there is none."""
     try:
         found = os.stat(path)
     except OSError:
