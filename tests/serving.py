@@ -69,12 +69,14 @@ def with_policy(workspace: Workspace, policy: str = POLICY, tables: str = TABLES
 
 
 @contextmanager
-def serving(folder: Path, key: str | None = None, *options: str, workspace: Workspace | None = None) -> Iterator[Served]:
-    """With PLUTODUCK_HOME as it is when this is called: keys are sealed by it."""
+def serving(folder: Path, key: str | None = None, *options: str, workspace: Workspace | None = None,
+            limits: bool = False) -> Iterator[Served]:
+    """Without rate limits unless wanted. With PLUTODUCK_HOME as it is when this is called: keys are sealed by it."""
     workspace = workspace or create(folder / "workspace")
     key = with_policy(workspace)[0] if key is None else key
     port, log = free_port(), folder / "server.log"
-    environment = {**os.environ, "JUPYTER_TOKEN": TOKEN, "JUPYTER_NO_CONFIG": "1",
+    unlimited = {f"PLUTODUCK_LIMITS__{one}": "unlimited" for one in ("REFUSED", "READS", "WRITES", "RUNS")} if not limits else {}
+    environment = {**os.environ, **unlimited, "JUPYTER_TOKEN": TOKEN, "JUPYTER_NO_CONFIG": "1",
                    **{f"JUPYTER_{one}_DIR": str(folder / one.lower()) for one in ("CONFIG", "RUNTIME", "DATA")}}
     with open(log, "wb") as out:
         process = subprocess.Popen([sys.executable, "-m", "pluto_duck.cli", "serve", f"--port={port}", *options],
