@@ -32,6 +32,7 @@
      └─ RunError                    a long job
          ├─ RunNotFound             no such run                                    exit 4   HTTP 404
          ├─ QueueFull*              too many runs are waiting already              exit 1   HTTP 429
+         │   └─ Overloaded*         too many runs of everybody                     exit 1   HTTP 503
          ├─ Cancelled               someone stopped it                             exit 130 HTTP 409
          └─ TimedOut                its deadline passed                            exit 124 HTTP 504
 
@@ -230,6 +231,11 @@ class QueueFull(RunError):
     code = "queue_full"
     http_status = 429
     transient = True
+
+
+class Overloaded(QueueFull):
+    code = "overloaded"
+    http_status = 503
 
 
 class Cancelled(RunError):

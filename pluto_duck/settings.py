@@ -129,6 +129,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("auth.leeway_s", "float", 60.0, "Seconds by which the issuer's clock may differ from this one.",
             needs_trust=True),
     Setting("runs.keep_days", "int", 7, "Days that finished runs and their results are kept."),
+    Setting("runs.keep_most", "int", 10_000, "Finished runs that are kept at most; the oldest go first."),
 )
 
 _BY_NAME = {one.name: one for one in SETTINGS}

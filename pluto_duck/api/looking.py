@@ -35,7 +35,8 @@ class StatusHandler(PlutoHandler):
 
         place = await self.place()
         told = await self.in_thread(place.ask, looking.hello)
-        self.send({**told, "workspace": place.name, "folder": told["workspace"]["root"]})
+        server = {"runs": place.runs.standing(), **self.app.protecting.standing()}
+        self.send({**told, "workspace": place.name, "folder": told["workspace"]["root"], "server": server})
 
 
 class RowsHandler(PlutoHandler):
@@ -105,7 +106,7 @@ def _profile(place: Place, key: str, columns: list[str]) -> Run:
                             "elapsed_s": time.perf_counter() - started}}
 
     run = place.runs.start("profile", f"profile {table.ref}", work, deadline_s=place.settings["query.timeout_s"])
-    place.attached.add(run.run_id)
+    place.attach(run.run_id)
     return run
 
 

@@ -97,7 +97,9 @@ _SUMMARY: Json = {
     "started_at": {"type": ["string", "null"], "format": "date-time"},
     "finished_at": {"type": ["string", "null"], "format": "date-time"},
     "elapsed_s": one("number"), "row_count": one("integer", "Rows kept so far."), "error": _ERROR,
-    "truncated": one("boolean", "There were more rows than max_rows."),
+    "truncated": one("boolean", "There were more rows than may be kept."),
+    "truncated_by": one("string", "Of a cut result.", enum=["rows", "bytes"]),
+    "position": one("integer", "Of a waiting run: how many begin before it.", minimum=0),
     "affected_rows": one("integer"), "statement": one("string"),
     "as_of": one("string", "Of a key's SQL: the moment of the snapshot that it read.", format="date-time"),
     "age_s": one("number", "How old that was when the statement began."),
@@ -120,7 +122,8 @@ SCHEMAS: dict[str, Json] = {
         "conversation": one("string", "With question: the one it goes on with, as an answer named it."),
         "planner": one("string", "With question: who answers, instead of the setting agent.planner.")}),
     "Started": one("object", properties={
-        "run_id": one("string"), "status": _STATUS, "workspace": one("string"), "links": _LINKS}),
+        "run_id": one("string"), "status": _STATUS, "workspace": one("string"), "links": _LINKS,
+        "position": one("integer", "How many runs begin before it.", minimum=0)}),
     "Run": one("object", properties={
         **_SUMMARY, "workspace": one("string"), "columns": _COLUMNS | {"type": ["array", "null"]},
         "offset": one("integer"), "limit": one("integer"), "links": _LINKS,

@@ -70,6 +70,7 @@ LOOKING_SCHEMAS: dict[str, Json] = {
         "v": one("integer"), "op": one("string"), "id": one("integer"), "re": one("integer"),
         "end": one("boolean")}),
     "Status": one("object", properties={
+        "server": one("object", "Whose runs are at work and waiting, open streams, addresses shut for bad tries."),
         "workspace": one("string"), "folder": one("string"), "version": one("string"), "hosting": _HOSTING,
         "planner": one("string"), "planners": one("array", items=one("string")), "share": one("string"),
         "asks": one("array", "Of each planner, what a question sends where.", items=one("object"))}),

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pluto_duck.api.panel import Seats
 
 T = TypeVar("T")
+MOST_ATTACHED = 1_000
 
 
 class Place:
@@ -55,6 +56,12 @@ class Place:
 
             self._seats = Seats(app, self)
         return self._seats
+
+    def attach(self, run_id: str) -> None:
+        """From any thread: this run ends with its last follower."""
+        if len(self.attached) > MOST_ATTACHED:  # most have ended, and nobody has followed them
+            self.attached = {one for one in self.attached if self.runs.is_mine(one) or self.following.get(one)}
+        self.attached.add(run_id)
 
     def keep_open(self) -> None:
         """Opening a database file costs more than most statements: it stays open from the first one on."""

@@ -62,7 +62,8 @@ class QueriesHandler(PlutoHandler):
                                    self.spender())
         url = self.url("query", run.run_id, workspace=await self._named(place))
         self.set_header("Location", url)
-        self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}}, 202)
+        self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name,
+                   **waiting(place, run), "links": {"self": url}}, 202)
 
     async def _named(self, place: Place) -> str | None:
         """The workspace for links; None when it is the default one."""
@@ -107,9 +108,11 @@ class QueryHandler(PlutoHandler):
         if kind == "application/json":
             await self._json(place, run)
         elif kind == "text/event-stream":
-            await sse.stream(self, place, run)
+            with self.app.protecting.stream(self.caller, self.allowance):
+                await sse.stream(self, place, run)
         else:
-            await download.stream(self, place, run, kind)
+            with self.app.protecting.stream(self.caller, self.allowance):
+                await download.stream(self, place, run, kind)
 
     def _form(self, known: dict[str, str]) -> str:
         named = self.get_query_argument("format", None)
@@ -161,7 +164,7 @@ class QueryHandler(PlutoHandler):
             links["next"] = self.url("query", run.run_id, offset=offset + len(rows), limit=limit, workspace=named)
             self.set_header("Link", f'<{links["next"]}>; rel="next"')
         self.say_age(run)
-        self.send({**summary(run), "workspace": place.name,
+        self.send({**summary(run), **waiting(place, run), "workspace": place.name,
                    "columns": None if run.columns is None else [{"name": c.name, "type": c.type} for c in run.columns],
                    "offset": offset, "limit": limit, "rows": rows, "links": links})
 
@@ -194,6 +197,12 @@ def summary(run: Run) -> dict[str, Any]:
     }
 
 
+def waiting(place: Place, run: Run) -> dict[str, Any]:
+    """How many runs begin before it, while it waits in this process."""
+    position = place.runs.position(run.run_id) if run.status == "queued" else None
+    return {} if position is None else {"position": position}
+
+
 def _page(place: Place, run: Run, offset: int, limit: int, cut: int | None) -> list[Any] | None:
     from pluto_duck.display.jsonable import json_rows
     from pluto_duck.display.page import short
@@ -209,6 +218,7 @@ def _page(place: Place, run: Run, offset: int, limit: int, cut: int | None) -> l
 def _start(place: Place, kind: str, text: str, body: dict[str, Any], actor: Actor | None,
            allowance: Allowance | None, spend: Spend | None) -> Run:
     from pluto_duck.api.work import answer_question, counted, run_sql
+    from pluto_duck.runs import Share
 
     max_rows = _capped(place, "query.max_rows", "max_rows", body, allowance.max_rows if allowance else None)
     timeout_s = _capped(place, "query.timeout_s", "timeout_s", body, allowance.timeout_s if allowance else None)
@@ -220,9 +230,10 @@ def _start(place: Place, kind: str, text: str, body: dict[str, Any], actor: Acto
         work = answer_question(place, text, body.get("conversation", ""), body.get("planner") or None)
     if allowance is not None and spend is not None:
         work = counted(work, spend, max_bytes=int(allowance.max_mb * 1e6))
-    run = place.runs.start(kind, text, work, deadline_s=timeout_s, actor=actor)
+    share = Share(allowance.running, allowance.waiting) if allowance is not None else None
+    run = place.runs.start(kind, text, work, deadline_s=timeout_s, actor=actor, share=share)
     if not body.get("detach", False):
-        place.attached.add(run.run_id)
+        place.attach(run.run_id)
     return run
 
 

@@ -9,15 +9,15 @@ import threading
 import time
 import uuid
 import weakref
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pluto_duck.errors import Cancelled, PlutoError, QueueFull, RunError, RunNotFound, TimedOut
+from pluto_duck.errors import Cancelled, PlutoError, RunError, RunNotFound, TimedOut
 from pluto_duck.runs.context import RunContext, StopReason
 from pluto_duck.runs.liveness import Presence, is_alive, sweep_locks
 from pluto_duck.runs.model import Run, RunEvent, Status
+from pluto_duck.runs.queue import FEW, OWNER, FairQueue, Share
 from pluto_duck.runs.rowsfile import RowsReader, is_ours, rows_path
 from pluto_duck.runs.store import RunStore
 from pluto_duck.session import Session
@@ -39,6 +39,7 @@ TICK_S = 0.05
 """How often a process with running work looks for cancels of other processes and for deadlines."""
 STOP_GRACE_S = 5.0
 """Work that was told to stop and has not after this long is given up: its run ends, its thread may not."""
+SWEEP_AFTER = 1_000
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +51,8 @@ class _Job:
     work: Work
     deadline_s: float | None
     context: RunContext
+    lane: str = OWNER
+    share: Share = FEW
     ends_at: float | None = None
     stopped_at: float | None = None
 
@@ -64,6 +67,7 @@ class Runs:
     def __init__(self, of: Session | ControlStore, workspace: Workspace | None = None, *,
                  settings: Settings | None = None, role: Role = "shell", max_running: int = 4,
                  max_waiting: int = 64) -> None:
+        """`max_running` and `max_waiting` are the owner's; those of all others are the settings `server.*`."""
         if isinstance(of, Session):
             workspace, settings, role = of.workspace, settings or of.settings, of.role
             control = ControlStore(workspace.control)  # its own: it outlives the session's
@@ -72,20 +76,24 @@ class Runs:
         if workspace is None:
             raise TypeError("Runs(control_store) needs a workspace.")
         self.workspace = workspace
-        self.max_running, self.max_waiting = max_running, max_waiting
         self._role: Role = role
         self._settings = settings
+        self._sizes = max_running, max_waiting
         self._store = RunStore(control)
         self._presence: Presence | None = None
         self._listeners: set[Callable[[], None]] = set()
         self._swept_at = float("-inf")
+        self._started = 0
         self._closed = False
         self._reset()
         _all.add(self)
 
     def _reset(self) -> None:
         self._lock = threading.Condition()
-        self._waiting: deque[_Job] = deque()
+        running, waiting = self._sizes
+        self.queue: FairQueue[_Job] = FairQueue(
+            running, waiting, others_running=self.settings["server.running"],
+            others_waiting=self.settings["server.waiting"])
         self._active: dict[str, _Job] = {}
         self._workers: list[threading.Thread] = []
         self._idle = 0
@@ -104,25 +112,24 @@ class Runs:
     # -- starting ---------------------------------------------------------------------------------
 
     def start(self, kind: str, text: str, work: Work, *, deadline_s: float | None = None,
-              run_id: str | None = None, actor: Actor | None = None) -> Run:
+              run_id: str | None = None, actor: Actor | None = None, share: Share | None = None) -> Run:
         """Queues work for a thread of its own and returns at once. Raises QueueFull.
 
         `deadline_s` counts from the moment the work begins. `actor`: who asks, None for the owner: its session is
-        that actor's.
+        that actor's, and of its runs no more than its `share` are at work and wait.
         """
         self._tidy()
         run_id = run_id or str(uuid.uuid4())
-        job = _Job(run_id, kind, work, deadline_s, self._context(run_id, actor))
+        job = _Job(run_id, kind, work, deadline_s, self._context(run_id, actor),
+                   actor.identity if actor is not None else OWNER, share or self._share())
         with self._lock:
-            if len(self._waiting) >= self.max_waiting:
-                raise QueueFull(f"{len(self._waiting)} runs are waiting already.",
-                                hint="Try again when some have ended, or cancel some.")
+            self.queue.check(job.lane, job.share)
             owner = self._be_present()
         self._store.insert(run_id=run_id, kind=kind, text=text, owner=owner, deadline_s=deadline_s,
                            actor=actor.identity if actor is not None else "")
         with self._lock:
-            self._waiting.append(job)
-            if len(self._waiting) > self._idle and len(self._workers) < self.max_running:
+            self.queue.put(job)
+            if self.queue.ready() > self._idle and len(self._workers) < self.queue.running + self.queue.others_running:
                 self._workers.append(self._thread(self._worker, f"pluto-duck-run-{len(self._workers) + 1}"))
             self._begin_watch()
             self._lock.notify_all()
@@ -205,18 +212,20 @@ class Runs:
         while True:
             with self._lock:
                 self._idle += 1
-                while not self._waiting and not self._closed:
+                while not self._closed and (job := self.queue.take()) is None:
                     self._lock.wait()
                 self._idle -= 1
                 if self._closed:
                     return
-                job = self._waiting.popleft()
+                assert job is not None
                 self._active[job.run_id] = job
+            started = time.monotonic()
             try:
                 self._do(job)
             finally:
                 with self._lock:
                     self._active.pop(job.run_id, None)
+                    self.queue.done(job, time.monotonic() - started)
                     self._lock.notify_all()
 
     def _do(self, job: _Job) -> None:
@@ -243,7 +252,7 @@ class Runs:
         while True:
             with self._lock:
                 self._lock.wait(TICK_S)
-                if self._closed or not (self._active or self._waiting):
+                if self._closed or not (self._active or len(self.queue)):
                     self._monitor = None
                     return
                 jobs, presence = list(self._active.values()), self._presence
@@ -271,9 +280,9 @@ class Runs:
     def _stop_mine(self, run_id: str) -> bool:
         with self._lock:
             job = self._active.get(run_id)
-            waiting = next((one for one in self._waiting if one.run_id == run_id), None)
+            waiting = self.queue.find(run_id)
             if waiting is not None:
-                self._waiting.remove(waiting)
+                self.queue.remove(waiting)
         if waiting is not None:
             self._store.finish(run_id, "cancelled", error=Cancelled("The run was cancelled.").to_dict())
             self._changed()
@@ -301,7 +310,7 @@ class Runs:
     def is_mine(self, run_id: str) -> bool:
         """True while this object runs it: its news come by `on_change`, others' must be asked for."""
         with self._lock:
-            return run_id in self._active or any(job.run_id == run_id for job in self._waiting)
+            return run_id in self._active or self.queue.find(run_id) is not None
 
     # -- looking ----------------------------------------------------------------------------------
 
@@ -364,6 +373,17 @@ class Runs:
         with self._lock:
             most_s = min(most_s, 1.0 if run_id in self._active else TICK_S)
             self._lock.wait_for(lambda: generation != self._generation, most_s)
+
+    def position(self, run_id: str) -> int | None:
+        """Runs of this process that begin before a waiting one; None for any other."""
+        with self._lock:
+            job = self.queue.find(run_id)
+            return self.queue.position(job) if job is not None else None
+
+    def standing(self) -> dict[str, object]:
+        """How many of whose runs this process has at work and waiting."""
+        with self._lock:
+            return self.queue.standing()
 
     def progress(self, run_id: str) -> float:
         """Percent of the statement that a run of this process is in; -1 when not known."""
@@ -429,7 +449,7 @@ class Runs:
     def close(self) -> None:
         """Cancels what this object runs and waits shortly for it. May be called twice."""
         with self._lock:
-            jobs = [*self._waiting, *self._active.values()]
+            jobs = [*self.queue.jobs(), *self._active.values()]
         for job in jobs:
             self._stop_mine(job.run_id)
         deadline = time.monotonic() + 2.0
@@ -476,8 +496,10 @@ class Runs:
         return sum(self._bury(run_id) for run_id, owner in self._store.unfinished() if not self._lives(owner))
 
     def sweep(self) -> int:
-        """Removes runs older than the setting runs.keep_days, their events and rows; how many."""
+        """Removes runs older than the setting runs.keep_days, and the oldest of more than runs.keep_most, with their
+        events and rows; how many."""
         gone = self._store.forget_before(time.time() - self._keep_days() * 86_400)
+        gone += self._store.forget_but(int(self.settings["runs.keep_most"]))
         for run_id in filter(is_ours, gone):
             rows_path(self.workspace.runs, run_id).unlink(missing_ok=True)
         files = list(self.workspace.runs.glob("*.arrow"))  # before `known`: a run is recorded before its file is made
@@ -489,14 +511,22 @@ class Runs:
         return len(gone)
 
     def _keep_days(self) -> int:
+        return int(self.settings["runs.keep_days"])
+
+    @property
+    def settings(self) -> Settings:
         if self._settings is None:
             self._settings = Settings.load(self.workspace.toml)
-        return int(self._settings["runs.keep_days"])
+        return self._settings
+
+    def _share(self) -> Share:
+        return Share(self.settings["limits.running"], self.settings["limits.waiting"])
 
     def _tidy(self) -> None:
-        """At most once an hour."""
-        if time.monotonic() - self._swept_at > 3600:
-            self._swept_at = time.monotonic()
+        """At most once an hour, or after so many runs."""
+        self._started += 1
+        if time.monotonic() - self._swept_at > 3600 or self._started >= SWEEP_AFTER:
+            self._swept_at, self._started = time.monotonic(), 0
             self.reap()
             self.sweep()
 

@@ -181,6 +181,19 @@ class RunStore:
             db.executemany("DELETE FROM runs WHERE run_id = ?", [(one,) for one in gone])
         return gone
 
+    def forget_but(self, most: int) -> list[str]:
+        """Removes the oldest of more finished runs than that; their ids."""
+        with self._writing() as db:
+            row = db.execute(f"SELECT number FROM runs WHERE NOT ({_ACTIVE}) ORDER BY number DESC LIMIT 1 OFFSET ?",
+                             (most,)).fetchone()
+            if row is None:
+                return []
+            gone = [one[0] for one in db.execute(f"SELECT run_id FROM runs WHERE number <= ? AND NOT ({_ACTIVE})",
+                                                 (row[0],))]
+            db.executemany("DELETE FROM run_events WHERE run_id = ?", [(one,) for one in gone])
+            db.executemany("DELETE FROM runs WHERE run_id = ?", [(one,) for one in gone])
+        return gone
+
     # -- reading ----------------------------------------------------------------------------------
 
     def get(self, run_id: str) -> tuple[Run, str] | None:

@@ -83,7 +83,7 @@ async def test_an_unexpected_error_keeps_its_words_to_the_log(
 
 async def test_a_full_queue_is_429_and_says_when_to_come_back(client: Any, jp_serverapp: Any) -> None:
     runs = jp_serverapp.web_app.settings["pluto_duck"].places.get().runs
-    runs.max_waiting = 0
+    runs.queue.waiting = 0
     answer = await client("query", method="POST", body={"sql": "select 1"})
     assert (answer.code, answer.headers["Retry-After"]) == (429, "1")
     assert json.loads(answer.body)["code"] == "queue_full"

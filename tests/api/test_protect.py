@@ -31,7 +31,7 @@ roles:
     limits: {reads: 3/minute, runs: 2/minute, rows: 10/hour, seconds: 5/minute, max_rows: 4, timeout_s: 7}
     grants: [{tables: "*", actions: [read, ask]}]
   small:
-    limits: {max_mb: 0.01}
+    limits: {max_mb: 0.01, running: 1, waiting: 2, streams: 2}
     grants: [{tables: "*", actions: [read, ask]}]
 """
 
@@ -148,6 +148,50 @@ async def test_a_result_has_no_more_rows_or_bytes_than_its_reader_may_have(door:
     assert found["truncated"] is True
     assert found["truncated_by"] == "bytes"
     assert 0 < found["row_count"] < 100_000
+
+
+ENDLESS = "select count(*) from orders a, orders b, orders c where hash(a.id * b.id + c.id) = 1"
+
+
+async def test_one_s_runs_wait_for_each_other_and_one_too_many_is_told_to_come_again(door: Door, jp_serverapp: Any) -> None:
+    small, plain = door.key("small"), door.key("plain", name="plain")
+    started = [await door("query", "POST", small, {"sql": ENDLESS, "detach": True}) for _ in range(4)]
+    assert [one.code for one in started] in ([202, 202, 202, 429], [202, 202, 429, 429])
+    refused = started[-1]
+    assert body(refused)["code"] == "queue_full"
+    assert refused.headers["Retry-After"] == str(body(refused)["facts"]["retry_after_s"])
+    second = body(started[1])["run_id"]
+    seen = body(await door(f"query/{second}", key=small))
+    assert (seen["status"], seen["position"]) == ("queued", 0)
+    assert (await outcome(door, plain, sql="select 1"))["rows"] == [[1]], "somebody else's did not wait"
+    owner = {"Authorization": f"token {jp_serverapp.identity_provider.token}"}
+    told = body(await door("status", **owner))["server"]
+    assert {"running": 1, "waiting": 2}.items() <= next(
+        one for one in told["runs"]["actors"] if one["actor"].startswith("key:")).items()
+    for one in started:
+        if one.code == 202:
+            await door(f"query/{body(one)['run_id']}", "DELETE", small)
+
+
+async def test_streams_of_one_are_counted(door: Door, http_server_port: Any, jp_base_url: str,
+                                          jp_serverapp: Any) -> None:
+    small = door.key("small")
+    run_id = body(await door("query", "POST", small, {"sql": ENDLESS, "detach": True}))["run_id"]
+    opened = []
+    for _ in range(2):
+        reader, writer = await asyncio.open_connection("127.0.0.1", http_server_port[1])
+        writer.write(f"GET {jp_base_url}api/v1/query/{run_id} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
+                     f"Authorization: Bearer {small}\r\n\r\n".encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        opened.append(writer)
+    refused = await door(f"query/{run_id}", key=small, Accept="text/event-stream")
+    assert (refused.code, body(refused)["facts"]["limit"]) == (429, "streams")
+    opened[0].transport.abort()
+    async with asyncio.timeout(10):
+        while jp_serverapp.web_app.settings["pluto_duck"].protecting.standing()["streams"] != 1:
+            await asyncio.sleep(0.01)
+    await door(f"query/{run_id}", "DELETE", small)
+    opened[1].transport.abort()
 
 
 async def test_keys_can_not_be_guessed_and_guessing_locks_nobody_out(door: Door, clock: Clock, jp_serverapp: Any) -> None:
