@@ -279,6 +279,7 @@ def _too_much() -> PlutoError:
 def main() -> None:
     parent, memory_mb, threads, max_mb = (int(one) for one in sys.argv[1:5])
     reader_limits.end_with_parent(parent)
+    reader_limits.stand_back()
     peer = wire.Peer(socket.socket(fileno=os.dup(0)))
     try:
         reading = Reading(peer, memory_mb, threads, max_mb)

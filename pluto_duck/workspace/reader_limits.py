@@ -20,13 +20,18 @@ def end_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def stand_back() -> None:
+    """Whatever else this machine does goes first, from the first import on."""
+    if sys.platform != "win32":
+        os.nice(10)
+
+
 def confine(memory_mb: int) -> None:
     """Memory beyond what the process has now, no files to write, no more processes or threads. For good."""
     if sys.platform == "win32":
         return
     import resource
 
-    os.nice(10)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))

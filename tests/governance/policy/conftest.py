@@ -11,8 +11,19 @@ import pytest
 from pluto_duck.governance import Actor, trust
 from pluto_duck.governance.policy.file import FILE, wanted
 from pluto_duck.governance.policy.reading import read
-from pluto_duck.session import Session
+from pluto_duck.session import Result, Session, Stream
 from pluto_duck.workspace import Workspace, create
+
+
+class Apart(Session):
+    """Whose SQL goes the way of an API key's: through a reader, over a snapshot as of now."""
+
+    def query(self, sql: str, *_args: Any, max_rows: int | None = None, timeout_s: float | None = None,
+              **_options: Any) -> Result:
+        return self.query_apart(sql, max_rows=max_rows, timeout_s=timeout_s, max_age_s=0)
+
+    def stream(self, sql: str, *_args: Any, **_options: Any) -> Stream:
+        return self.stream_apart(sql, max_age_s=0)
 
 
 class Company:
@@ -32,8 +43,8 @@ class Company:
         self.file.write_text(text, encoding="utf-8")
         trust.grant(self.workspace, FILE, wanted(read(text)[1]))
 
-    def as_(self, *roles: str, kind: Any = "key", name: str = "somebody", **claims: Any) -> Session:
-        session = Session.open(self.workspace.root, actor=Actor(kind, name, roles, claims))
+    def as_(self, *roles: str, kind: Any = "key", name: str = "somebody", apart: bool = False, **claims: Any) -> Session:
+        session = (Apart if apart else Session).open(self.workspace.root, actor=Actor(kind, name, roles, claims))
         self._others.append(session)
         return session
 

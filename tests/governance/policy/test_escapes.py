@@ -9,6 +9,9 @@ import pytest
 
 from pluto_duck.errors import PlutoError
 from pluto_duck.session import Session
+from pluto_duck.session.apart import MAIN
+from pluto_duck.workspace import Request
+from pluto_duck.workspace.reader import Reading
 from tests.governance.policy.conftest import Company, lasting_home, rows
 
 HERE = Path(__file__).parent
@@ -100,6 +103,29 @@ def test_an_escape_is_refused_and_changes_nothing(attack: Attack, sql: str) -> N
     assert not list(Path(attack.places["folder"]).glob("out*"))
 
 
+def test_a_reader_refuses_each_escape_by_itself(attack: Attack) -> None:
+    """As if the host had let it pass: the job of a harmless statement, with another text."""
+    session = attack.role
+    published = session._link.call(Request("publish", {"sql": "FROM people, sales.orders"})).header
+    job = {"actor": session.actor.to_dict(), "world": published["world"], "max_rows": 10}  # type: ignore[union-attr]
+    readers, passed = session._link.node.readers(MAIN), []
+
+    def run(sql: str) -> object:
+        return list(readers.read({**job, "sql": sql}, world=published["world"]["print"], timeout_s=20,
+                                 reading=Reading()).batches)
+
+    assert run("SELECT id FROM people")[0].to_pylist() == [{"id": 1}]  # type: ignore[index]
+    told = []
+    for sql in ESCAPES:
+        try:
+            passed.append((sql, run(sql.format(**attack.places))))
+        except PlutoError as error:
+            told.append(str(error.to_dict()))
+    assert passed == []
+    assert SECRET not in str(told)
+    assert attack.state() == attack.before
+
+
 @pytest.mark.parametrize("sql", ESCAPES)
 def test_the_agent_of_a_role_is_not_let_further(attack: Attack, sql: str) -> None:
     refused(attack.role.asking, sql.format(**attack.places))
@@ -108,6 +134,7 @@ def test_the_agent_of_a_role_is_not_let_further(attack: Attack, sql: str) -> Non
 def test_the_hostile_statements_are_refused_to_a_role_that_may_read_everything(companies: Callable[[], Company],
                                                                                tmp_path: Path) -> None:
     company = companies()
+    apart = company.as_("all", apart=True)
     company.owner.query((HERE.parent / "tables.sql").read_text(encoding="utf-8").replace(
         "CREATE SCHEMA _pluto;\n", "").replace("CREATE TABLE _pluto.journal (secret VARCHAR);\n", "").replace(
         f"INSERT INTO _pluto.journal VALUES ('{SECRET}');\n", "").replace(
@@ -118,9 +145,9 @@ def test_the_hostile_statements_are_refused_to_a_role_that_may_read_everything(c
     places = {"file": str(tmp_path / "secret.csv"), "dir": str(tmp_path), "db": str(company.workspace.database)}
     (tmp_path / "secret.csv").write_text(f"a\n{SECRET}\n", encoding="utf-8")
     passed, told = [], []
-    for sql in HOSTILE:
+    for way, sql in ((one, sql) for one in (session, apart) for sql in HOSTILE):
         try:
-            session.query(sql.format(**places), timeout_s=5)
+            way.query(sql.format(**places), timeout_s=5)
         except PlutoError as error:
             told.append(str(error))
         else:

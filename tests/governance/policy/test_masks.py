@@ -123,10 +123,11 @@ def company(companies: Callable[[], Company]) -> Company:
 
 @pytest.fixture(scope="module")
 def sessions(company: Company) -> dict[str, Session]:
-    return {role: company.as_(role, region="EU") for role in ROLES}
+    return {**{role: company.as_(role, region="EU") for role in ROLES},
+            **{f"{role}, apart": company.as_(role, region="EU", apart=True) for role in ROLES}}
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [*ROLES, *(f"{role}, apart" for role in ROLES)])
 def test_no_path_leads_to_what_is_masked(sessions: dict[str, Session], role: str) -> None:
     refused = []
     for sql in PATHS:
@@ -143,7 +144,7 @@ def test_no_path_leads_to_what_is_masked(sessions: dict[str, Session], role: str
     assert len(PATHS) >= 60
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", [*ROLES, "mixed, apart"])
 @pytest.mark.parametrize("guess", [
     "gone = 'never-to-be-seen0'", "hashed = 'never-to-be-seen0'", "cut = 'never-to-be-seen0'", "cut LIKE '%ever%'",
     "starts_with(cut, 'ne')", "contains(hashed, 'never')", "made LIKE 'never%'", "pay >= 424200", "gone IS NOT NULL",
@@ -163,7 +164,8 @@ def test_statistics_of_the_column_below_are_not_told(sessions: dict[str, Session
     assert [one.name for one in table.columns] == ["id", "gone", "hashed", "cut", "made", "list", "struct", "pay", "region"]
 
 
-def test_what_the_masks_show_is_what_they_say(sessions: dict[str, Session]) -> None:
-    (found,) = sessions["plain"].query("SELECT gone, cut, made, list, pay, length(hashed) AS h, length(struct) AS s "
+@pytest.mark.parametrize("role", ["plain", "plain, apart"])
+def test_what_the_masks_show_is_what_they_say(sessions: dict[str, Session], role: str) -> None:
+    (found,) = sessions[role].query("SELECT gone, cut, made, list, pay, length(hashed) AS h, length(struct) AS s "
                                        "FROM t WHERE id = 3").rows()
     assert tuple(found) == (None, "n***3", "17?", None, 0, 16, 16)
