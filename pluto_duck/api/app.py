@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Float, List, TraitError, Unicode, validate
+from traitlets import Bool, Float, List, TraitError, Unicode, validate
 
 from pluto_duck.api.cors import is_origin
+from pluto_duck.api.drain import Drain
 
 if TYPE_CHECKING:
     from pluto_duck.api.issuers import Issuer
@@ -49,7 +50,15 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         2.0, config=True,
         help="Seconds after its last follower went away before a running query is cancelled.")
 
+    drains = Bool(
+        False, config=True,
+        help="Whether SIGTERM lets what runs end first, for the setting server.drain_s. `pluto-duck serve` does; a "
+             "JupyterLab stops as it always did.")
+
     def initialize_settings(self) -> None:
+        self.drain = Drain(self)
+        self.ready: tuple[float, str] | None = None
+        """(until when it counts, what /readyz says)"""
         self._pool: ThreadPoolExecutor | None = None
         self._places: Places | None = None
         self._protection: Protection | None = None
@@ -62,6 +71,9 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         from pluto_duck.api.routes import ROUTES
 
         self.handlers.extend(ROUTES)
+        if self.drains:
+            self.drain.listen()
+            self.serverapp.io_loop.add_callback(self._bound_connections)
         # Beside the base URL, not below it: that is where this address must be.
         self.serverapp.web_app.add_handlers(".*$", at_the_root(self))
 
@@ -101,6 +113,19 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         """The same, for who comes after the first request."""
         assert self._protection is not None
         return self._protection
+
+    async def _bound_connections(self) -> None:
+        """Headers that don't come and connections that nobody uses; only where the whole server is ours."""
+        protection = await self.protection()
+        self.serverapp.http_server.conn_params.header_timeout = float(protection.settings["server.idle_s"])
+
+    def at_work(self) -> int:
+        """Runs of this process that have not ended."""
+        return self._places.at_work() if self._places is not None else 0
+
+    def cancel_all(self) -> None:
+        if self._places is not None:
+            self._places.cancel_all()
 
     def _protect(self) -> Protection:
         from pluto_duck.api.protect import Protection

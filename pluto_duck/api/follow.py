@@ -31,14 +31,15 @@ class Follower:
         self._left = False
 
     async def __aenter__(self) -> Follower:
-        self._off = self._place.runs.on_change(self._ring)
+        self._offs = self._place.runs.on_change(self._ring), self._app.drain.on_end(self.leave)
         if self._counts:
             self._place.following[self._run_id] = self._place.following.get(self._run_id, 0) + 1
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
                         tb: TracebackType | None) -> None:
-        self._off()
+        for off in self._offs:
+            off()
         if not self._counts:
             return
         left = self._place.following[self._run_id] - 1

@@ -106,11 +106,15 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
     """What a client can read of a refusal, in words of RFC 6750."""
     caching = "no-store"
     """Of answers without an ETag: they are about live data."""
+    _in_flight = False
     on_gone: Callable[[], None] | None = None
     """Called when the client closes the connection before the answer has ended."""
 
     def on_connection_close(self) -> None:
         super().on_connection_close()  # ends the wait for a body
+        if self._in_flight:  # on_finish may never come
+            self._in_flight = False
+            self.app.drain.requests -= 1
         if self.on_gone is not None:
             self.on_gone()
 
@@ -129,7 +133,10 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
         self._limits: dict[str, str] = {}
 
     async def prepare(self) -> None:  # type: ignore[override,unused-ignore]
+        self._in_flight = True
+        self.app.drain.requests += 1
         try:
+            self.app.drain.check(begins_something=self.begins_something)
             protection = await self.app.protection()
             self.request.connection.set_body_timeout(protection.client_timeout_s)
             await self._admitted(protection)
@@ -145,6 +152,17 @@ class PlutoHandler(APIHandler):  # type: ignore[misc]
             raise error
 
         setattr(self, str(self.request.method).lower(), refused)
+
+    @property
+    def begins_something(self) -> bool:
+        """Whether a server that is about to stop says no; reading and cancelling go on."""
+        return self.request.method in ("POST", "PUT", "PATCH")
+
+    def on_finish(self) -> None:
+        super().on_finish()
+        if self._in_flight:
+            self._in_flight = False
+            self.app.drain.requests -= 1
 
     def data_received(self, chunk: bytes) -> None:
         self._body.take(chunk)

@@ -145,6 +145,8 @@ class WatchHandler(PlutoHandler):
                     silent = 0.0
                     self.write(": still here\n\n")
                     await self.flush()
+            if self.app.closing:
+                self.write(": the server stops\nretry: 2000\n\n")
         except StreamClosedError:
             pass
 

@@ -82,6 +82,11 @@ PATHS: dict[str, Json] = {
         "summary": "Who gives access tokens for this API (RFC 9728)", "security": [],
         "responses": {"200": answer("Open to everybody.", "Resource"), **PROBLEM}}},
     "/health": {"get": {"summary": "Is it there", "responses": {"200": answer("Yes.", "Health"), **PROBLEM}}},
+    "/livez": {"get": {"summary": "Is the process there (no token needed)", "security": [], "responses": {
+        "200": answer("Yes.", "Standing"), **PROBLEM}}},
+    "/readyz": {"get": {"summary": "Does it take requests (no token needed)", "security": [], "responses": {
+        "200": answer("It does.", "Standing"), "503": answer("Its workspace is busy, or it stops.", "Standing"),
+        **PROBLEM}}},
     "/openapi.json": {"get": {"summary": "This description", "responses": {"200": {"description": "OpenAPI 3.1."}}}},
 }
 
@@ -150,6 +155,7 @@ SCHEMAS: dict[str, Json] = {
     "Resource": one("object", properties={
         "resource": one("string"), "authorization_servers": one("array", items=one("string")),
         "bearer_methods_supported": one("array"), "scopes_supported": one("array"), "resource_name": one("string")}),
+    "Standing": one("object", properties={"status": one("string", enum=["ok", "ready", "busy", "draining"])}),
     "Health": one("object", properties={"status": one("string"), "version": one("string")}),
     "Problem": one("object", properties={
         "type": one("string"), "title": one("string"), "status": one("integer"), "detail": one("string"),

@@ -172,6 +172,17 @@ class Places:
                 missing = error
         raise missing
 
+    def at_work(self) -> int:
+        with self._lock:
+            places = list(self._open.values())
+        return sum(one.runs.unfinished() for one in places)
+
+    def cancel_all(self) -> None:
+        with self._lock:
+            places = list(self._open.values())
+        for one in places:
+            one.runs.cancel_mine()
+
     def close(self) -> None:
         with self._lock:
             places, self._open = list(self._open.values()), {}

@@ -13,7 +13,7 @@ from pluto_duck.api.conversations import (
     ReplayHandler,
 )
 from pluto_duck.api.handler import NotFoundHandler
-from pluto_duck.api.health import HealthHandler
+from pluto_duck.api.health import HealthHandler, LiveHandler, ReadyHandler
 from pluto_duck.api.looking import ProfileHandler, RowsHandler, StatusHandler, WatchHandler
 from pluto_duck.api.openapi import OpenApiHandler
 from pluto_duck.api.panel import PanelHandler
@@ -43,6 +43,8 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/panel", PanelHandler),
     (r"/api/v1/workspaces", WorkspacesHandler),
     (r"/api/v1/health", HealthHandler),
+    (r"/api/v1/livez", LiveHandler),
+    (r"/api/v1/readyz", ReadyHandler),
     (r"/api/v1/openapi.json", OpenApiHandler),
     (r"/api/v1/.well-known/oauth-protected-resource", ResourceHandler),
     (r"/api/v1(?:/.*)?", NotFoundHandler),

@@ -109,6 +109,8 @@ async def stream(handler: PlutoHandler, place: Place, run: Run) -> None:
                         handler.write(frame(event))
                     skip = 0
                 await handler.flush()
+            if handler.app.closing:
+                handler.write(f": the server stops\nretry: {RETRY_MS}\n\n")
     except StreamClosedError:
         return
     except PlutoError as error:  # too late for a status

@@ -97,7 +97,8 @@ def demo(door: Door, folder: str, postgres: bool, lab: bool) -> Iterator[object]
 def serve(door: Door, ip: str, port: int, arguments: tuple[str, ...]) -> Done:
     """Serve /api/v1 without JupyterLab, until Ctrl-C.
 
-    Jupyter's own token protects it: the log shows it, or set JUPYTER_TOKEN.
+    Jupyter's own token protects it: the log shows it, or set JUPYTER_TOKEN. Told to stop (SIGTERM), it begins nothing
+    new and lets what runs end, for the setting server.drain_s; told again, it stops at once.
     """
     import os
 
@@ -113,7 +114,7 @@ def serve(door: Door, ip: str, port: int, arguments: tuple[str, ...]) -> Done:
     os.chdir(workspace.root)  # the server's own workspace is the one of the folder it starts in
     options = [f"--ServerApp.ip={ip}", f"--ServerApp.port={port}", f"--ServerApp.root_dir={workspace.root}",
                "--ServerApp.open_browser=False", "--ServerApp.terminals_enabled=False",
-               "--ServerApp.jpserver_extensions=pluto_duck=True"]
+               "--ServerApp.jpserver_extensions=pluto_duck=True", "--PlutoDuckApp.drains=True"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--allow-root")
     server = ServerApp.instance()

@@ -446,12 +446,20 @@ class Runs:
             self._store.request_cancel(run_id)
         return self.get(run_id)
 
-    def close(self) -> None:
-        """Cancels what this object runs and waits shortly for it. May be called twice."""
+    def unfinished(self) -> int:
+        """Runs of this object that wait or are at work."""
+        with self._lock:
+            return len(self.queue) + len(self._active)
+
+    def cancel_mine(self) -> None:
         with self._lock:
             jobs = [*self.queue.jobs(), *self._active.values()]
         for job in jobs:
             self._stop_mine(job.run_id)
+
+    def close(self) -> None:
+        """Cancels what this object runs and waits shortly for it. May be called twice."""
+        self.cancel_mine()
         deadline = time.monotonic() + 2.0
         with self._lock:
             while self._active and (left := deadline - time.monotonic()) > 0:

@@ -38,7 +38,7 @@ async def outcome(door: Door, key: str, **asked: Any) -> dict[str, Any]:
     return body(answer)
 
 
-FREE = {("GET", ".well-known/oauth-protected-resource")}
+FREE = {("GET", ".well-known/oauth-protected-resource"), ("GET", "livez"), ("GET", "readyz")}
 """What anybody may ask."""
 
 

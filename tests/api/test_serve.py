@@ -34,7 +34,7 @@ def served(workspace: Workspace, tmp_path: Path) -> Iterator[tuple[subprocess.Po
     port = _free_port()
     environ = {**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_NO_CONFIG": "1",
                "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"), "JUPYTER_DATA_DIR": str(tmp_path / "data"),
-               "JUPYTER_TOKEN": TOKEN}
+               "JUPYTER_TOKEN": TOKEN, "PLUTODUCK_SERVER__DRAIN_S": "1"}
     with open(tmp_path / "server.log", "wb") as log:
         process = subprocess.Popen([PLUTO_DUCK, "serve", f"--port={port}"], cwd=workspace.root, env=environ,
                                    stderr=log, stdout=log)
@@ -83,6 +83,46 @@ def test_a_served_workspace_answers_and_leaves_tidily(
     assert runs.get(running).status == "cancelled"
     runs.close()
     assert not list(workspace.runs.glob("*.lock"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM on this system")
+def test_a_server_that_is_told_to_stop_begins_nothing_and_ends_its_streams(
+        served: tuple[subprocess.Popen[bytes], httpx.Client]) -> None:
+    process, client = served
+    assert httpx.get(str(client.base_url) + "readyz").json() == {"status": "ready"}, "needs no token"
+    running = client.post("/query", json={"sql": ENDLESS, "detach": True}).json()["run_id"]
+    events, watched, refused, seen = [], [], None, None
+    with (client.stream("GET", f"/query/{running}", headers={"Accept": "text/event-stream"}) as stream,
+          client.stream("GET", "/watch") as watch):
+        lines, news = stream.iter_lines(), watch.iter_lines()
+        assert next(lines).startswith("retry:")
+        process.send_signal(signal.SIGTERM)
+        while refused is None or refused.status_code != 503:
+            refused = client.post("/query", json={"sql": "select 1"})
+        seen = httpx.get(str(client.base_url) + "readyz")
+        assert client.get(f"/query/{running}").json()["status"] == "running", "it may still end"
+        events = [one for one in lines if one]
+        watched = [one for one in news if one]
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert (seen.status_code, seen.json()) == (503, {"status": "draining"})
+    last = json.loads([one for one in events if one.startswith("data: ")][-1][6:])
+    assert (last["type"], last["content"]["status"]) == ("run", "cancelled")
+    assert watched[-1].startswith("retry:")
+    assert process.wait(60) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM on this system")
+def test_what_ends_in_time_ends_and_a_second_signal_waits_for_nothing(
+        served: tuple[subprocess.Popen[bytes], httpx.Client], workspace: Workspace) -> None:
+    process, client = served
+    short = client.post("/query", json={"sql": "select count(*) from range(200000000)", "detach": True}).json()["run_id"]
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    runs = Runs(ControlStore(workspace.control), workspace)
+    assert runs.get(short).done
+    runs.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL on this system")
