@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -139,7 +140,8 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         """The one way from the event loop to anything that blocks."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="pluto-duck-api")
-        return await asyncio.get_running_loop().run_in_executor(self._pool, partial(function, *args, **kwargs))
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, partial(copy_context().run, function, *args, **kwargs))
 
     async def stop_extension(self) -> None:
         """Cancels what this server runs and leaves its workspaces."""

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from urllib.parse import quote
 
 from jupyter_server.auth.decorator import allow_unauthenticated, authorized
-from jupyter_server.base.handlers import APIHandler
 from tornado.web import HTTPError, RequestHandler, authenticated
 
 from pluto_duck.api import cors
+from pluto_duck.api.audited import Audited
 from pluto_duck.api.challenge import challenge, metadata_url
 from pluto_duck.api.identity import Caller, OurProvider, credentials, issuers
 from pluto_duck.api.problems import HTTPProblem as HTTPProblem
@@ -88,7 +88,7 @@ def status_of(error: BaseException | None, default: int = 500) -> int:
 
 
 @streamed
-class PlutoHandler(APIHandler):  # type: ignore[misc]
+class PlutoHandler(Audited):
     auth_resource = "pluto_duck"
     max_body: ClassVar[int] = MAX_BODY
     """Bytes."""

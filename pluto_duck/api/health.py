@@ -19,6 +19,7 @@ FRESH_S = 1.0
 
 class HealthHandler(PlutoHandler):
     scopes: ClassVar = {"GET": ""}
+    actions: ClassVar = {"GET": ""}
 
     @guarded
     async def get(self) -> None:

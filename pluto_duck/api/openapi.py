@@ -180,6 +180,7 @@ def document(base_url: str) -> Json:
 
 class OpenApiHandler(PlutoHandler):
     scopes: ClassVar = {"GET": ""}
+    actions: ClassVar = {"GET": ""}
 
     @guarded
     async def get(self) -> None:

@@ -33,6 +33,7 @@ _BODY: dict[str, tuple[type, ...]] = {
 class QueriesHandler(PlutoHandler):
     scopes: ClassVar = {"POST": ""}  # by what is asked: `post` looks
     counts_as: ClassVar = {"POST": "runs"}
+    actions: ClassVar = {"POST": "query", "GET": "look"}
 
     @guarded
     async def post(self) -> None:
@@ -41,6 +42,7 @@ class QueriesHandler(PlutoHandler):
         if ("sql" in body) == ("question" in body):
             raise UsageError('Give either "sql" or "question".', hint='For example: {"sql": "select 42"}')
         kind = "sql" if "sql" in body else "question"
+        self.trail.action = "query" if kind == "sql" else "ask"
         self.must_have("query:run" if kind == "sql" else "query:ask")
         text = body[kind].strip()
         if not text:
@@ -60,6 +62,7 @@ class QueriesHandler(PlutoHandler):
             body["conversation"] = found
         run = await self.in_thread(_start, place, kind, text, body, self.actor, self.allowance,
                                    self.spender())
+        self.trail.run = run.run_id
         url = self.url("query", run.run_id, workspace=await self._named(place))
         self.set_header("Location", url)
         self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 class TablesHandler(PlutoHandler):
     scopes: ClassVar = {"GET": "schema:read"}
+    actions: ClassVar = {"GET": "schema"}
 
     @guarded
     async def get(self) -> None:
@@ -33,6 +34,7 @@ class TablesHandler(PlutoHandler):
 
 class TableHandler(PlutoHandler):
     scopes: ClassVar = {"GET": "schema:read"}
+    actions: ClassVar = {"GET": "schema"}
 
     @guarded
     async def get(self, name: str) -> None:

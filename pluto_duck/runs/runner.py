@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pluto_duck.errors import Cancelled, PlutoError, RunError, RunNotFound, TimedOut
+from pluto_duck.governance.audit import Trail, current, following, recorder, who_of
 from pluto_duck.runs.context import RunContext, StopReason
 from pluto_duck.runs.liveness import Presence, is_alive, sweep_locks
 from pluto_duck.runs.model import Run, RunEvent, Status
@@ -53,6 +54,8 @@ class _Job:
     context: RunContext
     lane: str = OWNER
     share: Share = FEW
+    trail: Trail | None = None
+    """What the audit is told of it; None for the owner's."""
     ends_at: float | None = None
     stopped_at: float | None = None
 
@@ -121,7 +124,7 @@ class Runs:
         self._tidy()
         run_id = run_id or str(uuid.uuid4())
         job = _Job(run_id, kind, work, deadline_s, self._context(run_id, actor),
-                   actor.identity if actor is not None else OWNER, share or self._share())
+                   actor.identity if actor is not None else OWNER, share or self._share(), self._trail(run_id, kind, text, actor))
         with self._lock:
             self.queue.check(job.lane, job.share)
             owner = self._be_present()
@@ -237,14 +240,35 @@ class Runs:
         if job.deadline_s is not None:
             job.ends_at = job.context.ends_at = time.monotonic() + job.deadline_s
         try:
-            facts = job.work(job.context)
+            with following(job.trail):
+                facts = job.work(job.context)
             self._store.finish(job.run_id, "succeeded", facts=facts)
         except BaseException as error:
             status, explained = _outcome(job, error)
             self._store.finish(job.run_id, status, error=explained.to_dict())
         finally:
+            self._record(job)
             self._changed()
             job.context.close()
+
+    def _trail(self, run_id: str, kind: str, text: str, actor: Actor | None) -> Trail:
+        above = current()
+        trail = (above or Trail()).child({"sql": "query", "question": "ask"}.get(kind, kind), run_id)
+        trail.who = who_of(actor)
+        asked = above is not None and above.via == "rest"
+        trail.counts = actor is not None or (asked and recorder(self.workspace).owners)
+        trail.sql = text if kind == "sql" else ""
+        return trail
+
+    def _record(self, job: _Job) -> None:
+        if job.trail is None or not job.trail.counts:
+            return
+        found = self._store.get(job.run_id)
+        if found is not None:
+            run = found[0]
+            job.trail.rows = max(job.trail.rows or 0, run.row_count) if run.row_count else job.trail.rows
+            keeper = recorder(self.workspace)
+            keeper.note(keeper.recorded(job.trail, status=run.status))
 
     def _watch(self) -> None:
         """Every 50 ms while there is work: deadlines, cancels from other processes, repeated interrupts."""

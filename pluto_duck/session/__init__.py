@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pluto_duck import plugins
 from pluto_duck.errors import HostLost, PlutoError, Refused, StatementError, UnknownName, UsageError
@@ -22,6 +22,7 @@ from pluto_duck.session.native import Scan as Scan
 from pluto_duck.session.watch import GROUP, watched
 from pluto_duck.settings import Settings
 from pluto_duck.workspace import Column, ControlStore, Reply, Request, Result, Role, TableRef, Workspace, find
+from pluto_duck.workspace.link import Link
 from pluto_duck.workspace.literals import encode
 from pluto_duck.workspace.node import join
 
@@ -125,6 +126,10 @@ class Session:
         """None: the owner, who may do everything. Else it sees what policy.yaml grants its roles."""
         self._link = join(workspace, settings, SessionHandler, role, label,
                           self.actor.to_dict() if self.actor is not None else None)
+        if self.actor is not None:
+            from pluto_duck.session.noted import NotedLink
+
+            self._link = cast(Link, NotedLink(self._link, workspace, self.actor, role))
         self._whole = threading.RLock()
         """One query at a time, up to its last row."""
         self.watching = self.actor is None

@@ -9,12 +9,16 @@ from pluto_duck.errors import PlutoError, Refused, SessionReset, UsageError
 from pluto_duck.governance import Actor, GovernedCatalog
 from pluto_duck.governance.scrub import scrubbed
 from pluto_duck.session.handler import HostSession
+from pluto_duck.session.noted import KEY as NOTED
+from pluto_duck.session.noted import Deciding
 from pluto_duck.session.tables import listing
 from pluto_duck.session.targets import EVERYTHING, POLICY, SCHEMA
 from pluto_duck.workspace.protocol import Hello, Json, Reply, Request
 from pluto_duck.workspace.tableref import TableRef, fold
 
 if TYPE_CHECKING:
+    from pluto_duck.governance.gate import Approved
+    from pluto_duck.governance.policy.model import Action
     from pluto_duck.session.handler import SessionHandler
     from pluto_duck.session.rows.host import GovernedRows
 
@@ -30,6 +34,7 @@ class GovernedSession(HostSession):
         except (KeyError, TypeError, AttributeError) as error:
             raise UsageError("This session does not say who asks.") from error
         super().__init__(handler, hello)
+        self._deciding = Deciding(handler, self._actor)
         self._governed_rows: GovernedRows | None = None
         self._ops = {"query": self._governed, "tables": self._tables, "versions": self._versions,
                      "rows": lambda request: self._rows().rows(request),
@@ -40,10 +45,23 @@ class GovernedSession(HostSession):
         if request.op not in self._ops:
             raise Refused("Only the owner of the workspace may do this.",
                           hint="Reading is what the policy can give: query, tables, describe, ask.")
+        self._deciding.named.clear()
         try:
-            return super().handle(request)
+            reply = super().handle(request)
         except PlutoError as error:
-            raise self._told(error, str(request.args.get("sql", ""))) from None
+            noted = self._deciding.told(request, error)
+            told = self._told(error, str(request.args.get("sql", "")))
+            told.facts[NOTED] = noted
+            raise told from None
+        reply.header[NOTED] = self._deciding.told(request, reply=reply)
+        return reply
+
+    def _approved(self, sql: str, catalog: GovernedCatalog) -> Approved:
+        """Its tables are noted: which they are stands in the statement alone."""
+        found = self._handler.gate.approved(sql, catalog.names_for(self._actor))
+        action: Action = "ask" if self._actor.kind == "agent" else "read"
+        self._deciding.named += [(action, one) for one in found.tables]
+        return found
 
     def _rows(self) -> GovernedRows:
         if self._governed_rows is None:
@@ -117,7 +135,7 @@ class GovernedSession(HostSession):
         """Begins the statement; None where the views have been made anew since `generation`."""
         sql = str(request.args["sql"])
         try:
-            approved = self._handler.gate.approved(sql, catalog.names_for(self._actor))
+            approved = self._approved(sql, catalog)
         except PlutoError as error:
             # The Gate has seen the text and the granted names alone; its own words may be told.
             error.facts["checked"] = True

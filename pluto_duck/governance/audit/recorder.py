@@ -42,9 +42,11 @@ class _Waiting:
 class Recorder:
     """One for each workspace in a process."""
 
-    def __init__(self, workspace: Workspace, *, required: bool = True, summaries: bool = False) -> None:
+    def __init__(self, workspace: Workspace, *, required: bool = True, summaries: bool = False,
+                 owners: bool = False) -> None:
+        """`owners`: the owner's own requests are recorded, too."""
         self.workspace = workspace
-        self.required, self.summaries = required, summaries
+        self.required, self.summaries, self.owners = required, summaries, owners
         self._reset()
 
     def _reset(self) -> None:
@@ -194,7 +196,8 @@ def recorder(workspace: Workspace) -> Recorder:
 
             settings = Settings.load(workspace.toml, trusted=is_trusted(workspace))
             found = _recorders[workspace.root] = Recorder(
-                workspace, required=settings["audit.required"], summaries=settings["audit.sql"] == "summary")
+                workspace, required=settings["audit.required"], summaries=settings["audit.sql"] == "summary",
+                owners=settings["audit.owner"])
         return found
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pluto_duck.governance.audit.entry import OWNER, Decided, Entry, Who
+
+if TYPE_CHECKING:
+    from pluto_duck.governance.actor import Actor
 
 _current: ContextVar[Trail | None] = ContextVar("pluto_duck_trail", default=None)
 
@@ -20,7 +23,8 @@ _current: ContextVar[Trail | None] = ContextVar("pluto_duck_trail", default=None
 class Trail:
     """Of one deed. Any thread that works for it may note on it: each note is one assignment or one dict entry."""
 
-    who: Who = OWNER
+    who: Who | Callable[[], Who] = OWNER
+    """A function where a door does not know at the beginning."""
     via: str = ""
     address: str = ""
     agent: str = ""
@@ -35,7 +39,13 @@ class Trail:
     sql: str = ""
     """The text; never kept as it is."""
     detail: dict[str, Any] = field(default_factory=dict)
+    counts: bool = False
+    """Whether an entry is made of it in the end: of a run that is not the owner's."""
     begun: float = field(default_factory=time.perf_counter)
+
+    @property
+    def whose(self) -> Who:
+        return self.who() if callable(self.who) else self.who
 
     def note(self, *, on: Iterable[str] = (), rules: Iterable[str] = (), rows: int = 0, sql: str = "",
              denied: str = "", action: str = "") -> None:
@@ -56,12 +66,12 @@ class Trail:
 
     def child(self, action: str, run: str = "") -> Trail:
         """For a run that this request starts: the same actor from the same place."""
-        return Trail(self.who, self.via, self.address, self.agent, self.trace, action, run)
+        return Trail(self.whose, self.via, self.address, self.agent, self.trace, action, run)
 
     def entry(self, *, status: str, decision: Decided | None = None, sql: str = "", summary: str = "") -> Entry:
         """`sql` and `summary` as they may be kept."""
         return Entry(
-            action=self.action, who=self.who, via=self.via, on=tuple(self.on),
+            action=self.action, who=self.whose, via=self.via, on=tuple(self.on),
             decision=decision or ("deny" if self.denied else "allow"),
             rule=self.denied or "; ".join(self.rules), status=status, run=self.run, sql=sql, summary=summary,
             rows=self.rows, ms=(time.perf_counter() - self.begun) * 1_000, address=self.address, agent=self.agent,
@@ -78,10 +88,19 @@ def begin(trail: Trail) -> None:
     _current.set(trail)
 
 
+def who_of(actor: Actor | None) -> Who:
+    """None is the owner. An actor's id is `key:ID` or `token:ISSUER SUBJECT`."""
+    if actor is None:
+        return OWNER
+    what, _, id = actor.id.partition(":")
+    issuer, _, subject = id.rpartition(" ") if what == "token" else ("", "", id)
+    return Who(actor.kind, actor.name, subject, issuer, actor.roles or ())
+
+
 def owners(action: str, *on: str, status: str = "", **detail: Any) -> Entry:
     """An act of the owner, from wherever this thread works."""
     trail = _current.get() or Trail(via=_here())
-    return Entry(action, trail.who, trail.via, on, status=status, address=trail.address, agent=trail.agent,
+    return Entry(action, trail.whose, trail.via, on, status=status, address=trail.address, agent=trail.agent,
                  trace=trail.trace, detail=detail)
 
 

@@ -1,0 +1,167 @@
+"""What the audit is told of a governed call: the host names tables and rules beside each reply, the caller's side puts
+them on the trail of the request, or makes an entry of its own where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from pluto_duck.errors import PlutoError, Refused, UnknownName
+from pluto_duck.governance.audit import Trail, current, recorder, who_of
+from pluto_duck.governance.policy.deciding import decide
+from pluto_duck.workspace.protocol import Reply, Request
+from pluto_duck.workspace.tableref import TableRef
+
+if TYPE_CHECKING:
+    from pluto_duck.governance.actor import Actor
+    from pluto_duck.governance.audit import Recorder
+    from pluto_duck.governance.policy.model import Action
+    from pluto_duck.session.handler import SessionHandler
+    from pluto_duck.workspace import Workspace
+    from pluto_duck.workspace.link import Link
+
+KEY = "audit"
+"""In the header of a reply and in the facts of an error; no door sees it."""
+_ACTIONS = {"query": "query", "publish": "query", "tables": "schema", "rows": "read", "by_key": "read",
+            "change": "write"}
+_MOST_WHY = 4_096
+
+Named = Iterable[tuple["Action", TableRef]]
+
+
+class Deciding:
+    """In the host: which rules let one actor do what it just did, in the words of `policy explain`."""
+
+    def __init__(self, handler: SessionHandler, actor: Actor) -> None:
+        self._handler, self._actor = handler, actor
+        self._why: dict[tuple[int, str, str], tuple[bool, str]] = {}
+        self.named: list[tuple[Action, TableRef]] = []
+        """Tables of the statement that is being handled, where the request does not name them."""
+
+    def told(self, request: Request, error: PlutoError | None = None, reply: Reply | None = None) -> dict[str, Any]:
+        named = [*self.named, *_named(request)]
+        told: dict[str, Any] = {}
+        refused = error if error is not None else _refused(reply)
+        if refused is None:
+            told["rules"] = [why for one in named if (found := self._decided(*one))[0] and (why := found[1])]
+        elif why := self._denied(refused, named):
+            told["denied"] = why
+        told["on"] = list(dict.fromkeys(ref.key for _action, ref in [*named, *self.named]))
+        return told
+
+    def _denied(self, error: PlutoError, named: Named) -> str:
+        """Why; "" for an error that is no denial. A table that is not there was denied by nobody."""
+        if isinstance(error, Refused):
+            nays = [why for one in named if not (found := self._decided(*one))[0] and (why := found[1])]
+            return "; ".join(dict.fromkeys(nays)) or error.message
+        if not isinstance(error, UnknownName) or error.facts.get("kind") != "table":
+            return ""
+        refs = [ref for _action, ref in named]
+        try:
+            refs.append(TableRef.parse(str(error.facts.get("name", ""))))
+        except PlutoError:
+            pass
+        cursor = self._handler.database.cursor()
+        try:
+            there = {ref.key: ref for ref in refs if self._handler.shapes.of(cursor, ref) is not None}
+        finally:
+            cursor.close()
+        self.named += [("read", ref) for ref in there.values()]
+        return "; ".join(why for ref in there.values() if not (found := self._decided("read", ref))[0]
+                         and (why := found[1]))
+
+    def _decided(self, action: Action, ref: TableRef) -> tuple[bool, str]:
+        in_force = self._handler.policy.current()
+        at = (in_force.number, action, ref.key)
+        found = self._why.get(at)
+        if found is None:
+            if len(self._why) > _MOST_WHY:
+                self._why.clear()
+            decision = decide(in_force, self._actor.roles or (), action, ref)
+            found = self._why[at] = decision.allowed, decision.why
+        return found
+
+
+def _named(request: Request) -> Iterator[tuple[Action, TableRef]]:
+    args = request.args
+    if request.op == "rows":
+        yield from (("read", _ref(one["table"])) for one in args.get("wanted", {}).values())
+    elif request.op == "by_key" and "table" in args:
+        yield "read", _ref(args["table"])
+    elif request.op == "change":
+        for group in args.get("groups", ()):
+            for one in group["changes"]:
+                yield from ((action, _ref(change["table"])) for action, change in one.items())
+
+
+def _ref(table: Any) -> TableRef:
+    return TableRef(str(table[1]), str(table[0]))
+
+
+def _refused(reply: Reply | None) -> PlutoError | None:
+    from pluto_duck.errors import from_dict
+
+    for one in reply.header.get("outcomes") or () if reply is not None else ():
+        if isinstance(one, dict) and one.get("code") == Refused.code:
+            return from_dict(one)
+    return None
+
+
+class NotedLink:
+    """A governed session's line to the data. Nothing passes while it could not be recorded."""
+
+    def __init__(self, link: Link, workspace: Workspace, actor: Actor, via: str) -> None:
+        self._link, self._workspace, self._actor, self._via = link, workspace, actor, via
+        self._recorder: Recorder | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._link, name)
+
+    def call(self, request: Request) -> Reply:
+        if self._recorder is None:
+            self._recorder = recorder(self._workspace)
+        self._recorder.must_be_ready()
+        trail = current()
+        own = None
+        if trail is None:
+            own = Trail(who_of(self._actor), self._via, action=_ACTIONS.get(request.op, request.op))
+        noting = trail or own
+        assert noting is not None
+        noting.note(sql=str(request.args.get("sql", "")))
+        try:
+            reply = self._link.call(request)
+        except PlutoError as error:
+            noting.take(error.facts.pop(KEY, None) or {"denied": error.message if isinstance(error, Refused) else ""})
+            self._ended(own, request, error.code)
+            raise
+        noting.take(reply.header.pop(KEY, {}))
+        if reply.schema is None:
+            self._ended(own, request, "done")
+        else:
+            reply.batches = self._counted(reply.batches, noting, own, request)
+        return reply
+
+    def _counted(self, batches: Iterator[Any], trail: Trail, own: Trail | None, request: Request) -> Iterator[Any]:
+        status = "left"
+        try:
+            for batch in batches:
+                trail.note(rows=batch.num_rows)
+                yield batch
+            status = "done"
+        except PlutoError as error:
+            status = error.code
+            raise
+        finally:
+            self._ended(own, request, status)
+
+    def _ended(self, own: Trail | None, request: Request, status: str) -> None:
+        if own is None or self._recorder is None or request.op == "versions":
+            return
+        entry = self._recorder.recorded(own, status=status)
+        if request.op == "change" or own.denied:
+            self._recorder.keep(entry)
+        else:
+            self._recorder.note(entry)
+
+
+__all__ = ["KEY", "Deciding", "NotedLink"]

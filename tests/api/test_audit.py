@@ -1,0 +1,122 @@
+"""What others do over HTTP is on record, with what decided; what can't be recorded is not served."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pluto_duck.governance.audit import Entry, recorder, verify
+from pluto_duck.governance.audit.searching import walk
+from pluto_duck.workspace import Workspace
+from tests.api.test_identity import Door, body, door, outcome
+
+__all__ = ["door"]
+
+
+@pytest.fixture
+def entries(workspace: Workspace) -> Callable[[], list[Entry]]:
+    def look() -> list[Entry]:
+        kept = recorder(workspace)
+        kept.flush()
+        return [row.entry for row in walk(kept.chain)]
+
+    return look
+
+
+async def test_each_deed_of_a_key_is_one_entry_that_says_which_rule_let_it(
+        door: Door, entries: Callable[[], list[Entry]]) -> None:
+    key = door.key()
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    await door("tables", key=key, traceparent=trace, User_Agent="curl/8")
+    run = await outcome(door, key, sql="SELECT * FROM orders WHERE email <> 'secret'")
+    listed, started, ended, looked = [one for one in entries() if one.who.kind == "key"][:4]
+    assert (listed.action, listed.who.name, listed.who.roles, listed.via) == ("schema", "dash", ("eu",), "rest")
+    assert listed.who.id == door.keys.find("dash").id
+    assert (listed.trace, listed.address, listed.status) == ("4bf92f3577b34da6a3ce929d0e0e4736", "127.0.0.1", "200")
+    assert listed.agent.startswith("curl/8")
+    assert (started.action, started.run, started.status) == ("query", run["run_id"], "202")
+    assert (ended.action, ended.run, ended.status, ended.rows) == ("query", run["run_id"], "succeeded", 3)
+    assert ended.on == ("main.orders",)
+    assert ended.rule == "role eu, grant 1 (line 6)", "as `policy explain` tells it"
+    assert ended.trace == started.trace
+    assert len(ended.sql) == 32
+    assert (looked.action, looked.run) == ("read", run["run_id"])
+    assert looked.detail == {"route": "GET /query/{}"}
+
+
+async def test_what_is_denied_says_what_and_why(door: Door, entries: Callable[[], list[Entry]]) -> None:
+    key, bare = door.key(), door.key("none", name="bare", scopes=("query:ask",))
+    for sql in ("SELECT * FROM other", "DROP TABLE orders", "SELECT * FROM nosuch"):
+        await outcome(door, key, sql=sql)
+    assert (await door("approvals", key=key)).code == 403
+    assert (await door("query", "POST", bare, {"sql": "SELECT 1"})).code == 403
+    denied = [one for one in entries() if one.decision == "deny"]
+    assert [(one.action, one.on, one.status) for one in denied] == [
+        ("query", ("main.other",), "failed"), ("query", (), "failed"), ("read", (), "403"), ("query", (), "403")]
+    assert denied[0].rule == "No grant of role eu gives read on other. What nobody grants is denied."
+    assert not any("nosuch" in one.body() for one in entries()), "a table that is not there was denied by nobody"
+
+
+async def test_a_login_that_fails_is_told_without_the_secret(door: Door, entries: Callable[[], list[Entry]]) -> None:
+    key = door.key()
+    door.keys.revoke("dash")
+    assert (await door("tables", key=key)).code == 401
+    assert (await door("tables")).code in (401, 403)
+    assert (await door("health")).code in (401, 403)
+    found = [one for one in entries() if one.action == "login"]
+    assert [(one.who.kind, one.who.id, one.decision) for one in found] == [
+        ("nobody", key.split("_")[1], "deny"), ("nobody", "", "deny"), ("nobody", "", "deny")]
+    assert not any(key.split("_")[2] in one.body() for one in entries())
+
+
+async def test_the_owner_is_recorded_where_a_setting_says_so(
+        door: Door, workspace: Workspace, entries: Callable[[], list[Entry]], jp_serverapp: Any) -> None:
+    token = {"Authorization": f"token {jp_serverapp.identity_provider.token}"}
+    assert (await door("tables", **token)).code == 200
+    assert entries() == []
+    recorder(workspace).owners = True
+    assert (await door("tables", **token)).code == 200
+    started = body(await door("query", "POST", body={"sql": "SELECT 1"}, **token))["run_id"]
+    await door(f"query/{started}?wait=20", **token)
+    assert [(one.who.kind, one.action) for one in entries()] == [
+        ("person", "schema"), ("person", "query"), ("person", "query"), ("person", "read")]
+
+
+async def test_what_cannot_be_recorded_is_not_served(
+        door: Door, workspace: Workspace, entries: Callable[[], list[Entry]], monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib
+
+    monkeypatch.setattr(importlib.import_module("pluto_duck.governance.audit.recorder"), "BUSY_S", 0.05)
+    key = door.key()
+    assert (await door("tables", key=key)).code == 200
+    entries()
+    holder = sqlite3.connect(workspace.control, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        refused = await door("approvals", key=key)  # a denial waits for its entry, and so finds out
+        assert refused.code == 503
+        assert body(refused)["code"] == "audit_unavailable"
+        answer = await door("tables", key=key)
+        assert answer.code == 503, "nothing is served unrecorded"
+        assert answer.headers["Retry-After"] == "1"
+        assert b"orders" not in answer.body
+    finally:
+        holder.execute("ROLLBACK")
+        holder.close()
+    recorder(workspace).keep(Entry("read"))
+    assert (await door("tables", key=key)).code == 200
+    denials = [one for one in entries() if one.decision == "deny"]
+    assert [one.status for one in denials] == ["403", "503"] or [one.status for one in denials] == ["403"]
+    assert verify(recorder(workspace).chain).whole
+
+
+async def test_no_answer_shows_what_the_host_tells_the_audit(door: Door) -> None:
+    key = door.key()
+    for sql in ("SELECT * FROM other", "SELECT * FROM orders"):
+        run = await outcome(door, key, sql=sql)
+        assert '"audit"' not in json.dumps(run)
+        assert "No grant" not in json.dumps(run)
