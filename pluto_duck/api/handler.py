@@ -303,7 +303,7 @@ class PlutoHandler(Audited):
 
     async def place_of_run(self, run_id: str) -> tuple[Place, Run]:
         """The place that has the run. Raises RunNotFound, for a key for every run but its own."""
-        named = self.get_query_argument("workspace", None)
+        named, self.trail.run = self.get_query_argument("workspace", None), run_id
         if self.caller is not None:
             named = (await self.place()).name
         place, run = await self.in_thread(self.app.places.of_run, run_id, named)

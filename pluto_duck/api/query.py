@@ -97,6 +97,8 @@ class QueryHandler(PlutoHandler):
     scopes: ClassVar = {"GET": "", "DELETE": ""}  # of its own runs
     _tag: str | None = None
 
+    actions: ClassVar = {"DELETE": "cancel"}
+
     async def _run(self, run_id: str) -> tuple[Place, Run]:
         return await self.place_of_run(run_id)
 

@@ -124,7 +124,8 @@ class Runs:
         self._tidy()
         run_id = run_id or str(uuid.uuid4())
         job = _Job(run_id, kind, work, deadline_s, self._context(run_id, actor),
-                   actor.identity if actor is not None else OWNER, share or self._share(), self._trail(run_id, kind, text, actor))
+                   actor.identity if actor is not None else OWNER, share or self._share(),
+                   self._trail(run_id, kind, text, actor))
         with self._lock:
             self.queue.check(job.lane, job.share)
             owner = self._be_present()

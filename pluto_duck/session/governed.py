@@ -112,7 +112,7 @@ class GovernedSession(HostSession):
             catalog = self._catalog_now()
             generation, schema = catalog.generation, handler.ledger.version(SCHEMA)
             try:
-                approved = handler.gate.approved(sql, catalog.names_for(self._actor))
+                approved = self._approved(sql, catalog)
             except PlutoError as error:
                 if generation % 2 or catalog.generation != generation:
                     continue

@@ -12,9 +12,8 @@ import pytest
 from pluto_duck.governance.audit import Entry, recorder, verify
 from pluto_duck.governance.audit.searching import walk
 from pluto_duck.workspace import Workspace
-from tests.api.test_identity import Door, body, door, outcome
-
-__all__ = ["door"]
+from tests.api.door import Door
+from tests.api.test_identity import body, outcome
 
 
 @pytest.fixture
