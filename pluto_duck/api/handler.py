@@ -236,7 +236,8 @@ class PlutoHandler(Audited):
             if waiting is not None:
                 await waiting
         except HTTPError as error:
-            if error.status_code != 403 or self.current_user is not None or not self.check_host():
+            # 404 is what it says to pages of other origins.
+            if error.status_code not in (403, 404) or self.current_user is not None or not self.check_host():
                 raise
         if self.current_user is None and not self.is_open:
             raise Unauthenticated(

@@ -36,6 +36,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("schemathesis")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PLUTODUCK_HOME", str(folder / "home"))
+        patch.setenv("PLUTODUCK_LIMITS__REFUSED", "unlimited")  # it tries without a key, again and again
         with serving(folder) as found, httpx.Client(base_url=found.base, headers=found.identities["key"]) as client:
             REAL["run_id"] = client.post("/query", json={"sql": "FROM orders", "detach": True}).json()["run_id"]
             client.get(f"/query/{REAL['run_id']}?wait=30")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 MAX_KEYS = 100
 MIN_RSA_BITS = 2048
+_KINDS = {"RS256": ["RSA", None], "ES256": ["EC", "P-256"], "EdDSA": ["OKP", "Ed25519"]}
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,6 @@ def _algorithm(key: Mapping[str, Any]) -> str | None:
     use, operations = key.get("use"), key.get("key_ops")
     if use not in (None, "sig") or "d" in key or (isinstance(operations, list) and "verify" not in operations):
         return None
-    kind = key.get("kty"), key.get("crv")
-    fits = {("RSA", None): "RS256", ("EC", "P-256"): "ES256", ("OKP", "Ed25519"): "EdDSA"}.get(kind)  # type: ignore[arg-type]
+    kind = [key.get("kty"), key.get("crv")]
+    fits = next((name for name, one in _KINDS.items() if one == kind), None)
     return fits if key.get("alg") in (None, fits) or (fits == "EdDSA" and key.get("alg") == "Ed25519") else None
