@@ -50,6 +50,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("reader.max_mb", "int", 256, "Megabytes of rows that a statement there may return."),
     Setting("reader.max_age_s", "float", 5.0, "Seconds that the snapshot may be old which they read, where a request "
             "says nothing; one that took long to copy may be ten times as old as that took."),
+    Setting("graphql.max_tokens", "int", 4_000, "Tokens of a GraphQL document."),
+    Setting("graphql.max_depth", "int", 8, "Fields within fields of a GraphQL document."),
+    Setting("graphql.max_cost", "int", 200_000, "Rows that the lists of a GraphQL document could hold together, each "
+            "multiplied by those around it."),
+    Setting("graphql.max_rows", "int", 10_000, "Rows of one GraphQL list."),
+    Setting("graphql.default_rows", "int", 100, "Rows of a GraphQL list whose `limit` is not given."),
+    Setting("graphql.default_nested_rows", "int", 20, "The same for a list within rows, for each of them."),
+    Setting("graphql.timeout_s", "float", 30.0, "Seconds a GraphQL request may read."),
     Setting("display.max_rows", "int", 50, "Rows of a table that a notebook cell or the shell shows."),
     Setting("agent.planner", "str", "builtin", "The planner that answers questions.", needs_trust=True),
     Setting("agent.timeout_s", "float", 30.0, "Seconds that SQL written for a question may run."),

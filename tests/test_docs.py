@@ -213,7 +213,7 @@ def test_the_curl_of_the_rest_page_works_against_serve(
                           timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (first, asked, listed, paged, cancelled, conversations, verified, approvals, tables,
-     described, profiled, window) = done.stdout.split("\n---\n")
+     described, profiled, window, graph) = done.stdout.split("\n---\n")
     assert '"status": "succeeded"' in first
     assert re.search(r'^"?UA"?,\d+', first, re.MULTILINE)
     assert '"type":"run","subtype":"end"' in first
@@ -221,6 +221,7 @@ def test_the_curl_of_the_rest_page_works_against_serve(
     assert "count(*) as n" in listed
     assert '"run_id"' in profiled
     assert '"JFK"' in window
+    assert graph.startswith('{"data":{"flights":[{"dest":')
     assert '"offset": 5' in paged
     assert (tmp_path / "july.parquet").read_bytes()[:4] == b"PAR1"
     assert '"status": "succeeded"' in cancelled

@@ -23,6 +23,7 @@ from pluto_duck.workspace.folder import TOML
 
 if TYPE_CHECKING:
     from pluto_duck.api.app import PlutoDuckApp
+    from pluto_duck.api.graphql.desk import Desk
     from pluto_duck.api.panel import Seats
 
 T = TypeVar("T")
@@ -45,6 +46,8 @@ class Place:
         self.attached: set[str] = set()
         """Runs started here without `detach`: they end with their last follower."""
         self.looks = Looks(lambda: Session.open(workspace.root, role="server", label="Jupyter Server"))
+        self.graphql: Desk | None = None
+        """What GraphQL keeps; made by its first request."""
         self._session: Session | None = None
         self._seats: Seats | None = None
         self._lock = threading.Lock()
@@ -95,6 +98,8 @@ class Place:
         self.looks.close()
         if self._seats is not None:
             self._seats.close()
+        if self.graphql is not None:
+            self.graphql.close()
         with self._lock:
             session, self._session = self._session, None
         if session is not None:

@@ -12,6 +12,7 @@ from pluto_duck.api.conversations import (
     RatingHandler,
     ReplayHandler,
 )
+from pluto_duck.api.graphql.http import GraphQLHandler
 from pluto_duck.api.handler import NotFoundHandler
 from pluto_duck.api.health import HealthHandler, LiveHandler, ReadyHandler
 from pluto_duck.api.looking import ProfileHandler, RowsHandler, StatusHandler, WatchHandler
@@ -38,6 +39,7 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/tables/([^/]+)", TableHandler),
     (r"/api/v1/tables/([^/]+)/profile", ProfileHandler),
     (r"/api/v1/rows", RowsHandler),
+    (r"/api/v1/graphql", GraphQLHandler),
     (r"/api/v1/status", StatusHandler),
     (r"/api/v1/watch", WatchHandler),
     (r"/api/v1/panel", PanelHandler),

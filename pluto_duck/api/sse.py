@@ -57,6 +57,11 @@ class RowFrames:
         self._at = 0
 
     def of(self, event: RunEvent, skip: int) -> Iterator[str]:
+        for content, end, last in self.pieces(event, skip):
+            yield frame(event, content=content, id=str(event.seq) if last else f"{event.seq}.{end}")
+
+    def pieces(self, event: RunEvent, skip: int = 0) -> Iterator[tuple[dict[str, Any], int, bool]]:
+        """(content with its rows, rows of the event up to its end, whether it is the last one)"""
         if self._reader is None:
             self._reader = self._place.runs.open_rows(self._run)
         for batch in self._reader.upto(event.content["batch"] + 1):
@@ -68,8 +73,7 @@ class RowFrames:
                 end = start + piece.num_rows
                 content = {"offset": event.content["offset"] + start, "count": piece.num_rows,
                            "rows": json_rows(piece, self._types)}
-                last = end == batch.num_rows
-                yield frame(event, content=content, id=str(event.seq) if last else f"{event.seq}.{end}")
+                yield content, end, end == batch.num_rows
 
     def close(self) -> None:
         if self._reader is not None:

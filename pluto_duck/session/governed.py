@@ -11,6 +11,7 @@ from pluto_duck.governance.scrub import scrubbed
 from pluto_duck.session.handler import HostSession
 from pluto_duck.session.noted import KEY as NOTED
 from pluto_duck.session.noted import Deciding
+from pluto_duck.session.rows.rights import granted
 from pluto_duck.session.tables import listing
 from pluto_duck.session.targets import EVERYTHING, POLICY, SCHEMA
 from pluto_duck.workspace.protocol import Hello, Json, Reply, Request
@@ -39,7 +40,8 @@ class GovernedSession(HostSession):
         self._ops = {"query": self._governed, "tables": self._tables, "versions": self._versions,
                      "rows": lambda request: self._rows().rows(request),
                      "by_key": lambda request: self._rows().by_key(request),
-                     "change": lambda request: self._rows().change(request), "publish": self._publish}
+                     "change": lambda request: self._rows().change(request), "publish": self._publish,
+                     "rights": lambda _request: granted(self._rows())}
 
     def handle(self, request: Request) -> Reply:
         if request.op not in self._ops:
