@@ -7,6 +7,7 @@ PYTHON ?= $(shell for one in python3 python3.13 python3.12 python3.11 python3.14
 	$$one -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$one && break; done)
 DEMO ?= demo
 COEXIST ?= .venv-coexist
+OIDC ?= .venv-oidc
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 # What the sidebar is made of: installing again builds it again.
 SIDEBAR := $(shell find jupyter_extension/src jupyter_extension/style jupyter_extension/schema -type f) \
@@ -16,7 +17,7 @@ QUICK := not soak and not bench and not pictures
 # A file's tests share their servers, so they stay in one process.
 SIDE_BY_SIDE := --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
-.PHONY: help demo lab test lint bench soak docs coexist clean
+.PHONY: help demo lab test lint bench soak docs coexist oidc clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -28,7 +29,7 @@ demo: $(VENV)/.demo ## a private PostgreSQL, real flights, three questions, one 
 lab: $(VENV)/.demo ## the same in JupyterLab
 	@$(BIN)/pluto-duck demo --postgres --folder $(DEMO) --lab
 
-test: $(VENV)/.test .duckdb2/.installed lint ## lint, all tests with the coverage gate, the notebooks, DuckDB 2.0
+test: $(VENV)/.test .duckdb2/.installed $(OIDC)/.installed lint ## lint, all tests with the coverage gate, the notebooks, DuckDB 2.0
 	$(BIN)/python -m pytest -m "$(QUICK)" $(SIDE_BY_SIDE) --cov --cov-report=term:skip-covered
 	@if ls notebooks/*.ipynb >/dev/null 2>&1; then $(MAKE) --no-print-directory notebooks; fi
 	@folders=; for one in workspace session governance; do [ -d tests/$$one ] && folders="$$folders tests/$$one"; done; \
@@ -65,7 +66,7 @@ docs: $(VENV)/.test ## writes the generated pages in docs/
 
 clean: ## removes what the targets made
 	rm -rf jupyter_extension/lib jupyter_extension/.test pluto_duck/labextension .screenshots
-	rm -rf $(VENV) $(COEXIST) .duckdb2 $(DEMO) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist build
+	rm -rf $(VENV) $(COEXIST) $(OIDC) .duckdb2 $(DEMO) .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache dist build
 
 $(BIN)/python:
 	@[ -n "$(PYTHON)" ] || { echo "pluto-duck needs Python 3.11 or newer, and there is none here."; exit 1; }
@@ -97,6 +98,16 @@ $(COEXIST)/.installed: $(VENV)/.test
 		echo "import site; site.addsitedir('$$(packages $(BIN)/python)')" > "$$(packages $(COEXIST)/bin/python)/tests.pth"
 	@$(BIN)/python -m pip --python $(COEXIST)/bin/python install --quiet --disable-pip-version-check \
 		--constraint constraints.txt jupyter-ai jupysql jupysql-plugin
+	@touch $@
+
+oidc: $(OIDC)/.installed ## a real OpenID Connect server, for the tests of access tokens
+
+# It needs packages in versions that ours exclude.
+$(OIDC)/.installed: $(BIN)/python tests/services/oidc.txt
+	@echo "Installing an OpenID Connect server into $(OIDC) ..."
+	@$(BIN)/python -m venv --without-pip --clear $(OIDC)
+	@$(BIN)/python -m pip --python $(OIDC)/bin/python install --quiet --disable-pip-version-check \
+		--requirement tests/services/oidc.txt
 	@touch $@
 
 # DuckDB 2.0 has no extension wheels yet: it lies beside the environment, not in it.
