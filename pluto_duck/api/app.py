@@ -62,6 +62,7 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         """(until when it counts, what /readyz says)"""
         self._pool: ThreadPoolExecutor | None = None
         self._places: Places | None = None
+        self._tasks: set[asyncio.Task[object]] = set()
         self._protection: Protection | None = None
         self._issuers: dict[str, Issuer] = {}
         self.closing = False
@@ -110,6 +111,10 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         return self._protection
 
     @property
+    def client_timeout_s(self) -> float:
+        return self._protection.client_timeout_s if self._protection is not None else 30.0
+
+    @property
     def protecting(self) -> Protection:
         """The same, for who comes after the first request."""
         assert self._protection is not None
@@ -142,6 +147,12 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
             self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="pluto-duck-api")
         return await asyncio.get_running_loop().run_in_executor(
             self._pool, partial(copy_context().run, function, *args, **kwargs))
+
+    def soon(self, function: Callable[..., object], *args: Any) -> None:
+        """In a thread, while nobody waits for it."""
+        task = asyncio.get_running_loop().create_task(self.in_thread(function, *args))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def stop_extension(self) -> None:
         """Cancels what this server runs and leaves its workspaces."""

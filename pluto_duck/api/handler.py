@@ -21,6 +21,7 @@ from pluto_duck.api.challenge import challenge, metadata_url
 from pluto_duck.api.identity import Caller, OurProvider, credentials, issuers
 from pluto_duck.api.problems import HTTPProblem as HTTPProblem
 from pluto_duck.api.protect_body import MAX_BODY, Body, streamed
+from pluto_duck.api.protect_slow import watch
 from pluto_duck.errors import PlutoError, RunNotFound, Unauthenticated, UsageError, nearest, unknown_name
 
 if TYPE_CHECKING:
@@ -255,7 +256,11 @@ class PlutoHandler(Audited):
     def flush(self, include_footers: bool = False) -> Any:
         if not self._headers_written and (told := cors.vary(self, str(self._headers.get("Vary", "")))):
             self.set_header("Vary", told)
-        return super().flush(include_footers)
+        written = super().flush(include_footers)
+        stream = getattr(self.request.connection, "stream", None)
+        if not written.done() and stream is not None:
+            watch(stream, written, self.app.client_timeout_s, self.stalled)
+        return written
 
     @allow_unauthenticated  # type: ignore[untyped-decorator]
     def options(self, *_path: str) -> None:
@@ -311,6 +316,11 @@ class PlutoHandler(Audited):
         if self.caller is not None and run.actor != self.caller.actor.identity:
             raise RunNotFound(f'There is no run "{run_id}".', run_id=run_id)
         return place, run
+
+    def stalled(self) -> None:
+        """The client has taken nothing for too long, and its connection is about to be closed."""
+        self.log.warning("%s %s: the client took nothing for %g s and is cut off", self.request.method,
+                         self.request.path, self.app.client_timeout_s)
 
     # -- in ---------------------------------------------------------------------------------------
 

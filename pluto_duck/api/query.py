@@ -98,9 +98,18 @@ class QueryHandler(PlutoHandler):
     _tag: str | None = None
 
     actions: ClassVar = {"DELETE": "cancel"}
+    _followed: tuple[Place, Run] | None = None
 
     async def _run(self, run_id: str) -> tuple[Place, Run]:
-        return await self.place_of_run(run_id)
+        self._followed = await self.place_of_run(run_id)
+        return self._followed
+
+    def stalled(self) -> None:
+        super().stalled()
+        if self._followed is not None:
+            place, run = self._followed
+            said = f"A client that followed it took nothing for {self.app.client_timeout_s:g} s and was cut off."
+            self.app.soon(place.runs.note, run.run_id, said)
 
     @guarded
     async def get(self, run_id: str) -> None:

@@ -293,6 +293,11 @@ class Runs:
                 for run_id in self._store.cancels(presence.owner):
                     self._stop_mine(run_id)
 
+    def note(self, run_id: str, text: str) -> None:
+        """A line in the log of a run that has not ended."""
+        self._store.append(run_id, "log", "chunk", {"text": text})
+        self._changed()
+
     def _stop(self, job: _Job, reason: StopReason) -> None:
         job.context.stop(reason)
         job.stopped_at = job.stopped_at or time.monotonic()
