@@ -213,7 +213,7 @@ def test_the_curl_of_the_rest_page_works_against_serve(
                           timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (first, asked, listed, paged, cancelled, conversations, verified, approvals, tables,
-     described, profiled, window, graph) = done.stdout.split("\n---\n")
+     described, profiled, window, graph, audited) = done.stdout.split("\n---\n")
     assert '"status": "succeeded"' in first
     assert re.search(r'^"?UA"?,\d+', first, re.MULTILINE)
     assert '"type":"run","subtype":"end"' in first
@@ -230,6 +230,7 @@ def test_the_curl_of_the_rest_page_works_against_serve(
     assert '"approvals": []' in approvals
     assert '"flights"' in tables
     assert '"tailnum"' in described
+    assert '"entries": []' in audited
 
 
 def _await_server(port: int, server: subprocess.Popen[bytes]) -> None:

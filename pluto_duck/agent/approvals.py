@@ -17,6 +17,7 @@ from typing import Literal
 
 from pluto_duck.agent.changes import Kind, change_of
 from pluto_duck.errors import Cancelled, Outdated, PlutoError, Refused, UsageError, WorkspaceError, unknown_name
+from pluto_duck.governance.audit import Chain, owners
 from pluto_duck.governance.seal import is_sealed, seal
 from pluto_duck.runs.liveness import Presence, is_alive
 from pluto_duck.session import Session
@@ -95,6 +96,8 @@ class Approvals:
 
     def __init__(self, session: Session, now: Callable[[], float] = time.time) -> None:
         self._session, self._control, self._now = session, session.control, now
+        self._audit = Chain(session.workspace, self._control)
+        self._audit.reading()  # its tables are there before the transactions that write to them
 
     # -- proposing --------------------------------------------------------------------------------
 
@@ -256,6 +259,8 @@ class Approvals:
     def _log(self, db: sqlite3.Connection, id: str, what: str, who: str, detail: str) -> None:
         db.execute("INSERT INTO approval_log (approval, at, what, who, detail) VALUES (?, ?, ?, ?, ?)",
                    (id, self._now(), what, who or _user(), detail))
+        if what not in ("proposed", "expired"):
+            self._audit.append_in(db, [owners(f"approval.{what}", f"approval:{id}", by=who or _user())])
 
 
 def _parts(one: Approval) -> tuple[str, ...]:

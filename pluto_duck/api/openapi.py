@@ -7,6 +7,8 @@ from typing import ClassVar
 from pluto_duck import __version__
 from pluto_duck.api.handler import PlutoHandler, guarded
 from pluto_duck.api.openapi_agent import AGENT_PATHS, AGENT_SCHEMAS
+from pluto_duck.api.openapi_audit import PATHS as AUDIT_PATHS
+from pluto_duck.api.openapi_audit import SCHEMAS as AUDIT_SCHEMAS
 from pluto_duck.api.openapi_graphql import GRAPHQL_PATHS, GRAPHQL_SCHEMAS
 from pluto_duck.api.openapi_looking import LOOKING_PATHS, LOOKING_SCHEMAS
 from pluto_duck.api.openapi_parts import LOCATION, PROBLEM, WORKSPACE, Json, answer, one, path, query
@@ -76,7 +78,7 @@ PATHS: dict[str, Json] = {
     "/tables/{name}": {"get": {
         "summary": "Columns and keys of a table", "parameters": [path("name", "table or schema.table"), WORKSPACE],
         "responses": {"200": answer("The table.", "Table"), **PROBLEM}}},
-    **LOOKING_PATHS, **GRAPHQL_PATHS,
+    **LOOKING_PATHS, **GRAPHQL_PATHS, **AUDIT_PATHS,
     "/workspaces": {"get": {"summary": "The workspaces that requests may name", "responses": {
         "200": answer("The first is the default.", "Workspaces"), **PROBLEM}}},
     "/.well-known/oauth-protected-resource": {"get": {
@@ -144,7 +146,7 @@ SCHEMAS: dict[str, Json] = {
         "run_id": one("string"), "seq": one("integer"), "at": one("string", format="date-time"),
         "type": one("string", enum=["reasoning", "tool", "message", "rows", "progress", "log", "run"]),
         "subtype": one("string", enum=["start", "chunk", "end", "final", "error"]), "content": one("object")}),
-    **AGENT_SCHEMAS, **LOOKING_SCHEMAS, **GRAPHQL_SCHEMAS,
+    **AGENT_SCHEMAS, **LOOKING_SCHEMAS, **GRAPHQL_SCHEMAS, **AUDIT_SCHEMAS,
     "Tables": one("object", properties={"workspace": one("string"), "tables": one("array", items=one("object"))}),
     "Table": one("object", properties={
         "workspace": one("string"), "name": one("string"), "schema": one("string"),

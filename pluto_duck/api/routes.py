@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pluto_duck.api.approvals import ApprovalHandler, ApprovalsHandler
+from pluto_duck.api.audit import AuditHandler, AuditHeadHandler, AuditVerifyHandler
 from pluto_duck.api.conversations import (
     AnswerHandler,
     ConversationHandler,
@@ -35,6 +36,9 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/verified", VerifiedHandler),
     (r"/api/v1/approvals", ApprovalsHandler),
     (r"/api/v1/approvals/([^/]+)", ApprovalHandler),
+    (r"/api/v1/audit", AuditHandler),
+    (r"/api/v1/audit/head", AuditHeadHandler),
+    (r"/api/v1/audit/verify", AuditVerifyHandler),
     (r"/api/v1/tables", TablesHandler),
     (r"/api/v1/tables/([^/]+)", TableHandler),
     (r"/api/v1/tables/([^/]+)/profile", ProfileHandler),

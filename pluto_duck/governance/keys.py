@@ -20,6 +20,7 @@ from typing import Any
 
 from pluto_duck.errors import UsageError, nearest, unknown_name
 from pluto_duck.governance.actor import Actor, Claim
+from pluto_duck.governance.audit import Chain, Entry, owners
 from pluto_duck.governance.policy.globs import ROLE_NAME
 from pluto_duck.governance.seal import is_sealed, seal
 from pluto_duck.workspace import ControlStore, Workspace
@@ -82,6 +83,7 @@ class Keys:
 
     def __init__(self, control: ControlStore, workspace: Workspace) -> None:
         self._control, self._workspace = control, workspace
+        self._chain = Chain(workspace, control)
 
     def close(self) -> None:
         self._control.close()
@@ -107,15 +109,20 @@ class Keys:
         key = Key(_random(8), name.strip(), tuple(dict.fromkeys(roles)), dict(claims or {}),
                   tuple(dict.fromkeys(scopes)), now, None if expires_s is None else now + int(expires_s))
         assert key.actor.governed  # its claims are checked there
-        return key, self._keep(key)
+        return key, self._keep(key, "key.create")
 
-    def _keep(self, key: Key) -> str:
+    def _keep(self, key: Key, action: str, **detail: Any) -> str:
         secret = _random(43)
+        self._chain.reading()  # its tables are there before the transaction
         with self._control.connection(_ROOM, MIGRATIONS) as db:
             db.execute("INSERT INTO keys (id, name, roles, claims, scopes, created_at, expires_at, seal, lineage) "
                        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                        (key.id, key.name, json.dumps(key.roles), json.dumps(dict(key.claims)), json.dumps(key.scopes),
                         key.created_at, key.expires_at, seal(self._workspace, *key.sealed(secret)), key.lineage))
+            # In one transaction: there is no key that the audit does not know of.
+            self._chain.append_in(db, [owners(
+                action, f"key:{key.id}", name=key.name, roles=list(key.roles), scopes=list(key.scopes),
+                claims=sorted(key.claims), expires_at=key.expires_at, **detail)])
         body = f"{PREFIX}{key.id}_{secret}"
         return f"{body}_{_check(body)}"
 
@@ -161,7 +168,7 @@ class Keys:
         left = None if old.expires_at is None else old.expires_at - old.created_at
         new = Key(_random(8), old.name, old.roles, old.claims, old.scopes, now, None if left is None else now + left,
                   lineage=old.lineage or old.id)
-        secret = self._keep(new)
+        secret = self._keep(new, "key.rotate", of=old.id, overlap_s=int(overlap_s))
         self._end(old.id, now + int(overlap_s), new.id)
         return new, secret
 
@@ -172,13 +179,16 @@ class Keys:
         named = [one for one in self.list() if one.name == key.name and not one.is_over(now)]
         ended = [key] if key.id == wanted else named
         for one in ended:
-            self._end(one.id, now, one.successor)
+            self._end(one.id, now, one.successor, owners("key.revoke", f"key:{one.id}", name=one.name))
         return [self.find(one.id) for one in ended]
 
-    def _end(self, id: str, at: int, successor: str) -> None:
+    def _end(self, id: str, at: int, successor: str, told: Entry | None = None) -> None:
+        self._chain.reading()
         with self._control.connection(_ROOM, MIGRATIONS) as db:
             db.execute("UPDATE keys SET ends_at = min(coalesce(ends_at, ?), ?), successor = ? WHERE id = ?",
                        (at, at, successor, id))
+            if told is not None:
+                self._chain.append_in(db, [told])
 
 
 def _key(row: sqlite3.Row) -> Key:

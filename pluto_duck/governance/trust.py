@@ -48,10 +48,18 @@ def trusts(workspace: Workspace, what: str, wanted: Mapping[str, Any]) -> bool:
 
 
 def grant(workspace: Workspace, what: str, wanted: Mapping[str, Any]) -> None:
-    """Remembers that the owner has seen what that file wants."""
+    """Remembers that the owner has seen what that file wants. It is on record before it counts."""
+    _tell(workspace, f"{'policy.' if what == 'policy.yaml' else ''}trust", what or "pluto.toml",
+          print=_print(wanted)[:16], names=sorted(wanted))
     known = _read()
     known[_key(workspace, what)] = _print(wanted)
     _save(known)
+
+
+def _tell(workspace: Workspace, action: str, file: str, **detail: Any) -> None:
+    from pluto_duck.governance.audit import owners, recorder
+
+    recorder(workspace).keep(owners(action, f"file:{file}", **detail))
 
 
 def _key(workspace: Workspace, what: str) -> str:
@@ -59,6 +67,7 @@ def _key(workspace: Workspace, what: str) -> str:
 
 
 def forget(workspace: Workspace) -> None:
+    _tell(workspace, "trust.forget", "*")
     known = _read()
     known.pop(str(workspace.root), None)
     _save({key: seen for key, seen in known.items() if not key.endswith(f" of {workspace.root}")})

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pluto_duck.governance.audit import Entry, recorder, verify
-from pluto_duck.governance.audit.searching import walk
+from pluto_duck.governance.audit import Entry, Who, recorder, verify
+from pluto_duck.governance.audit.searching import Filter, walk
 from pluto_duck.workspace import Workspace
 from tests.api.door import Door
 from tests.api.test_identity import body, outcome
@@ -76,12 +76,12 @@ async def test_the_owner_is_recorded_where_a_setting_says_so(
         door: Door, workspace: Workspace, entries: Callable[[], list[Entry]], jp_serverapp: Any) -> None:
     token = {"Authorization": f"token {jp_serverapp.identity_provider.token}"}
     assert (await door("tables", **token)).code == 200
-    assert entries() == []
+    assert [one for one in entries() if one.via == "rest"] == []
     recorder(workspace).owners = True
     assert (await door("tables", **token)).code == 200
     started = body(await door("query", "POST", body={"sql": "SELECT 1"}, **token))["run_id"]
     await door(f"query/{started}?wait=20", **token)
-    assert [(one.who.kind, one.action) for one in entries()] == [
+    assert [(one.who.kind, one.action) for one in entries() if one.via == "rest"] == [
         ("person", "schema"), ("person", "query"), ("person", "query"), ("person", "read")]
 
 
@@ -119,3 +119,48 @@ async def test_no_answer_shows_what_the_host_tells_the_audit(door: Door) -> None
         run = await outcome(door, key, sql=sql)
         assert '"audit"' not in json.dumps(run)
         assert "No grant" not in json.dumps(run)
+
+
+async def test_the_owner_reads_pages_exports_and_verifies(door: Door, workspace: Workspace, jp_serverapp: Any) -> None:
+    token = {"Authorization": f"token {jp_serverapp.identity_provider.token}"}
+    kept = recorder(workspace)
+    for i in range(7):
+        kept.keep(Entry("read", Who("key", "k", f"id{i % 2}"), "rest", ("main.orders",), rows=i))
+    found, path = [], "audit?who=id1&limit=2"
+    while path:
+        page = body(await door(path, **token))
+        found += [one["rows"] for one in page["entries"]]
+        path = page["links"].get("next", "").rpartition("api/v1/")[2]
+    assert found == [5, 3, 1]
+    lines = [json.loads(one) for one in (await door("audit?table=orders", Accept="application/x-ndjson", **token)
+                                         ).body.splitlines()]
+    assert [one.get("rows") for one in lines[:-1]] == list(range(7))
+    head = body(await door("audit/head", **token))
+    assert {"chain", "signature"} <= head.keys()
+    assert lines[-1]["head"]["chain"] == head["chain"]
+    verdict = body(await door("audit/verify", "POST", body={"heads": [head]}, **token))
+    assert verdict["whole"]
+    assert (await door("audit/verify", "POST", body={"heads": [{**head, "seq": 1}]}, **token)).code == 400
+    for bad in ("decision=maybe", "since=soon", "limit=0", "cursor=x"):
+        assert (await door(f"audit?{bad}", **token)).code == 400
+    kept.flush()
+    actions = [row.entry.action for row in walk(kept.chain, Filter(action="audit.*"))]
+    assert actions == ["audit.read"] * 2 + ["audit.export", "audit.verify"], "reading and exporting are on record"
+    database = sqlite3.connect(workspace.control)
+    database.execute("DELETE FROM audit WHERE seq = 4")
+    database.commit()
+    database.close()
+    verdict = body(await door("audit/verify", "POST", **token))
+    assert not verdict["whole"]
+    assert any("rows 4 to 4 are missing" in one["what"] for one in verdict["problems"])
+
+
+async def test_keys_and_consent_are_on_record(door: Door, entries: Callable[[], list[Entry]]) -> None:
+    door.key()
+    door.keys.rotate("dash", overlap_s=60)
+    door.keys.revoke("dash")
+    found = [(one.action, one.who.name, one.detail.get("name")) for one in entries() if one.action.startswith("key.")]
+    assert found == [("key.create", "local", "dash"), ("key.rotate", "local", "dash"), ("key.revoke", "local", "dash"),
+                     ("key.revoke", "local", "dash")]
+    assert entries()[0].action == "policy.trust"
+    assert entries()[0].detail["names"] == ["eu"]

@@ -27,6 +27,8 @@ BUSY_S = 2.0
 WAIT_S = 5.0
 """How long an answer waits for its entry."""
 AGAIN_S = 0.2
+IDLE_S = 10.0
+"""A thread that has nothing to write ends."""
 MOST_WAITING = 20_000
 """Entries in memory; at some thousand a second the disk has been gone for seconds then."""
 
@@ -61,9 +63,13 @@ class Recorder:
 
     @property
     def chain(self) -> Chain:
+        """To read, and for what is written in a transaction of its own; the writer's thread has another."""
         if self._chain is None:
-            self._chain = Chain(self.workspace, ControlStore(self.workspace.control, busy_s=BUSY_S, durable=True))
+            self._chain = self._open()
         return self._chain
+
+    def _open(self) -> Chain:
+        return Chain(self.workspace, ControlStore(self.workspace.control, busy_s=BUSY_S, durable=True))
 
     # -- from any thread --------------------------------------------------------------------------
 
@@ -143,16 +149,23 @@ class Recorder:
     # -- the thread -------------------------------------------------------------------------------
 
     def _write(self) -> None:
+        chain = self._open()
+        try:
+            self._go_on(chain)
+        finally:
+            chain.close()
+
+    def _go_on(self, chain: Chain) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closed)
-                if self._closed and not self._waiting:
+                self._changed.wait_for(lambda: self._waiting or self._closed, IDLE_S)
+                if not self._waiting:
                     self._thread = None
                     return
                 if not self._urgent and not self._closed:
                     self._changed.wait_for(lambda: self._urgent or self._closed, GROUP_S)
                 taken, self._urgent = list(self._waiting), False
-            failed = self._tried(taken)
+            failed = self._tried(chain, taken)
             with self._changed:
                 if failed is None:
                     del self._waiting[:len(taken)]
@@ -166,12 +179,13 @@ class Recorder:
                     done(failed)
             if failed is not None:
                 if self._closed:
+                    self._thread = None
                     return
                 time.sleep(AGAIN_S)
 
-    def _tried(self, taken: list[_Waiting]) -> AuditUnavailable | None:
+    def _tried(self, chain: Chain, taken: list[_Waiting]) -> AuditUnavailable | None:
         try:
-            self.chain.append([one.entry for one in taken])
+            chain.append([one.entry for one in taken])
         except AuditUnavailable as error:
             return error
         except PlutoError as error:

@@ -59,7 +59,7 @@ def add_one(db: sqlite3.Connection) -> None:
 def another_head(db: sqlite3.Connection, seq: int) -> None:
     """The end cut off, and the head set back to fit."""
     db.execute("DELETE FROM audit WHERE seq > ?", (seq,))
-    db.execute("UPDATE audit_head SET seq = ?, mac = (SELECT mac FROM audit WHERE seq = ?)", (seq, seq))
+    db.execute("UPDATE audit_head SET seq = ?, mac = coalesce((SELECT mac FROM audit WHERE seq = ?), mac)", (seq, seq))
 
 
 def another_start(db: sqlite3.Connection) -> None:
