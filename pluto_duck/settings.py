@@ -58,6 +58,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("graphql.default_rows", "int", 100, "Rows of a GraphQL list whose `limit` is not given."),
     Setting("graphql.default_nested_rows", "int", 20, "The same for a list within rows, for each of them."),
     Setting("graphql.timeout_s", "float", 30.0, "Seconds a GraphQL request may read."),
+    Setting("query.cache", "bool", True, "Answer an API query from what was computed before, where nothing that it "
+            "reads has changed."),
+    Setting("query.cache_mb", "int", 512, "Megabytes that these answers may take on disk; the one not asked for "
+            "longest goes first."),
     Setting("display.max_rows", "int", 50, "Rows of a table that a notebook cell or the shell shows."),
     Setting("agent.planner", "str", "builtin", "The planner that answers questions.", needs_trust=True),
     Setting("agent.timeout_s", "float", 30.0, "Seconds that SQL written for a question may run."),

@@ -36,7 +36,19 @@ class StatusHandler(PlutoHandler):
         place = await self.place()
         told = await self.in_thread(place.ask, looking.hello)
         server = {"runs": place.runs.standing(), **self.app.protecting.standing()}
-        self.send({**told, "workspace": place.name, "folder": told["workspace"]["root"], "server": server})
+        cache = await self.in_thread(cached, place)
+        self.send({**told, "workspace": place.name, "folder": told["workspace"]["root"], "server": server,
+                   "cache": cache})
+
+
+def cached(place: Place) -> dict[str, Any]:
+    """How often a query of the last days was answered from what was computed before."""
+    counts = place.runs.cache_counts()
+    hits, misses = counts.get("hit", 0), counts.get("miss", 0)
+    answers, size = place.cache.usage() if place.cache is not None else (0, 0)
+    return {"on": place.cache is not None, "hits": hits, "misses": misses, "bypassed": counts.get("bypass", 0),
+            "hit_ratio": round(hits / (hits + misses), 4) if hits + misses else None,
+            "answers": answers, "bytes": size}
 
 
 class RowsHandler(PlutoHandler):

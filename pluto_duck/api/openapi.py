@@ -19,7 +19,9 @@ _BINARY = {"schema": {"type": "string", "contentMediaType": "application/octet-s
 PATHS: dict[str, Json] = {
     "/query": {
         "post": {
-            "summary": "Start a run", "parameters": [WORKSPACE],
+            "summary": "Start a run", "parameters": [
+                WORKSPACE, {"name": "Cache-Control", "in": "header", "schema": {"type": "string"},
+                            "description": "no-cache: an answer that was computed before will not do."}],
             "requestBody": {"required": True, "content": {
                 "application/json": {"schema": {"$ref": "#/components/schemas/Query"}}}},
             "responses": {"202": answer("It has been queued.", "Started", **LOCATION), **PROBLEM},
@@ -111,6 +113,8 @@ _SUMMARY: Json = {
     "affected_rows": one("integer"), "statement": one("string"),
     "as_of": one("string", "Of a key's SQL: the moment of the snapshot that it read.", format="date-time"),
     "age_s": one("number", "How old that was when the statement began."),
+    "cache": one("string", "Of SQL: whether it was computed before.", enum=["hit", "miss", "bypass"]),
+    "cache_why": one("string", "Of a bypass: why no answer to it is kept."),
     "answer": {"$ref": "#/components/schemas/Answer"},
     "approval": one("object", "Of an approval: as it was left."),
     "replay": one("array", "Of a replay: its turns, then and now."),

@@ -73,5 +73,8 @@ LOOKING_SCHEMAS: dict[str, Json] = {
         "server": one("object", "Whose runs are at work and waiting, open streams, addresses shut for bad tries."),
         "workspace": one("string"), "folder": one("string"), "version": one("string"), "hosting": _HOSTING,
         "planner": one("string"), "planners": one("array", items=one("string")), "share": one("string"),
-        "asks": one("array", "Of each planner, what a question sends where.", items=one("object"))}),
+        "asks": one("array", "Of each planner, what a question sends where.", items=one("object")),
+        "cache": one("object", "How often API queries of the runs that are kept were computed before.", properties={
+            "on": one("boolean"), "hits": one("integer"), "misses": one("integer"), "bypassed": one("integer"),
+            "hit_ratio": {"type": ["number", "null"]}, "answers": one("integer"), "bytes": one("integer")})}),
 }

@@ -16,6 +16,7 @@ from pluto_duck.governance.keys import Keys
 from pluto_duck.governance.policy.file import PolicyFile
 from pluto_duck.governance.trust import is_trusted
 from pluto_duck.runs import Run, Runs
+from pluto_duck.runs.cache import ResultCache
 from pluto_duck.session import Session
 from pluto_duck.settings import Settings
 from pluto_duck.workspace import ControlStore, Workspace, create, find, personal_root
@@ -38,6 +39,8 @@ class Place:
         self.workspace = workspace
         self.settings = Settings.load(workspace.toml, trusted=is_trusted(workspace))
         self.runs = Runs(ControlStore(workspace.control), workspace, settings=self.settings, role="server")
+        self.cache = ResultCache(workspace, self.settings["query.cache_mb"] << 20, self.settings["runs.keep_days"]) \
+            if self.settings["query.cache"] else None
         self.keys = Keys(ControlStore(workspace.control), workspace)
         self.policy = PolicyFile(workspace)
         self.tokens = Tokens(workspace)

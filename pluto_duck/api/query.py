@@ -61,12 +61,17 @@ class QueriesHandler(PlutoHandler):
             found = await self.in_thread(place.ask, lambda session: _conversation(session, body["conversation"]))
             body["conversation"] = found
         run = await self.in_thread(_start, place, kind, text, body, self.actor, self.allowance,
-                                   self.spender())
+                                   self.spender(), self.looks())
         self.trail.run = run.run_id
         url = self.url("query", run.run_id, workspace=await self._named(place))
         self.set_header("Location", url)
         self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name,
                    **waiting(place, run), "links": {"self": url}}, 202)
+
+    def looks(self) -> bool:
+        """Whether an answer that was computed before will do (RFC 9111 5.2.1)."""
+        asked = self.request.headers.get("Cache-Control", "").lower().replace(" ", "").split(",")
+        return not {"no-cache", "no-store", "max-age=0"} & set(asked)
 
     async def _named(self, place: Place) -> str | None:
         """The workspace for links; None when it is the default one."""
@@ -207,7 +212,8 @@ def summary(run: Run) -> dict[str, Any]:
         "created_at": run.created_at.isoformat(),
         "started_at": run.started_at.isoformat() if run.started_at else None,
         "finished_at": run.finished_at.isoformat() if run.finished_at else None,
-        "elapsed_s": round(run.elapsed_s, 6), "row_count": run.row_count, "error": run.error, **run.facts,
+        "elapsed_s": round(run.elapsed_s, 6), "row_count": run.row_count, "error": run.error,
+        **{name: value for name, value in run.facts.items() if name != "data"},  # what its ETags are made of
     }
 
 
@@ -230,7 +236,7 @@ def _page(place: Place, run: Run, offset: int, limit: int, cut: int | None) -> l
 
 
 def _start(place: Place, kind: str, text: str, body: dict[str, Any], actor: Actor | None,
-           allowance: Allowance | None, spend: Spend | None) -> Run:
+           allowance: Allowance | None, spend: Spend | None, look: bool) -> Run:
     from pluto_duck.api.work import answer_question, counted, run_sql
     from pluto_duck.runs import Share
 
@@ -239,7 +245,7 @@ def _start(place: Place, kind: str, text: str, body: dict[str, Any], actor: Acto
     if kind == "question" and "timeout_s" not in body:
         timeout_s = min(timeout_s, place.settings["agent.deadline_s"])
     if kind == "sql":
-        work = run_sql(place, text, body.get("params"), max_rows=int(max_rows), max_age_s=_age(body))
+        work = run_sql(place, text, body.get("params"), max_rows=int(max_rows), max_age_s=_age(body), look=look)
     else:
         work = answer_question(place, text, body.get("conversation", ""), body.get("planner") or None)
     if allowance is not None and spend is not None:

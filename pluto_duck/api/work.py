@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pluto_duck.agent import Event
     from pluto_duck.api.places import Place
     from pluto_duck.runs import RunContext, Work
+    from pluto_duck.session import Stamp
 
 
 class Spend(Protocol):
@@ -32,19 +33,28 @@ def counted(work: Work, spend: Spend, *, max_bytes: int) -> Work:
 
 
 def run_sql(place: Place, sql: str, params: dict[str, Any] | list[Any] | None, *, max_rows: int,
-            max_age_s: float | None = None) -> Work:
+            max_age_s: float | None = None, look: bool = True) -> Work:
     """Who holds the server's own token is the owner of these files: any statement may run. What anybody else wrote
-    runs in a process of its own, over a snapshot."""
+    runs in a process of its own, over a snapshot. `look=False`: an answer that was computed before will not do."""
 
     def work(run: RunContext) -> dict[str, Any]:
+        from pluto_duck.runs.answers import answered
+
         place.keep_open()
-        if run.session.actor is not None:
-            if params:
-                raise UsageError("Parameters are the owner's; write the values into the statement.")
-            with run.session.stream_apart(sql, max_rows=max_rows, timeout_s=run.left_s, max_age_s=max_age_s) as stream:
+        governed = run.session.actor is not None
+        if governed and params:
+            raise UsageError("Parameters are the owner's; write the values into the statement.")
+
+        def compute() -> dict[str, Any]:
+            found = run.session.stream_apart(sql, max_rows=max_rows, timeout_s=run.left_s, max_age_s=max_age_s) \
+                if governed else run.session.stream(sql, params, max_rows=max_rows)
+            with found as stream:
                 return run.write_stream(stream)
-        with run.session.stream(sql, params, max_rows=max_rows) as stream:
-            return run.write_stream(stream)
+
+        def stamp() -> Stamp:
+            return run.session.stamp(sql, params, max_rows=max_rows, max_bytes=run.max_bytes)
+
+        return answered(run, place.cache, stamp, compute, look=look)
 
     return work
 

@@ -41,11 +41,15 @@ def _runs(session: Session) -> Pairs:
     from pluto_duck.runs import Runs
 
     with closing(Runs(session, session.workspace)) as runs:
-        found = runs.list(1000)
+        found, counts = runs.list(1000), runs.cache_counts()
     active = sum(run.status in ("queued", "running") for run in found)
     pairs = [("kept", str(len(found))), ("active", str(active))]
     if found:
         pairs.append(("last", f"{found[0].kind} {found[0].status}: {' '.join(found[0].text.split())[:60]}"))
+    hits, asked = counts.get("hit", 0), counts.get("hit", 0) + counts.get("miss", 0)
+    if asked:
+        pairs.append(("cache", f"{hits} of {asked} API queries answered from it ({hits / asked:.0%}), "
+                               f"{counts.get('bypass', 0)} beside it"))
     return pairs
 
 

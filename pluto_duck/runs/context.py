@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,7 +18,9 @@ from pluto_duck.session import Session
 if TYPE_CHECKING:
     import pyarrow
 
+    from pluto_duck.runs.cache import Kept
     from pluto_duck.session import Result, Stream
+    from pluto_duck.workspace import Workspace
 
 StopReason = Literal["cancelled", "timed_out"]
 
@@ -26,11 +28,18 @@ StopReason = Literal["cancelled", "timed_out"]
 class RunContext:
     """Belongs to the thread of the run; `stop` alone may come from others."""
 
-    def __init__(self, run_id: str, store: RunStore, folder: Path, open_session: Callable[[], Session],
+    def __init__(self, run_id: str, store: RunStore, workspace: Workspace, open_session: Callable[[], Session],
                  changed: Callable[[], None]) -> None:
         self.run_id = run_id
+        self.workspace = workspace
+        self.columns: tuple[Column, ...] | None = None
+        """Of the rows that are kept; None while there are none, or not yet all."""
+        self.batches: list[tuple[int, int]] = []
+        """(rows, bytes of the file up to its end) of each that is kept."""
+        self.versions: Mapping[str, int] | None = None
+        """Of the tables in the snapshot that its rows came from; None: they came from the tables themselves."""
         self._store = store
-        self._folder = folder
+        self._folder = workspace.runs
         self._open_session = open_session
         self._changed = changed
         self._session: Session | None = None
@@ -102,6 +111,7 @@ class RunContext:
             self.check()
             number, offset = rows.batches, rows.row_count
             size = rows.write(batch)
+            self.batches.append((batch.num_rows, size))
             self._store.rows_chunk(self.run_id, batch=number, offset=offset, count=batch.num_rows, size=size)
             self._changed()
             self.full = self.max_bytes is not None and size > self.max_bytes
@@ -110,13 +120,32 @@ class RunContext:
         self.check()
         size = rows.close()
         self._store.rows_end(self.run_id, size=size, count=rows.row_count, truncated=self.full or truncated())
+        self.columns = tuple(columns)
         return rows.row_count
+
+    @property
+    def rows_file(self) -> Path:
+        """Where this run's rows are, or will be."""
+        return rows_path(self._folder, self.run_id)
+
+    def write_kept(self, kept: Kept) -> dict[str, Any]:
+        """As `write_stream`, for rows that another run has computed and that are in `rows_file` already."""
+        self.check()
+        facts = dict(kept.facts)
+        if self.session.actor is not None:
+            facts |= _aged(dt.datetime.now(dt.UTC))  # what it was computed from has not changed since
+            self._store.note(self.run_id, facts)
+        self._store.rows_whole(self.run_id, kept.columns, kept.batches, size=kept.size,
+                               truncated=bool(facts.get("truncated")))
+        self._changed()
+        return facts
 
     def write_stream(self, stream: Stream) -> dict[str, Any]:
         """Keeps what a statement returns, batch by batch; the facts that the work may return."""
         facts: dict[str, Any] = {"statement": stream.statement}
         if stream.affected_rows is not None:
             facts["affected_rows"] = stream.affected_rows
+        self.versions = stream.versions
         if stream.as_of is not None:
             facts |= _aged(stream.as_of)
             self._store.note(self.run_id, facts)  # a download begins before the run has ended

@@ -178,7 +178,7 @@ class Runs:
             self._changed()
 
     def _context(self, run_id: str, actor: Actor | None = None) -> RunContext:
-        return RunContext(run_id, self._store, self.workspace.runs, lambda: self._open_session(actor), self._changed)
+        return RunContext(run_id, self._store, self.workspace, lambda: self._open_session(actor), self._changed)
 
     def _be_present(self) -> str:
         """The owner that this process's runs carry; under the lock."""
@@ -420,6 +420,10 @@ class Runs:
         with self._lock:
             job = self._active.get(run_id)
         return job.context.progress() if job is not None else -1.0
+
+    def cache_counts(self) -> dict[str, int]:
+        """How many of the runs that are kept were a `hit`, a `miss` or a `bypass` of the cache."""
+        return self._store.cache_counts()
 
     # -- rows -------------------------------------------------------------------------------------
 

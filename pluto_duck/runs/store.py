@@ -133,6 +133,23 @@ class RunStore:
                 db.execute("UPDATE runs SET size = ? WHERE run_id = ?", (size, run_id))
                 _append(db, run_id, time.time(), "rows", "end", {"count": count, "truncated": truncated})
 
+    def rows_whole(self, run_id: str, columns: Sequence[Column], batches: Sequence[tuple[int, int]], *, size: int,
+                   truncated: bool) -> None:
+        """All of them at once, as `rows_start`, `rows_chunk` and `rows_end` would have told it."""
+        listed = [{"name": one.name, "type": one.type} for one in columns]
+        now, offset = time.time(), 0
+        with self._writing() as db:
+            if not _is_active(db, run_id):
+                return
+            _append(db, run_id, now, "rows", "start", {"columns": listed})
+            for number, (count, end) in enumerate(batches):
+                _append(db, run_id, now, "rows", "chunk",
+                        {"batch": number, "offset": offset, "count": count, "size": end})
+                offset += count
+            _append(db, run_id, now, "rows", "end", {"count": offset, "truncated": truncated})
+            db.execute("UPDATE runs SET columns = ?, row_count = ?, batches = ?, size = ? WHERE run_id = ?",
+                       (json.dumps(listed), offset, len(batches), size, run_id))
+
     def finish(self, run_id: str, status: Status, *, error: dict[str, Any] | None = None,
                facts: dict[str, Any] | None = None, row_count: int | None = None) -> bool:
         """Writes the last state and the last event; False when the run had ended before. `row_count`: of rows that
@@ -214,6 +231,12 @@ class RunStore:
                               (run_id, after, limit)).fetchall()
         return [RunEvent(row["run_id"], row["seq"], _utc(row["at"]), row["type"], row["subtype"],
                          json.loads(row["content"])) for row in rows]
+
+    def cache_counts(self) -> dict[str, int]:
+        with self._reading() as db:
+            return {row[0]: row[1] for row in db.execute(
+                "SELECT json_extract(facts, '$.cache'), count(*) FROM runs WHERE kind = 'sql' "
+                "AND json_extract(facts, '$.cache') IS NOT NULL GROUP BY 1")}
 
     def unfinished(self) -> Sequence[tuple[str, str]]:
         """(run_id, owner)"""

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -77,6 +77,18 @@ class ForeignKey:
     referenced: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Stamp:
+    key: str
+    """"" where no answer can be kept."""
+    why: str = ""
+    """Then: the reason, for a reader."""
+    guard: tuple[int, ...] = ()
+    """Moves, too, with what comes back to where it was: policies and the views of a role."""
+    tables: Mapping[str, int] = field(default_factory=dict)
+    """TableRef.key -> the version of each table and view that is read."""
+
+
 class Stream:
     """Rows as they come. Close it (or use `with`) when leaving early, so that the statement stops."""
 
@@ -90,6 +102,8 @@ class Stream:
         """What the reader should be told once: a session that moved to a new host, temp tables lost."""
         self.as_of: dt.datetime | None = None
         """UTC; of rows that came from a snapshot. None: they are as the statement found them."""
+        self.versions: Mapping[str, int] | None = reply.header.get("versions")
+        """Of the tables in that snapshot, by TableRef.key."""
 
     def __iter__(self) -> Iterator[Any]:
         """pyarrow.RecordBatch, in order."""
@@ -264,6 +278,17 @@ class Session:
             return Result(columns=stream.columns, table=table, sql=sql, statement=stream.statement,
                           elapsed_s=time.perf_counter() - started, truncated=stream.truncated,
                           workspace=str(self.workspace.root), notices=stream.notices, as_of=stream.as_of)
+    def stamp(self, sql: str, params: Mapping[str, Any] | Sequence[Any] | None = None, *,
+              max_rows: int | None = None, max_bytes: int | None = None, read_only: bool = False) -> Stamp:
+        """What the rows of a statement hang on: `stream` gives the same ones as long as the stamp is the same.
+        `max_bytes`: where the caller cuts them."""
+        if self.watching and self.actor is None and watched(self.control, sql):
+            return Stamp("", "it reads a source that is looked at each time")
+        request = _query_request(sql, params, max_rows, None, read_only)
+        args = {**request.args, "max_bytes": max_bytes}
+        found = self._link.call(replace(request, op="stamp", args=args, retry="read")).header
+        return Stamp(str(found["key"]), str(found["why"]), tuple(found["guard"]), dict(found.get("tables") or {}))
+
 
     def _open(self, request: Request, namespace: Mapping[str, Any] | None) -> Stream:
         lent: set[str] = set()
@@ -632,5 +657,5 @@ def _tables(header: Mapping[str, Any]) -> list[TableInfo]:
     return found
 
 
-__all__ = ["Activity", "ColumnInfo", "ForeignKey", "Result", "Session", "Stream", "TableInfo", "TableRef",
+__all__ = ["Activity", "ColumnInfo", "ForeignKey", "Result", "Session", "Stamp", "Stream", "TableInfo", "TableRef",
            "WriteColumn"]

@@ -47,6 +47,7 @@ def read_apart(session: Session, sql: str, *, max_rows: int | None, timeout_s: f
                 damaged = [name.removeprefix("pack_") for name in world["packs"]]
                 continue
             break
+    reply.header["versions"] = published["versions"]
     stop = reading.stop
     session._on_interrupt.append(stop)
     closing = reply.on_close

@@ -41,7 +41,7 @@ class GovernedSession(HostSession):
                      "rows": lambda request: self._rows().rows(request),
                      "by_key": lambda request: self._rows().by_key(request),
                      "change": lambda request: self._rows().change(request), "publish": self._publish,
-                     "rights": lambda _request: granted(self._rows())}
+                     "rights": lambda _request: granted(self._rows()), "stamp": self._stamp}
 
     def handle(self, request: Request) -> Reply:
         if request.op not in self._ops:
@@ -155,6 +155,10 @@ class GovernedSession(HostSession):
         except BaseException:
             cursor.close()
             raise
+
+    def _stamp(self, request: Request) -> Reply:
+        return Reply(self._handler.stamps.governed(self._cursor, self._catalog_now(), self._own_catalog,
+                                                   str(request.args["sql"]), request.args, self._actor))
 
     # -- small questions --------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from pluto_duck.session.ledger import Ledger
 from pluto_duck.session.live import LiveHold, LiveSources
 from pluto_duck.session.rows.shapes import Shapes
 from pluto_duck.session.running import Reason, Running
+from pluto_duck.session.stamps import Stamps
 from pluto_duck.session.tables import listing, store
 from pluto_duck.session.targets import EVERYTHING, SCHEMA, WRITES, Target, may_write, target
 from pluto_duck.session.trimming import Trimming
@@ -58,6 +59,7 @@ class SessionHandler:
         self.trimming = Trimming(database)
         self.shapes = Shapes(self.ledger, database)
         self.snapshots = Snapshots(database.workspace, self.ledger.catalog)
+        self.stamps = Stamps(self)
         self.sessions: weakref.WeakSet[HostSession] = weakref.WeakSet()
 
     def open(self, hello: Hello) -> HostSession:
@@ -114,6 +116,7 @@ class HostSession:
             "query": lambda request: self._live.around(self._query, request),
             "look_at_live": self._live.look, "write": self._write, "frame": self._frame, "unframe": self._unframe,
             "internal": self._internal, "bulk": self._bulk, "trim": self._trim,
+            "stamp": self._stamp,
             "tables": self._tables, "versions": self._versions, "outcome": self._outcome, "backup": self._backup,
             "activity": self._activity, "stop": self._stop,
             "policy": self._policy,
@@ -307,7 +310,11 @@ class HostSession:
         if self._transaction is not None:
             self._transaction |= {EVERYTHING, SCHEMA}
             return self._streamed(rows, statement.type, statement.sql, args)
-        return self._streamed(rows, statement.type, statement.sql, args, finish=self._handler.ledger.notice)
+        return self._streamed(rows, statement.type, statement.sql, args,
+                              finish=self._notice)
+
+    def _notice(self) -> None:
+        self._handler.ledger.notice()
 
     # -- writes -----------------------------------------------------------------------------------
 
@@ -670,6 +677,30 @@ class HostSession:
     def _versions(self, request: Request) -> Reply:
         self._handler.ledger.notice()
         return Reply({"versions": dict(self._handler.ledger.versions)})
+
+    def _stamp(self, request: Request) -> Reply:
+        """{sql, params, max_rows, read_only}: what an answer to it hangs on, or why none can be kept."""
+        handler, args, sql = self._handler, request.args, str(request.args["sql"])
+        why = self._unsettled()
+        if why:
+            return Reply({"key": "", "why": why, "guard": []})
+        if args.get("read_only"):
+            handler.ledger.notice()
+            handler.agent.refresh(handler.ledger.version(SCHEMA))
+            return Reply(handler.stamps.agent(self._cursor, handler.agent, self._own_catalog, sql, args))
+        return Reply(handler.stamps.owner(self._cursor, self._own_catalog, sql, args))
+
+    def _unsettled(self) -> str:
+        """What of this session itself a statement could see, and others not."""
+        if self._transaction is not None:
+            return "a transaction is open"
+        if self._temp_tables or self._frames or self._sources:
+            return "the session has tables of its own"
+        if self._opened:
+            return f"the session has an {min(self._opened.values())}"
+        if self._catalog != self._own_catalog or self._schema != DEFAULT_SCHEMA:
+            return "the session stands in another schema"
+        return ""
 
     def _activity(self, request: Request) -> Reply:
         return Reply({"statements": at_work.activity(self._handler.everyone())})

@@ -68,7 +68,7 @@ class Ledger:
             cursor.close()
         # Opening a file does not checkpoint it: repeated kills would add up their logs.
         database.checkpoint()
-        self._wal_size = database.wal_size()
+        self._mark = database.mark()
         self._since_trim = 0
         self._bulks = 0
 
@@ -86,9 +86,9 @@ class Ledger:
             finally:
                 cursor.close()
             # What was committed past us meanwhile must still be noticed.
-            if not on and self._database.wal_size() == self._wal_size:
+            if not on and self._database.mark() == self._mark:
                 self._database.checkpoint()
-                self._wal_size = self._database.wal_size()
+                self._mark = self._database.mark()
 
     def _check_shape(self, cursor: Cursor) -> None:
         """A file made by someone else may hold a `_pluto` of its own."""
@@ -125,7 +125,7 @@ class Ledger:
         """
         with self._database.commit_lock:
             self._database.refuse_intruder()
-            foreign = self._database.wal_size() != self._wal_size
+            foreign = self._database.mark() != self._mark
             if foreign:
                 # Someone wrote on a native connection since our last commit: we can't tell what.
                 keys = keys | {EVERYTHING, SCHEMA}
@@ -146,20 +146,22 @@ class Ledger:
             self._seq = seq
             for key in keys:
                 self.versions[key] = seq
-            self._wal_size = self._database.wal_size()
+            self._mark = self._database.mark()
             self._since_trim += 1
             if self._since_trim >= 5_000:
                 self._since_trim = 0
                 self._trim(cursor)
-                self._wal_size = self._database.wal_size()
+                self._mark = self._database.mark()
         return seq
 
-    def notice(self) -> None:
+    def notice(self, wait_s: float = 0.0) -> bool:
         """Counts what was committed past us, by a prepared INSERT or on a native connection, as a change of
-        everything, now instead of with the next commit."""
-        if not self._database.commit_lock.acquire(blocking=False):
-            return  # a commit is under way, and looks itself
-        foreign = self._database.wal_size() != self._wal_size
+        everything, now instead of with the next commit. False where a commit is under way for longer than `wait_s`:
+        it looks itself, when it has ended."""
+        lock = self._database.commit_lock
+        if not (lock.acquire(timeout=wait_s) if wait_s else lock.acquire(blocking=False)):
+            return False
+        foreign = self._database.mark() != self._mark
         self._database.commit_lock.release()
         if foreign:
             cursor = self._database.cursor()
@@ -168,6 +170,7 @@ class Ledger:
                 self.commit(cursor, frozenset({EVERYTHING, SCHEMA}))
             finally:
                 cursor.close()
+        return True
 
     def version(self, key: str) -> int:
         """The version of a table; 0 before its first write through us."""

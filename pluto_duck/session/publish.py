@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def publish(handler: SessionHandler, cursor: Cursor, catalog: GovernedCatalog, actor: Actor, approved: Approved, *,
             database: str, max_age_s: float | None, default_s: float, timeout_s: float | None) -> dict[str, Any]:
-    """{"world": what a reader must open, "as_of": seconds of the epoch}."""
+    """{"world": what a reader must open, "as_of": seconds of the epoch, "versions": of the tables then}."""
     named = sorted(approved.tables, key=lambda one: one.key)
     tables = _base_tables(catalog, named, handler.database.parser, database)
     moment, as_of = handler.snapshots.moment(
@@ -38,7 +38,7 @@ def publish(handler: SessionHandler, cursor: Cursor, catalog: GovernedCatalog, a
                  for one in seen]}
     # Roles that see the same share a world; with another policy, or newer rows, it is another one.
     world["print"] = hashlib.sha256(json.dumps(world, sort_keys=True).encode()).hexdigest()[:24]
-    return {"world": world, "as_of": as_of}
+    return {"world": world, "as_of": as_of, "versions": {one.key: moment.versions[one.key] for one in tables}}
 
 
 def _base_tables(catalog: GovernedCatalog, named: Iterable[TableRef], parser: Parser, database: str) -> list[TableRef]:

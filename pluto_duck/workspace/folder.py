@@ -65,6 +65,10 @@ class Workspace:
         return self.folder / "snapshots"
 
     @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    @property
     def name(self) -> str:
         return self.root.name if self.root.name != FOLDER else "personal"
 
@@ -121,7 +125,8 @@ def _refuse_links(workspace: Workspace) -> None:
     if workspace.root == personal_root().expanduser().resolve():
         return  # nobody but the user put it there
     ours = (workspace.database, workspace.control, workspace.host_lock, workspace.host_file, workspace.key_file,
-            workspace.runs, workspace.snapshots, workspace.folder / "tmp", workspace.folder / ".gitignore")
+            workspace.runs, workspace.snapshots, workspace.cache, workspace.folder / "tmp",
+            workspace.folder / ".gitignore")
     beside = [Path(f"{one}{end}") for one in ours[:2] for end in (".wal", "-wal", "-shm", "-journal")]
     for path in (workspace.folder, *ours, *beside):
         if path.is_symlink():

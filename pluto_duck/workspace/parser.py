@@ -114,6 +114,14 @@ class Parser:
             tokens.append(Token(plain, _trim(text, plain), offset))
         return tuple(tokens)
 
+    def functions(self) -> list[tuple[str, str, str, str]]:
+        """(name, kind, stability, definition of a macro) of all that this engine is born with."""
+        with self._lock:
+            found = self._connection.execute(
+                "SELECT function_name, function_type, coalesce(stability, ''), coalesce(macro_definition, '') "
+                "FROM duckdb_functions() WHERE database_name = 'system'").fetchall()
+        return [(str(name), str(kind), str(stability), str(body)) for name, kind, stability, body in found]
+
     def version(self) -> str:
         import duckdb
 

@@ -1,0 +1,43 @@
+"""A run's rows: from what was computed before where nothing they hang on has moved, else computed and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pluto_duck.governance.seal import seal
+
+if TYPE_CHECKING:
+    from pluto_duck.runs.cache import ResultCache
+    from pluto_duck.runs.context import RunContext
+    from pluto_duck.session import Stamp
+
+
+SHARED = ("statement", "truncated", "truncated_by")
+"""Facts that a hit has from the run that computed its rows."""
+
+
+def answered(run: RunContext, cache: ResultCache | None, stamp: Callable[[], Stamp],
+             compute: Callable[[], dict[str, Any]], *, look: bool = True) -> dict[str, Any]:
+    """The facts of the run, `cache` among them: hit, miss, or bypass with the reason in `cache_why`.
+
+    `compute` writes the run's rows. `look=False` computes in any case; others may still have the answer.
+    """
+    if cache is None:
+        return compute() | {"cache": "bypass", "cache_why": "it is switched off"}
+    before = stamp()
+    if not before.key:
+        return compute() | {"cache": "bypass", "cache_why": before.why}
+    with cache.turn(before.key, run.check):
+        kept = cache.find(before.key, run.rows_file) if look else None
+        if kept is not None:
+            return run.write_kept(kept) | {"cache": "hit", "data": kept.data}
+        facts = compute()
+        of = run.versions or {}
+        if run.columns is None or stamp() != before or any(before.tables.get(one) != of[one] for one in of):
+            # It may be newer than the stamp, of an older snapshot, or of rules that hold no longer.
+            return facts | {"cache": "miss"}
+        data = seal(run.workspace, "data", run.run_id)[:32]
+        cache.keep(before.key, run.rows_file, columns=run.columns, batches=tuple(run.batches), data=data,
+                   facts={name: facts[name] for name in SHARED if name in facts})
+        return facts | {"cache": "miss", "data": data}
