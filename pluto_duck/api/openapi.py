@@ -92,7 +92,11 @@ PATHS: dict[str, Json] = {
     "/readyz": {"get": {"summary": "Does it take requests (no token needed)", "security": [], "responses": {
         "200": answer("It does.", "Standing"), "503": answer("Its workspace is busy, or it stops.", "Standing"),
         **PROBLEM}}},
-    "/openapi.json": {"get": {"summary": "This description", "responses": {"200": {"description": "OpenAPI 3.1."}}}},
+    "/openapi.json": {"get": {"summary": "This description", "responses": {
+        "200": {"description": "OpenAPI 3.1.", "content": {"application/json": {"schema": one("object")}}},
+        **PROBLEM}}},
+    "/docs": {"get": {"summary": "This description as a page, without script or network", "responses": {
+        "200": {"description": "HTML.", "content": {"text/html": {"schema": one("string")}}}, **PROBLEM}}},
 }
 
 _COLUMNS = one("array", items=one("object", properties={"name": one("string"), "type": one("string", "DuckDB's.")}))

@@ -51,7 +51,8 @@ _HOSTING = one("string", enum=["host", "guest"])
 LOOKING_SCHEMAS: dict[str, Json] = {
     "ProfileWanted": one("object", additionalProperties=False, properties={
         "columns": one("array", "Only these.", items=one("string"))}),
-    "RowsWanted": one("object", "Exactly one of table and sql.", additionalProperties=False, properties={
+    "RowsWanted": one("object", "Exactly one of table and sql.", additionalProperties=False, example={
+        "table": "main.flights", "limit": 3}, properties={
         "table": one("string", "The key of a table, as /tables?full=1 has it."),
         "sql": one("string", "A SELECT; it must pass the Gate."),
         "offset": one("integer", minimum=0, default=0),

@@ -13,6 +13,7 @@ from pluto_duck.api.conversations import (
     RatingHandler,
     ReplayHandler,
 )
+from pluto_duck.api.docs import DocsHandler
 from pluto_duck.api.graphql.http import GraphQLHandler
 from pluto_duck.api.handler import NotFoundHandler
 from pluto_duck.api.health import HealthHandler, LiveHandler, ReadyHandler
@@ -52,6 +53,7 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/livez", LiveHandler),
     (r"/api/v1/readyz", ReadyHandler),
     (r"/api/v1/openapi.json", OpenApiHandler),
+    (r"/api/v1/docs", DocsHandler),
     (r"/api/v1/.well-known/oauth-protected-resource", ResourceHandler),
     (r"/api/v1(?:/.*)?", NotFoundHandler),
 ]

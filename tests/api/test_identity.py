@@ -21,7 +21,7 @@ from tests.services.issuer import TestIssuer, private_key
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ADDRESSES = [(method, re.sub(r"\(\[\^/\]\+\)", "x", pattern.removeprefix(r"/api/v1").replace("(?:/.*)?", "/nothing")).strip("/"),
               handler) for pattern, handler in ROUTES for method in METHODS]
-OPEN = {("GET", "health"), ("GET", "openapi.json"), ("GET", "tables"), ("GET", "tables/x"), ("POST", "query"),
+OPEN = {("GET", "health"), ("GET", "openapi.json"), ("GET", "docs"), ("GET", "tables"), ("GET", "tables/x"), ("POST", "query"),
         ("GET", "query/x"), ("DELETE", "query/x"), ("GET", "graphql"), ("POST", "graphql")}
 """What a key may ask for at all; whoever opens another address to them adds it here, and thinks about it."""
 
