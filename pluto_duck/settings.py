@@ -28,9 +28,11 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("workspace.host", "str", "auto",
-            "Who may host the database: auto (a kernel before a server before a shell) or server.",
-            choices=("auto", "server")),
+    Setting("workspace.host", "str", "",
+            "Who may host the database: auto (a kernel before a server before a shell) or server (a server before a "
+            "kernel); empty: server once there is a policy.yaml, because what is served must not end with a notebook, "
+            "else auto.",
+            choices=("", "auto", "server")),
     Setting("workspace.wait_s", "float", 10.0,
             "Seconds to wait for a workspace that another program holds, or for a host that does not answer."),
     Setting("workspace.allow_network_filesystem", "bool", False,
@@ -180,7 +182,7 @@ def _convert(setting: Setting, raw: Any, source: str) -> Any:
                            hint=setting.help) from None
     if setting.choices and value not in setting.choices:
         raise SettingError(f"{setting.name} = {value!r} (from {source}) is not one of "
-                           f"{', '.join(setting.choices)}.", hint=setting.help)
+                           f"{', '.join(filter(None, setting.choices))}.", hint=setting.help)
     return value
 
 

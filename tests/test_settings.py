@@ -23,7 +23,7 @@ def test_later_places_win(toml: Path) -> None:
     settings = Settings.load(toml, environ=environ, runs__keep_days=1)
     seen = {name: (settings[name], settings.values[name].source)
             for name in ("workspace.host", "workspace.wait_s", "display.max_rows", "runs.keep_days")}
-    assert seen == {"workspace.host": ("auto", "default"), "workspace.wait_s": (3.0, str(toml)),
+    assert seen == {"workspace.host": ("", "default"), "workspace.wait_s": (3.0, str(toml)),
                     "display.max_rows": (8, "environment"), "runs.keep_days": (1, "argument")}
 
 

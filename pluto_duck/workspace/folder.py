@@ -33,6 +33,11 @@ class Workspace:
         return self.root / TOML
 
     @property
+    def policy(self) -> Path:
+        """Who else may do what here; where there is one, a server is expected."""
+        return self.root / "policy.yaml"
+
+    @property
     def folder(self) -> Path:
         return self.root if self.root.name == FOLDER else self.root / FOLDER
 

@@ -89,10 +89,12 @@ class Node:
 
     @property
     def rank(self) -> int:
-        return _RANKS[self.settings["workspace.host"]][self.role]
+        return self._rank_of(self.role)
 
     def _rank_of(self, role: str) -> int:
-        return _RANKS[self.settings["workspace.host"]].get(role, 1)
+        # Looked up each time: a policy may be written while everybody is there.
+        who = self.settings["workspace.host"] or ("server" if self.workspace.policy.exists() else "auto")
+        return _RANKS[who].get(role, 1)
 
     @property
     def hosting(self) -> bool:

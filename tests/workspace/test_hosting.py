@@ -444,6 +444,28 @@ def test_with_host_server_it_is_the_other_way_round(workspace: Workspace) -> Non
             assert kernel.do("hosting") == "guest"
 
 
+def test_once_there_is_a_policy_a_server_hosts_and_outlives_the_notebook(workspace: Workspace) -> None:
+    with Worker(workspace.root, "kernel") as kernel:
+        kernel.query("CREATE TABLE t AS SELECT 1 AS i")
+        with Worker(workspace.root, "server") as early:
+            assert early.do("hosting") == "guest", "without a policy a kernel hosts"
+        workspace.policy.write_text("version: 1\nroles: {}\n")
+        with Worker(workspace.root, "server") as server:
+            assert server.do("hosting") == "host"
+            assert kernel.query("FROM t")["rows"] == [[1]]
+            kernel.kill()
+            assert server.query("FROM t")["rows"] == [[1]]
+            with Worker(workspace.root, "kernel") as again:
+                assert again.do("hosting") == "guest"
+
+
+def test_a_setting_goes_before_the_policy(workspace: Workspace) -> None:
+    workspace.policy.write_text("version: 1\nroles: {}\n")
+    workspace.toml.write_text('[workspace]\nhost = "auto"\n')
+    with Worker(workspace.root, "server"), Worker(workspace.root, "kernel") as kernel:
+        assert kernel.do("hosting") == "host"
+
+
 def test_a_hand_over_never_cuts_a_statement_nor_a_transaction(workspace: Workspace) -> None:
     with Worker(workspace.root, "server") as server:
         server.query("CREATE TABLE t (i INTEGER)")
