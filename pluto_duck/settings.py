@@ -64,6 +64,8 @@ SETTINGS: tuple[Setting, ...] = (
             "reads has changed."),
     Setting("query.cache_mb", "int", 512, "Megabytes that these answers may take on disk; the one not asked for "
             "longest goes first."),
+    Setting("rest.if_match", "str", "optional", "Whether a change of a row over REST must say, by If-Match, which "
+            "state of it it is about.", choices=("optional", "required")),
     Setting("display.max_rows", "int", 50, "Rows of a table that a notebook cell or the shell shows."),
     Setting("agent.planner", "str", "builtin", "The planner that answers questions.", needs_trust=True),
     Setting("agent.timeout_s", "float", 30.0, "Seconds that SQL written for a question may run."),

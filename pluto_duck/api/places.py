@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from pluto_duck.api.actors import Actors
 from pluto_duck.api.looks import Looks
+from pluto_duck.api.rows.once import Once
 from pluto_duck.api.tokens import Tokens
 from pluto_duck.errors import RunNotFound, SessionReset, WorkspaceNotFound, unknown_name
 from pluto_duck.governance.actor import Actor
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pluto_duck.api.app import PlutoDuckApp
     from pluto_duck.api.graphql.desk import Desk
     from pluto_duck.api.panel import Seats
+    from pluto_duck.api.rows.desk import Desk as RowDesk
 
 T = TypeVar("T")
 MOST_ATTACHED = 1_000
@@ -51,7 +54,10 @@ class Place:
         self.looks = Looks(lambda: Session.open(workspace.root, role="server", label="Jupyter Server"))
         self.graphql: Desk | None = None
         """What GraphQL keeps; made by its first request."""
+        self.actors = Actors(self._session_of)
+        self.once = Once(ControlStore(workspace.control))
         self._session: Session | None = None
+        self._desk: RowDesk | None = None
         self._seats: Seats | None = None
         self._lock = threading.Lock()
 
@@ -68,6 +74,18 @@ class Place:
         if len(self.attached) > MOST_ATTACHED:  # most have ended, and nobody has followed them
             self.attached = {one for one in self.attached if self.runs.is_mine(one) or self.following.get(one)}
         self.attached.add(run_id)
+
+    def desk(self, app: PlutoDuckApp) -> RowDesk:
+        """On the event loop."""
+        if self._desk is None:
+            from pluto_duck.api.rows.desk import Desk
+
+            self._desk = Desk(app, self)
+        return self._desk
+
+    def _session_of(self, actor: Actor | None) -> Session:
+        self.keep_open()
+        return Session(self.workspace, self.settings, role="server", label="Jupyter Server", actor=actor)
 
     def keep_open(self) -> None:
         """Opening a database file costs more than most statements: it stays open from the first one on."""
@@ -91,14 +109,14 @@ class Place:
         """The same as somebody who is not the owner; None is."""
         if actor is None:
             return self.ask(question)
-        self.keep_open()
-        with Session(self.workspace, self.settings, role="server", label="Jupyter Server", actor=actor) as session:
-            return question(session)
+        return self.actors.ask(actor, question)
 
     def close(self) -> None:
         self.runs.close()
         self.keys.close()
         self.looks.close()
+        self.once.close()
+        self.actors.close()
         if self._seats is not None:
             self._seats.close()
         if self.graphql is not None:

@@ -22,6 +22,7 @@ from pluto_duck.api.openapi import OpenApiHandler
 from pluto_duck.api.panel import PanelHandler
 from pluto_duck.api.query import QueriesHandler, QueryHandler
 from pluto_duck.api.resource import ResourceHandler
+from pluto_duck.api.rows.handlers import TableRowHandler, TableRowsHandler
 from pluto_duck.api.tables import TableHandler, TablesHandler
 from pluto_duck.api.verified import VerifiedHandler
 from pluto_duck.api.workspaces import WorkspacesHandler
@@ -43,6 +44,8 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/tables", TablesHandler),
     (r"/api/v1/tables/([^/]+)", TableHandler),
     (r"/api/v1/tables/([^/]+)/profile", ProfileHandler),
+    (r"/api/v1/tables/([^/]+)/rows", TableRowsHandler),
+    (r"/api/v1/tables/([^/]+)/rows/([^/]+)", TableRowHandler),
     (r"/api/v1/rows", RowsHandler),
     (r"/api/v1/graphql", GraphQLHandler),
     (r"/api/v1/status", StatusHandler),

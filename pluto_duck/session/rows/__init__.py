@@ -14,13 +14,15 @@ from pluto_duck.session.rows.model import (
     Delete,
     Found,
     Insert,
+    Keyed,
     Measure,
     Not,
     Order,
     Page,
+    Put,
     Select,
     Update,
 )
 
 __all__ = ["Aggregate", "All", "AnyOf", "Change", "Changed", "Compare", "Condition", "Delete", "Found", "Insert",
-           "Measure", "Not", "Order", "Page", "Select", "Update"]
+           "Keyed", "Measure", "Not", "Order", "Page", "Put", "Select", "Update"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pluto_duck.errors import UsageError, unknown_name
-from pluto_duck.session.rows.model import OPERATORS, All, Compare, Condition, Not
+from pluto_duck.session.rows.model import OPERATORS, All, Compare, Condition, Keyed, Not
 from pluto_duck.session.rows.shapes import Col, Shape
 from pluto_duck.session.rows.values import Tries, literal
 from pluto_duck.workspace.literals import to_sql
@@ -40,6 +40,10 @@ class Conditions:
             raise UsageError("The condition has too many parts.", hint=f"At most {MOST_PARTS}, {DEEPEST} deep.")
         if isinstance(condition, Compare):
             return self._compare(condition)
+        if isinstance(condition, Keyed):
+            parts = [f"({quote(column.name)} = {self.literal(column, part)})"
+                     for column, part in zip(*key_of(self._shape, condition.parts), strict=True)]
+            return f"({' AND '.join(parts)})"
         if isinstance(condition, Not):
             return f"(NOT {self.sql(condition.of, depth + 1)})"
         joint, empty = (" AND ", "true") if isinstance(condition, All) else (" OR ", "false")
@@ -78,6 +82,20 @@ class Conditions:
         return f"({quote(column.name)} {op.upper()} ({listed}))"
 
 
+def key_of(shape: Shape, parts: Sequence[str]) -> tuple[list[Col], list[str]]:
+    """The columns of the primary key, and for each its text. Raises UsageError where there are not as many."""
+    if not shape.key:
+        raise UsageError(f"{shape.ref} has no primary key that could name a row.", checked=True, table=str(shape.ref),
+                         hint="Its rows can be listed with conditions; ALTER TABLE ... ADD PRIMARY KEY gives it one.")
+    columns, given = [shape.column(one) for one in shape.key], list(parts)
+    if len(columns) == 1:
+        given = [",".join(given)]  # a comma of the value itself
+    if len(given) != len(columns):
+        raise UsageError(f"The key of {shape.ref} has {len(columns)} parts: {', '.join(shape.key)}.", checked=True,
+                         hint="Write them with commas between; a comma within one is %2C.")
+    return columns, given
+
+
 def conjuncts(condition: Condition | None) -> list[Condition]:
     """What must all hold."""
     if condition is None:
@@ -93,6 +111,8 @@ def harmless(condition: Condition, shape: Shape) -> bool:
     if isinstance(condition, Compare):
         column = shape.known.get(fold(condition.column))
         return column is not None and column.plain and condition.op in _SAFE
+    if isinstance(condition, Keyed):
+        return True  # all of it is seen as it is
     if isinstance(condition, Not):
         return harmless(condition.of, shape)
     return all(harmless(one, shape) for one in condition.of)

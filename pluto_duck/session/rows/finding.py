@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import UsageError
-from pluto_duck.session.rows.conditions import Conditions, rows_of
+from pluto_duck.session.rows.conditions import Conditions, key_of, rows_of
 from pluto_duck.session.rows.model import All, AnyOf, Compare, Condition, plain
 from pluto_duck.session.rows.reading import picked
 from pluto_duck.session.rows.shapes import Col, Shape
@@ -40,24 +40,21 @@ def find(shape: Shape, keys: Sequence[Sequence[str]], columns: Sequence[str] | N
     """Raises UsageError for a table that has no key, and what `Select` raises."""
     import pyarrow
 
-    if not shape.key:
-        raise UsageError(f"{shape.ref} has no primary key that could name a row.", checked=True, table=str(shape.ref),
-                         hint="Its rows can be listed with conditions; ALTER TABLE ... ADD PRIMARY KEY gives it one.")
-    key = [shape.column(one) for one in shape.key]
+    key = key_of(shape, shape.key)[0]
     shown = picked(columns, shape)
     wanted: dict[int, tuple[str, ...]] = {}
     errors: dict[int, UsageError] = {}
+    texts: dict[int, list[str]] = {}
     for i, parts in enumerate(keys):
         try:
-            if len(parts) != len(key):
-                raise UsageError(f"The key of {shape.ref} has {len(key)} parts: {', '.join(one.name for one in key)}.",
-                                 checked=True)
-            wanted[i] = tuple(literal(one.type, part, one.name, tries) for one, part in zip(key, parts, strict=True))
+            _columns, texts[i] = key_of(shape, parts)
+            wanted[i] = tuple(literal(one.type, part, one.name, tries)
+                              for one, part in zip(key, texts[i], strict=True))
         except UsageError as error:
             errors[i] = error
     distinct = list(dict.fromkeys(wanted.values()))
     first = {made: i for i, made in reversed(wanted.items())}
-    values = {made: keys[first[made]] for made in distinct}
+    values = {made: texts[first[made]] for made in distinct}
     same = all(one.type in _SAME for one in key)
     tables, at, count = [], dict[tuple[str, ...], int](), 0
     for start in range(0, len(distinct), MOST if same else 1):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pluto_duck.errors import Refused, UsageError, unknown_name
 from pluto_duck.session.execute import NOT_IN_ARROW
 from pluto_duck.session.rows.conditions import Conditions, rows_of
-from pluto_duck.session.rows.model import All, Change, Compare, Delete, Insert, Update
+from pluto_duck.session.rows.model import All, Compare, Delete, Insert, Update
 from pluto_duck.session.rows.shapes import Col, Shape
 from pluto_duck.session.rows.writing import Done, Writer
 from pluto_duck.workspace.literals import to_sql
@@ -45,7 +45,7 @@ class Governed(Writer):
     def _may(self, action: Action, ref: TableRef) -> bool:
         return bool(self.rows.catalog.writable(action, ref, []))
 
-    def apply(self, change: Change) -> Done:
+    def apply(self, change: Insert | Update | Delete) -> Done:
         real, shape = self.rows.real(change.table), self.known(change.table)
         assert real is not None
         if isinstance(change, Insert):

@@ -224,25 +224,25 @@ class GovernedRows(OwnersRows):
 
 def _told(done: Done) -> Json:
     if done.table is None:
-        return [done.affected, done.version, None, None]
+        return [done.affected, done.version, done.created, done.key, None, None]
     import pyarrow
 
     sink = pyarrow.BufferOutputStream()
     with pyarrow.ipc.new_stream(sink, done.table.schema) as writer:
         writer.write_table(done.table)
-    return [done.affected, done.version, [[one.name, one.type] for one in done.columns],
+    return [done.affected, done.version, done.created, done.key, [[one.name, one.type] for one in done.columns],
             base64.b64encode(sink.getvalue()).decode("ascii")]
 
 
-def untold(told: Json) -> tuple[int, int, tuple[Column, ...], Any]:
-    """(affected, version, columns, pyarrow.Table or None)."""
-    affected, version, columns, data = told
+def untold(told: Json) -> tuple[int, int, bool, tuple[str, ...], tuple[Column, ...], Any]:
+    """(affected, version, created, key, columns, pyarrow.Table or None)."""
+    affected, version, created, key, columns, data = told
     if data is None:
-        return affected, version, (), None
+        return affected, version, created, tuple(key), (), None
     import pyarrow
 
     table = pyarrow.ipc.open_stream(base64.b64decode(data)).read_all()
-    return affected, version, tuple(Column(name, kind) for name, kind in columns), table
+    return affected, version, created, tuple(key), tuple(Column(name, kind) for name, kind in columns), table
 
 
 def listed(names: Iterable[str]) -> str:

@@ -53,7 +53,14 @@ class Not:
     of: Condition
 
 
-Condition = Compare | All | AnyOf | Not
+@dataclass(frozen=True)
+class Keyed:
+    """The row with this primary key, its parts as text."""
+
+    parts: tuple[str, ...]
+
+
+Condition = Compare | All | AnyOf | Not | Keyed
 
 
 @dataclass(frozen=True)
@@ -136,7 +143,19 @@ class Delete:
     expect: tuple[str, ...] | None = None
 
 
-Change = Insert | Update | Delete
+@dataclass(frozen=True)
+class Put:
+    """The whole row of this key: made, or all that the actor sees of it replaced."""
+
+    table: TableRef
+    key: tuple[str, ...]
+    values: Mapping[str, Any]
+    """Columns that it does not name get their default; key columns must say the same as `key`."""
+    expect: tuple[str, ...] | None = None
+    """As in `Update`; () for: there must be no such row yet."""
+
+
+Change = Insert | Update | Delete | Put
 
 
 @dataclass(frozen=True)
@@ -147,6 +166,10 @@ class Changed:
     change had been made before with the same token."""
     version: int
     """Of the table, from now on; in an open transaction as it was."""
+    created: bool = False
+    """By a Put: the row was not there."""
+    key: tuple[str, ...] = ()
+    """The primary key, as far as the actor sees it."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +232,8 @@ def condition_to(condition: Condition | None) -> Json:
         return None
     if isinstance(condition, Compare):
         return {"compare": [condition.column, condition.op, plain(condition.value)]}
+    if isinstance(condition, Keyed):
+        return {"key": list(condition.parts)}
     if isinstance(condition, Not):
         return {"not": condition_to(condition.of)}
     return {"all" if isinstance(condition, All) else "any": [condition_to(one) for one in condition.of]}
@@ -220,6 +245,8 @@ def condition_from(told: Json) -> Condition | None:
     (kind, of), = told.items()
     if kind == "compare":
         return Compare(*of)
+    if kind == "key":
+        return Keyed(tuple(of))
     if kind == "not":
         return Not(_condition(of))
     return (All if kind == "all" else AnyOf)(tuple(_condition(one) for one in of))
@@ -256,6 +283,9 @@ def to_dict(wanted: Select | Aggregate | Change) -> dict[str, Json]:
         return {"insert": {"table": _table(wanted.table), "rows": [_named(one) for one in wanted.rows],
                            "on_conflict": wanted.on_conflict}}
     expect = None if wanted.expect is None else list(wanted.expect)
+    if isinstance(wanted, Put):
+        return {"put": {"table": _table(wanted.table), "key": list(wanted.key), "values": _named(wanted.values),
+                        "expect": expect}}
     where = condition_to(wanted.where)
     if isinstance(wanted, Update):
         return {"update": {"table": _table(wanted.table), "where": where, "values": _named(wanted.values),
@@ -283,6 +313,8 @@ def change_from(told: Mapping[str, Json]) -> Change:
     table = _ref(of["table"])
     if kind == "insert":
         return Insert(table, tuple(of["rows"]), of["on_conflict"])
+    if kind == "put":
+        return Put(table, tuple(of["key"]), of["values"], _tuple(of["expect"]))
     where = _condition(of["where"])
     if kind == "update":
         return Update(table, where, of["values"], tuple(of["reset"]), _tuple(of["expect"]))

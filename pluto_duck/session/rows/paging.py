@@ -93,9 +93,9 @@ def change_each(session: Session, groups: Sequence[Sequence[Change]],
             found.append(from_dict(told))
             continue
         changed = []
-        for affected, version, columns, table in map(untold, told):
+        for affected, version, created, key, columns, table in map(untold, told):
             rows = None if table is None else Result(columns=columns, table=table, sql="", statement="RETURNING",
                                                      elapsed_s=0.0, workspace=str(session.workspace.root))
-            changed.append(Changed(affected, rows, version))
+            changed.append(Changed(affected, rows, version, created, key))
         found.append(changed)
     return found

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Conflict, PlutoError, PreconditionFailed, Refused, StatementError, UsageError
-from pluto_duck.session.rows.conditions import Conditions, rows_of
-from pluto_duck.session.rows.model import Change, Condition, Delete, Insert, Select, Update
+from pluto_duck.session.rows.conditions import Conditions, key_of, rows_of
+from pluto_duck.session.rows.model import Change, Condition, Delete, Insert, Keyed, Put, Select, Update
 from pluto_duck.session.rows.reading import select
 from pluto_duck.session.rows.shapes import Col, Shape
 from pluto_duck.session.rows.tags import tags
@@ -36,6 +36,8 @@ class Done:
     columns: tuple[Column, ...] = ()
     table: pyarrow.Table | None = None
     version: int = 0
+    created: bool = False
+    key: tuple[str, ...] = ()
 
 
 class Writer(abc.ABC):
@@ -49,7 +51,33 @@ class Writer(abc.ABC):
         return self.rows.cursor()
 
     @abc.abstractmethod
-    def apply(self, change: Change) -> Done: ...
+    def apply(self, change: Insert | Update | Delete) -> Done: ...
+
+    def put(self, change: Put) -> Done:
+        """Updates the row of the key where the actor sees it, else makes it."""
+        shape = self.known(change.table)
+        columns, parts = key_of(shape, change.key)
+        given = {fold(name): value for name, value in change.values.items()}
+        for column, part in zip(columns, parts, strict=True):
+            if fold(column.name) in given and (self.literal(column, given[fold(column.name)])
+                                               != self.literal(column, part)):
+                raise UsageError(f'"{column.name}" is not what the address says.', column=column.name, checked=True)
+        where, key = Keyed(change.key), {fold(one.name) for one in columns}
+        rest = {name: value for name, value in change.values.items() if fold(name) not in key}
+        seen = select(Select(change.table, (columns[0].name,), where), shape, self.rows.tries)
+        there = bool(self.cursor.fetchall(seen.sql))
+        if there and change.expect != ():
+            reset = tuple(one.name for one in shape.columns if one.plain and fold(one.name) not in key | set(given))
+            if not rest and not reset:
+                self.expected(Update(change.table, where, {}, expect=change.expect), shape)
+                return self.apply(Insert(change.table, (dict(zip(shape.key, parts, strict=True)),), "ignore"))
+            return self.apply(Update(change.table, where, rest, reset, change.expect))
+        if there or change.expect:
+            raise PreconditionFailed(f"There is {'a' if there else 'no such'} row in {shape.ref}.", checked=True,
+                                     hint="If-None-Match: * makes rows, If-Match replaces them.")
+        done = self.apply(Insert(change.table, ({**rest, **dict(zip(shape.key, parts, strict=True))},)))
+        done.created = True
+        return done
 
     # -- transactions -------------------------------------------------------------------------------
 
@@ -135,13 +163,15 @@ class Writer(abc.ABC):
         done = self._one(Insert(first.table, rows))
         if done.affected != len(groups) or done.table is None or done.table.num_rows != len(groups):
             raise UsageError("The rows can't be told apart.")
-        return [[Done(1, done.columns, done.table.slice(i, 1))] for i in range(len(groups))]
+        return [[Done(1, done.columns, done.table.slice(i, 1), key=done.key)] for i in range(len(groups))]
 
     def _one(self, change: Change) -> Done:
         real = self.rows.real(change.table)
         seen = self.rows.checked(lambda: self.known(change.table))
         try:
-            done: Done = self.rows.checked(lambda: self.apply(change))
+            done: Done = self.rows.checked(
+                lambda: self.put(change) if isinstance(change, Put) else self.apply(change))
+            done.key = seen.key
             return done
         except PlutoError as error:
             raise (explained(error, real, seen) if real is not None else error) from error.__cause__
@@ -230,7 +260,7 @@ class Writer(abc.ABC):
 
 
 class Owners(Writer):
-    def apply(self, change: Change) -> Done:
+    def apply(self, change: Insert | Update | Delete) -> Done:
         shape = self.known(change.table)
         columns = tuple(Column(one.name, one.type) for one in shape.columns)
         if isinstance(change, Insert):
