@@ -63,7 +63,8 @@ def test_every_route_header_and_event_has_a_heading() -> None:
 
     page = (ROOT / "docs" / "rest.md").read_text(encoding="utf-8")
     routes = {f"{method.upper()} {path}" for path, methods in PATHS.items() for method in methods}
-    source = "".join(one.read_text(encoding="utf-8") for one in (ROOT / "pluto_duck" / "api").glob("*.py"))
+    files = [one for folder in (".", "rows") for one in (ROOT / "pluto_duck" / "api" / folder).glob("*.py")]
+    source = "".join(one.read_text(encoding="utf-8") for one in files)
     headers = set(re.findall(r'(?:headers\.get|set_header)\(\s*"([\w-]+)"', source)) - {"Content-Type"}
     assert {"Accept", "Last-Event-ID", "Location"} <= headers
     headings = set(re.findall(r"^### (.*)$", page, re.MULTILINE))
@@ -213,13 +214,17 @@ def test_the_curl_of_the_rest_page_works_against_serve(
                           timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (first, asked, listed, paged, cancelled, conversations, verified, approvals, tables,
-     described, profiled, window, graph, audited) = done.stdout.split("\n---\n")
+     described, profiled, filtered, made, row, patched, window, graph, audited) = done.stdout.split("\n---\n")
     assert '"status": "succeeded"' in first
     assert re.search(r'^"?UA"?,\d+', first, re.MULTILINE)
     assert '"type":"run","subtype":"end"' in first
     assert '"run_id"' in asked
     assert "count(*) as n" in listed
     assert '"run_id"' in profiled
+    assert '"dep_delay": ' in filtered
+    assert '{"id":7,"name":"Lounge","fee":"12.50"}' in made
+    assert 'etag: "' in row.lower()
+    assert '"fee":"14.00"' in patched
     assert '"JFK"' in window
     assert graph.startswith('{"data":{"flights":[{"dest":')
     assert '"offset": 5' in paged

@@ -88,4 +88,4 @@ def expected(headers: HTTPHeaders) -> tuple[str, ...] | None:
 def minimal(headers: HTTPHeaders) -> bool:
     """Prefer: return=minimal (RFC 7240)."""
     return any(one.strip().lower() == "return=minimal"
-               for one in ",".join(headers.get_list("Prefer")).replace(";", ",").split(","))
+               for one in headers.get("Prefer", "").replace(";", ",").split(","))

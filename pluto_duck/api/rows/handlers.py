@@ -21,8 +21,6 @@ ON_CONFLICT = ("error", "ignore", "update")
 
 
 class _Rows(PlutoHandler):
-    scopes: ClassVar = {"GET": "data:read", "POST": "data:write", "PUT": "data:write", "PATCH": "data:write",
-                        "DELETE": "data:write"}
     _tag: str | None = None
 
     def compute_etag(self) -> str | None:
@@ -80,6 +78,8 @@ def _ref(name: str) -> TableRef:
 
 
 class TableRowsHandler(_Rows):
+    scopes: ClassVar = {"GET": "data:read", "POST": "data:write"}
+
     @guarded
     async def get(self, name: str) -> None:
         """A page of the rows that conditions keep."""
@@ -140,17 +140,18 @@ class TableRowsHandler(_Rows):
         on_conflict = self.get_query_argument("on_conflict", "error")
         if on_conflict not in ON_CONFLICT:
             raise UsageError(f"on_conflict={on_conflict[:40]} is unknown.", hint=", ".join(ON_CONFLICT))
-        change = Insert(table, tuple(rows), on_conflict)  # type: ignore[arg-type]
-        if "Idempotency-Key" in self.request.headers:
-            await self._once(place, table, name, change, many)
+        change = Insert(table, tuple(rows), on_conflict)
+        key = self.request.headers.get("Idempotency-Key")
+        if key is not None:
+            await self._once(place, table, name, change, many, key)
             return
         await self._made(place, await self.change(place, table, change), name, many)
 
-    async def _once(self, place: Place, table: TableRef, name: str, change: Change, many: bool) -> None:
+    async def _once(self, place: Place, table: TableRef, name: str, change: Change, many: bool, key: str) -> None:
         from pluto_duck.api.actors import who
         from pluto_duck.api.rows import once
 
-        key = once.checked(self.request.headers["Idempotency-Key"])
+        key = once.checked(key)
         asker = once.digest(who(self.actor))
         digest = once.digest(self.request.method, self.request.path, self.request.query, self.request.body)
         kept = await self.in_thread(place.once.begin, asker, key, digest)
@@ -204,6 +205,8 @@ class TableRowsHandler(_Rows):
 
 
 class TableRowHandler(_Rows):
+    scopes: ClassVar = {"GET": "data:read", "PUT": "data:write", "PATCH": "data:write", "DELETE": "data:write"}
+
     def key(self) -> tuple[str, ...]:
         """The parts, by the commas of the address as it was sent: those within a part come encoded."""
         found = tuple(unquote(one) for one in self.request.path.rpartition("/")[2].split(","))
