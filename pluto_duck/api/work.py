@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -39,6 +40,7 @@ def run_sql(place: Place, sql: str, params: dict[str, Any] | list[Any] | None, *
 
     def work(run: RunContext) -> dict[str, Any]:
         from pluto_duck.runs.answers import answered
+        from pluto_duck.runs.context import aged
 
         place.keep_open()
         governed = run.session.actor is not None
@@ -54,7 +56,10 @@ def run_sql(place: Place, sql: str, params: dict[str, Any] | list[Any] | None, *
         def stamp() -> Stamp:
             return run.session.stamp(sql, params, max_rows=max_rows, max_bytes=run.max_bytes)
 
-        return answered(run, place.cache, stamp, compute, look=look)
+        facts = answered(run, place.cache, stamp, compute, look=look)
+        if governed and facts.get("cache") == "hit":
+            facts |= aged(dt.datetime.now(dt.UTC))  # nothing that it hangs on has moved
+        return facts
 
     return work
 

@@ -133,7 +133,7 @@ class RunContext:
         self.check()
         facts = dict(kept.facts)
         if self.session.actor is not None:
-            facts |= _aged(dt.datetime.now(dt.UTC))  # what it was computed from has not changed since
+            facts |= aged(dt.datetime.now(dt.UTC))  # what it was computed from has not changed since
             self._store.note(self.run_id, facts)
         self._store.rows_whole(self.run_id, kept.columns, kept.batches, size=kept.size,
                                truncated=bool(facts.get("truncated")))
@@ -147,7 +147,7 @@ class RunContext:
             facts["affected_rows"] = stream.affected_rows
         self.versions = stream.versions
         if stream.as_of is not None:
-            facts |= _aged(stream.as_of)
+            facts |= aged(stream.as_of)
             self._store.note(self.run_id, facts)  # a download begins before the run has ended
         if stream.schema is not None:
             columns = [Column(one.name, one.type) for one in stream.columns]
@@ -201,6 +201,7 @@ class RunContext:
             session.close()
 
 
-def _aged(as_of: dt.datetime) -> dict[str, Any]:
+def aged(as_of: dt.datetime) -> dict[str, Any]:
+    """What a run says of rows that are as of then."""
     age_s = (dt.datetime.now(dt.UTC) - as_of).total_seconds()
     return {"as_of": as_of.isoformat(timespec="milliseconds"), "age_s": round(max(0.0, age_s), 3)}

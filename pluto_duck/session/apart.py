@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pluto_duck.errors import PlutoError, TimedOut, UsageError
+from pluto_duck.errors import PlutoError, SessionReset, TimedOut, UsageError
 from pluto_duck.workspace.protocol import Reply, Request
 from pluto_duck.workspace.reader import Reading
 
@@ -59,4 +60,18 @@ def read_apart(session: Session, sql: str, *, max_rows: int | None, timeout_s: f
             closing()
 
     reply.on_close = ended
+    reply.batches = _mended(session, sql, world, reply.batches)
     return reply, float(published["as_of"])
+
+
+def _mended(session: Session, sql: str, world: dict[str, Any], batches: Iterator[Any]) -> Iterator[Any]:
+    """A damage that shows in the middle of the rows: too late for this statement, the next one finds a new copy."""
+    try:
+        yield from batches
+    except PlutoError as error:
+        if not error.facts.get("lost"):
+            raise
+        damaged = [name.removeprefix("pack_") for name in world["packs"]]
+        session._link.call(Request("publish", {"sql": sql, "max_age_s": None, "damaged": damaged}, retry="read"))
+        raise SessionReset("The snapshot was damaged while it was being read; it has been made anew.",
+                           hint="Run it again.") from error

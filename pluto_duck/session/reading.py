@@ -41,6 +41,7 @@ PIECE = 16 << 20
 """Bytes of a batch that leave together."""
 DUCKDB_SHARE = 0.6
 """Of the memory; the rest is for what DuckDB does not count: whatever scalar functions make."""
+_DAMAGED = ("Corrupt", "checksum", "not a valid DuckDB", "Could not read enough bytes")
 BLOATED = 0.5
 """Of the memory that may still be taken when a statement has ended; above it the process is replaced."""
 
@@ -151,6 +152,8 @@ class Reading:
 
     def _refuse(self, job: dict[str, Any], error: PlutoError) -> None:
         error = self._running.explained(error)
+        if any(one in error.message for one in _DAMAGED):
+            error = _lost(error)
         log = str(error)
         if not error.facts.pop("checked", False):
             columns = {name for one in self._open.catalog.seen.values() for name, _type in one.columns} \

@@ -292,7 +292,7 @@ class Snapshots:
 
 def no_room() -> WorkspaceUnusable:
     return WorkspaceUnusable("There is no room on the disk for a snapshot of what the statement reads.",
-                             hint="The owner of the workspace must free some space; ask again then.")
+                             hint="The owner of the workspace must free some space; ask again then.", checked=True)
 
 
 def _full(error: BaseException) -> BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 
 from pluto_duck.errors import Cancelled, PlutoError, Refused, StatementError, TimedOut, UnknownName, UsageError
 from pluto_duck.session import Session
+from pluto_duck.workspace import create, snapshots
 from tests.governance.policy.conftest import Company, companies, lasting_home
 
 __all__ = ["companies"]
@@ -230,6 +232,63 @@ def test_a_damaged_or_missing_file_is_made_anew(company: Company, europe: Sessio
             else:
                 path.write_bytes(os.urandom(len(data)) if harm == "garbage" else data[:8192] + bytes(len(data) - 8192))
         assert apart(europe, "SELECT count(name) > 400 FROM people", max_age_s=0) == [(True,)], harm
+
+
+def test_a_damage_that_shows_in_the_middle_is_an_error_once(company: Company) -> None:
+    wide = company.as_("wide")
+    whole = apart(wide, "SELECT count(*), max(text) FROM wide", max_age_s=0)
+    for pid in pids(wide):
+        os.kill(pid, signal.SIGKILL)
+    for path in company.workspace.snapshots.glob("pack-*.duckdb"):
+        data = bytearray(path.read_bytes())
+        for at in range(300_000, len(data) - 300_000, 262_144):
+            data[at:at + 64] = os.urandom(64)
+        path.write_bytes(data)
+    told: list[PlutoError] = []
+    try:
+        assert apart(wide, "SELECT count(*), max(text) FROM wide", max_age_s=0) == whole
+    except PlutoError as error:
+        told.append(error)
+    assert all(one.transient for one in told)
+    assert apart(wide, "SELECT count(*), max(text) FROM wide", max_age_s=0) == whole
+
+
+def test_a_policy_that_changes_in_the_middle_of_the_rows_counts_for_the_next_statement(company: Company) -> None:
+    text, wide = company.file.read_text(encoding="utf-8"), company.as_("wide")
+    with wide.stream_apart("SELECT id FROM wide") as stream:
+        rows = iter(stream)
+        first = next(rows).num_rows
+        company.allow(text.replace("{tables: wide, actions: read}", "{tables: wide, actions: read, rows: id < 7}"))
+        assert first + sum(one.num_rows for one in rows) == 200_000, "whole, of the moment it began"
+    assert apart(wide, "SELECT count(*) FROM wide", max_age_s=3600) == [(7,)]
+    company.allow(text)
+
+
+@pytest.mark.root
+def test_a_full_disk_is_said_and_the_host_goes_on(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", small], check=True)
+    try:
+        made = Company(create(small / "w"))
+        made.owner.query("CREATE TABLE t AS SELECT hash(i) AS h, md5(i::VARCHAR) AS m FROM range(700000) r(i)")
+        made.owner.query("CHECKPOINT")
+        made.allow("version: 1\nroles:\n  all: {grants: [{tables: t, actions: read}]}\n")
+        session = made.as_("all")
+        for spare in (snapshots.SPARE_BYTES, -(1 << 40)):  # seen before, and met while copying
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(snapshots, "SPARE_BYTES", spare)
+                (small / "filling").write_bytes(bytes(max(0, shutil.disk_usage(small).free - (8 << 20))))
+                with pytest.raises(PlutoError, match="no room on the disk"):
+                    apart(session, "SELECT count(*) FROM t", max_age_s=0)
+            (small / "filling").unlink()
+            assert made.owner.query("SELECT count(*) FROM t").scalar() == 700_000
+            assert not list(made.workspace.snapshots.glob("making-*"))
+            made.owner.query("INSERT INTO t SELECT 1, 'x'; DELETE FROM t WHERE m = 'x'")
+        assert apart(session, "SELECT count(*) FROM t", max_age_s=0) == [(700_000,)]
+        made.close()
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
 
 
 def test_what_a_killed_host_left_half_made_goes(company: Company, europe: Session) -> None:
