@@ -23,6 +23,7 @@
      │   ├─ WorkspaceNotFound       no pluto.toml from here upward
      │   ├─ WorkspaceUnusable       read-only folder, network file system, newer file
      │   ├─ DatabaseBusy*           another program holds the database file
+     │   ├─ ControlBusy*            another program holds the control store
      │   ├─ HostNotAnswering*       the host process is there but does not answer
      │   ├─ HostLost*               the host went away in the middle of a call
      │   ├─ SessionReset*           the session moved to a new host; names what was lost
@@ -187,6 +188,11 @@ class DatabaseBusy(WorkspaceError):
     transient = True
 
 
+class ControlBusy(WorkspaceError):
+    code = "control_busy"
+    transient = True
+
+
 class HostNotAnswering(WorkspaceError):
     code = "host_not_answering"
     transient = True
@@ -258,7 +264,9 @@ def _subclasses(kind: type[PlutoError]) -> Iterable[type[PlutoError]]:
 
 def from_dict(fields: dict[str, Any]) -> PlutoError:
     """Rebuilds what `to_dict` wrote; a code of a newer version becomes a plain PlutoError."""
-    kinds = {kind.code: kind for kind in _subclasses(PlutoError)}
+    kinds: dict[str, type[PlutoError]] = {}
+    for one in _subclasses(PlutoError):
+        kinds.setdefault(one.code, one)  # a class above those that say the same for a place alone
     kind = kinds.get(str(fields.get("code")), PlutoError)
     return kind(
         str(fields.get("message", "unknown error")),

@@ -41,10 +41,12 @@ class Place:
         self.name = name
         self.workspace = workspace
         self.settings = Settings.load(workspace.toml, trusted=is_trusted(workspace))
-        self.runs = Runs(ControlStore(workspace.control), workspace, settings=self.settings, role="server")
+        wait_s = float(self.settings["server.lock_wait_s"])
+        self.runs = Runs(ControlStore(workspace.control, busy_s=wait_s), workspace, settings=self.settings,
+                         role="server")
         self.cache = ResultCache(workspace, self.settings["query.cache_mb"] << 20, self.settings["runs.keep_days"]) \
             if self.settings["query.cache"] else None
-        self.keys = Keys(ControlStore(workspace.control), workspace)
+        self.keys = Keys(ControlStore(workspace.control, busy_s=wait_s), workspace)
         self.policy = PolicyFile(workspace)
         self.tokens = Tokens(workspace)
         self.following: dict[str, int] = {}

@@ -15,10 +15,11 @@ import string
 import time
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from pluto_duck.errors import UsageError, nearest, unknown_name
+from pluto_duck.errors import UsageError, WorkspaceError, nearest, unknown_name
 from pluto_duck.governance.actor import Actor, Claim
 from pluto_duck.governance.audit import Chain, Entry, owners
 from pluto_duck.governance.policy.globs import ROLE_NAME
@@ -144,7 +145,8 @@ class Keys:
         if key is None or not sealed or key.is_over(now):
             return None
         if key.last_used_at is None or now - key.last_used_at > SEEN_S:
-            with self._control.connection(_ROOM, MIGRATIONS) as db:
+            # Good or bad does not hang on whether this can be written now.
+            with suppress(WorkspaceError), self._control.connection(_ROOM, MIGRATIONS) as db:
                 db.execute("UPDATE keys SET last_used_at = ? WHERE id = ?", (int(now), key.id))
         return key
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,34 +39,43 @@ class RowsWriter:
     def __init__(self, path: Path, schema: pyarrow.Schema) -> None:
         import pyarrow
 
-        self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+        with _told():
+            self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
         self._writer = pyarrow.ipc.new_stream(self._file, schema)
         self.batches = 0
         self.row_count = 0
 
     def write(self, batch: pyarrow.RecordBatch) -> int:
         """The size of the file once the batch is readable to everybody."""
-        try:
+        with _told():
             self._writer.write_batch(batch)
             self._file.flush()
-        except OSError as error:
-            raise RunError(f"The rows could not be kept: {error.strerror or error}.",
-                           hint="Free some disk space, or ask for fewer rows.") from error
         self.batches += 1
         self.row_count += batch.num_rows
         return self._file.tell()
 
     def close(self) -> int:
         """Writes the end mark (and the schema, when no batch came); the final size."""
-        self._writer.close()
-        self._file.flush()
+        with _told():
+            self._writer.close()
+            self._file.flush()
         size = self._file.tell()
         self._file.close()
         return size
 
     def abandon(self) -> None:
         """Leaves the file without an end mark: what is there is not all."""
-        self._file.close()
+        with suppress(OSError):  # what it still holds finds no room either
+            self._file.close()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"The rows could not be kept: {error.strerror or error}.",
+                       hint="Free some disk space, or ask for fewer rows.") from error
 
 
 class RowsReader:

@@ -10,10 +10,19 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pluto_duck.errors import Cancelled, PlutoError, RunError, RunNotFound, TimedOut
+from pluto_duck.errors import (
+    Cancelled,
+    ControlBusy,
+    PlutoError,
+    RunError,
+    RunNotFound,
+    TimedOut,
+    WorkspaceUnusable,
+)
 from pluto_duck.governance.audit import Trail, current, following, recorder, who_of
 from pluto_duck.runs.context import RunContext, StopReason
 from pluto_duck.runs.liveness import Presence, is_alive, sweep_locks
@@ -41,6 +50,7 @@ TICK_S = 0.05
 STOP_GRACE_S = 5.0
 """Work that was told to stop and has not after this long is given up: its run ends, its thread may not."""
 SWEEP_AFTER = 1_000
+AGAIN_S = 0.2
 
 _log = logging.getLogger(__name__)
 
@@ -233,8 +243,8 @@ class Runs:
                     self._lock.notify_all()
 
     def _do(self, job: _Job) -> None:
-        if not self._store.begin(job.run_id):
-            self._store.finish(job.run_id, "cancelled", error=Cancelled("The run was cancelled.").to_dict())
+        if not self._kept(lambda: self._store.begin(job.run_id)):
+            self._end(job.run_id, "cancelled", error=Cancelled("The run was cancelled.").to_dict())
             self._changed()
             return
         self._changed()
@@ -243,14 +253,29 @@ class Runs:
         try:
             with following(job.trail):
                 facts = job.work(job.context)
-            self._store.finish(job.run_id, "succeeded", facts=facts)
+            self._end(job.run_id, "succeeded", facts=facts)
         except BaseException as error:
             status, explained = _outcome(job, error)
-            self._store.finish(job.run_id, status, error=explained.to_dict())
+            self._end(job.run_id, status, error=explained.to_dict())
         finally:
             self._record(job)
             self._changed()
             job.context.close()
+
+    def _end(self, run_id: str, status: Status, **told: Any) -> bool:
+        return bool(self._kept(lambda: self._store.finish(run_id, status, **told)))
+
+    def _kept(self, write: Callable[[], T]) -> T | None:
+        """Written as soon as the control store takes it: a run must not stay as it was because another program holds
+        the store, or the disk is full for a while. None where this object was closed meanwhile."""
+        while True:
+            try:
+                return write()
+            except (ControlBusy, WorkspaceUnusable) as error:
+                with self._lock:
+                    if self._closed or self._lock.wait_for(lambda: self._closed, AGAIN_S):
+                        _log.warning("a run's state could not be kept: %s", error)
+                        return None
 
     def _trail(self, run_id: str, kind: str, text: str, actor: Actor | None) -> Trail:
         above = current()
@@ -303,7 +328,10 @@ class Runs:
         job.stopped_at = job.stopped_at or time.monotonic()
         if time.monotonic() - job.stopped_at > STOP_GRACE_S:
             status, error = _outcome(job, Cancelled("The run was cancelled."))
-            if self._store.finish(job.run_id, status, error=error.to_dict()):
+            given_up = False
+            with suppress(ControlBusy, WorkspaceUnusable):  # the next tick tries again
+                given_up = self._store.finish(job.run_id, status, error=error.to_dict())
+            if given_up:
                 _log.warning("run %s (%s) does not stop; it was given up", job.run_id, job.kind)
                 self._changed()
 

@@ -13,14 +13,26 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pluto_duck.errors import WorkspaceUnusable
+from pluto_duck.errors import ControlBusy, WorkspaceError, WorkspaceUnusable
 from pluto_duck.workspace.sqlite import connect
 
 _inherited: list[object] = []
+
+HURRY_S, HURRIED_MS = 2.0, 100
+"""After one has waited in vain, others wait only so long for a while: they would hold every thread there is."""
+
+
+class _Busy(ControlBusy, sqlite3.OperationalError):
+    pass
+
+
+class _Unwritable(WorkspaceUnusable, sqlite3.OperationalError):
+    pass
 
 
 class ControlStore:
@@ -30,6 +42,7 @@ class ControlStore:
         """`busy_s`: how long to wait for another process's transaction. `durable`: a commit outlives a machine that
         loses power; else it outlives the process."""
         self.path = path
+        self._busy_until = 0.0
         self._busy_s, self._durable = busy_s, durable
         self._local = threading.local()
         self._migrated: set[str] = set()
@@ -56,8 +69,6 @@ class ControlStore:
     def _set_wal(db: sqlite3.Connection) -> None:
         # Changing the mode needs the file alone; busy_timeout does not cover it, so many first
         # openers at once must try again.
-        import time
-
         for _ in range(200):
             try:
                 db.execute("PRAGMA journal_mode = WAL")
@@ -81,15 +92,38 @@ class ControlStore:
     def connection(self, room: str, migrations: Sequence[str]) -> Iterator[sqlite3.Connection]:
         """A connection in a write transaction that commits at the end of the block."""
         db = self._mine()
-        if room not in self._migrated:
-            self._migrate(db, room, migrations)
-        db.execute("BEGIN IMMEDIATE")
+        hurried = time.monotonic() < self._busy_until
+        try:
+            if hurried:
+                db.execute(f"PRAGMA busy_timeout = {HURRIED_MS}")
+            if room not in self._migrated:
+                self._migrate(db, room, migrations)
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise self._told(error) from error
+        finally:
+            if hurried:
+                db.execute(f"PRAGMA busy_timeout = {int(self._busy_s * 1_000)}")
         try:
             yield db
-        except BaseException:
-            db.execute("ROLLBACK")
+            db.execute("COMMIT")
+        except BaseException as error:
+            if db.in_transaction:  # a full disk has taken it back already
+                db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError) and not isinstance(error, WorkspaceError):
+                raise self._told(error) from error
             raise
-        db.execute("COMMIT")
+
+    def _told(self, error: sqlite3.OperationalError) -> sqlite3.OperationalError:
+        """The same in words of ours where it is the machine's fault, for doors and for who knows sqlite3 alike."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            self._busy_until = time.monotonic() + HURRY_S
+            return _Busy("The workspace's control store is locked by another program.", hint="Try again in a moment.")
+        if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+            return _Unwritable(f"The workspace's control store can't be written: {error}.",
+                               hint="Check the folder's permissions and free space.")
+        return error
 
     def read(self, room: str, migrations: Sequence[str]) -> sqlite3.Connection:
         """A connection for single reads, outside any transaction."""

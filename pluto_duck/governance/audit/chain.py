@@ -231,5 +231,5 @@ def _broken(why: str, at: int) -> Entry:
 
 
 def unavailable(error: Exception) -> AuditUnavailable:
-    return AuditUnavailable(f"The audit can't be written: {error}.",
+    return AuditUnavailable(f"The audit can't be written: {str(error).rstrip('.')}.",
                             hint="Free space on the disk of the workspace, or end what holds its control store.")
