@@ -76,6 +76,8 @@ class Desk:
             may = replace(may, admitted=False)
         answer = await self._begun(handler, asked, may)
         if answer.needs and caller is not None and allowance is not None:
+            if "writes" in answer.needs:
+                handler.trail.note(action="write")
             for kind in answer.needs:
                 handler.app.protecting.admit(caller, allowance, kind)
             answer = await self._begun(handler, asked, replace(may, admitted=True))

@@ -23,6 +23,7 @@ _BODY: dict[str, tuple[type, ...]] = {
 class GraphQLHandler(PlutoHandler):
     scopes: ClassVar = {"GET": "", "POST": ""}  # by what is asked: the schema of an actor has no more than it may
 
+    actions: ClassVar = {"POST": "read"}
     counts_as: ClassVar = {"POST": "reads"}  # what changes something is counted once it is known to
 
     @guarded

@@ -52,7 +52,7 @@ class Taken:
         base, count = wanted, 1
         while any(one.replace("*", base) in self._names for one in forms):
             count += 1
-            base = f"{wanted}_{count}"
+            base = f"{wanted}{'' if wanted == '_' else '_'}{count}"  # __2 would be GraphQL's own
         self._names.update(one.replace("*", base) for one in forms)
         return base
 

@@ -83,7 +83,10 @@ async def _started(handler: PlutoHandler, place: Place, op: str, args: Mapping[s
     if body.get("conversation") and handler.caller is not None:
         raise HTTPProblem(403, "Conversations are kept for the owner alone.", hint="Ask without one.")
     body["detach"] = True  # nobody follows it yet
-    return await handler.in_thread(_start, place, kind, text, body, handler.actor, handler.allowance, handler.spender())
+    actor, allowance, spend = handler.actor, handler.allowance, handler.spender()
+    run = await handler.in_thread(lambda: _start(place, kind, text, body, actor, allowance, spend, look=True))
+    handler.trail.run = run.run_id
+    return run
 
 
 async def shown(handler: PlutoHandler, place: Place, run: Run, type_: GraphQLObjectType, nodes: list[FieldNode],

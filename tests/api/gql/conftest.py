@@ -25,6 +25,8 @@ TABLES = """
     CREATE TABLE items (order_id BIGINT REFERENCES orders (id), line INTEGER, price DOUBLE,
         PRIMARY KEY (order_id, line));
     CREATE TABLE secrets (id INTEGER PRIMARY KEY, word VARCHAR);
+    CREATE TABLE notes (id INTEGER PRIMARY KEY, region VARCHAR, author VARCHAR, pin VARCHAR, said VARCHAR);
+    INSERT INTO notes SELECT i, ['EU', 'US'][1 + i % 2], 'author', 'pin', 'said ' || i FROM range(4) t (i);
     CREATE SCHEMA sales; CREATE TABLE sales.orders (a INTEGER);
     INSERT INTO customers SELECT i, 'name ' || i, ['EU', 'US'][1 + i % 2], 'card ' || i FROM range(6) t (i);
     INSERT INTO orders SELECT i, CASE WHEN i % 7 = 6 THEN NULL ELSE i % 6 END, i * 1.25, ['new', 'paid', 'sent off'][1 + i % 3],
@@ -40,6 +42,7 @@ roles:
       - {tables: customers, actions: [read, ask, insert, update], rows: region = $region, hide: card,
          masks: {name: partial}}
       - {tables: [orders, items], actions: [read, ask]}
+      - {tables: notes, actions: [read, insert, update], rows: region = $region, hide: pin, masks: {author: partial}}
   clerk:
     grants:
       - {tables: [customers, orders, items], actions: [read, insert, update, delete]}
