@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 
+from pluto_duck.workspace.seccomp import give_up_calls
+
 FILES = 64
 
 
@@ -27,7 +29,7 @@ def stand_back() -> None:
 
 
 def confine(memory_mb: int) -> None:
-    """Memory beyond what the process has now, no files to write, no more processes or threads. For good."""
+    """Memory beyond what the process has now, no file to write, no network, no other process. For good."""
     if sys.platform == "win32":
         return
     import resource
@@ -38,6 +40,7 @@ def confine(memory_mb: int) -> None:
     most = _address_space() + (memory_mb << 20)
     if most > memory_mb << 20:  # macOS takes the limit and does not keep to it
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    give_up_calls()
 
 
 def allow_cpu(seconds: float) -> None:

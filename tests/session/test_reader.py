@@ -376,6 +376,19 @@ def test_a_process_sees_no_environment_no_descriptor_and_can_not_write(europe: S
         limits = Path(f"/proc/{pid}/limits").read_text()
         assert next(line for line in limits.splitlines() if "file size" in line).split()[3] == "0"
         assert "unlimited" not in next(line for line in limits.splitlines() if "address space" in line)
+        assert "Seccomp:\t2" in Path(f"/proc/{pid}/status").read_text()
+
+
+@pytest.mark.parametrize("work", [
+    "import socket; socket.socket()", "import socket; socket.create_connection(('127.0.0.1', 9))",
+    "import os; os.fork()", "import subprocess; subprocess.run(['true'])", "import os; os.execv('/bin/true', ['true'])",
+    "import sys; f = open(sys.argv[1], 'w'); f.write('x'); f.flush()", "x = bytearray(3 << 30)", "[open('/dev/null') for _ in range(99)].sort()"])
+def test_a_confined_process_has_no_network_no_children_no_files_and_little_memory(work: str, tmp_path: Path) -> None:
+    script = ("import threading; from pluto_duck.workspace import reader_limits; reader_limits.confine(512)\n"
+              "thread = threading.Thread(target=print, args=('a thread',)); thread.start(); thread.join()\n"
+              f"try:\n    {work}\nexcept (OSError, MemoryError) as error:\n    print('refused')\nelse:\n    print('done')\n")
+    found = subprocess.run([sys.executable, "-c", script, str(tmp_path / "x")], capture_output=True, text=True, timeout=60)
+    assert found.stdout == "a thread\nrefused\n", found.stderr
 
 
 def test_no_process_outlives_a_server_that_is_killed(company: Company) -> None:
