@@ -296,7 +296,11 @@ class PlutoHandler(Audited):
                               hint=f"Its rule for the resource {resource} decides.")
 
     async def in_thread(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        return await self.app.in_thread(function, *args, **kwargs)
+        """Keys and tokens have only some of the threads each, so that no one holds them all."""
+        if self.caller is None:
+            return await self.app.in_thread(function, *args, **kwargs)
+        async with self.app.protecting.turns.of(self.caller.actor.identity):
+            return await self.app.in_thread(function, *args, **kwargs)
 
     async def place(self, name: str | None = None) -> Place:
         """The workspace that the request names, else the default one; a key has one alone."""

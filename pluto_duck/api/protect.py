@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import ipaddress
 import time
@@ -25,6 +26,51 @@ FRESH_S = 1.0
 KNOWN = 10_000
 """Good keys and tokens that are remembered, by a digest, so that bad ones of the same address don't lock them out."""
 KNOWN_S = 600.0
+
+
+AT_ONCE = 4
+"""Of the server's threads that one key or token may hold: half of them."""
+
+
+class Turns:
+    """A bound for each name on what it does at once; whoever is above it waits, and nobody else."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._of: dict[str, _Turn] = {}
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def of(self, name: str) -> _Turn:
+        found = self._of.get(name)
+        if found is None:
+            found = self._of[name] = _Turn(self._of, name, self._most)
+        return found
+
+
+class _Turn:
+    def __init__(self, all: dict[str, _Turn], name: str, most: int) -> None:
+        self._all, self._name = all, name
+        self._free = asyncio.Semaphore(most)
+        self._users = 0
+
+    async def __aenter__(self) -> None:
+        self._users += 1
+        try:
+            await self._free.acquire()
+        except BaseException:
+            self._left()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._free.release()
+        self._left()
+
+    def _left(self) -> None:
+        self._users -= 1
+        if not self._users:
+            self._all.pop(self._name, None)
 
 
 class TooMany(HTTPProblem):
@@ -53,6 +99,7 @@ class Protection:
         self._policies: dict[tuple[Rate | None, ...], str] = {}
         self._known: OrderedDict[bytes, float] = OrderedDict()
         self._shut: dict[str, float] = {}
+        self.turns = Turns(AT_ONCE)
         self._streams: Counter[tuple[str, ...]] = Counter()
 
     # -- who is known -----------------------------------------------------------------------------

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pluto_duck.api.handler import PlutoHandler
+from pluto_duck.api.identity import Caller
 from pluto_duck.api.protect import Protection
 from pluto_duck.api.protect_windows import Windows
 from pluto_duck.errors import SettingError
-from pluto_duck.governance import trust
+from pluto_duck.governance import Actor, trust
 from pluto_duck.governance.keys import Keys
 from pluto_duck.governance.policy.file import FILE, wanted
 from pluto_duck.governance.policy.reading import PolicyError, read
@@ -289,15 +293,40 @@ async def test_the_owner_may_be_limited_too(door: Door, jp_serverapp: Any, monke
     assert codes == [200, 200, 429]
 
 
+async def test_one_that_holds_its_threads_leaves_some_for_others(door: Door, jp_serverapp: Any) -> None:
+    from pluto_duck.api.app import THREADS
+
+    app = jp_serverapp.web_app.settings["pluto_duck"]
+    hold, at_work = threading.Event(), []
+
+    def long() -> None:
+        at_work.append(1)
+        hold.wait(30)
+
+    def handler(name: str) -> Any:
+        return SimpleNamespace(app=app, caller=Caller(Actor("key", name, ()), frozenset(), "x"))
+
+    many = [asyncio.ensure_future(PlutoHandler.in_thread(handler("greedy"), long)) for _ in range(3 * THREADS)]
+    async with asyncio.timeout(20):
+        assert await PlutoHandler.in_thread(handler("modest"), lambda: 42) == 42
+        assert (await door("tables", key=door.key("plain"))).code == 200
+        while len(at_work) < 4:
+            await asyncio.sleep(0.01)
+    assert len(at_work) == 4
+    for one in many[20:]:
+        one.cancel()
+    hold.set()
+    await asyncio.gather(*many, return_exceptions=True)
+    assert len(at_work) == 20
+    assert len(app.protecting.turns) == 0
+
+
 @pytest.mark.bench
 async def test_the_cost_of_a_limit(door: Door, jp_serverapp: Any) -> None:
-    from pluto_duck.api.identity import Caller
-
     key = door.key("plain")
     assert (await door("tables", key=key)).code == 200
     protection = jp_serverapp.web_app.settings["pluto_duck"].protecting
     (workspace, roles), = protection._allowances
-    from pluto_duck.governance import Actor
     caller = Caller(Actor("key", "dash", roles, {}, "key:x"), frozenset(), workspace)
     best = float("inf")
     for _ in range(50):

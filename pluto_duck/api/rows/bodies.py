@@ -26,9 +26,6 @@ def body(request: HTTPServerRequest, types: tuple[str, ...]) -> Any:
     if kind not in (*types, _UNSAID):
         raise HTTPProblem(415, f"A body of {kind[:80] or 'no type'} can't be read here.",
                           hint=f"Content-Type: {types[0]}")
-    if len(request.body) > MAX_BODY:
-        raise HTTPProblem(413, f"The body has {len(request.body)} bytes; {MAX_BODY} are the most.",
-                          hint="Send fewer rows at once, or load them with `pluto-duck ingest`.")
     try:
         found = json.loads(request.body.decode("utf-8"), parse_float=_number, parse_constant=_no_constant,
                            object_pairs_hook=_object)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, unquote, urlencode
 
 from pluto_duck.api.handler import HTTPProblem, PlutoHandler, guarded
+from pluto_duck.api.rows import bodies
 from pluto_duck.errors import Conflict, PreconditionFailed, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ ON_CONFLICT = ("error", "ignore", "update")
 
 
 class _Rows(PlutoHandler):
+    max_body: ClassVar = bodies.MAX_BODY
     _tag: str | None = None
 
     def compute_etag(self) -> str | None:
@@ -56,6 +59,7 @@ class _Rows(PlutoHandler):
 
     async def change(self, place: Place, table: TableRef, change: Change, token: str = "") -> Changed:
         done: list[Changed] = await place.desk(self.app).writes.ask(self.asked(table), ([change], token))
+        self.spend(rows=done[0].affected)
         return done[0]
 
     async def written(self, place: Place, done: Changed) -> tuple[list[dict[str, Any]], list[str]]:
@@ -93,7 +97,9 @@ class TableRowsHandler(_Rows):
         table = _ref(name)
         kind = self.accepted(forms.FORMS)
         wanted = asking.select(table, query, limit=limit, offset=offset)
+        started = time.perf_counter()
         page, data, rows = await self.in_thread(self._read, place, wanted, kind)
+        self.spend(rows=len(page.result), seconds=time.perf_counter() - started)
         following = self._next(query, wanted, page)
         self.set_header("Vary", "Accept, Accept-Encoding, Authorization, Cookie")
         self.set_header("Cache-Control", "no-store")
@@ -132,7 +138,6 @@ class TableRowsHandler(_Rows):
     @guarded
     async def post(self, name: str) -> None:
         """Makes one row, or many, all or none."""
-        from pluto_duck.api.rows import bodies
         from pluto_duck.session.rows import Insert
 
         place, table = await self.place(), _ref(name)
@@ -223,6 +228,7 @@ class TableRowHandler(_Rows):
         columns = asking.columns(self.query()) if self.request.query else None
         table = _ref(name)
         row = await place.desk(self.app).reads.ask(self.asked(table, columns), self.key())
+        self.spend(rows=1)
         self.tagged(row.tag)
         self.set_header("Cache-Control", LIVE)
         self.set_header("Vary", "Authorization, Cookie")
@@ -235,7 +241,6 @@ class TableRowHandler(_Rows):
     @guarded
     async def patch(self, name: str, _key: str) -> None:
         """JSON merge patch (RFC 7396): members that are null set NULL, objects are merged into structs."""
-        from pluto_duck.api.rows import bodies
         from pluto_duck.session.rows import Keyed, Update
 
         place, table, key = await self.place(), _ref(name), self.key()
@@ -266,7 +271,6 @@ class TableRowHandler(_Rows):
     @guarded
     async def put(self, name: str, _key: str) -> None:
         """Makes the row, or replaces all of it that the client sees."""
-        from pluto_duck.api.rows import bodies
         from pluto_duck.session.rows import Put
 
         place, table, key = await self.place(), _ref(name), self.key()
