@@ -214,7 +214,9 @@ def test_the_curl_of_the_rest_page_works_against_serve(
                           timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (first, asked, listed, paged, cancelled, conversations, verified, approvals, tables,
-     described, profiled, filtered, made, row, patched, window, graph, audited) = done.stdout.split("\n---\n")
+     described, profiled, filtered, made, row, patched, window, graph, audited, me, key) = done.stdout.split("\n---\n")
+    assert '"kind": "owner"' in me
+    assert '"secret": "pdk_' in key
     assert '"status": "succeeded"' in first
     assert re.search(r'^"?UA"?,\d+', first, re.MULTILINE)
     assert '"type":"run","subtype":"end"' in first

@@ -17,9 +17,12 @@ from pluto_duck.api.docs import DocsHandler
 from pluto_duck.api.graphql.ws import GraphQLSocket
 from pluto_duck.api.handler import NotFoundHandler
 from pluto_duck.api.health import HealthHandler, LiveHandler, ReadyHandler
+from pluto_duck.api.keys import KeyHandler, KeysHandler, RotationHandler
 from pluto_duck.api.looking import ProfileHandler, RowsHandler, StatusHandler, WatchHandler
+from pluto_duck.api.me import MeHandler
 from pluto_duck.api.openapi import OpenApiHandler
 from pluto_duck.api.panel import PanelHandler
+from pluto_duck.api.policy import ExplainHandler, PolicyHandler
 from pluto_duck.api.query import QueriesHandler, QueryHandler
 from pluto_duck.api.resource import ResourceHandler
 from pluto_duck.api.rows.handlers import TableRowHandler, TableRowsHandler
@@ -51,6 +54,12 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/status", StatusHandler),
     (r"/api/v1/watch", WatchHandler),
     (r"/api/v1/panel", PanelHandler),
+    (r"/api/v1/me", MeHandler),
+    (r"/api/v1/keys", KeysHandler),
+    (r"/api/v1/keys/([^/]+)", KeyHandler),
+    (r"/api/v1/keys/([^/]+)/rotate", RotationHandler),
+    (r"/api/v1/policy", PolicyHandler),
+    (r"/api/v1/policy/explain", ExplainHandler),
     (r"/api/v1/workspaces", WorkspacesHandler),
     (r"/api/v1/health", HealthHandler),
     (r"/api/v1/livez", LiveHandler),

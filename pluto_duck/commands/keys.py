@@ -15,6 +15,7 @@ from pluto_duck.errors import UsageError
 
 if TYPE_CHECKING:
     from pluto_duck.governance.keys import Key, Keys
+    from pluto_duck.session import Session
 
 _UNITS = {"m": 60, "h": 3_600, "d": 86_400, "w": 7 * 86_400}
 
@@ -100,7 +101,7 @@ def revoke(door: Door, key: str) -> str:
 def _shown(door: Door, made: Key, secret: str) -> Facts:
     from pluto_duck.governance.keys import when
 
-    unknown = _missing(door, made)
+    unknown = missing(door.open_session(), made)
     facts = [("secret", secret), ("", "Keep it now: it is not shown again."), ("id", made.id),
              ("roles", ", ".join(made.roles)), ("scopes", ", ".join(made.scopes)),
              ("good until", when(made.expires_at) or "it is revoked")]
@@ -109,10 +110,11 @@ def _shown(door: Door, made: Key, secret: str) -> Facts:
     return Facts(((f"Key {made.name}", tuple(facts)),))
 
 
-def _missing(door: Door, made: Key) -> str:
+def missing(session: Session, made: Key) -> str:
+    """Why a new key opens less than it says, or nothing yet; "" where it opens all of it."""
     from pluto_duck.session import policies
 
-    found = policies.check(door.open_session())
+    found = policies.check(session)
     gone = sorted(set(made.roles) - {name for name, _said, _tables in found.roles})
     if found.roles and gone:
         return f"policy.yaml has no role {', '.join(gone)}: it opens nothing there."

@@ -21,7 +21,7 @@ from tests.services.issuer import TestIssuer, private_key
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ADDRESSES = [(method, re.sub(r"\(\[\^/\]\+\)", "x", pattern.removeprefix(r"/api/v1").replace("(?:/.*)?", "/nothing")).strip("/"),
               handler) for pattern, handler in ROUTES for method in METHODS]
-OPEN = {("GET", "health"), ("GET", "openapi.json"), ("GET", "docs"), ("GET", "tables"), ("GET", "tables/x"), ("POST", "query"),
+OPEN = {("GET", "health"), ("GET", "me"), ("GET", "openapi.json"), ("GET", "docs"), ("GET", "tables"), ("GET", "tables/x"), ("POST", "query"),
         ("GET", "query/x"), ("DELETE", "query/x"), ("GET", "graphql"), ("POST", "graphql"),
         ("GET", "tables/x/rows"), ("POST", "tables/x/rows"), ("GET", "tables/x/rows/x"), ("PUT", "tables/x/rows/x"),
         ("PATCH", "tables/x/rows/x"), ("DELETE", "tables/x/rows/x")}

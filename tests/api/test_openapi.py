@@ -9,6 +9,7 @@ from typing import Any
 from pluto_duck.api.openapi import PATHS, SCHEMAS
 from pluto_duck.api.query import _BODY, STATUSES
 from pluto_duck.api.routes import ROUTES
+from pluto_duck.governance.keys import SCOPES
 from pluto_duck.runs.model import EVENT_TYPES, SUBTYPES
 
 
@@ -27,6 +28,7 @@ def test_words_are_those_of_the_code() -> None:
     assert SCHEMAS["Run"]["properties"]["status"]["enum"] == list(STATUSES)
     assert SCHEMAS["Event"]["properties"]["type"]["enum"] == list(EVENT_TYPES)
     assert SCHEMAS["Event"]["properties"]["subtype"]["enum"] == list(SUBTYPES)
+    assert SCHEMAS["KeyWanted"]["properties"]["scopes"]["items"]["enum"] == list(SCOPES)
 
 
 async def test_it_is_served_with_every_reference_resolved(client: Any, jp_base_url: str) -> None:

@@ -26,7 +26,7 @@ by_key = schema.include(path=OPEN)
 """The rest is refused to keys before it is looked at."""
 
 
-IN_WORDS = {"POST /query", "GET /conversations", "POST /verified", "POST /approvals/{id}", "POST /rows"}
+IN_WORDS = {"POST /query", "GET /conversations", "POST /verified", "POST /approvals/{id}", "POST /rows", "POST /keys", "GET /policy/explain"}
 """Where a request may be refused for what its schema says in words alone: which members go together, whether a
 text is SQL, a cursor one of ours."""
 
