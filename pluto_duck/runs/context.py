@@ -49,6 +49,7 @@ class RunContext:
         self.stop_reason: StopReason | None = None
         self.max_bytes: int | None = None
         """Of the rows it keeps; the batch that passes it is the last."""
+        self._kept_rows = 0
         self.full = False
         """It had more than that."""
         self.ends_at: float | None = None
@@ -56,7 +57,8 @@ class RunContext:
 
     @property
     def row_count(self) -> int:
-        return self._rows.row_count if self._rows is not None else 0
+        """Kept so far, computed here or by another run."""
+        return self._rows.row_count if self._rows is not None else self._kept_rows
 
     @property
     def left_s(self) -> float | None:
@@ -135,6 +137,7 @@ class RunContext:
         if self.session.actor is not None:
             facts |= aged(dt.datetime.now(dt.UTC))  # what it was computed from has not changed since
             self._store.note(self.run_id, facts)
+        self._kept_rows = sum(count for count, _end in kept.batches)
         self._store.rows_whole(self.run_id, kept.columns, kept.batches, size=kept.size,
                                truncated=bool(facts.get("truncated")))
         self._changed()
