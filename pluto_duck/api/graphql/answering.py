@@ -19,7 +19,7 @@ from graphql import (
     get_variable_values,
 )
 
-from pluto_duck.api.graphql import changing
+from pluto_duck.api.graphql import by_keys, changing
 from pluto_duck.api.graphql.limits import Limits, check_values
 from pluto_duck.api.graphql.plan import TYPENAME, Planner, Rows, Totals, refused
 from pluto_duck.api.graphql.read import Reading
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from pluto_duck.session import Session
 
+Work = list[tuple[str, Any, bool]]
+"""(response name, plan, nullable)"""
 RUNS = ("sql", "ask", "run", "cancel")
 
 
@@ -111,35 +113,69 @@ def as_error(error: PlutoError, path: list[str | int] | None = None) -> dict[str
             "extensions": {"code": error.code, **more, **({"facts": facts} if facts else {})}}
 
 
-def begin(session: Session, served: Served, asked: Asked, may: May, limits: Limits,
-          timeout_s: float | None = None) -> Answer:
-    """Everything but the runs. Nothing is raised: what goes wrong stands in the answer."""
+@dataclass
+class Prepared:
+    """An operation with its plan, before anything is read."""
+
+    served: Served
+    asked: Asked
+    answer: Answer
+    document: Document | None = None
+    operation: OperationDefinitionNode | None = None
+    work: Work = field(default_factory=list)
+
+    @property
+    def ready(self) -> bool:
+        return self.operation is not None and not self.answer.needs
+
+    @property
+    def quick(self) -> bool:
+        """Whether all that it reads are rows by their keys, and nothing that hangs on them."""
+        plans = [plan for _key, plan, _nullable in self.work]
+        return self.ready and bool(plans) and all(isinstance(one, str) or by_keys.fits(one) for one in plans)
+
+
+def prepare(served: Served, asked: Asked, may: May, limits: Limits) -> Prepared:
+    """Nothing is raised: what is wrong stands in the answer."""
     answer = Answer()
+    found = Prepared(served, asked, answer)
     try:
         document = served.document(asked.text, limits, suggest=may.introspect)
         operation = document.operation(asked.operation)
         planner, fields, parent = _planned(served, document, operation, asked, may, limits)
         answer.planner, answer.subscribes = planner, operation.operation is OperationType.SUBSCRIPTION
-        work = _work(planner, fields, parent, answer)
+        found.work = _work(planner, fields, parent, answer)
     except Invalid as error:
         answer.errors += error.errors
+        return found
     except PlutoError as error:
         answer.errors.append(as_error(error))
+        return found
     except GraphQLError as error:
         answer.errors.append(as_error(refused(error)))
-    else:
-        answer.cost = planner.spent
-        if operation.operation is OperationType.MUTATION and not may.admitted:
-            answer.needs = tuple(kind for kind, there in (
-                ("writes", any(isinstance(plan, changing.Changing) for _key, plan, _nullable in work)),
-                ("runs", bool(answer.runs))) if there)
-            if answer.needs:
-                return answer
+        return found
+    answer.cost, found.document, found.operation = planner.spent, document, operation
+    if operation.operation is OperationType.MUTATION and not may.admitted:
+        answer.needs = tuple(kind for kind, there in (
+            ("writes", any(isinstance(plan, changing.Changing) for _key, plan, _nullable in found.work)),
+            ("runs", bool(answer.runs))) if there)
+    return found
+
+
+def finish(prepared: Prepared, session: Session, timeout_s: float | None = None) -> Answer:
+    """Everything but the runs."""
+    answer = prepared.answer
+    if prepared.ready and prepared.document is not None and prepared.operation is not None:
         answer.began, answer.data = True, {}
         reading = Reading(session, timeout_s)
-        _do(reading, served, document, operation, asked, work, answer)
+        _do(reading, prepared.served, prepared.document, prepared.operation, prepared.asked, prepared.work, answer)
         answer.rows = reading.count
     return answer
+
+
+def begin(session: Session, served: Served, asked: Asked, may: May, limits: Limits,
+          timeout_s: float | None = None) -> Answer:
+    return finish(prepare(served, asked, may, limits), session, timeout_s)
 
 
 def _planned(served: Served, document: Document, operation: OperationDefinitionNode, asked: Asked, may: May,
@@ -162,10 +198,6 @@ def _planned(served: Served, document: Document, operation: OperationDefinitionN
     parent = served.schema.get_root_type(kind)
     assert parent is not None
     return planner, planner.fields(operation.selection_set), parent
-
-
-Work = list[tuple[str, Any, bool]]
-"""(response name, plan, nullable)"""
 
 
 def _work(planner: Planner, fields: Mapping[str, list[FieldNode]], parent: GraphQLObjectType, answer: Answer) -> Work:
@@ -193,7 +225,7 @@ def _work(planner: Planner, fields: Mapping[str, list[FieldNode]], parent: Graph
         elif root.op == "by_pk":
             plan = planner.rows(inner, root.entity, nodes, {}, one=True)
             plan.where = changing.by_key(root.entity, args)
-            plan.single = True
+            plan.single, plan.key = True, by_keys.key_of(root.entity, args)
         elif root.op == "aggregate":
             plan = planner.totals(inner, root.entity, nodes, args)
         else:
@@ -231,6 +263,8 @@ def _do(reading: Reading, served: Served, document: Document, operation: Operati
 
 
 def _one(reading: Reading, key: str, plan: Any, written: Mapping[str, Any], look: Mapping[str, Any]) -> Any:
+    if isinstance(plan, Rows) and plan.found is not None:
+        return by_keys.shown(reading, plan, plan.found, (key,))
     if isinstance(plan, Rows):
         rows = reading.rows(plan, (key,))
         return rows if not plan.single else rows[0] if rows else None

@@ -6,23 +6,38 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pluto_duck.api.graphql.answering import Answer, Asked, May, begin
+from pluto_duck.api.graphql.answering import Answer, Asked, May, finish, prepare
+from pluto_duck.api.graphql.by_keys import look_up
 from pluto_duck.api.graphql.limits import Limits
-from pluto_duck.api.graphql.serving import Schemas
+from pluto_duck.api.graphql.serving import CACHED_TEXT, Recent, Schemas
 from pluto_duck.api.looks import Look, Looks
+from pluto_duck.api.rows.desk import Together
 from pluto_duck.session import Session
 
 if TYPE_CHECKING:
     from pluto_duck.api.handler import PlutoHandler
     from pluto_duck.api.identity import Caller
     from pluto_duck.api.places import Place
+    from pluto_duck.errors import PlutoError
+    from pluto_duck.governance import Actor
     from pluto_duck.governance.allowance import Allowance
 
 ACTORS = 32
 """Whose sessions are kept."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Whose requests may be answered together."""
+
+    who: str
+    actor: Actor | None = field(compare=False)
+    scopes: frozenset[str] | None
+    limits: Limits
 
 
 class Desk:
@@ -35,6 +50,9 @@ class Desk:
         self._timeout_s = float(place.settings["graphql.timeout_s"])
         self._looks: OrderedDict[str, Looks] = OrderedDict()
         self._lock = threading.Lock()
+        self._quick: Recent[bool] = Recent(1_000)
+        """Documents that only read by key, as far as was seen."""
+        self._together: Together[Group, tuple[Asked, May], Answer] | None = None
 
     @staticmethod
     def of(place: Place) -> Desk:
@@ -45,7 +63,7 @@ class Desk:
 
     def looks(self, caller: Caller | None) -> Looks:
         place, actor = self._place, caller.actor if caller is not None else None
-        key = json.dumps(actor.to_dict(), sort_keys=True) if actor is not None else ""
+        key = _who(caller)
 
         def open() -> Session:
             place.keep_open()
@@ -83,15 +101,38 @@ class Desk:
             answer = await self._begun(handler, asked, replace(may, admitted=True))
         return answer
 
+    def _gather(self, handler: PlutoHandler) -> Together[Group, tuple[Asked, May], Answer]:
+        self._together = Together(handler.app, self._all)
+        return self._together
+
+    def _all(self, group: Group, items: list[tuple[Asked, May]]) -> Sequence[Answer | PlutoError]:
+        """Of one actor: what its requests ask by key is read together."""
+        def work(session: Session) -> list[Answer | PlutoError]:
+            served = self.schemas.of(session, group.scopes)
+            prepared = [prepare(served, asked, may, group.limits) for asked, may in items]
+            look_up(session, prepared)
+            return [finish(one, session, self._timeout_s) for one in prepared]
+
+        self._place.keep_open()
+        return self._place.actors.ask(group.actor, work)
+
     async def _begun(self, handler: PlutoHandler, asked: Asked, may: May) -> Answer:
         caller, started = handler.caller, time.monotonic()
         limits, timeout_s = self._limits(handler.allowance)
+        group = Group(_who(caller), caller.actor if caller is not None else None,
+                      caller.scopes if caller is not None else None, limits)
+        if self._quick.get(quick := (group.who, group.scopes, asked.text, asked.operation)):
+            together = self._together or self._gather(handler)
+            return await together.ask(group, (asked, may))
         looks = self.looks(caller)
         scopes = caller.scopes if caller is not None else None
 
         def work(session: Session) -> Answer:
             served = self.schemas.of(session, scopes)
-            return begin(session, served, asked, may, limits, timeout_s)
+            prepared = prepare(served, asked, may, limits)
+            if prepared.quick and len(asked.text) <= CACHED_TEXT:
+                self._quick.put(quick, True)
+            return finish(prepared, session, timeout_s)
 
         async with looks.turn:
             look = Look(looks)
@@ -106,3 +147,7 @@ class Desk:
             all_, self._looks = list(self._looks.values()), OrderedDict()
         for one in all_:
             one.close()
+
+
+def _who(caller: Caller | None) -> str:
+    return json.dumps(caller.actor.to_dict(), sort_keys=True) if caller is not None else ""

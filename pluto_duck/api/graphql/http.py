@@ -70,6 +70,9 @@ class GraphQLHandler(PlutoHandler):
         may = May(introspect=self.caller is None or "schema:read" in self.caller.scopes, change=change)
 
         answer = await Desk.of(place).answer(self, Asked(text, variables or {}, operation), may)
+        if not answer.began and self.caller is not None and "data:read" not in self.caller.scopes and answer.errors:
+            answer.errors[0]["extensions"].setdefault("hint", f"This {self.caller.what} has no scope data:read, so its "
+                                                      "schema has no tables.")
         if answer.runs:
             await answer_runs(self, place, answer)
         self.set_status(200 if answer.began or kind == "application/json" else 400)

@@ -32,6 +32,7 @@ from pluto_duck.api.graphql.schema import OURS, part_of
 from pluto_duck.errors import UsageError
 
 if TYPE_CHECKING:
+    from pluto_duck.api.graphql.read import Level
     from pluto_duck.session.rows import Condition, Measure, Order
 
 TYPENAME = "__typename"
@@ -42,6 +43,14 @@ class Column:
     field: Field
     show: Callable[[Any], Any] | None
     """From the JSON of a value to what stands in the answer; None: as it is. Raises ValueError for what has none."""
+
+
+@dataclass(frozen=True)
+class FoundAt:
+    level: Level
+    at: int | None
+    """None: there is no such row."""
+    error: UsageError | None = None
 
 
 @dataclass
@@ -59,6 +68,10 @@ class Rows:
     offset: int = 0
     single: bool = False
     """True for a root field that is the row itself, or null."""
+    key: tuple[str, ...] | None = None
+    """The values of its key as text, where one can be told by it alone."""
+    found: FoundAt | None = None
+    """Where it was read already, with others."""
 
 
 @dataclass

@@ -132,6 +132,13 @@ class Reading:
             return [{} for _ in range(level.count)]
         return [dict(zip(names, row, strict=True)) for row in zip(*made, strict=True)]
 
+    def one(self, show: Callable[[Any], Any], value: Any, path: Path) -> Any:
+        try:
+            return show(value)
+        except ValueError as error:
+            self.notes.no_value(error, path, exact=True)
+            return None
+
     def _each(self, show: Callable[[Any], Any], values: Iterable[Any], path: Path, key: str,
               single: bool = False) -> list[Any]:
         found: list[Any] = []

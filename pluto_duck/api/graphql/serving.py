@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pluto_duck.session import Session, TableInfo
 
 V = TypeVar("V")
+ALL = ("data:read", "data:write", "query:run", "query:ask")
+"""Scopes that a schema hangs on."""
 SCHEMAS = 32
 DOCUMENTS = 256
 """Of one schema."""
@@ -162,10 +164,11 @@ class Schemas:
         with self._making:
             found = self._kept.get(at)
             if found is None:
-                tables = session.tables()
-                made = entities(tables, rights_of(session, tables))
-                found = Served(build(made, sql=scopes is None or "query:run" in scopes,
-                                     ask=scopes is None or "query:ask" in scopes), made)
+                may = frozenset(ALL if scopes is None else scopes)
+                tables = session.tables() if "data:read" in may else []
+                # Whose rows one may not read, one writes over REST.
+                made = entities(tables, rights_of(session, tables) if "data:write" in may else {})
+                found = Served(build(made, sql="query:run" in may, ask="query:ask" in may), made)
                 self.made += 1
                 if key() == at:  # else something changed while it was made: it serves this request alone
                     self._kept.put(at, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -105,7 +106,7 @@ async def test_a_cookie_alone_changes_nothing_without_its_xsrf_token(door: Door,
 
 
 async def test_a_key_sees_its_own_schema_and_rows(door: Door, keys: Keys) -> None:
-    key = keys.create("eu", ["eu"], claims={"region": "EU"}, scopes=("schema:read",))[1]
+    key = keys.create("eu", ["eu"], claims={"region": "EU"}, scopes=("schema:read", "data:read", "data:write"))[1]
     found = told(await door("{customers(order_by: {id: asc}) {id name} __schema {types {name}}}", key=key))
     assert found["data"]["customers"] == [{"id": i, "name": "n***"} for i in (0, 2, 4)]
     names = {one["name"] for one in found["data"]["__schema"]["types"]}
@@ -120,7 +121,7 @@ async def test_a_key_sees_its_own_schema_and_rows(door: Door, keys: Keys) -> Non
 
 
 async def test_who_may_not_look_at_the_schema_is_told_nothing_of_it(door: Door, keys: Keys) -> None:
-    key = keys.create("blind", ["eu"], claims={"region": "EU"}, scopes=("query:ask",))[1]
+    key = keys.create("blind", ["eu"], claims={"region": "EU"}, scopes=("query:ask", "data:read"))[1]
     for text in ("{__schema {types {name}}}", '{customers {id} x: __type(name: "customers") {name}}',
                  "query {...f} fragment f on Query {__schema {queryType {name}}}"):
         answer = await door(text, key=key)
@@ -137,7 +138,7 @@ async def test_the_schema_follows_tables_and_policy(door: Door, keys: Keys, shop
     from pluto_duck.governance.policy.file import FILE, wanted
     from pluto_duck.governance.policy.reading import read
 
-    key = keys.create("eu", ["eu"], claims={"region": "EU"}, scopes=("schema:read",))[1]
+    key = keys.create("eu", ["eu"], claims={"region": "EU"}, scopes=("schema:read", "data:read", "data:write"))[1]
     text = "{fresh {id}}"
     assert (await door(text)).code == 400
     assert told(await door('mutation {sql(statement: "CREATE TABLE fresh (id INTEGER PRIMARY KEY)", wait: 20) {status}}'))[
@@ -168,6 +169,47 @@ async def test_runs_start_and_show_their_rows(door: Door, keys: Keys) -> None:
     failed = told(await door('mutation {sql(statement: "SELECT * FROM secrets", wait: 20) {status error}}', key=key))
     assert failed["data"]["sql"]["status"] == "failed"
     assert "hidden" not in str(failed)
+
+
+async def test_scopes_rule_what_a_schema_has(door: Door, keys: Keys) -> None:
+    def key(*scopes: str) -> str:
+        return keys.create("-".join(scopes).replace(":", "_"), ["clerk"], scopes=scopes)[1]
+
+    read, write, none = "{orders {id}}", "mutation {delete_items(where: {order_id: {_eq: 77}}) {affected_rows}}", key("query:ask")
+    for text in (read, write):
+        refused = await door(text, key=none)
+        assert refused.code == 400
+        assert "data:read" in told(refused)["errors"][0]["extensions"]["hint"]
+    reader, both = key("data:read"), key("data:read", "data:write")
+    assert ((await door(read, key=reader)).code, (await door(write, key=reader)).code) == (200, 400)
+    assert told(await door(write, key=both)) == {"data": {"delete_items": {"affected_rows": 0}}}
+    assert (await door(write, key=key("data:write"))).code == 400
+
+
+async def test_reads_by_key_that_wait_together_are_one_statement(door: Door, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "query($i: Int!) {customers_by_pk(id: $i) {id name}}"
+    eu = keys.create("eu", ["eu"], claims={"region": "EU"}, scopes=("data:read",))[1]
+    us = keys.create("us", ["eu"], claims={"region": "US"}, scopes=("data:read",))[1]
+    asked: list[tuple[str, list[Any]]] = []
+    inner = Session.by_key
+
+    def counted(self: Session, table: Any, wanted: Any, columns: Any = None) -> Any:
+        assert self.actor is not None
+        asked.append((self.actor.claims["region"], list(wanted)))  # type: ignore[arg-type]
+        return inner(self, table, wanted, columns)
+
+    for key in (eu, us):
+        await door(text, key=key, i=0)
+    monkeypatch.setattr(Session, "by_key", counted)
+    both = [(key, i) for i in range(6) for key in (eu, us)] * 3
+    answers = await asyncio.gather(*(door(text, key=key, i=i) for key, i in both))
+    for (key, i), answer in zip(both, answers, strict=True):
+        seen = (i % 2 == 0) == (key == eu)
+        assert told(answer)["data"]["customers_by_pk"] == ({"id": i, "name": "n***"} if seen else None)
+    assert max(len(some) for _region, some in asked) > 1, "they were read together"
+    assert {region for region, _keys in asked} == {"EU", "US"}, "and never those of two actors"
+    wrong = await asyncio.gather(door(text, key=eu, i="x"), door(text, key=eu, i=2))
+    assert [one.code for one in wrong] == [400, 200], "nor does the error of one reach another"
 
 
 async def test_a_bad_key_is_401_and_so_is_none(door: Door) -> None:
@@ -203,7 +245,7 @@ def test_one_schema_for_each_set_of_roles(shop: Workspace) -> None:
 
     def of(*roles: str, region: str = "EU") -> Any:
         with Session.open(shop.root, actor=Actor("key", "k", roles, {"region": region})) as session:
-            return schemas.of(session, frozenset())
+            return schemas.of(session, frozenset(["data:read"]))
 
     assert of("eu") is of("eu", region="US"), "claims rule rows, not names"
     assert of("eu") is not of("clerk")

@@ -62,7 +62,7 @@ def connect(shop: Workspace, jp_serverapp: Any, http_server_port: Any, jp_base_u
 
 
 async def test_a_query_over_the_socket(connect: Connect, keys: Keys) -> None:
-    line = await connect(keys.create("k", ["eu"], claims={"region": "EU"})[1])
+    line = await connect(keys.create("k", ["eu"], claims={"region": "EU"}, scopes=("schema:read", "data:read"))[1])
     assert line.connection.selected_subprotocol == ws.PROTOCOL
     assert await line.hear() == {"type": "connection_ack"}
     await line.subscribe("query($i: Int!) {customers_by_pk(id: $i) {id name}}", i=2)
@@ -85,7 +85,7 @@ async def test_who_is_nobody_is_closed_out(connect: Connect, keys: Keys, monkeyp
 
 
 async def test_a_key_that_is_revoked_ends_with_the_next_operation(connect: Connect, keys: Keys) -> None:
-    made, key = keys.create("k", ["eu"], claims={"region": "EU"})
+    made, key = keys.create("k", ["eu"], claims={"region": "EU"}, scopes=("schema:read", "data:read"))
     line = await connect(key)
     assert (await line.hear())["type"] == "connection_ack"
     keys.revoke(made.id)
