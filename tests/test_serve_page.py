@@ -33,9 +33,11 @@ def test_the_policy_is_tried_and_allowed(newcomer: tuple[Newcomer, str]) -> None
 
 def test_curl_gets_the_masked_and_filtered_answer_that_the_page_shows(newcomer: tuple[Newcomer, str]) -> None:
     one, _said = newcomer
-    tables, *rest = (one.types(block) for block in blocks("sh")[2:])
+    tables, listed, *rest = (one.types(block) for block in blocks("sh")[2:])
     assert [found["name"] for found in json.loads(tables)["tables"]] == ["airlines", "flights"]
     asked, refused = rest
+    assert listed.count("N***") == 3
+    assert listed.count("JFK") == 3
     (shown,) = blocks("text")
     assert '"status": "succeeded"' in asked
     assert '"status": "answered"' in asked
@@ -48,11 +50,14 @@ def test_curl_gets_the_masked_and_filtered_answer_that_the_page_shows(newcomer: 
 
 def test_python_gets_it_as_json_and_as_arrow(newcomer: tuple[Newcomer, str]) -> None:
     one, _said = newcomer
-    answered, arrow = (one.types(block, sys.executable, "-") for block in blocks("python"))
+    answered, arrow, csv, reader = (one.types(block, sys.executable, "-") for block in blocks("python"))
     assert "AVG(arr_delay)" in answered
     assert "['9E'," in answered
     assert arrow.startswith("555 timestamp[us, tz=")
     assert "['JFK']" in arrow
+    assert "B6" in csv
+    assert "JFK" in reader
+    assert "EWR" not in reader
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")

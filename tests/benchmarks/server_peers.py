@@ -73,7 +73,7 @@ def bare(file: str, port: int) -> None:
     def insert(row: dict[str, Any]) -> None:
         with writing:
             cursor().execute(f"INSERT INTO projects VALUES ({', '.join('?' * len(COLUMNS))})",
-                             [row[one] for one in COLUMNS])
+                             [row.get(one) for one in COLUMNS])
 
     class One(RequestHandler):
         async def get(self, key: str) -> None:

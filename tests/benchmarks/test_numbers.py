@@ -105,3 +105,19 @@ def test_sidebar() -> None:
                   f"## `make bench`: the sidebar\n{machine()}. JupyterLab and a headless Chromium on the same machine.\n\n"
                   + HEAD.replace("peer, same run", "beside it") + "\n" + "\n".join(lines))
     assert lines
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(3600)
+def test_server() -> None:
+    from tests.benchmarks.server import server_rows
+    from tests.benchmarks.server_load import client
+
+    lines = []
+    for row in server_rows():
+        print(row.line(), flush=True)
+        lines.append(row.line())
+    write_section("<!-- bench-server -->", "<!-- /bench-server -->",
+                  f"## `make bench`: the server\n{machine()}. Loopback, the client ({client()}) on the same cores; medians, ours "
+                  "and the peers in turns.\n\n" + HEAD + "\n" + "\n".join(lines))
+    assert lines
