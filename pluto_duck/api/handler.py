@@ -309,7 +309,8 @@ class PlutoHandler(Audited):
             if named not in (None, self.caller.workspace):
                 raise unknown_name("workspace", str(named), [self.caller.workspace], where=f"this {self.caller.what}")
             named = self.caller.workspace
-        return await self.in_thread(self.app.places.get, named)
+        found = self.app.places.at_hand(named)
+        return found if found is not None else await self.in_thread(self.app.places.get, named)
 
     async def place_of_run(self, run_id: str) -> tuple[Place, Run]:
         """The place that has the run. Raises RunNotFound, for a key for every run but its own."""

@@ -175,6 +175,15 @@ class Places:
             found[name] = workspace
         return found
 
+    def at_hand(self, name: str | None = None) -> Place | None:
+        """One that was got before and is still called so; None: `get` knows. May be asked on the event loop: a change
+        of threads costs more than this look."""
+        known = self._named
+        if known is None or known[0] != self._seen():
+            return None
+        workspace = known[1].get(name if name is not None else next(iter(known[1])))
+        return self._open.get(workspace.root) if workspace is not None else None
+
     def get(self, name: str | None = None) -> Place:
         """Raises UnknownName for a workspace that this server may not serve."""
         named = self.named()

@@ -69,11 +69,17 @@ def policy(context: click.Context) -> object:
 
 
 @policy.verb("policy init")
-def init(door: Door) -> str:
+@click.option("--personal", is_flag=True, help="In the personal workspace, where the current folder has none.")
+def init(door: Door, personal: bool) -> str:
     """Write a policy.yaml that grants nothing yet, with comments."""
     from pluto_duck.governance.policy import FILE
+    from pluto_duck.workspace import personal_root
 
-    path = door.open_session().workspace.root / FILE
+    root = door.open_session().workspace.root
+    path = root / FILE
+    if root == personal_root().expanduser().resolve() and not personal and not path.exists():
+        raise Refused(f"This folder has no workspace: {path} would rule the personal one.",
+                      hint=f"{door.program} init makes one here; {door.program} policy init --personal means that one.")
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(START)

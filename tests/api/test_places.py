@@ -1,29 +1,27 @@
-"""Which workspaces a server serves."""
+"""Which workspace a request means, without a look that costs."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from pluto_duck.api import places
 from pluto_duck.api.places import Places
-from pluto_duck.workspace import create, find
+from pluto_duck.workspace import Workspace, create
 
 
-def test_a_nearer_workspace_counts_from_the_next_request_on_and_folders_are_not_looked_through_at_each(
-        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = []
-    monkeypatch.setattr(places, "find", lambda where: looks.append(where) or find(where))
-    inner = tmp_path / "outer" / "inner"
-    inner.mkdir(parents=True)
-    served = Places(inner, [])
-    assert [*served.named()] == ["home"]  # the personal one
-    create(tmp_path / "outer")
-    assert [*served.named()] == ["outer"]
-    create(inner)
-    assert [[*served.named()] for _ in range(3)] == [["inner"]] * 3
-    assert len(looks) == 3
-    (inner / "pluto.toml").unlink()
-    assert [*served.named()] == ["outer"]
-    served.close()
+def test_a_place_is_at_hand_once_it_was_got_and_until_something_else_is_called_so(tmp_path: Path, workspace: Workspace) -> None:
+    folder = tmp_path / "some" / "folder"
+    folder.mkdir(parents=True)
+    places = Places(folder, [workspace.root])
+    try:
+        assert places.at_hand() is None
+        personal = places.get()
+        assert places.at_hand() is personal
+        assert places.at_hand(workspace.name) is None, "nobody asked for it yet"
+        assert places.at_hand("nothing") is None
+        assert places.get(workspace.name) is places.at_hand(workspace.name)
+        create(folder)
+        assert places.at_hand() is None, "another one is the default now"
+        assert places.get().workspace.root == folder.resolve()
+        assert places.at_hand() is places.get()
+    finally:
+        places.close()

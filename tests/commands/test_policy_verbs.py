@@ -40,6 +40,36 @@ def shown(value: object) -> str:
     return "".join(to_chunks(value, max_rows=50, width=200))
 
 
+def test_init_does_not_take_the_personal_workspace_for_this_folders(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with Session.open() as personal:
+        door = Door(lambda: personal)
+        with pytest.raises(Refused, match="would rule the personal one"):
+            invoke(["policy", "init"], door)
+        assert not (personal.workspace.root / "policy.yaml").exists()
+        assert "Wrote" in str(invoke(["policy", "init", "--personal"], door))
+        assert (personal.workspace.root / "policy.yaml").exists()
+
+
+def test_a_pattern_may_be_a_precaution_and_a_name_that_is_not_there_is_a_slip(door: Door, file: Path) -> None:
+    grant = 'version: "1"\nroles: {{auditor: {{grants: [{{tables: "*.*", actions: read, masks: {{"{0}": hash}}}}]}}}}\n'
+    file.write_text(grant.format("*name*"), encoding="utf-8")
+    (text,), problems = _told(invoke(["policy", "check"], door))
+    assert "masks names *name*, which is no column of its tables" in text
+    assert problems == ()
+    file.write_text(grant.format("name"), encoding="utf-8")
+    texts, problems = _told(invoke(["policy", "check"], door))
+    assert texts == []
+    assert "masks names name" in problems[0][0], "exit code 1"
+
+
+def _told(facts: object) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+    assert isinstance(facts, Facts)
+    return [text for head, pairs in facts.sections if head == "Doubtful" for _line, text in pairs], facts.problems
+
+
 def test_from_nothing_to_a_masked_and_filtered_answer(door: Door, file: Path) -> None:
     assert "There is no policy.yaml" in shown(invoke(["policy"], door))
     assert "Wrote" in str(invoke(["policy", "init"], door))
