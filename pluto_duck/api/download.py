@@ -17,9 +17,9 @@ from pluto_duck.display.jsonable import csv_batch
 if TYPE_CHECKING:
     import pyarrow
 
+    from pluto_duck.api.forms import RunForms
     from pluto_duck.api.handler import PlutoHandler
     from pluto_duck.api.places import Place
-    from pluto_duck.api.query import QueryHandler
     from pluto_duck.runs import Run
 
 CSV, PARQUET, ARROW = "text/csv", "application/vnd.apache.parquet", "application/vnd.apache.arrow.stream"
@@ -157,13 +157,13 @@ def coding(handler: PlutoHandler, kind: str) -> str:
     return ""
 
 
-async def stream(handler: QueryHandler, place: Place, run: Run, kind: str) -> None:
+async def stream(handler: RunForms, place: Place, run: Run, kind: str) -> None:
     """Answers with the run's rows once the first are there. A run that failed before answers with its
     problem; one that fails later breaks the connection off, so that nobody takes a part for the whole."""
     coded = coding(handler, kind)
     if run.status == "succeeded" and run.columns is not None and handler.unchanged(
             await handler.in_thread(tag_of, place, run, ENDINGS[kind], coded)):
-        return
+        return  # before a file is opened
     follower = Follower(handler.app, place, run.run_id)
     handler.on_gone = follower.leave
     sender = _Sender(handler, place, kind, coded)
@@ -188,7 +188,7 @@ async def stream(handler: QueryHandler, place: Place, run: Run, kind: str) -> No
 
 
 class _Sender:
-    def __init__(self, handler: QueryHandler, place: Place, kind: str, coded: str) -> None:
+    def __init__(self, handler: RunForms, place: Place, kind: str, coded: str) -> None:
         self._handler, self._place, self._kind, self._coded = handler, place, kind, coded
         self._encoder: Encoder | None = _ENCODERS[kind]() if kind in _ENCODERS else None
         self._gzip = zlib.compressobj(1, wbits=31) if coded else None
@@ -202,6 +202,7 @@ class _Sender:
             if self._encoder is not None:
                 await in_thread(self._open, run)
             self.started = True
+            self._handler.tagged(await in_thread(tag_of, self._place, run, ENDINGS[self._kind], self._coded))
             self._handler.set_header("Content-Type", self._kind + ("; charset=utf-8" if self._kind in TEXTS else ""))
             self._handler.set_header("Cache-Control", self._handler.caching)
             if self._coded:

@@ -210,10 +210,14 @@ class PlutoHandler(Audited):
         if self.caller is not None:
             scope = self.scopes.get(self.request.method or "")
             if scope is None:
-                raise HTTPProblem(403, "Only the owner of the workspace may do this.",
-                                  hint="A key reads what its roles may: /tables, /query.")
+                self.must_be_owner()
             if scope:
                 self.must_have(scope)
+
+    def must_be_owner(self) -> None:
+        if self.caller is not None:
+            raise HTTPProblem(403, "Only the owner of the workspace may do this.",
+                              hint="A key reads what its roles may: /tables, /query.")
 
     def spender(self) -> Spend | None:
         """For what goes on when this request has been answered."""

@@ -1,4 +1,4 @@
-"""ETags of finished runs: who has the same rows in the same form needs no second copy.
+"""ETags of runs: who has the same rows in the same form needs no second copy.
 
 A tag is a seal (`governance/seal.py`): nobody can compute one, or learn from it what others have.
 """
@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 
 
 def tag_of(place: Place, run: Run, *form: object) -> str:
-    """Of a run that has ended, in one of its forms. A run that was answered from what another one computed has the
-    tag of that one."""
+    """Of a run in one of its forms. A run that was answered from what another one computed has the tag of that one."""
+    from pluto_duck.runs.answers import data_of
+
+    return tag_of_data(place, data_of(place.workspace, run), *form)
+
+
+def tag_of_data(place: Place, data: str, *form: object) -> str:
     from pluto_duck.governance.seal import seal
 
-    return f'"{seal(place.workspace, "tag", run.facts.get("data", run.run_id), [str(one) for one in form])[:32]}"'
+    return f'"{seal(place.workspace, "tag", data, [str(one) for one in form])[:32]}"'
 
 
 def matches(header: str, tag: str) -> bool:

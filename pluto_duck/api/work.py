@@ -34,9 +34,10 @@ def counted(work: Work, spend: Spend, *, max_bytes: int) -> Work:
 
 
 def run_sql(place: Place, sql: str, params: dict[str, Any] | list[Any] | None, *, max_rows: int,
-            max_age_s: float | None = None, look: bool = True) -> Work:
+            max_age_s: float | None = None, look: bool = True, reads: bool = False) -> Work:
     """Who holds the server's own token is the owner of these files: any statement may run. What anybody else wrote
-    runs in a process of its own, over a snapshot. `look=False`: an answer that was computed before will not do."""
+    runs in a process of its own, over a snapshot. `look=False`: an answer that was computed before will not do.
+    `reads`: the statement must pass the Gate, also the owner's."""
 
     def work(run: RunContext) -> dict[str, Any]:
         from pluto_duck.runs.answers import answered
@@ -49,12 +50,12 @@ def run_sql(place: Place, sql: str, params: dict[str, Any] | list[Any] | None, *
 
         def compute() -> dict[str, Any]:
             found = run.session.stream_apart(sql, max_rows=max_rows, timeout_s=run.left_s, max_age_s=max_age_s) \
-                if governed else run.session.stream(sql, params, max_rows=max_rows)
+                if governed else run.session.stream(sql, params, max_rows=max_rows, read_only=reads)
             with found as stream:
                 return run.write_stream(stream)
 
         def stamp() -> Stamp:
-            return run.session.stamp(sql, params, max_rows=max_rows, max_bytes=run.max_bytes)
+            return run.session.stamp(sql, params, max_rows=max_rows, max_bytes=run.max_bytes, read_only=reads)
 
         facts = answered(run, place.cache, stamp, compute, look=look)
         if governed and facts.get("cache") == "hit":

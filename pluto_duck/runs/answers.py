@@ -10,7 +10,9 @@ from pluto_duck.governance.seal import seal
 if TYPE_CHECKING:
     from pluto_duck.runs.cache import ResultCache
     from pluto_duck.runs.context import RunContext
+    from pluto_duck.runs.model import Run
     from pluto_duck.session import Stamp
+    from pluto_duck.workspace import Workspace
 
 
 SHARED = ("statement", "truncated", "truncated_by")
@@ -31,13 +33,23 @@ def answered(run: RunContext, cache: ResultCache | None, stamp: Callable[[], Sta
     with cache.turn(before.key, run.check):
         kept = cache.find(before.key, run.rows_file) if look else None
         if kept is not None:
-            return run.write_kept(kept) | {"cache": "hit", "data": kept.data}
+            return run.write_kept(kept, {"cache": "hit", "data": kept.data})
         facts = compute()
         of = run.versions or {}
         if run.columns is None or stamp() != before or any(before.tables.get(one) != of[one] for one in of):
             # It may be newer than the stamp, of an older snapshot, or of rules that hold no longer.
             return facts | {"cache": "miss"}
-        data = seal(run.workspace, "data", run.run_id)[:32]
+        data = own_data(run.workspace, run.run_id)
         cache.keep(before.key, run.rows_file, columns=run.columns, batches=tuple(run.batches), data=data,
                    facts={name: facts[name] for name in SHARED if name in facts})
         return facts | {"cache": "miss", "data": data}
+
+
+def own_data(workspace: Workspace, run_id: str) -> str:
+    """What the rows are known by that a run has computed itself."""
+    return seal(workspace, "data", run_id)[:32]
+
+
+def data_of(workspace: Workspace, run: Run) -> str:
+    """What its rows are known by: the same for all runs that share them."""
+    return str(run.facts.get("data") or own_data(workspace, run.run_id))

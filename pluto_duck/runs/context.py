@@ -130,13 +130,13 @@ class RunContext:
         """Where this run's rows are, or will be."""
         return rows_path(self._folder, self.run_id)
 
-    def write_kept(self, kept: Kept) -> dict[str, Any]:
+    def write_kept(self, kept: Kept, facts: dict[str, Any]) -> dict[str, Any]:
         """As `write_stream`, for rows that another run has computed and that are in `rows_file` already."""
         self.check()
-        facts = dict(kept.facts)
+        facts = {**kept.facts, **facts}
         if self.session.actor is not None:
             facts |= aged(dt.datetime.now(dt.UTC))  # what it was computed from has not changed since
-            self._store.note(self.run_id, facts)
+        self._store.note(self.run_id, facts)  # a download begins before the run has ended
         self._kept_rows = sum(count for count, _end in kept.batches)
         self._store.rows_whole(self.run_id, kept.columns, kept.batches, size=kept.size,
                                truncated=bool(facts.get("truncated")))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from graphql import GraphQLObjectType, get_named_type
 
 from pluto_duck.api.follow import Follower
+from pluto_duck.api.forms import MAX_PAGE, MAX_WAIT_S, PAGE, page, summary
 from pluto_duck.api.graphql.plan import TYPENAME
 from pluto_duck.api.handler import HTTPProblem
-from pluto_duck.api.query import MAX_PAGE, MAX_WAIT_S, PAGE, _page, _start, summary
+from pluto_duck.api.query import start
 from pluto_duck.errors import PlutoError, UsageError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ async def _started(handler: PlutoHandler, place: Place, op: str, args: Mapping[s
         raise HTTPProblem(403, "Conversations are kept for the owner alone.", hint="Ask without one.")
     body["detach"] = True  # nobody follows it yet
     actor, allowance, spend = handler.actor, handler.allowance, handler.spender()
-    run = await handler.in_thread(lambda: _start(place, kind, text, body, actor, allowance, spend, look=True))
+    run = await handler.in_thread(lambda: start(place, kind, text, body, actor, allowance, spend))
     handler.trail.run = run.run_id
     return run
 
@@ -102,7 +103,7 @@ async def shown(handler: PlutoHandler, place: Place, run: Run, type_: GraphQLObj
             offset, limit = args.get("offset") or 0, PAGE if args.get("limit") is None else args["limit"]
             if offset < 0 or not 0 <= limit <= MAX_PAGE:
                 raise UsageError(f"rows: offset from 0, limit from 0 to {MAX_PAGE}.")
-            found[key] = await handler.in_thread(_page, place, run, offset, limit, None)
+            found[key] = await handler.in_thread(page, place, run, offset, limit, None)
         elif name == "columns":
             inner = get_named_type(type_.fields[name].type)
             assert isinstance(inner, GraphQLObjectType)
