@@ -31,6 +31,7 @@ class Drain:
         self.began_at: float | None = None
         self._limit_s = 0.0
         self._bells: set[Callable[[], None]] = set()
+        self._first_bells: set[Callable[[], None]] = set()
         self._task: asyncio.Task[None] | None = None
         self.requests = 0
         """In flight, streams among them."""
@@ -50,6 +51,11 @@ class Drain:
         """Calls it when streams without an end of their own should end; returns what takes it off again."""
         self._bells.add(bell)
         return lambda: self._bells.discard(bell)
+
+    def on_begin(self, bell: Callable[[], None]) -> Callable[[], None]:
+        """Calls it when it begins, for who waits for nothing; returns what takes it off again."""
+        self._first_bells.add(bell)
+        return lambda: self._first_bells.discard(bell)
 
     # -- by signal --------------------------------------------------------------------------------
 
@@ -79,12 +85,14 @@ class Drain:
         self._limit_s = limit_s if limit_s is not None else float(
             (await self._app.protection()).settings["server.drain_s"])
         self._app.closing = True  # streams that never end by themselves
+        for bell in list(self._first_bells):
+            bell()
         end = self.began_at + self._limit_s
         while loop.time() < end and (self._app.at_work() or self.requests):
             await asyncio.sleep(LOOK_S)
         await self._app.in_thread(self._app.cancel_all)
         end = loop.time() + LAST_WORDS_S
-        while loop.time() < end and self.requests:
+        while loop.time() < end and (self.requests or self._bells):
             if not self._app.at_work():
                 for bell in list(self._bells):
                     bell()

@@ -113,9 +113,7 @@ class PlutoHandler(Audited):
 
     def on_connection_close(self) -> None:
         super().on_connection_close()  # ends the wait for a body
-        if self._in_flight:  # on_finish may never come
-            self._in_flight = False
-            self.app.drain.requests -= 1
+        self.ended()  # on_finish may never come
         if self.on_gone is not None:
             self.on_gone()
 
@@ -161,6 +159,10 @@ class PlutoHandler(Audited):
 
     def on_finish(self) -> None:
         super().on_finish()
+        self.ended()
+
+    def ended(self) -> None:
+        """A server that is about to stop need not wait for this any more; may be called again."""
         if self._in_flight:
             self._in_flight = False
             self.app.drain.requests -= 1

@@ -34,7 +34,7 @@ def served(workspace: Workspace, tmp_path: Path) -> Iterator[tuple[subprocess.Po
     port = _free_port()
     environ = {**os.environ, "JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTER_NO_CONFIG": "1",
                "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime"), "JUPYTER_DATA_DIR": str(tmp_path / "data"),
-               "JUPYTER_TOKEN": TOKEN, "PLUTODUCK_SERVER__DRAIN_S": "1"}
+               "JUPYTER_TOKEN": TOKEN, "PLUTODUCK_SERVER__DRAIN_S": "1", "PLUTODUCK_SERVER__IDLE_S": "2"}
     with open(tmp_path / "server.log", "wb") as log:
         process = subprocess.Popen([PLUTO_DUCK, "serve", f"--port={port}"], cwd=workspace.root, env=environ,
                                    stderr=log, stdout=log)
@@ -116,6 +116,10 @@ def test_a_server_that_is_told_to_stop_begins_nothing_and_ends_its_streams(
 def test_what_ends_in_time_ends_and_a_second_signal_waits_for_nothing(
         served: tuple[subprocess.Popen[bytes], httpx.Client], workspace: Workspace) -> None:
     process, client = served
+    with socket.create_connection(("127.0.0.1", client.base_url.port or 0)) as slow:
+        slow.settimeout(30)
+        slow.sendall(b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\nX-Never-")
+        assert slow.recv(1) == b"", "headers that don't end are not waited for"
     short = client.post("/query", json={"sql": "select count(*) from range(200000000)", "detach": True}).json()["run_id"]
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGTERM)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from pluto_duck.api.app import THREADS
 from pluto_duck.api.protect_slow import watch
+from pluto_duck.runs import RunContext
 
 WIDE = "select range as id, repeat('x', 900) as text from range(60000)"
 
@@ -93,3 +96,26 @@ async def test_a_run_nobody_takes_the_rows_of_is_stopped_and_says_why(
     events = (await client("query", run_id, accept="text/event-stream", rows=0)).body.decode()
     said = [json.loads(line[6:])["content"] for line in events.splitlines() if '"type":"log"' in line]
     assert [one["text"] for one in said] == ["A client that followed it took nothing for 0.3 s and was cut off."]
+
+
+@pytest.mark.parametrize("followers", [50, pytest.param(200, marks=pytest.mark.soak)])
+async def test_many_follow_one_run_and_cost_no_thread(client: Any, jp_serverapp: Any, wire: Any, followers: int) -> None:
+    hold = threading.Event()
+
+    def work(run: RunContext) -> None:
+        hold.wait(60)
+
+    app = jp_serverapp.web_app.settings["pluto_duck"]
+    place = await app.in_thread(app.places.get)
+    run = await app.in_thread(place.runs.start, "sql", "held", work)
+    streams = [await wire("query", run.run_id, headers={"Accept": "text/event-stream"}) for _ in range(followers)]
+    for one in streams:
+        await one.until(b'"running"')
+    assert place.following[run.run_id] == followers
+    threads = threading.active_count()
+    assert (await client("tables")).code == 200
+    hold.set()
+    ends = await asyncio.gather(*(one.body() for one in streams))
+    assert all(b'"succeeded"' in one for one in ends)
+    assert threading.active_count() <= threads + THREADS, "they wait without one"
+    assert not place.following

@@ -110,12 +110,24 @@ class GraphQLSocket(GraphQLHandler, WebSocketHandler):  # type: ignore[misc]
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._credential, self._greeted, self._acknowledged = "", False, False
         self._sending = asyncio.Lock()
+        drain = self.app.drain
+        self._offs = drain.on_begin(self._leave_if_idle), drain.on_end(self._leave)
         self._late = asyncio.get_running_loop().call_later(
             INIT_S, lambda: self._greeted or self.close(4408, "Connection initialisation timeout"))
         if self.selected_subprotocol != PROTOCOL:
             self.close(4406, "Subprotocol not acceptable")
 
+    def _leave(self) -> None:
+        self.close(1001, "The server stops")
+
+    def _leave_if_idle(self) -> None:
+        if not self._tasks:
+            self._leave()
+
     def on_close(self) -> None:
+        self.ended()
+        for off in self._offs:
+            off()
         self._late.cancel()
         for task in list(self._tasks.values()):
             task.cancel()
@@ -195,6 +207,7 @@ class GraphQLSocket(GraphQLHandler, WebSocketHandler):  # type: ignore[misc]
         task = asyncio.current_task()
         errors: list[dict[str, Any]] = []
         try:
+            self.app.drain.check(begins_something=True)
             if len(self._tasks) > MOST:
                 raise UsageError(f"More than {MOST} operations at once.", hint="Complete some, or connect again.")
             operation = await self._operation()
@@ -215,6 +228,8 @@ class GraphQLSocket(GraphQLHandler, WebSocketHandler):  # type: ignore[misc]
         if mine:  # else the client has completed it
             await self._send({"id": id, "type": "error", "payload": errors} if errors else
                              {"id": id, "type": "complete"})
+        if self.app.drain.is_on:
+            self._leave_if_idle()
 
     async def _answered(self, operation: Operation, id: str, payload: dict[str, Any]) -> list[dict[str, Any]]:
         """What is wrong with the operation as a whole."""

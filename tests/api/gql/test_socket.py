@@ -158,3 +158,27 @@ async def test_an_id_in_use_and_one_that_is_completed(connect: Connect) -> None:
     await line.subscribe(slow, "b")
     await line.subscribe("{__typename}", "b")
     assert await line.closed() == 4409
+
+
+async def test_a_server_that_stops_says_so_and_waits_for_no_idle_socket(
+        connect: Connect, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jp_serverapp, "stop", lambda *_, **__: None)
+    app = jp_serverapp.web_app.settings["pluto_duck"]
+    line = await connect()
+    assert await line.hear() == {"type": "connection_ack"}
+    busy = await connect()
+    assert await busy.hear() == {"type": "connection_ack"}
+    await busy.subscribe('mutation {sql(statement: "SELECT count(*) FROM range(100000000000) a") {run_id}}')
+    run_id = (await busy.hear())["payload"]["data"]["sql"]["run_id"]
+    assert (await busy.hear())["type"] == "complete"
+    await busy.subscribe("subscription($r: ID!) {event: run(run_id: $r) {type subtype}}", r=run_id)
+    assert (await busy.hear())["type"] == "next"
+    async with asyncio.timeout(30):
+        await app.drain.run(0.5)
+    assert await line.closed() == 1001
+    heard = [await busy.hear()]
+    while heard[-1]["type"] == "next":
+        heard.append(await busy.hear())
+    assert heard[-2]["payload"]["data"]["event"] == {"type": "run", "subtype": "error"}, "its last event comes first"
+    assert heard[-1]["type"] == "complete"
+    assert await busy.closed() == 1001
