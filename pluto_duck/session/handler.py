@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 CONFLICT_TRIES = 6
 """Autocommit statements are run again when another session wrote the same row first."""
 
+TIDY_S = 60.0
+"""Between two looks at copies that were made for readers."""
+
 LOADING = "ingest"
 """The label of the sessions that do the work of a load."""
 
@@ -59,6 +62,8 @@ class SessionHandler:
         self.trimming = Trimming(database)
         self.shapes = Shapes(self.ledger, database)
         self.snapshots = Snapshots(database.workspace, self.ledger.catalog)
+        self.snapshots.tidy(self.ledger.versions, at_once=True)
+        self._tidy_later()
         self.stamps = Stamps(self)
         self.sessions: weakref.WeakSet[HostSession] = weakref.WeakSet()
 
@@ -72,6 +77,14 @@ class SessionHandler:
         with self.trimming.gate:  # which whoever walks through the set holds
             self.sessions.add(session)
         return session
+
+    def _tidy_later(self) -> None:
+        def tidy() -> bool:
+            self.snapshots.tidy(self.ledger.versions)
+            self._tidy_later()
+            return False
+
+        self.database.watchdog.after(TIDY_S, tidy)
 
     def everyone(self) -> list[HostSession]:
         with self.trimming.gate:

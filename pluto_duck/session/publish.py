@@ -24,8 +24,9 @@ def publish(handler: SessionHandler, cursor: Cursor, catalog: GovernedCatalog, a
     """{"world": what a reader must open, "as_of": seconds of the epoch, "versions": of the tables then}."""
     named = sorted(approved.tables, key=lambda one: one.key)
     tables = _base_tables(catalog, named, handler.database.parser, database)
+    shapes = {one: repr(catalog.readable.get(one)) for one in tables}
     moment, as_of = handler.snapshots.moment(
-        cursor, tables, handler.ledger.versions, max_age_s, default_s=default_s, timeout_s=timeout_s)
+        cursor, shapes, handler.ledger.versions, max_age_s, default_s=default_s, timeout_s=timeout_s)
     places = [(one, moment.places[one.key]) for one in tables]
     seen = [catalog.seen[one.key] for one in named if one.key in catalog.seen]
     world = {

@@ -522,6 +522,8 @@ class Node:
             self._host.after_fork_in_child()
         if self._watch is not None:
             self._watch.after_fork_in_child()
+        if self._readers is not None:
+            self._readers.after_fork_in_child()
         for link in list(self._links):
             link.after_fork_in_child()
 

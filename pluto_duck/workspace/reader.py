@@ -238,6 +238,11 @@ class Readers:
             for one in alive:
                 one.end()
 
+    def after_fork_in_child(self) -> None:
+        """They are the parent's, and end when all their sockets are closed."""
+        for one in list(self._alive):
+            one.peer.close()
+
     # -- a statement ------------------------------------------------------------------------------
 
     def read(self, job: dict[str, Any], *, world: str, timeout_s: float, reading: Reading) -> Reply:
@@ -288,7 +293,12 @@ class Readers:
             over(False)
             raise fate from error
         reply.batches = self._batches(one, reply, over)
-        reply.on_close = lambda: over(False)  # left early: it would go on for nobody
+
+        def left_early() -> None:
+            if not done.is_set():
+                over(_drained(one))  # it would go on for nobody
+
+        reply.on_close = left_early
         return reply
 
     def _begun(self, job: dict[str, Any], world: str, until: float, reading: Reading) -> Reader:
@@ -329,6 +339,21 @@ class Readers:
             raise fate from error
         finally:
             reply.close()
+
+
+def _drained(one: Reader) -> bool:
+    """Stops the statement and reads what it still says; False when that takes long."""
+    until = time.monotonic() + STOP_GRACE_S
+    try:
+        one.send("J", {"op": "stop"})
+        while (left := until - time.monotonic()) > 0:
+            one.peer.settimeout(left)
+            if one.peer.get()[0] in "EX":
+                one.peer.settimeout(None)
+                return True
+    except (OSError, EOFError):
+        pass
+    return False
 
 
 def _told(said: dict[str, Any]) -> PlutoError:

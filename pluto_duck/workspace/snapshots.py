@@ -35,6 +35,8 @@ MOMENTS = 8
 """That are remembered for requests which take an older one."""
 GRACE_S = 60.0
 """How long a pack stays after the last of its tables was copied anew: somebody may be about to open it."""
+STALE_S = 600.0
+"""How long one stays that holds rows which have changed since: deleting data must delete it here, too."""
 SPARE_BYTES = 32 << 20
 """Of the disk, that a snapshot must leave."""
 COST = 10.0
@@ -57,15 +59,20 @@ class Moment:
     versions: Mapping[str, int]
     """By TableRef.key, of the tables that it holds."""
     places: Mapping[str, Place]
+    shapes: Mapping[str, str] = field(default_factory=dict)
+    """What the tables were made by, of those that were asked for."""
     took_s: float = 0.0
 
 
 @dataclass
 class _Pack:
     size: int
-    prints: set[str] = field(default_factory=set)
+    prints: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Print -> (TableRef.key, version)."""
     idle_since: float = 0.0
     """When the last of its tables was copied anew elsewhere; 0: not yet."""
+    stale_since: float = 0.0
+    """When a table of it was first seen to have changed; 0: not yet."""
 
 
 class Snapshots:
@@ -86,24 +93,25 @@ class Snapshots:
     def path(self, place: Place) -> Path:
         return self.folder / f"pack-{place.pack}.duckdb"
 
-    def moment(self, cursor: Cursor, tables: Iterable[TableRef], current: Mapping[str, int],
+    def moment(self, cursor: Cursor, tables: Mapping[TableRef, str], current: Mapping[str, int],
                max_age_s: float | None, *, default_s: float, timeout_s: float | None = None) -> tuple[Moment, float]:
         """A moment that holds `tables`, and the second as of which it is: now, where nothing of them has changed.
 
-        `current`: their versions now. `max_age_s`: what the request says; None: `default_s`, longer where copying is.
+        `tables`: with what they are made by now: a copy of another shape is none. `current`: their versions now.
+        `max_age_s`: what the request says; None: `default_s`, longer where copying takes long.
         """
-        wanted = {one.key: one for one in tables}
-        found = self._known(wanted, current, max_age_s, default_s)
+        wanted, shapes = {one.key: one for one in tables}, {one.key: shape for one, shape in tables.items()}
+        found = self._known(shapes, current, max_age_s, default_s)
         if found is not None:
             return found
         if not self._lock.acquire(timeout=timeout_s if timeout_s else -1):
             raise TimedOut("The snapshot that the statement reads is still being made.", hint="Ask again.")
         try:
             # What another one has made meanwhile began after this one asked, or it does not count as current.
-            found = self._known(wanted, current, max_age_s, default_s)
+            found = self._known(shapes, current, max_age_s, default_s)
             if found is not None:
                 return found
-            made = self._make(cursor, wanted)
+            made = self._make(cursor, wanted, shapes)
             return made, made.at
         finally:
             self._lock.release()
@@ -117,7 +125,7 @@ class Snapshots:
 
     # -- looking ----------------------------------------------------------------------------------
 
-    def _known(self, wanted: Mapping[str, TableRef], current: Mapping[str, int], max_age_s: float | None,
+    def _known(self, wanted: Mapping[str, str], current: Mapping[str, int], max_age_s: float | None,
                default_s: float) -> tuple[Moment, float] | None:
         now = time.time()
         for one in reversed(list(self._moments)):
@@ -125,6 +133,8 @@ class Snapshots:
                 continue
             if all(one.versions[key] == _version(current, key) for key in wanted):
                 return one, now
+            if any(one.shapes.get(key) != shape for key, shape in wanted.items()):
+                continue
             most = max(default_s, COST * one.took_s) if max_age_s is None else max_age_s
             if now - one.at <= most:
                 return one, one.at
@@ -143,7 +153,7 @@ class Snapshots:
 
     # -- making -----------------------------------------------------------------------------------
 
-    def _make(self, cursor: Cursor, wanted: Mapping[str, TableRef]) -> Moment:
+    def _make(self, cursor: Cursor, wanted: Mapping[str, TableRef], shapes: Mapping[str, str]) -> Moment:
         if self._packs is None:
             self._packs = self._found()
         for pack in [one for one in self._packs if not self._whole(one)]:
@@ -170,7 +180,7 @@ class Snapshots:
             raise _full(error) from error
         self._detach(cursor)
         if missing:
-            self._keep(pack, set(missing))
+            self._keep(pack, {print_: (table.key, _version(versions, table.key)) for print_, table in missing.items()})
             there |= dict.fromkeys(missing, pack)
         took_s = time.monotonic() - began if missing else 0.0
         places, held = {}, {}
@@ -180,7 +190,7 @@ class Snapshots:
                 places[key] = Place(there[print_], f"t_{print_}")
                 held[key] = _version(versions, key)
                 self._newest[key] = print_
-        moment = Moment(at, held, places, took_s)
+        moment = Moment(at, held, places, shapes, took_s)
         self._moments.append(moment)
         self._sweep()
         return moment
@@ -230,7 +240,7 @@ class Snapshots:
         if name:
             _try(cursor, f"DETACH {name}")
 
-    def _keep(self, pack: str, prints: set[str]) -> None:
+    def _keep(self, pack: str, prints: dict[str, tuple[str, int]]) -> None:
         making, path = self.folder / f"making-{pack}.duckdb", self.folder / f"pack-{pack}.duckdb"
         if os.path.exists(f"{making}.wal"):
             raise no_room()
@@ -240,12 +250,12 @@ class Snapshots:
         about = self.folder / f"making-{pack}.json"
         descriptor = os.open(about, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"size": size, "prints": sorted(prints)}, file)
+            json.dump({"size": size, "prints": prints}, file)
         _sync(about)
         os.replace(about, self.folder / f"pack-{pack}.json")
         _sync(self.folder)
         assert self._packs is not None
-        self._packs[pack] = _Pack(size, set(prints))
+        self._packs[pack] = _Pack(size, prints)
 
     # -- tidying ----------------------------------------------------------------------------------
 
@@ -259,8 +269,9 @@ class Snapshots:
                 try:
                     said = json.loads(about.read_text(encoding="utf-8"))
                     found[path.name.split(".")[0].removeprefix("pack-")] = _Pack(
-                        int(said["size"]), {str(one) for one in said["prints"]}, time.monotonic())
-                except (OSError, ValueError, KeyError, TypeError):
+                        int(said["size"]), {str(print_): (str(key), int(version))
+                                            for print_, (key, version) in said["prints"].items()}, time.monotonic())
+                except (OSError, ValueError, KeyError, TypeError, AttributeError):
                     path.unlink(missing_ok=True)
         return found
 
@@ -274,12 +285,33 @@ class Snapshots:
         assert self._packs is not None
         current, now = set(self._newest.values()), time.monotonic()
         for pack, known in list(self._packs.items()):
-            if known.prints & current:
+            if known.prints.keys() & current:
                 known.idle_since = 0.0
             elif not known.idle_since:
                 known.idle_since = now
             elif now - known.idle_since > GRACE_S:
                 self._drop(pack)
+
+    def tidy(self, current: Mapping[str, int], *, at_once: bool = False) -> bool:
+        """Removes the copies of what has changed a while ago; False where none is left. `at_once`: for a new host."""
+        if not self._lock.acquire(blocking=False):
+            return True  # it is making some
+        try:
+            if self._packs is None:
+                if not self.folder.exists():
+                    return False
+                self._packs = self._found()
+            now = time.monotonic()
+            for pack, known in list(self._packs.items()):
+                if all(_version(current, key) == version for key, version in known.prints.values()):
+                    known.stale_since = 0.0
+                elif at_once or now - (known.stale_since or now) >= STALE_S:
+                    self._drop(pack)
+                else:
+                    known.stale_since = known.stale_since or now
+            return bool(self._packs)
+        finally:
+            self._lock.release()
 
     def _drop(self, pack: str) -> None:
         """Whoever has it open reads on: its name goes, not its file."""

@@ -121,3 +121,15 @@ def test_server() -> None:
                   f"## `make bench`: the server\n{machine()}. Loopback, the client ({client()}) on the same cores; medians, ours "
                   "and the peers in turns.\n\n" + HEAD + "\n" + "\n".join(lines))
     assert lines
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(3600)
+def test_reader() -> None:
+    from tests.benchmarks.server_reader import reader_rows
+
+    table = [one.line() for one in reader_rows()]
+    print("\n".join([HEAD, *table]))
+    write_section("<!-- bench-reader -->", "<!-- /bench-reader -->",
+                  f"## `make bench`: SQL of keys\n{machine()}. Snapshots of both in turns; medians of three.\n\n"
+                  + "\n".join([HEAD, *table]))

@@ -157,6 +157,17 @@ def test_age_is_what_the_request_allows(company: Company, europe: Session) -> No
     assert old.as_of < new.as_of
 
 
+def test_a_table_of_another_shape_is_not_read_as_it_was(company: Company) -> None:
+    wide, owner = company.as_("wide"), company.owner
+    owner.query("CREATE TABLE kept AS FROM wide")
+    assert apart(wide, "SELECT count(*) FROM wide", max_age_s=0) == [(200_000,)]
+    owner.query("ALTER TABLE wide ADD COLUMN more INTEGER DEFAULT 5")
+    assert apart(wide, "SELECT max(more) FROM wide", max_age_s=3600) == [(5,)]
+    owner.query("CREATE OR REPLACE TABLE wide AS SELECT 'a' AS other")
+    assert apart(wide, "FROM wide", max_age_s=3600) == [("a",)]
+    owner.query("CREATE OR REPLACE TABLE wide AS FROM kept; DROP TABLE kept")
+
+
 def test_what_has_not_changed_is_not_copied_again(company: Company, europe: Session) -> None:
     first = europe.query_apart("SELECT count(*) FROM people", max_age_s=0)
     before = packs(company)
@@ -216,6 +227,24 @@ def test_files_are_the_users_alone(company: Company, europe: Session) -> None:
     for path in company.workspace.snapshots.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert not path.name.startswith("making-")
+
+
+def test_copies_of_what_was_deleted_go_by_themselves(company: Company, europe: Session,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    apart(europe, "SELECT count(*) FROM people", max_age_s=0)
+    handler = company.owner._link._channel._host._handler  # type: ignore[union-attr]
+    tidy = lambda: handler.snapshots.tidy(handler.ledger.versions)  # noqa: E731
+    before = packs(company)
+    assert before
+    tidy()
+    assert packs(company) == before, "they are as of now"
+    company.owner.query("DELETE FROM people WHERE id = 999")
+    tidy()
+    assert packs(company) == before
+    monkeypatch.setattr(snapshots, "STALE_S", 0.0)
+    tidy()
+    assert packs(company) < before
+    assert apart(europe, "SELECT count(*) > 400 FROM people", max_age_s=3600) == [(True,)]
 
 
 def test_a_damaged_or_missing_file_is_made_anew(company: Company, europe: Session) -> None:
