@@ -91,6 +91,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("agent.approval_hours", "float", 72.0, "Hours after which a proposed change can no longer be approved."),
     Setting("agent.keep", "str", "answers", "What is kept of a question in the workspace's control store: answers (all "
             "but the rows), rows (the first 100 of them, too) or nothing.", choices=("answers", "rows", "nothing")),
+    Setting("ingest.open_connections", "str", "",
+            "Saved connections, by name and comma, that keys and tokens may load from, where the policy gives ingest.",
+            needs_trust=True),
     Setting("ingest.ask_above_mb", "float", 1000.0,
             "Megabytes at the source above which `cache` asks before it copies a whole table."),
     Setting("cache.wait_s", "float", 10.0,

@@ -213,14 +213,16 @@ def test_the_curl_of_the_rest_page_works_against_serve(
     done = subprocess.run(["bash", "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True,
                           timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    (first, asked, listed, paged, cancelled, conversations, verified, approvals, tables,
-     described, profiled, filtered, made, row, patched, window, graph, audited, me, key) = done.stdout.split("\n---\n")
+    (first, asked, picked, listed, paged, cancelled, conversations, verified, approvals, tables,
+     described, profiled, filtered, made, row, patched, window, graph, loaded, sent, audited,
+     me, key) = done.stdout.split("\n---\n")
     assert '"kind": "owner"' in me
     assert '"secret": "pdk_' in key
     assert '"status": "succeeded"' in first
     assert re.search(r'^"?UA"?,\d+', first, re.MULTILINE)
     assert '"type":"run","subtype":"end"' in first
     assert '"run_id"' in asked
+    assert "carrier,n" in picked
     assert "count(*) as n" in listed
     assert '"run_id"' in profiled
     assert '"dep_delay": ' in filtered
@@ -237,6 +239,8 @@ def test_the_curl_of_the_rest_page_works_against_serve(
     assert '"approvals": []' in approvals
     assert '"flights"' in tables
     assert '"tailnum"' in described
+    assert '"run_id"' in loaded
+    assert '"run_id"' in sent
     assert '"entries": []' in audited
 
 

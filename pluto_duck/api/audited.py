@@ -108,8 +108,8 @@ class Audited(APIHandler):  # type: ignore[misc]
         if self._held is not None and self._told is not _DONE:
             return self._held  # tornado's own call at the end of a method
         entry = self._entry() if self._told is None else None
-        if entry is None or (entry.decision == "allow" and entry.action in READS) or self._headers_written or (
-                entry.status == "429"):
+        read = entry is None or (entry.decision == "allow" and entry.action in READS and not self.trail.wrote)
+        if entry is None or read or self._headers_written or entry.status == "429":
             self._told = _DONE
             if entry is not None:
                 self._note(entry)

@@ -11,6 +11,8 @@ from pluto_duck.api.openapi_audit import PATHS as AUDIT_PATHS
 from pluto_duck.api.openapi_audit import SCHEMAS as AUDIT_SCHEMAS
 from pluto_duck.api.openapi_graphql import GRAPHQL_PATHS, GRAPHQL_SCHEMAS
 from pluto_duck.api.openapi_identity import IDENTITY_PATHS, IDENTITY_SCHEMAS
+from pluto_duck.api.openapi_ingest import PATHS as INGEST_PATHS
+from pluto_duck.api.openapi_ingest import SCHEMAS as INGEST_SCHEMAS
 from pluto_duck.api.openapi_looking import LOOKING_PATHS, LOOKING_SCHEMAS
 from pluto_duck.api.openapi_parts import LOCATION, PROBLEM, WORKSPACE, Json, answer, one, path, query
 from pluto_duck.api.openapi_rows import ROWS_PATHS, ROWS_SCHEMAS
@@ -96,7 +98,7 @@ PATHS: dict[str, Json] = {
     "/tables/{name}": {"get": {
         "summary": "Columns and keys of a table", "parameters": [path("name", "table or schema.table"), WORKSPACE],
         "responses": {"200": answer("The table.", "Table"), **PROBLEM}}},
-    **ROWS_PATHS, **LOOKING_PATHS, **IDENTITY_PATHS, **GRAPHQL_PATHS, **AUDIT_PATHS,
+    **ROWS_PATHS, **LOOKING_PATHS, **IDENTITY_PATHS, **GRAPHQL_PATHS, **AUDIT_PATHS, **INGEST_PATHS,
     "/workspaces": {"get": {"summary": "The workspaces that requests may name", "responses": {
         "200": answer("The first is the default.", "Workspaces"), **PROBLEM}}},
     "/.well-known/oauth-protected-resource": {"get": {
@@ -171,6 +173,7 @@ SCHEMAS: dict[str, Json] = {
         "type": one("string", enum=["reasoning", "tool", "message", "rows", "progress", "log", "run"]),
         "subtype": one("string", enum=["start", "chunk", "end", "final", "error"]), "content": one("object")}),
     **AGENT_SCHEMAS, **LOOKING_SCHEMAS, **IDENTITY_SCHEMAS, **ROWS_SCHEMAS, **GRAPHQL_SCHEMAS, **AUDIT_SCHEMAS,
+    **INGEST_SCHEMAS,
     "Tables": one("object", properties={"workspace": one("string"), "tables": one("array", items=one("object"))}),
     "Table": one("object", properties={
         "workspace": one("string"), "name": one("string"), "schema": one("string"),

@@ -17,6 +17,7 @@ from pluto_duck.api.docs import DocsHandler
 from pluto_duck.api.graphql.ws import GraphQLSocket
 from pluto_duck.api.handler import NotFoundHandler
 from pluto_duck.api.health import HealthHandler, LiveHandler, ReadyHandler
+from pluto_duck.api.ingest import IngestHandler, UploadHandler
 from pluto_duck.api.keys import KeyHandler, KeysHandler, RotationHandler
 from pluto_duck.api.looking import ProfileHandler, RowsHandler, StatusHandler, WatchHandler
 from pluto_duck.api.me import MeHandler
@@ -44,6 +45,8 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/audit", AuditHandler),
     (r"/api/v1/audit/head", AuditHeadHandler),
     (r"/api/v1/audit/verify", AuditVerifyHandler),
+    (r"/api/v1/ingest", IngestHandler),
+    (r"/api/v1/ingest/([^/]+)", UploadHandler),
     (r"/api/v1/tables", TablesHandler),
     (r"/api/v1/tables/([^/]+)", TableHandler),
     (r"/api/v1/tables/([^/]+)/profile", ProfileHandler),

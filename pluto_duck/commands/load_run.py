@@ -39,7 +39,7 @@ def perform(session: Session, source: Any, options: LoadOptions, *, shown: str, 
     def work(run: RunContext) -> tuple[LoadReport, int, dict[str, Any]]:
         try:
             with session.interrupting(stopped.set):
-                report = ingest(session, source, options, on_progress=_Teller(run, on_progress))
+                report = ingest(session, source, options, on_progress=Teller(run, on_progress))
         except PlutoError as error:
             if stopped.is_set() and not isinstance(error, Cancelled):
                 # In the source's own words: "canceling statement due to user request".
@@ -53,7 +53,7 @@ def perform(session: Session, source: Any, options: LoadOptions, *, shown: str, 
         return runs.attend("ingest", _replaced(text, secret) if secret else text, session, work)
 
 
-class _Teller:
+class Teller:
     """Passes progress on, to the door and to the run's followers."""
 
     def __init__(self, run: RunContext, also: Callable[[Progress], None] | None) -> None:

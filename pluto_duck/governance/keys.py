@@ -30,6 +30,7 @@ SCOPES = {
     "schema:read": "the tables and columns that its roles see",
     "data:read": "rows of the tables that its roles read, by conditions and keys",
     "data:write": "rows of the tables that its roles may insert into, update and delete from",
+    "data:ingest": "rows by the file into the tables that its roles may ingest into",
     "query:ask": "questions in plain words about them",
     "query:run": "SQL of its own over them, which runs in the process that holds the data",
 }

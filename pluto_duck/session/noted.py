@@ -128,6 +128,9 @@ class NotedLink:
         noting = trail or own
         assert noting is not None
         noting.note(sql=str(request.args.get("sql", "")))
+        if request.op == "change":
+            actions = dict.fromkeys(action for action, _ref in _named(request))
+            noting.wrote, noting.action = True, ",".join(actions) or "write"
         try:
             reply = self._link.call(request)
         except PlutoError as error:

@@ -42,7 +42,7 @@ class Door:
 
     def key(self, *roles: str, name: str = "dash", **options: Any) -> str:
         options.setdefault("claims", {"region": "EU"})
-        options.setdefault("scopes", ("schema:read", "query:ask", "query:run", "data:read", "data:write"))
+        options.setdefault("scopes", ("schema:read", "query:ask", "query:run", "data:read", "data:write", "data:ingest"))
         return self.keys.create(name, roles or ("eu",), **options)[1]
 
 

@@ -24,7 +24,7 @@ ADDRESSES = [(method, re.sub(r"\(\[\^/\]\+\)", "x", pattern.removeprefix(r"/api/
 OPEN = {("GET", "health"), ("GET", "me"), ("GET", "openapi.json"), ("GET", "docs"), ("GET", "tables"), ("GET", "tables/x"), ("POST", "query"),
         ("GET", "query/x"), ("DELETE", "query/x"), ("GET", "graphql"), ("POST", "graphql"),
         ("GET", "tables/x/rows"), ("POST", "tables/x/rows"), ("GET", "tables/x/rows/x"), ("PUT", "tables/x/rows/x"),
-        ("PATCH", "tables/x/rows/x"), ("DELETE", "tables/x/rows/x")}
+        ("PATCH", "tables/x/rows/x"), ("DELETE", "tables/x/rows/x"), ("POST", "ingest"), ("POST", "ingest/x")}
 """What a key may ask for at all; whoever opens another address to them adds it here, and thinks about it."""
 
 

@@ -65,7 +65,7 @@ class GraphQLHandler(PlutoHandler):
             if (error.name or "").partition(".")[0] != "graphql":
                 raise
             raise missing_extra("graphql-core", "serve", why="GraphQL") from error
-        kind = self.accepted(KINDS)
+        kind, self.trail.via = self.accepted(KINDS), "graphql"
         place = await self.place()
         may = May(introspect=self.caller is None or "schema:read" in self.caller.scopes, change=change)
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pluto_duck.errors import PlutoError, UnknownName
+from pluto_duck.errors import PlutoError, Refused, UnknownName
+from pluto_duck.governance.audit.trail import Trail, current, following
 
 if TYPE_CHECKING:
     from pluto_duck.api.app import PlutoDuckApp
@@ -33,16 +34,16 @@ class Together(Generic[K, I, O]):
 
     def __init__(self, app: PlutoDuckApp, work: Callable[[K, list[I]], Sequence[O | PlutoError]]) -> None:
         self._app, self._work = app, work
-        self._waiting: dict[K, list[tuple[I, asyncio.Future[O]]]] = {}
+        self._waiting: dict[K, list[tuple[I, asyncio.Future[O], Trail | None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, group: K, item: I) -> O:
         answer: asyncio.Future[O] = asyncio.get_running_loop().create_future()
         waiting = self._waiting.get(group)
         if waiting is not None:
-            waiting.append((item, answer))
+            waiting.append((item, answer, current()))
         else:
-            self._waiting[group] = [(item, answer)]
+            self._waiting[group] = [(item, answer, current())]
             task = asyncio.ensure_future(self._run(group))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -51,16 +52,25 @@ class Together(Generic[K, I, O]):
     async def _run(self, group: K) -> None:
         while waiting := self._waiting[group]:
             some, self._waiting[group] = waiting[:MOST], waiting[MOST:]
+            told = Trail()  # of all of them: each takes its part
             try:
-                outcomes = await self._app.in_thread(self._work, group, [item for item, _answer in some])
+                with following(told):
+                    outcomes = await self._app.in_thread(self._work, group, [item for item, _answer, _trail in some])
             except BaseException as error:
-                for _item, answer in some:
+                for _item, answer, trail in some:
+                    if trail is not None:
+                        trail.share(told, 0)
+                        trail.note(denied=told.denied)
                     if not answer.done():
                         answer.set_exception(_own(error))
                 if not isinstance(error, Exception):
                     raise
                 continue
-            for (_item, answer), outcome in zip(some, outcomes, strict=True):
+            for (_item, answer, trail), outcome in zip(some, outcomes, strict=True):
+                if trail is not None:
+                    trail.share(told, _rows_of(outcome))
+                    if isinstance(outcome, Refused):
+                        trail.note(denied=told.denied or outcome.message)
                 if answer.done():
                     continue  # who asked is gone
                 if isinstance(outcome, PlutoError):
@@ -68,6 +78,12 @@ class Together(Generic[K, I, O]):
                 else:
                     answer.set_result(outcome)
         del self._waiting[group]
+
+
+def _rows_of(outcome: Any) -> int:
+    if isinstance(outcome, PlutoError):
+        return 0
+    return sum(one.affected for one in outcome) if isinstance(outcome, list) else 1
 
 
 def _own(error: BaseException) -> BaseException:

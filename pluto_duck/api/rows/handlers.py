@@ -83,6 +83,7 @@ def _ref(name: str) -> TableRef:
 
 class TableRowsHandler(_Rows):
     scopes: ClassVar = {"GET": "data:read", "POST": "data:write"}
+    actions: ClassVar = {"POST": "insert"}
 
     @guarded
     async def get(self, name: str) -> None:

@@ -39,6 +39,8 @@ class Trail:
     sql: str = ""
     """The text; never kept as it is."""
     detail: dict[str, Any] = field(default_factory=dict)
+    wrote: bool = False
+    """Whether something was changed for it."""
     counts: bool = False
     """Whether an entry is made of it in the end: of a run that is not the owner's."""
     begun: float = field(default_factory=time.perf_counter)
@@ -63,6 +65,11 @@ class Trail:
     def take(self, noted: Mapping[str, Any]) -> None:
         """What the host tells beside a reply."""
         self.note(on=noted.get("on", ()), rules=noted.get("rules", ()), denied=str(noted.get("denied", "")))
+
+    def share(self, other: Trail, rows: int) -> None:
+        """What was found out for several at once; `rows`: this one's part."""
+        self.note(on=other.on, rules=other.rules, rows=rows, action=other.action if other.wrote else "")
+        self.wrote = self.wrote or other.wrote
 
     def child(self, action: str, run: str = "") -> Trail:
         """For a run that this request starts: the same actor from the same place."""
