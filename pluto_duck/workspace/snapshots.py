@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pluto_duck.errors import PlutoError, StatementError, TimedOut, WorkspaceUnusable
+from pluto_duck.errors import DatabaseBusy, PlutoError, StatementError, TimedOut, WorkspaceUnusable
 from pluto_duck.workspace.database import STORAGE_VERSION, Cursor
 from pluto_duck.workspace.literals import encode, to_sql
 from pluto_duck.workspace.tableref import TableRef, quote
@@ -41,6 +41,8 @@ SPARE_BYTES = 32 << 20
 """Of the disk, that a snapshot must leave."""
 COST = 10.0
 """A copy may be this many times as old as making it took, unless the request says otherwise."""
+PATIENCE_S = 10.0
+"""For others to let go of a pack that is to be closed."""
 EVERYTHING = "*"
 
 
@@ -172,7 +174,7 @@ class Snapshots:
                 attached = self._copy(cursor, missing, pack)
             cursor.execute("COMMIT")
             if attached:
-                cursor.execute(f"CHECKPOINT {attached}")
+                _checkpoint(cursor, attached)
         except BaseException as error:
             _try(cursor, "ROLLBACK")
             self._detach(cursor)
@@ -353,6 +355,22 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _checkpoint(cursor: Cursor, name: str) -> None:
+    """Beside others: whoever looks at the catalog holds every attached database until its transaction ends."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            cursor.execute(f"CHECKPOINT {name}")
+            return
+        except StatementError as error:
+            if error.facts.get("engine") != "Transaction":
+                raise
+            if time.monotonic() > until:
+                raise DatabaseBusy("The snapshot that the statement reads could not be closed: other work holds it.",
+                                   hint="Ask again.") from error
+        time.sleep(0.01)
 
 
 def _try(cursor: Cursor, statement: str) -> None:

@@ -209,6 +209,27 @@ def test_tables_of_one_statement_are_of_one_moment(company: Company) -> None:
     assert len({a for a, _b in found}) > 1
 
 
+def test_a_look_at_the_catalog_does_not_keep_a_copy_from_being_closed(company: Company, europe: Session) -> None:
+    stop = threading.Event()
+
+    def look() -> None:
+        with Session.open(company.workspace.root) as looking:
+            while not stop.is_set():
+                looking.query("SELECT count(*) FROM duckdb_columns()")
+
+    looking = [threading.Thread(target=look) for _ in range(2)]
+    for one in looking:
+        one.start()
+    try:
+        for i in range(12):
+            company.owner.query(f"UPDATE people SET name = 'n{i}' WHERE id = 1")
+            assert apart(europe, "SELECT count(*) > 0 FROM people", max_age_s=0) == [(True,)]
+    finally:
+        stop.set()
+        for one in looking:
+            one.join()
+
+
 def test_a_changed_policy_counts_at_once(company: Company, europe: Session) -> None:
     text = company.file.read_text(encoding="utf-8")
     assert apart(europe, "SELECT max(name) FROM people") == [("n***",)]
