@@ -114,7 +114,8 @@ SETTINGS: tuple[Setting, ...] = (
             "afterwards."),
     Setting("limits.running", "int", 2, "Runs of one key or token that are at work at once; more of them wait."),
     Setting("limits.waiting", "int", 16, "Runs of one key or token that may wait; one more is refused (429)."),
-    Setting("limits.streams", "int", 20, "Streams of events or rows that one key or token may hold open."),
+    Setting("limits.streams", "int", 20, "Streams of events or rows that one key or token may hold open, and requests "
+            "that wait for a run."),
     Setting("limits.max_rows", "int", 1_000_000, "Rows that a query of a key or token keeps at most."),
     Setting("limits.max_mb", "float", 256.0, "Megabytes of rows that a query of a key or token keeps at most."),
     Setting("limits.timeout_s", "float", 60.0, "Seconds that a query of a key or token may run."),

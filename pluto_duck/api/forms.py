@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.api.handler import PlutoHandler
@@ -99,13 +100,10 @@ class RunForms(PlutoHandler):
         if wait_s and not run.done:
             follower = Follower(self.app, place, run.run_id, counts=False)
             self.on_gone = follower.leave
-            async with follower:
-                try:
-                    async with asyncio.timeout(wait_s):
-                        async for state in follower.states():
-                            run = state
-                except TimeoutError:
-                    pass
+            with self.app.protecting.stream(self.caller, self.allowance), suppress(TimeoutError):
+                async with follower, asyncio.timeout(wait_s):
+                    async for state in follower.states():
+                        run = state
         cut = self.integer("cut", None, least=1, most=2**31)
         named = self.get_query_argument("workspace", None)
         form = ("json", run.run_id, offset, limit, cut, named, self.base_url)

@@ -30,6 +30,10 @@ class QueriesHandler(RunForms):
     counts_as: ClassVar = {"POST": "runs", "GET": "runs"}
     actions: ClassVar = {"POST": "query", "GET": "look"}
 
+    @property
+    def begins_something(self) -> bool:
+        return super().begins_something or "sql" in self.request.query_arguments
+
     @guarded
     async def post(self) -> None:
         """Starts a run and answers 202 before it has done anything."""

@@ -104,9 +104,10 @@ async def _ended(handler: RunForms, place: Place, run: Run) -> Run:
 
     follower = Follower(handler.app, place, run.run_id)
     handler.on_gone = follower.leave
-    async with follower:
-        async for state in follower.states():
-            run = state
+    with handler.app.protecting.stream(handler.caller, handler.allowance):
+        async with follower:
+            async for state in follower.states():
+                run = state
     failure = run.failure()
     if failure is not None:
         raise failure

@@ -38,6 +38,8 @@ async def test_a_run_that_ends_in_time_ends_as_it_would_have(client: Any, app: A
     await asyncio.sleep(0)
     refused = await client("query", method="POST", body={"sql": "select 1"})
     assert (refused.code, refused.headers["Retry-After"]) == (503, "60")
+    assert (await client("query", sql="select 1")).code == 503
+    assert (await client("query")).code == 200, "what has run may be read"
     assert json.loads((await client("health")).body)["status"] == "draining"
     told = await client("readyz")
     assert (told.code, json.loads(told.body)) == (503, {"status": "draining"})

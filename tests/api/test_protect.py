@@ -190,6 +190,9 @@ async def test_streams_of_one_are_counted(door: Door, http_server_port: Any, jp_
         opened.append(writer)
     refused = await door(f"query/{run_id}", key=small, Accept="text/event-stream")
     assert (refused.code, body(refused)["facts"]["limit"]) == (429, "streams")
+    waited = await door(f"query/{run_id}?wait=5", key=small)
+    assert (waited.code, body(waited)["facts"]["limit"]) == (429, "streams"), "one that waits is held open, too"
+    assert (await door(f"query/{run_id}", key=small)).code == 200
     opened[0].transport.abort()
     async with asyncio.timeout(10):
         while jp_serverapp.web_app.settings["pluto_duck"].protecting.standing()["streams"] != 1:
