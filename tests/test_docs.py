@@ -222,7 +222,7 @@ def test_the_curl_of_the_rest_page_works_against_serve(
     assert re.search(r'^"?UA"?,\d+', first, re.MULTILINE)
     assert '"type":"run","subtype":"end"' in first
     assert '"run_id"' in asked
-    assert "carrier,n" in picked
+    assert 'AA",' in picked
     assert "count(*) as n" in listed
     assert '"run_id"' in profiled
     assert '"dep_delay": ' in filtered

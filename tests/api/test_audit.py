@@ -12,7 +12,7 @@ import pytest
 from pluto_duck.governance.audit import Entry, Who, recorder, verify
 from pluto_duck.governance.audit.searching import Filter, walk
 from pluto_duck.workspace import Workspace
-from tests.api.door import Door
+from tests.api.door import Door, governed
 from tests.api.test_identity import body, outcome
 
 
@@ -164,3 +164,45 @@ async def test_keys_and_consent_are_on_record(door: Door, entries: Callable[[], 
                      ("key.revoke", "local", "dash")]
     assert entries()[0].action == "policy.trust"
     assert entries()[0].detail["names"] == ["eu"]
+
+
+WRITING = """
+version: 1
+roles:
+  eu:
+    grants: [{tables: orders, actions: [read, insert, update]}]
+"""
+
+
+async def test_rows_and_graphql_are_on_record_each_request_by_itself(
+        door: Door, workspace: Workspace, entries: Callable[[], list[Entry]]) -> None:
+    import asyncio
+
+    from pluto_duck.session import Session
+
+    with Session.open(workspace.root) as session:
+        session.query("DROP TABLE orders; DROP TABLE other")
+        governed(workspace, WRITING)
+        session.query("ALTER TABLE orders ADD PRIMARY KEY (id)")
+    one, other = door.key(), door.key(name="other")
+    answers = await asyncio.gather(*(door(f"tables/orders/rows/{i % 6}", key=key) for i in range(6) for key in (one, other)))
+    assert {answer.code for answer in answers} == {200}
+    assert (await door("tables/orders/rows/99", key=one)).code == 404
+    made = await door("tables/orders/rows", "POST", one, {"id": 7, "email": "ada@x.example", "card": "4711"},
+                      Content_Type="application/json")
+    assert made.code == 201, made.body
+    assert (await door("tables/orders/rows/7", "DELETE", one)).code == 403
+    asked = await door("graphql", "POST", one, {"query": "{ orders(limit: 2) { id } }"}, Content_Type="application/json")
+    assert asked.code == 200
+    found = [entry for entry in entries() if entry.who.kind == "key"]
+    reads = [entry for entry in found if entry.action == "read" and entry.via == "rest" and entry.rows]
+    assert sorted(entry.who.name for entry in reads) == ["dash"] * 6 + ["other"] * 6, "each request, whoever shared a call"
+    assert all(entry.on == ("main.orders",) and entry.rows == 1 and entry.rule for entry in reads)
+    insert = next(entry for entry in found if entry.action == "insert")
+    assert (insert.on, insert.rows, insert.status, insert.decision) == (("main.orders",), 1, "201", "allow")
+    assert insert.rule == "role eu, grant 1 (line 5)"
+    denied = next(entry for entry in found if entry.decision == "deny")
+    assert (denied.action, denied.on, denied.status) == ("delete", ("main.orders",), "403")
+    graph = next(entry for entry in found if entry.via == "graphql")
+    assert (graph.action, graph.on, graph.rows) == ("read", ("main.orders",), 2)
+    assert not any(word in entry.body() for entry in found for word in ("ada@", "4711", "rows/7"))
