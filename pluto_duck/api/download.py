@@ -28,6 +28,8 @@ ENDINGS = {CSV: "csv", NDJSON: "ndjson", PARQUET: "parquet", ARROW: "arrows"}
 FORMATS = {"csv": CSV, "ndjson": NDJSON, "parquet": PARQUET, "arrow": ARROW}
 """For clients that can't send Accept."""
 TEXTS = (CSV, NDJSON)
+PIECE = 4 << 20
+"""Bytes of an Arrow file that are sent at once."""
 
 
 class Encoder(Protocol):
@@ -129,7 +131,7 @@ def _arrow_bytes(path: str, start: int, end: int) -> Iterator[bytes]:
     with open(path, "rb") as file:
         file.seek(start)
         while start < end:
-            data = file.read(min(1 << 20, end - start))
+            data = file.read(min(PIECE, end - start))
             start += len(data)
             yield data
 

@@ -6,17 +6,19 @@ without anything being run.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.api.forms import JSON, RunForms
 from pluto_duck.api.handler import HTTPProblem
-from pluto_duck.errors import UsageError
+from pluto_duck.errors import TimedOut, UsageError
 
 if TYPE_CHECKING:
     from pluto_duck.api.places import Place
     from pluto_duck.runs import Run
     from pluto_duck.session import Session, Stamp
 
+PATIENCE_S = 0.5
 LONGEST = 8_000
 """Characters of SQL in an address; many proxies take no longer ones."""
 
@@ -86,7 +88,19 @@ async def _has_it(handler: RunForms, place: Place, sql: str, kind: str, body: di
             return session.stamp(sql, max_rows=max_rows, max_bytes=max_bytes, read_only=True)
 
         key = place.ask_as(handler.actor, stamp).key
-        return cache.data_of(key) if key else ""
+        if not key:
+            return ""
+        until = time.monotonic() + PATIENCE_S
+
+        def check() -> None:
+            if time.monotonic() > until:
+                raise TimedOut("Somebody is still computing it.")
+
+        try:
+            with cache.turn(key, check):  # who has just sent the rows may be about to keep them
+                return cache.data_of(key)
+        except TimedOut:
+            return ""
 
     data = await handler.in_thread(look)
     if not data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.governance.seal import seal
@@ -30,19 +31,25 @@ def answered(run: RunContext, cache: ResultCache | None, stamp: Callable[[], Sta
     before = stamp()
     if not before.key:
         return compute() | {"cache": "bypass", "cache_why": before.why}
-    with cache.turn(before.key, run.check):
+    with ExitStack() as turn:
+        turn.enter_context(cache.turn(before.key, run.check))
         kept = cache.find(before.key, run.rows_file) if look else None
         if kept is not None:
             return run.write_kept(kept, {"cache": "hit", "data": kept.data})
         facts = compute()
+        mine = turn.pop_all()
+
+    def keep() -> None:
         of = run.versions or {}
-        if run.columns is None or stamp() != before or any(before.tables.get(one) != of[one] for one in of):
-            # It may be newer than the stamp, of an older snapshot, or of rules that hold no longer.
-            return facts | {"cache": "miss"}
-        data = own_data(run.workspace, run.run_id)
-        cache.keep(before.key, run.rows_file, columns=run.columns, batches=tuple(run.batches), data=data,
-                   facts={name: facts[name] for name in SHARED if name in facts})
-        return facts | {"cache": "miss", "data": data}
+        with mine:  # who waits for the same finds it
+            if run.columns is None or stamp() != before or any(before.tables.get(one) != of[one] for one in of):
+                return  # it may be newer than the stamp, of an older snapshot, or of rules that hold no longer
+            cache.keep(before.key, run.rows_file, columns=run.columns, batches=tuple(run.batches),
+                       data=own_data(run.workspace, run.run_id),
+                       facts={name: facts[name] for name in SHARED if name in facts})
+
+    run.afterwards(keep)  # nobody who follows the run waits for it
+    return facts | {"cache": "miss"}
 
 
 def own_data(workspace: Workspace, run_id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pluto_duck.workspace import Workspace
 
 StopReason = Literal["cancelled", "timed_out"]
+_LOG = logging.getLogger(__name__)
 
 
 class RunContext:
@@ -36,6 +38,7 @@ class RunContext:
         """Of the rows that are kept; None while there are none, or not yet all."""
         self.batches: list[tuple[int, int]] = []
         """(rows, bytes of the file up to its end) of each that is kept."""
+        self._afterwards: list[Callable[[], None]] = []
         self.versions: Mapping[str, int] | None = None
         """Of the tables in the snapshot that its rows came from; None: they came from the tables themselves."""
         self._store = store
@@ -175,6 +178,10 @@ class RunContext:
             return {"truncated": True, "truncated_by": "bytes"}
         return {"truncated": truncated} | ({"truncated_by": "rows"} if truncated else {})
 
+    def afterwards(self, act: Callable[[], None]) -> None:
+        """Calls it in this thread once the run has ended, however; with the session still open."""
+        self._afterwards.append(act)
+
     # -- for Runs ---------------------------------------------------------------------------------
 
     def lend(self, session: Session) -> None:
@@ -194,6 +201,15 @@ class RunContext:
     def progress(self) -> float:
         with self._session_lock:
             return self._session.progress() if self._session is not None else -1.0
+
+    def settle(self) -> None:
+        """What was left for after its end; what fails there is nobody's failure any more."""
+        acts, self._afterwards = self._afterwards, []
+        for act in acts:
+            try:
+                act()
+            except Exception as error:
+                _LOG.info("run %s: %s after its end", self.run_id, error)
 
     def close(self) -> None:
         if self._rows is not None:

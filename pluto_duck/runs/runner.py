@@ -260,6 +260,7 @@ class Runs:
         finally:
             self._record(job)
             self._changed()
+            job.context.settle()
             job.context.close()
 
     def _end(self, run_id: str, status: Status, **told: Any) -> bool:
