@@ -43,7 +43,8 @@ TYPE = {"Content-Type": "application/json"}
 
 
 @contextmanager
-def peer(name: str, folder: Path) -> Iterator[int]:
+def peer(name: str, folder: Path) -> Iterator[tuple[int, int]]:
+    """Its port and its process."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "tests.benchmarks.server_peers", name,
                                 str(folder / f"{name}.duckdb"), str(port)])
@@ -54,7 +55,7 @@ def peer(name: str, folder: Path) -> Iterator[int]:
                 break
             except OSError:
                 time.sleep(0.05)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         process.wait()
@@ -101,6 +102,20 @@ def in_turns(asks: dict[str, Callable[[], Ask]], *, rounds: int = ROUNDS) -> dic
             for name, loads in found.items()}
 
 
+def cpu_s(pid: int) -> float:
+    """Processor time so far: what a request costs, however busy the machine is with others."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cost_ms(pid: int, ask: Ask, seconds: float = SECONDS) -> float:
+    began = time.perf_counter()
+    before = cpu_s(pid)
+    found = load(ask, seconds=seconds)
+    took = time.perf_counter() - began
+    return (cpu_s(pid) - before) * 1000 / max(1.0, found.per_s * min(seconds, took))
+
+
 def _per_s(what: str, ours: Load, peer: str, theirs: Load, must: float, want: float) -> Row:
     ratio = ours.per_s / theirs.per_s
     return Row(what, f"{ours.per_s:.0f}/s", f"{peer}: {theirs.per_s:.0f}/s", f"{ratio:.2f} x", f">= {must} x",
@@ -110,7 +125,7 @@ def _per_s(what: str, ours: Load, peer: str, theirs: Load, must: float, want: fl
 def reads_and_writes() -> Iterator[Row]:
     with ExitStack() as stack:
         served, keys, folder = stack.enter_context(workspace_served())
-        bare, spawn = (stack.enter_context(peer(one, folder)) for one in ("bare", "spawn"))
+        (bare, bare_pid), (spawn, spawn_pid) = (stack.enter_context(peer(one, folder)) for one in ("bare", "spawn"))
         found = in_turns({"ours": lambda: by_key(served, keys[:1]), "bare": lambda: Ask(bare, "/projects/#"),
                           "spawn": lambda: Ask(spawn, "/projects/#"), "actors": lambda: by_key(served, keys[:8])})
         what = "GET by key, 8 connections, a key and a policy"
@@ -122,6 +137,12 @@ def reads_and_writes() -> Iterator[Row]:
         ratio = found["actors"].per_s / found["bare"].per_s
         yield Row("the same, 8 different actors", f"{found['actors'].per_s:.0f}/s, p99 {found['actors'].p99_ms:.1f} ms",
                   f"bare: {found['bare'].per_s:.0f}/s", f"{ratio:.2f} x", "-", "-", True)
+
+        costs = {name: statistics.median(cost_ms(pid, ask) for _ in range(ROUNDS)) for name, pid, ask in (
+            ("ours", served.process.pid, by_key(served, keys[:1])), ("bare", bare_pid, Ask(bare, "/projects/#")),
+            ("spawn", spawn_pid, Ask(spawn, "/projects/#")))}
+        yield Row("processor time of a GET by key", f"{costs['ours']:.2f} ms", f"bare {costs['bare']:.2f} ms, duckdb-spawn's "
+                  f"way {costs['spawn']:.2f} ms", f"{costs['ours'] / costs['bare']:.2f} x bare", "-", "-", True)
 
         counter = iter(range(1_000_000, 2_000_000_000, 10_000_000))
 
