@@ -105,9 +105,11 @@ class Row:
 class Asked:
     """Which rows a group of requests is about: compared by who asks, the table and the columns."""
 
-    def __init__(self, who: str, actor: Actor | None, table: TableRef, columns: tuple[str, ...] | None = None) -> None:
+    def __init__(self, who: str, actor: Actor | None, table: TableRef, columns: tuple[str, ...] | None = None,
+                 change: str = "") -> None:
+        """`change`: its kind; what may be one deed and not another is judged, and recorded, by itself."""
         self.actor, self.table, self.columns = actor, table, columns
-        self._same = (who, table, columns)
+        self._same = (who, table, columns, change)
         self._hash = hash(self._same)
 
     def __eq__(self, other: object) -> bool:

@@ -35,11 +35,11 @@ class _Rows(PlutoHandler):
         except UnicodeDecodeError:
             raise UsageError("The query string is not UTF-8.") from None
 
-    def asked(self, table: TableRef, columns: tuple[str, ...] | None = None) -> Asked:
+    def asked(self, table: TableRef, columns: tuple[str, ...] | None = None, change: str = "") -> Asked:
         from pluto_duck.api.actors import who
         from pluto_duck.api.rows.desk import Asked
 
-        return Asked(who(self.actor), self.actor, table, columns)
+        return Asked(who(self.actor), self.actor, table, columns, change)
 
     def may_read(self) -> bool:
         """Whether rows may be shown that this request has written."""
@@ -58,7 +58,8 @@ class _Rows(PlutoHandler):
         return f"?{urlencode({'workspace': named})}" if named else ""
 
     async def change(self, place: Place, table: TableRef, change: Change, token: str = "") -> Changed:
-        done: list[Changed] = await place.desk(self.app).writes.ask(self.asked(table), ([change], token))
+        done: list[Changed] = await place.desk(self.app).writes.ask(
+            self.asked(table, change=type(change).__name__), ([change], token))
         self.spend(rows=done[0].affected)
         return done[0]
 

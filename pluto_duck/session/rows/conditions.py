@@ -122,17 +122,23 @@ def rows_of(shape: Shape, condition: Condition | None, conditions: Conditions, c
             more: Iterable[str] = ()) -> str:
     """`FROM ... WHERE ...`: the rows that the actor sees and that the conditions keep; `more`: conditions in SQL of
     ours over what the actor sees."""
-    inside, outside = [shape.where] if shape.where else [], list(more)
+    inside, outside = list[str](), list(more)
     for one in conjuncts(condition):
         place = inside if shape.barrier and shape.stored and harmless(one, shape) else outside
         place.append(conditions.sql(one))
     kept = f" WHERE {' AND '.join(outside)}" if outside else ""
     if shape.select == "*" and not shape.barrier:
         return f"FROM {shape.source}{kept}"
-    within = f" WHERE {' AND '.join(f'({one})' for one in inside)}" if inside else ""
+    source, policy = shape.source, [f"({shape.where})"] if shape.where else []
+    if inside and shape.renamable:
+        # Before the policy, not beside it: then the index of a key is used (18 against 1.5 ms for 8 keys of 100,000).
+        source = f"(SELECT * FROM {source} WHERE {' AND '.join(inside)} OFFSET 0) AS {quote(shape.ref.name)}"
+    else:
+        policy += inside
+    within = f" WHERE {' AND '.join(policy)}" if policy else ""
     # OFFSET 0 keeps the optimiser from running what stands outside on rows that the policy hides.
     barrier = " OFFSET 0" if shape.barrier else ""
-    return f"FROM (SELECT {shape.select} FROM {shape.source}{within}{barrier}) AS seen{kept}"
+    return f"FROM (SELECT {shape.select} FROM {source}{within}{barrier}) AS seen{kept}"
 
 
 def text_literal(column: Col, text: str | None, tries: Tries) -> str:

@@ -59,6 +59,12 @@ class Shape:
     def __post_init__(self) -> None:
         self.known.update({fold(one.name): one for one in self.columns})
 
+    @property
+    def renamable(self) -> bool:
+        """Whether the policy's SQL still fits where the table stands in FROM by its bare name."""
+        schema = re.escape(self.ref.schema)
+        return not re.search(rf'(?i)(?<![\w."])(?:{schema}|"{schema}")\s*\.', f"{self.where} {self.select}")
+
     def column(self, name: str) -> Col:
         found = self.known.get(fold(name))
         if found is None:
