@@ -198,6 +198,10 @@ class Places:
                 place = self._open[workspace.root] = Place(name, workspace)
         return place
 
+    def remember(self, key: str) -> bool:
+        """Whether an open workspace knows this key from a moment ago."""
+        return any(place.keys.remembers(key) for place in list(self._open.values()))
+
     def of_run(self, run_id: str, name: str | None) -> tuple[Place, Run]:
         """The place that has the run: the named one, or whichever. Raises RunNotFound."""
         names = [name] if name is not None else list(self.named())

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from pluto_duck.errors import PlutoError, WorkspaceUnusable
 from pluto_duck.session.targets import EVERYTHING, SCHEMA
-from pluto_duck.workspace.database import CHECKPOINT_THRESHOLD, Cursor, Database
+from pluto_duck.workspace.database import WAL_BYTES, Cursor, Database
 from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.tableref import quote
 
@@ -35,9 +35,6 @@ _SETUP = (
     "last_value VARCHAR, source_state VARCHAR, selection VARCHAR NOT NULL, schema_hash VARCHAR NOT NULL, "
     "load_id VARCHAR NOT NULL, token VARCHAR NOT NULL, target_gone BOOLEAN NOT NULL, pulse VARCHAR)",
 )
-
-BULK_THRESHOLD = "16MB"
-"""Of log, before it is written into the file, while many commits follow each other."""
 
 KEEP_MS = 3_600_000
 """Tokens are kept an hour: no guest retries a write that long."""
@@ -76,17 +73,8 @@ class Ledger:
         """Of a hundred small tables loaded one by one each commit would checkpoint: two thirds of their time."""
         with self._database.commit_lock:
             self._bulks += 1 if on else -1
-            if self._bulks != int(on):
-                return  # others are at it
-            cursor = self._database.cursor()
-            try:
-                cursor.execute(f"SET GLOBAL checkpoint_threshold = '{BULK_THRESHOLD if on else CHECKPOINT_THRESHOLD}'")
-            except PlutoError:
-                pass  # it has stopped (a full disk)
-            finally:
-                cursor.close()
             # What was committed past us meanwhile must still be noticed.
-            if not on and self._database.mark() == self._mark:
+            if not on and not self._bulks and self._database.mark() == self._mark:
                 self._database.checkpoint()
                 self._mark = self._database.mark()
 
@@ -146,6 +134,8 @@ class Ledger:
             self._seq = seq
             for key in keys:
                 self.versions[key] = seq
+            if not self._bulks and self._database.wal_size() > WAL_BYTES:
+                self._database.checkpoint()
             self._mark = self._database.mark()
             self._since_trim += 1
             if self._since_trim >= 5_000:

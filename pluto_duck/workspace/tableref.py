@@ -76,4 +76,4 @@ class TableRef:
 
 def fold(name: str) -> str:
     """Lower-case of ASCII letters only: Python's lower() maps the Kelvin sign to k, DuckDB does not."""
-    return "".join(c.lower() if c.isascii() else c for c in name)
+    return name.lower() if name.isascii() else "".join(c.lower() if c.isascii() else c for c in name)

@@ -149,6 +149,8 @@ class GovernedRows(OwnersRows):
         self._catalog: GovernedCatalog | None = None
         self._generation = -1
         self._standing: Cursor | None = None
+        self._made: dict[str, tuple[Seen, Shape, Shape]] = {}
+        """By the table's key: what was seen, what is there, and what both come to."""
 
     @property
     def actor(self) -> Actor:
@@ -164,7 +166,7 @@ class GovernedRows(OwnersRows):
         self._generation = catalog.generation
         if catalog is not self._catalog:
             self.close()
-            self._catalog, self._standing = catalog, catalog.cursor_of(self.actor)
+            self._catalog, self._standing, self._made = catalog, catalog.cursor_of(self.actor), {}
 
     def cursor(self) -> Cursor:
         assert self._standing is not None
@@ -181,12 +183,17 @@ class GovernedRows(OwnersRows):
         real = self.real(seen.ref)
         if real is None:
             raise SessionReset("The tables changed meanwhile.", hint="Run it again.")
+        known = self._made.get(seen.ref.key)
+        if known is not None and known[0] is seen and known[1] is real:
+            return known[2]
         lens = seen.lens
         plain = {fold(one) for one in lens.plain} - {fold(one) for one in real.generated}
         columns = tuple(Col(name, kind, fold(name) in plain) for name, kind in seen.columns)
         key = real.key if {fold(one) for one in real.key} <= plain else ()
-        return Shape(seen.ref, columns, key, seen.stored, seen.source, lens.select, lens.where, seen.barrier,
+        made = Shape(seen.ref, columns, key, seen.stored, seen.source, lens.select, lens.where, seen.barrier,
                      generated=real.generated)
+        self._made[seen.ref.key] = seen, real, made
+        return made
 
     def steadily(self, work: Callable[[], Reply]) -> Reply:
         """What was read of the grants must not have been half old, half new."""

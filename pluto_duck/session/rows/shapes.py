@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pluto_duck.errors import unknown_name
@@ -59,7 +60,7 @@ class Shape:
     def __post_init__(self) -> None:
         self.known.update({fold(one.name): one for one in self.columns})
 
-    @property
+    @cached_property
     def renamable(self) -> bool:
         """Whether the policy's SQL still fits where the table stands in FROM by its bare name."""
         schema = re.escape(self.ref.schema)

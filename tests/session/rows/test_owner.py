@@ -217,3 +217,14 @@ def test_users_macros_change_nothing(orders: Session) -> None:
     found = orders.rows(Aggregate(T, (Measure("count"), Measure("sum", "amount"), Measure("count distinct", "id"))))
     assert [int(one) for one in found.rows()[0]] == [20, 315, 20]
     assert ids(orders, Compare("note", "contains", "n1")) == [1, 10, 11, 13, 14, 16, 17, 19]
+
+
+def test_the_log_is_written_when_it_is_long_and_not_with_every_row(orders: Session) -> None:
+    wal = orders.workspace.database.with_name(orders.workspace.database.name + ".wal")
+    sizes = []
+    for i in range(8):
+        orders.change([Insert(T, ({"id": 1000 + i, "note": "x" * 60_000},))])
+        sizes.append(wal.stat().st_size if wal.exists() else 0)
+    assert sizes[0] > 60_000, "a row of a keyed table does not write the table"
+    assert max(sizes) < 400_000
+    assert min(sizes[3:]) < sizes[2], "and yet the log ends"
