@@ -137,7 +137,7 @@ class PlutoHandler(Audited):
         try:
             self.app.drain.check(begins_something=self.begins_something)
             protection = await self.app.protection()
-            self.request.connection.set_body_timeout(protection.client_timeout_s)
+            self.request.connection.set_body_timeout(self._body.time_s(protection.client_timeout_s))
             await self._admitted(protection)
             self._body.check_headers()
         except Exception as error:

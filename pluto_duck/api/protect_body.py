@@ -19,6 +19,8 @@ MAX_BODY = 1_000_000
 LINGER = 3
 """Times the limit that are still read, and thrown away, so that the client reads its problem instead of a reset."""
 
+SLOWEST = 50_000
+"""Bytes a second, below which a client is cut off that sends its body piece by piece."""
 LENGTH = "Content-Length"
 
 streamed = stream_request_body
@@ -43,6 +45,11 @@ class Body:
         length = headers.get(LENGTH, "")
         if length.isdecimal() and int(length) > self._most:
             raise self._too_long(length)
+
+    def time_s(self, least: float) -> float:
+        """Seconds in which it must be there, as a whole: a large one may take longer."""
+        length = self._handler.request.headers.get(LENGTH, "")
+        return least + min(int(length) if length.isdecimal() else self._most, self._most) / SLOWEST
 
     def small(self) -> bool:
         """True where waiting for the rest of the body costs little."""

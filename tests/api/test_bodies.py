@@ -6,11 +6,12 @@ import asyncio
 import gzip
 import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from pluto_duck.api.protect_body import LINGER, MAX_BODY
+from pluto_duck.api.protect_body import LINGER, MAX_BODY, Body
 
 Send = Callable[..., Awaitable[tuple[int, dict[str, Any]]]]
 
@@ -114,6 +115,12 @@ async def test_headers_without_an_end_end_the_connection(http_server_port: Any, 
         except ConnectionError:
             pass
     writer.close()
+
+
+@pytest.mark.parametrize(("length", "time_s"), [("0", 30), ("1000000", 50), ("999999999999", 50), ("", 50), ("-1", 50)])
+def test_a_large_body_may_take_longer_and_none_for_ever(length: str, time_s: float) -> None:
+    handler: Any = SimpleNamespace(request=SimpleNamespace(headers={"Content-Length": length} if length else {}))
+    assert Body(handler, 1_000_000).time_s(30.0) == time_s
 
 
 async def test_a_client_that_does_not_send_its_body_is_cut_off(send: Send, jp_serverapp: Any) -> None:
