@@ -163,6 +163,16 @@ def test_the_database_itself_is_never_a_target(session: Session) -> None:
     assert session.query("SELECT count(*) FROM t").scalar() == 1
 
 
+def test_gits_own_folder_is_never_a_target(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT 1 AS n")
+    os.makedirs(".git/hooks")
+    os.symlink(".git/hooks", "elsewhere")
+    for target in (".git/hooks/post-checkout.csv", "elsewhere/x.csv", ".git/x.parquet"):
+        with pytest.raises(Refused, match="git's own folder"):
+            export(session, "t", Path(target), format="csv", overwrite=True)
+    assert os.listdir(".git/hooks") == []
+
+
 def test_a_file_keeps_its_mode_and_a_link_its_place(session: Session) -> None:
     session.query("CREATE TABLE t AS SELECT 1 AS n")
     os.umask(0o027)

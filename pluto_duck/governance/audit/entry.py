@@ -94,4 +94,6 @@ def entry_of(body: str) -> Entry:
 
 def plain(text: str) -> str:
     """A stranger's text for a line that people read: cut, and without control characters."""
+    if len(text) <= LONGEST and text.isprintable():
+        return text
     return "".join(one if one.isprintable() else "?" for one in text[:LONGEST])

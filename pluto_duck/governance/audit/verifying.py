@@ -90,6 +90,7 @@ def _verify(chain: Chain, db: sqlite3.Connection, heads: Sequence[Head], found: 
 def _walk(chain: Chain, db: sqlite3.Connection, head: Head, heads: Sequence[Head], found: _Found,
           progress: Callable[[int], None] | None) -> tuple[int, bytes]:
     key, id, mac_of, digest = chain.key, head.chain, chain.key.mac, hmac.compare_digest
+    own_key = key.id
     seq, mac, done = head.start, head.start_mac, 0
     broken: list[Problem] = []
     rows = db.execute("SELECT seq, body, prev, mac, key FROM audit ORDER BY seq")
@@ -103,7 +104,7 @@ def _walk(chain: Chain, db: sqlite3.Connection, head: Head, heads: Sequence[Head
                 continue
             if number != seq + 1:
                 found.say(number, f"rows {seq + 1} to {number - 1} are missing")
-            if by != key.id:
+            if by != own_key:
                 found.say(number, f"this row was sealed with another key ({plain_key(by)}): of another user or machine")
             elif not digest(mac_of(id, number, prev, body), own):
                 found.say(number, _why(chain, id, number, seq, mac, prev, body, own))

@@ -98,6 +98,9 @@ def _resolved(workspace: Workspace, target: Path) -> Path:
     if path.parent == workspace.root.resolve() and path.name.casefold() in _TOLD:
         raise Refused(f"{target} tells how this workspace works; no export may take its place.",
                       hint="Choose another name.")
+    if any(part.casefold() == ".git" for part in path.parts):
+        raise Refused(f"{target} is inside git's own folder, where a file may be a program that git runs.",
+                      hint="Choose another place.")
     if not path.parent.is_dir():
         raise UsageError(f"There is no folder {path.parent}.", hint=f"mkdir -p {path.parent}")
     return path
