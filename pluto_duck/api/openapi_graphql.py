@@ -21,7 +21,10 @@ GRAPHQL_PATHS: dict[str, Json] = {"/graphql": {
     "get": {"summary": "Answer a GraphQL query, which changes nothing; as a websocket, all of it and subscriptions",
             "parameters": [WORKSPACE, {**query("query", "The document."), "required": True},
                            query("variables", "A JSON object."), query("operationName", "Which of several.")],
-            "responses": _RESPONSES}}}
+            "responses": _RESPONSES}},
+    "/graphiql": {"get": {
+        "summary": "A page to try GraphQL with, open to everybody: it holds no data", "security": [], "responses": {
+            "200": {"description": "The page.", "content": {"text/html": {"schema": {"type": "string"}}}}, **PROBLEM}}}}
 
 GRAPHQL_SCHEMAS: dict[str, Json] = {
     "GraphQLRequest": one("object", required=["query"], additionalProperties=False, properties={

@@ -14,6 +14,7 @@ from pluto_duck.api.conversations import (
     ReplayHandler,
 )
 from pluto_duck.api.docs import DocsHandler
+from pluto_duck.api.graphql.page import GraphiQLHandler
 from pluto_duck.api.graphql.ws import GraphQLSocket
 from pluto_duck.api.handler import NotFoundHandler
 from pluto_duck.api.health import HealthHandler, LiveHandler, ReadyHandler
@@ -54,6 +55,7 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/tables/([^/]+)/rows/([^/]+)", TableRowHandler),
     (r"/api/v1/rows", RowsHandler),
     (r"/api/v1/graphql", GraphQLSocket),
+    (r"/api/v1/graphiql", GraphiQLHandler),
     (r"/api/v1/status", StatusHandler),
     (r"/api/v1/watch", WatchHandler),
     (r"/api/v1/panel", PanelHandler),

@@ -42,7 +42,7 @@ async def outcome(door: Door, key: str, **asked: Any) -> dict[str, Any]:
 
 MIXED = {("GET", "query")}
 """With `sql` it is open, and tests/api/test_kept_answers.py has it."""
-FREE = {("GET", ".well-known/oauth-protected-resource"), ("GET", "livez"), ("GET", "readyz")}
+FREE = {("GET", ".well-known/oauth-protected-resource"), ("GET", "livez"), ("GET", "readyz"), ("GET", "graphiql")}
 """What anybody may ask."""
 
 
