@@ -20,6 +20,7 @@ import httpx
 
 from pluto_duck.workspace import create
 from tests.benchmarks import server_peers as peers
+from tests.benchmarks.server_cache import cache_rows
 from tests.benchmarks.server_load import Ask, Load, load
 from tests.benchmarks.table import Row
 from tests.newcomer import free_port
@@ -160,6 +161,7 @@ def reads_and_writes() -> Iterator[Row]:
                           "plain": lambda: Ask(bare, "/graphql", body, TYPE)})
         yield _per_s("GraphQL by key", found["ours"], "plain graphql-core, no identity", found["plain"], 2, 2)
         yield from _streams(served, bare)
+        yield from cache_rows(served.base, served.identities["owner"])
         yield _followers(served)
     yield from busy_kernels()
 
