@@ -27,24 +27,24 @@ class Tokens:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._seen: tuple[object, ...] = ()
-        self._rules: Rules | None = None
-        self._why: PlutoError | None = None
+        self._read: tuple[tuple[object, ...], Rules | PlutoError | None] = ((), None)
         self._good: OrderedDict[bytes, tuple[Verified, str, Rules]] = OrderedDict()
 
     def rules(self) -> Rules | None:
         """None where nobody's tokens are taken. Raises SettingError. Two looks at the file system; not on the loop."""
         seen = (stamp(self._workspace.toml), stamp(trust.file()))
-        if seen != self._seen:
-            self._rules, self._why = None, None
+        read = self._read
+        if seen != read[0]:
+            found: Rules | PlutoError | None
             try:
-                self._rules = rules(Settings.load(self._workspace.toml, trusted=trust.is_trusted(self._workspace)))
+                found = rules(Settings.load(self._workspace.toml, trusted=trust.is_trusted(self._workspace)))
             except PlutoError as error:
-                self._why = error
-            self._seen = seen
-        if self._why is not None:
-            raise self._why
-        return self._rules
+                found = error
+            # At once: to whoever looked in between, nobody's tokens would have been taken.
+            read = self._read = seen, found
+        if isinstance(read[1], PlutoError):
+            raise read[1]
+        return read[1]
 
     async def verified(self, text: str, parts: Parts, rules: Rules, issuer: Issuer,
                        in_thread: Callable[..., Any]) -> Verified:
