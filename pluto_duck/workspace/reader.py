@@ -169,6 +169,8 @@ class Readers:
                     one.end()
                     raise
             except (OSError, EOFError, ValueError) as error:
+                if self._closed:
+                    return
                 _LOG.error("A reader could not be started: %s", error)
                 with self._changed:
                     self._failures += 1
