@@ -43,7 +43,7 @@ KEPT = [
     "FROM t", "SELECT * FROM main.t", "SELECT * FROM workspace.main.t", "SELECT * FROM workspace.t", "FROM vv",
     'FROM odd."na.me"', "WITH t AS (SELECT 1) FROM t", "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r "
     "WHERE n < 5) FROM r", "SELECT 1", "VALUES (1)", "SELECT sum(i) OVER (ORDER BY i), rank() OVER (ORDER BY i) FROM t",
-    "SELECT list_transform([i], x -> x + 1), date_trunc('month', DATE '2020-02-02'), list_sum([i]) FROM t",
+    "SELECT list_transform([i], lambda x: x + 1), date_trunc('month', DATE '2020-02-02'), list_sum([i]) FROM t",
     "SELECT 'glad'::mood", "SELECT * FROM range(3), unnest([1, 2])", "FROM t SEMI JOIN u USING (i)",
     "PIVOT t ON s IN ('x1') USING sum(i)", "SELECT string_agg(s, ',' ORDER BY i), median(i) FROM t GROUP BY ALL",
 ]
