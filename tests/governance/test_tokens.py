@@ -208,7 +208,7 @@ def test_keys_that_can_not_vouch_for_anything_are_left_out() -> None:
     left_out = [
         {"kty": "oct", "k": "c2VjcmV0", "kid": "secret"}, public_jwk(private_key("short"), kid="short"),
         {**good, "kid": "for encryption", "use": "enc"}, {**good, "kid": "x", "alg": "HS256"}, {**good, "kid": "y", "alg": "RS512"},
-        {**good, "kid": "operations", "key_ops": ["encrypt"]}, {**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(private_key("RS256"))), "kid": "private"},
+        {**good, "kid": "operations", "key_ops": ["encrypt"]}, {**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(private_key("RS256"))), "kid": "private", "key_ops": ["verify"]},
         {"kty": "EC", "crv": "P-384", "x": "AA", "y": "AA"}, {"kty": "RSA"}, {"kty": ["RSA"]}, {"kty": "RSA", "n": 1, "e": []},
         "text", None, 7, {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "kid": "not on the curve"}]
     found = key_set({"keys": [*left_out, good]})
