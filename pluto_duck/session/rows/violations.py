@@ -7,7 +7,7 @@ import re
 from pluto_duck.errors import Conflict, PlutoError, StatementError
 from pluto_duck.session.rows.shapes import Shape
 
-_NOT_NULL = re.compile(r"NOT NULL constraint failed: .*\.(.*)$", re.S)
+_NOT_NULL = re.compile(r'NOT NULL constraint failed: .*?\.("(?:[^"]|"")*"|[^."]*)$', re.S)
 
 
 def explained(error: PlutoError, real: Shape, seen: Shape) -> PlutoError:
@@ -32,7 +32,10 @@ def explained(error: PlutoError, real: Shape, seen: Shape) -> PlutoError:
                                    f"{', '.join(columns) or 'key'}.", columns, "Update that one, or take another key.")
     missing = _NOT_NULL.search(text)
     if missing:
-        columns = [missing[1]] if seen.has([missing[1]]) else []
+        name = missing[1].strip()
+        if name.startswith('"') and name.endswith('"'):  # 2.0 quotes words of SQL
+            name = name[1:-1].replace('""', '"')
+        columns = [name] if seen.has([name]) else []
         return _conflict("not_null", f"{columns[0] if columns else 'A column'} of {seen.ref} needs a value.", columns,
                          "Give it one.")
     return _conflict("check", f"A CHECK of {seen.ref} does not allow these values.", (), "Look at its constraints.")
