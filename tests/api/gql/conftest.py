@@ -16,7 +16,7 @@ from pluto_duck.governance.keys import Keys
 from pluto_duck.governance.policy.file import FILE, wanted
 from pluto_duck.governance.policy.reading import read
 from pluto_duck.session import Session
-from pluto_duck.workspace import ControlStore, Workspace
+from pluto_duck.workspace import ControlStore, Workspace, create
 
 TABLES = """
     CREATE TABLE customers (id INTEGER PRIMARY KEY, name VARCHAR NOT NULL, region VARCHAR, card VARCHAR);
@@ -50,15 +50,6 @@ roles:
 """
 
 
-@pytest.fixture
-def shop(workspace: Workspace) -> Workspace:
-    (workspace.root / FILE).write_text(POLICY, encoding="utf-8")
-    trust.grant(workspace, FILE, wanted(read(POLICY)[1]))
-    with Session.open(workspace.root) as session:
-        session.query(TABLES.replace(" at TIMESTAMP", ' "at" TIMESTAMP'))
-    return workspace
-
-
 class Asking:
     """Asks without a server."""
 
@@ -81,6 +72,36 @@ class Asking:
         answer = self.whole(text, **variables)
         assert answer.errors
         return answer.errors[0]
+
+
+def furnished(workspace: Workspace) -> Workspace:
+    (workspace.root / FILE).write_text(POLICY, encoding="utf-8")
+    trust.grant(workspace, FILE, wanted(read(POLICY)[1]))
+    with Session.open(workspace.root) as session:
+        session.query(TABLES.replace(" at TIMESTAMP", ' "at" TIMESTAMP'))
+    return workspace
+
+
+@pytest.fixture
+def shop(workspace: Workspace) -> Workspace:
+    return furnished(workspace)
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """The owner's session in a shop that the tests of a file share: for those that change nothing."""
+    folder = tmp_path_factory.mktemp("standing")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLUTODUCK_HOME", str(folder / "home"))
+        shop = furnished(create(folder / "workspace"))
+    with Session.open(shop.root) as session:
+        yield session
+
+
+@pytest.fixture
+def reader(standing: Session) -> Asking:
+    """Asks it as one that has asked nothing before."""
+    return Asking(standing)
 
 
 @pytest.fixture

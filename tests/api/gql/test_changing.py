@@ -89,14 +89,15 @@ def test_a_request_that_only_reads_changes_nothing(owner: Asking) -> None:
 
 
 @pytest.mark.parametrize("text", ["x'; DROP TABLE secrets; --", '"; DROP TABLE secrets; --', "\\'", "$1", "%s", "{}", "\x00", "’ OR 1=1", "NULL"])
-def test_text_stays_text(owner: Asking, text: str) -> None:
+def test_text_stays_text(reader: Asking, text: str) -> None:
+    reader.session.query("UPDATE secrets SET word = 'hidden'")
     asks = ("query ($t: String!) {secrets(where: {word: {_eq: $t}}) {id}}", "query ($t: String!) {secrets(where: {word: {_like: $t}}) {id}}",
             "query ($t: String!) {secrets(where: {word: {_in: [$t]}}) {id}}",
             "query ($t: String!) {secrets_aggregate(where: {_not: {word: {_ilike: $t}}}) {aggregate {count}}}")
     for ask in asks:
-        answer = owner.whole(ask, t=text)
+        answer = reader.whole(ask, t=text)
         assert answer.data in ({"secrets": []}, {"secrets_aggregate": {"aggregate": {"count": 1}}}, None)
         assert not answer.errors or text == "\x00" or answer.errors[0]["extensions"]["code"] == "usage"
     if text != "\x00":
-        owner("mutation ($t: String!) {update_secrets(where: {id: {_eq: 1}}, _set: {word: $t}) {affected_rows}}", t=text)
-        assert owner("{secrets {word}}") == {"secrets": [{"word": text}]}
+        reader("mutation ($t: String!) {update_secrets(where: {id: {_eq: 1}}, _set: {word: $t}) {affected_rows}}", t=text)
+        assert reader("{secrets {word}}") == {"secrets": [{"word": text}]}

@@ -42,45 +42,45 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", sorted(REFUSED))
-def test_it_is_refused_before_any_sql(owner: Asking, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    owner("{__typename}")
+def test_it_is_refused_before_any_sql(reader: Asking, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader("{__typename}")
 
     def never(*_args: Any, **_more: Any) -> Any:
         raise AssertionError("SQL was made")
 
     monkeypatch.setattr(Session, "rows", never)
     monkeypatch.setattr(Session, "query", never)
-    answer = owner.whole(REFUSED[name])
+    answer = reader.whole(REFUSED[name])
     assert not answer.began
     assert {one["extensions"]["code"] for one in answer.errors} <= {"too_much", "usage"}
     assert all(len(one["message"]) < 400 for one in answer.errors)
 
 
 @pytest.mark.parametrize("name", ["ten thousand aliases", "one field again and again", "fragments that double", "directives"])
-def test_what_would_be_slow_to_check_is_not_checked(owner: Asking, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_would_be_slow_to_check_is_not_checked(reader: Asking, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_args: Any, **_more: Any) -> Any:
         raise AssertionError("it was checked")
 
-    owner("{__typename}")
+    reader("{__typename}")
     monkeypatch.setattr(serving, "validate", never)
-    assert owner.whole(REFUSED[name]).errors[0]["extensions"]["code"] in ("too_much", "usage")
+    assert reader.whole(REFUSED[name]).errors[0]["extensions"]["code"] in ("too_much", "usage")
 
 
-def test_variables_are_weighed_too(owner: Asking) -> None:
+def test_variables_are_weighed_too(reader: Asking) -> None:
     deep: Any = {}
     for _ in range(40):
         deep = {"_not": deep}
-    error = owner.refused("query ($w: customers_bool_exp) {customers(where: $w) {id}}", w=deep)
+    error = reader.refused("query ($w: customers_bool_exp) {customers(where: $w) {id}}", w=deep)
     assert error["extensions"]["code"] == "too_much"
-    many = owner.refused("query ($i: [Int!]) {customers(where: {id: {_in: $i}}) {id}}", i=list(range(30_000)))
+    many = reader.refused("query ($i: [Int!]) {customers(where: {id: {_in: $i}}) {id}}", i=list(range(30_000)))
     assert many["extensions"]["code"] == "too_much"
-    wrong = owner.refused("query ($i: Int!) {customers(where: {id: {_eq: $i}}) {id}}", i="x")
+    wrong = reader.refused("query ($i: Int!) {customers(where: {id: {_eq: $i}}) {id}}", i="x")
     assert wrong["extensions"]["code"] == "usage"
 
 
-def test_a_cost_is_what_the_lists_could_hold(owner: Asking) -> None:
+def test_a_cost_is_what_the_lists_could_hold(reader: Asking) -> None:
     def cost(text: str) -> int:
-        answer = owner.whole(text)
+        answer = reader.whole(text)
         assert answer.began
         return answer.cost
 
@@ -92,15 +92,15 @@ def test_a_cost_is_what_the_lists_could_hold(owner: Asking) -> None:
     assert cost("{customers_by_pk(id: 1) {orders {id}}}") == 21
 
 
-def test_what_tools_ask_of_a_schema_is_let_through(owner: Asking) -> None:
+def test_what_tools_ask_of_a_schema_is_let_through(reader: Asking) -> None:
     from graphql import build_client_schema, get_introspection_query
 
-    found = owner.whole(get_introspection_query(descriptions=True, input_value_deprecation=True))
+    found = reader.whole(get_introspection_query(descriptions=True, input_value_deprecation=True))
     assert not found.errors
     assert "customers" in build_client_schema(found.data).type_map  # type: ignore[arg-type]
 
 
-def test_the_standard_settings_are_the_limits(owner: Asking) -> None:
+def test_the_standard_settings_are_the_limits(reader: Asking) -> None:
     from pluto_duck.api.graphql.limits import Limits
 
-    assert Limits.of(owner.session.settings) == Limits()
+    assert Limits.of(reader.session.settings) == Limits()

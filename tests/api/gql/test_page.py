@@ -30,12 +30,12 @@ def test_the_examples_run(workspace: Workspace) -> None:
         assert (answer.began, [one.root.op for one in answer.runs], answer.runs[0].args["wait"]) == (True, ["ask"], 30)
 
 
-def test_every_operator_and_field_of_the_page_is_there(owner: Asking) -> None:
+def test_every_operator_and_field_of_the_page_is_there(reader: Asking) -> None:
     from pluto_duck.api.graphql.inputs import OPERATORS
 
     assert set(re.findall(r"\b_[a-z_]+\b", PAGE.split("Conditions:")[1].split("```")[0])) == {
         *OPERATORS, "_is_null", "_and", "_or", "_not"}
-    served = owner.schemas.of(owner.session, None)
+    served = reader.schemas.of(reader.session, None)
     assert served.schema.query_type is not None
     assert served.schema.mutation_type is not None
     there = {*served.schema.query_type.fields, *served.schema.mutation_type.fields}

@@ -15,10 +15,10 @@ from pluto_duck.session.rows import Aggregate, Select
 from .conftest import Asking
 
 
-def test_a_list_is_filtered_sorted_and_cut(owner: Asking) -> None:
-    found = owner('{customers(where: {region: {_eq: "EU"}, id: {_lt: 5}}, order_by: {id: desc}, limit: 2) {id who: name}}')
+def test_a_list_is_filtered_sorted_and_cut(reader: Asking) -> None:
+    found = reader('{customers(where: {region: {_eq: "EU"}, id: {_lt: 5}}, order_by: {id: desc}, limit: 2) {id who: name}}')
     assert found == {"customers": [{"id": 4, "who": "name 4"}, {"id": 2, "who": "name 2"}]}
-    assert owner("{customers(order_by: [{region: asc}, {id: desc}], offset: 2, limit: 2) {id region}}") == {
+    assert reader("{customers(order_by: [{region: asc}, {id: desc}], offset: 2, limit: 2) {id region}}") == {
         "customers": [{"id": 0, "region": "EU"}, {"id": 5, "region": "US"}]}
 
 
@@ -29,24 +29,24 @@ def test_a_list_is_filtered_sorted_and_cut(owner: Asking) -> None:
     ("{region: {_is_null: true}}", []), ("{region: {_is_null: false}, id: {_lt: 2}}", [0, 1]),
     ('{_or: [{id: {_eq: 0}}, {region: {_eq: "US"}, id: {_gt: 4}}]}', [0, 5]), ("{_not: {id: {_gt: 0}}}", [0]),
     ("{_and: [{id: {_gt: 0}}, {id: {_lt: 2}}]}", [1]), ("{}", [0, 1, 2, 3, 4, 5]), ("{_or: []}", []), ("{id: {}}", [0, 1, 2, 3, 4, 5])])
-def test_conditions(owner: Asking, where: str, ids: list[int]) -> None:
-    found = owner(f"{{customers(where: {where}, order_by: {{id: asc}}) {{id}}}}")
+def test_conditions(reader: Asking, where: str, ids: list[int]) -> None:
+    found = reader(f"{{customers(where: {where}, order_by: {{id: asc}}) {{id}}}}")
     assert [one["id"] for one in found["customers"]] == ids
 
 
-def test_null_is_no_condition(owner: Asking) -> None:
+def test_null_is_no_condition(reader: Asking) -> None:
     for where in ("{id: null}", "{id: {_eq: null}}"):
-        error = owner.refused(f"{{customers(where: {where}) {{id}}}}")
+        error = reader.refused(f"{{customers(where: {where}) {{id}}}}")
         assert "_is_null" in error["extensions"]["hint"]
 
 
-def test_a_row_by_its_key(owner: Asking) -> None:
-    found = owner("{a: items_by_pk(order_id: 3, line: 1) {price} b: items_by_pk(order_id: 3, line: 9) {price}}")
+def test_a_row_by_its_key(reader: Asking) -> None:
+    found = reader("{a: items_by_pk(order_id: 3, line: 1) {price} b: items_by_pk(order_id: 3, line: 9) {price}}")
     assert found == {"a": {"price": 2.5}, "b": None}
 
 
-def test_relations_both_ways_with_arguments(owner: Asking) -> None:
-    found = owner("""{orders(where: {id: {_in: [6, 7]}}, order_by: {id: asc}) {
+def test_relations_both_ways_with_arguments(reader: Asking) -> None:
+    found = reader("""{orders(where: {id: {_in: [6, 7]}}, order_by: {id: asc}) {
         id customer {name orders(order_by: {id: desc}, limit: 2, where: {id: {_neq: 25}}) {id}}
         items(order_by: {line: desc}, limit: 1, offset: 1) {line order {id}}
         items_aggregate(where: {line: {_gt: 0}}) {aggregate {count max {price}} nodes(order_by: {line: asc}) {line}
@@ -61,8 +61,8 @@ def test_relations_both_ways_with_arguments(owner: Asking) -> None:
                                        {"keys": {"line": 2}, "aggregate": {"count": 1}}]}}
 
 
-def test_sums_and_groups(owner: Asking) -> None:
-    found = owner("""{orders_aggregate(where: {id: {_lt: 10}}) {
+def test_sums_and_groups(reader: Asking) -> None:
+    found = reader("""{orders_aggregate(where: {id: {_lt: 10}}) {
         aggregate {count different: count(column: customer_id, distinct: true) sum {total id} avg {total} min {at status}}
         groups(by: [status], limit: 2) {keys {status id} aggregate {count max {id}}} nodes(limit: 1, order_by: {id: asc}) {id}}}""")
     assert found["orders_aggregate"] == {
@@ -71,7 +71,7 @@ def test_sums_and_groups(owner: Asking) -> None:
         "groups": [{"keys": {"status": "new", "id": None}, "aggregate": {"count": 4, "max": {"id": 9}}},
                    {"keys": {"status": "paid", "id": None}, "aggregate": {"count": 3, "max": {"id": 7}}}],
         "nodes": [{"id": 0}]}
-    assert owner("{orders_aggregate(where: {id: {_lt: 0}}) {aggregate {count sum {id}} groups(by: [id]) {keys {id}}}}") == {
+    assert reader("{orders_aggregate(where: {id: {_lt: 0}}) {aggregate {count sum {id}} groups(by: [id]) {keys {id}}}}") == {
         "orders_aggregate": {"aggregate": {"count": 0, "sum": {"id": None}}, "groups": []}}
 
 
@@ -79,7 +79,7 @@ THREE = ("{customers(limit: %d) {name orders(limit: %d) {id items {price} custom
          "orders_aggregate {aggregate {count} groups(by: [status]) {aggregate {count}}}}}")
 
 
-def test_one_statement_a_level_however_many_rows(owner: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_statement_a_level_however_many_rows(reader: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     inner = Session.rows
 
@@ -91,7 +91,7 @@ def test_one_statement_a_level_however_many_rows(owner: Asking, monkeypatch: pyt
     found = []
     for many in (1, 6):
         asked.clear()
-        owner(THREE % (many, many))
+        reader(THREE % (many, many))
         found.append(list(asked))
     assert found[0] == found[1] == [
         "Select customers", "Select orders", "Select items", "Select customers", "Aggregate orders", "Aggregate orders"]
@@ -118,8 +118,8 @@ def test_statements_are_counted_where_they_run(owner: Asking, monkeypatch: pytes
     assert counts[0] == counts[1] <= 6
 
 
-def test_a_list_that_our_limit_cuts_says_so(owner: Asking) -> None:
-    small = Asking(owner.session, default_rows=4, default_nested_rows=2)
+def test_a_list_that_our_limit_cuts_says_so(reader: Asking) -> None:
+    small = Asking(reader.session, default_rows=4, default_nested_rows=2)
     answer = small.whole("{customers {id orders {id}} all: customers(limit: 3) {id}}")
     assert answer.data is not None
     assert [len(one["orders"]) for one in answer.data["customers"]] == [2, 2, 2, 2]
@@ -128,12 +128,12 @@ def test_a_list_that_our_limit_cuts_says_so(owner: Asking) -> None:
     assert "truncated" not in small.whole("{customers(limit: 4) {id}}").extensions
 
 
-def test_fragments_aliases_and_directives(owner: Asking) -> None:
+def test_fragments_aliases_and_directives(reader: Asking) -> None:
     text = """query q($no: Boolean!) {customers(limit: 1, order_by: {id: asc}) {...some id region @skip(if: $no)
         ... on customers @include(if: $no) {x: id} __typename} __typename}
         fragment some on customers {n: name orders(limit: 1, order_by: {id: asc}) {id} ...more}
         fragment more on customers {orders(limit: 1, order_by: {id: asc}) {total}}"""
-    found = owner(text, no=True)
+    found = reader(text, no=True)
     assert found == {"customers": [{"n": "name 0", "orders": [{"id": 0, "total": "0.00"}], "id": 0, "x": 0,
                                     "__typename": "customers"}], "__typename": "Query"}
     assert list(found["customers"][0]) == ["n", "orders", "id", "x", "__typename"], "in the order of the document"
@@ -188,16 +188,16 @@ def test_graphql_says_what_sql_says(owner: Asking, rows: list[Any], op: str, num
     assert found["p_aggregate"]["aggregate"] == {"count": len(sql), "sum": {"n": sum(there) if there else None}}
 
 
-def test_shapes_are_those_of_graphql_core(owner: Asking) -> None:
+def test_shapes_are_those_of_graphql_core(reader: Asking) -> None:
     """Our own way through a document gives what graphql-core makes of the same values."""
     from graphql import execute_sync, parse
 
     text = """{a: customers(limit: 2, order_by: {id: asc}) {...f b: name ...{id} ...f orders(limit: 1) {...g}} __typename}
         fragment f on customers {id __typename region} fragment g on orders {z: id total ...{total}}"""
-    mine = owner(text)
+    mine = reader(text)
 
-    plain = owner("{customers(limit: 2, order_by: {id: asc}) {id name region orders(limit: 1) {id total}}}")
-    served = owner.schemas.of(owner.session, None)
+    plain = reader("{customers(limit: 2, order_by: {id: asc}) {id name region orders(limit: 1) {id total}}}")
+    served = reader.schemas.of(reader.session, None)
     theirs = execute_sync(served.schema, parse(text), root_value=plain)
     assert theirs.errors is None
     assert json.dumps(mine) == json.dumps(theirs.data), "with the order of the fields"
