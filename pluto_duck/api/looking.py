@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tornado.iostream import StreamClosedError
 
@@ -14,6 +14,9 @@ from pluto_duck.errors import PlutoError, UsageError
 
 if TYPE_CHECKING:
     from pluto_duck.api.places import Place
+    from pluto_duck.api.work import Spend
+    from pluto_duck.governance import Actor
+    from pluto_duck.governance.allowance import Allowance
     from pluto_duck.runs import Run, RunContext
     from pluto_duck.session import Session
 
@@ -89,25 +92,33 @@ class RowsHandler(PlutoHandler):
 
 
 class ProfileHandler(PlutoHandler):
+    scopes: ClassVar = {"POST": "schema:read"}
+    counts_as: ClassVar = {"POST": "runs"}
+    actions: ClassVar = {"POST": "read"}
+
     @guarded
     async def post(self, name: str) -> None:
         """Starts a run that tells what each column holds, column by column."""
         from pluto_duck.session import TableRef
 
+        self.must_have("data:read")  # it has values of the rows
         body = self.json_object(_PROFILE)
         columns = [str(one) for one in body.get("columns", ())]
         place = await self.place()
         key = TableRef.parse(name).key
-        run = await self.in_thread(_profile, place, key, columns)
+        run = await self.in_thread(_profile, place, key, columns, self.actor, self.allowance, self.spender())
+        self.trail.run = run.run_id
         url = self.url("query", run.run_id, workspace=self.get_query_argument("workspace", None))
         self.set_header("Location", url)
         self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}}, 202)
 
 
-def _profile(place: Place, key: str, columns: list[str]) -> Run:
+def _profile(place: Place, key: str, columns: list[str], actor: Actor | None, allowance: Allowance | None,
+             spend: Spend | None) -> Run:
+    from pluto_duck.api.work import begun
     from pluto_duck.commands import looking
 
-    table = place.ask(lambda session: looking.find(session, key))
+    table = place.ask_as(actor, lambda session: looking.find(session, key))
 
     def work(run: RunContext) -> dict[str, Any]:
         place.keep_open()
@@ -117,7 +128,7 @@ def _profile(place: Place, key: str, columns: list[str]) -> Run:
         return {"profile": {"table": table.ref.key, "version": table.version,
                             "elapsed_s": time.perf_counter() - started}}
 
-    run = place.runs.start("profile", f"profile {table.ref}", work, deadline_s=place.settings["query.timeout_s"])
+    run = begun(place, "profile", f"profile {table.ref}", work, actor, allowance, spend)
     place.attach(run.run_id)
     return run
 

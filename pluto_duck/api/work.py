@@ -11,7 +11,9 @@ from pluto_duck.errors import UsageError
 if TYPE_CHECKING:
     from pluto_duck.agent import Event
     from pluto_duck.api.places import Place
-    from pluto_duck.runs import RunContext, Work
+    from pluto_duck.governance import Actor
+    from pluto_duck.governance.allowance import Allowance
+    from pluto_duck.runs import Run, RunContext, Work
     from pluto_duck.session import Stamp
 
 
@@ -31,6 +33,19 @@ def counted(work: Work, spend: Spend, *, max_bytes: int) -> Work:
             spend(rows=run.row_count, seconds=time.perf_counter() - started)
 
     return inner
+
+
+def begun(place: Place, kind: str, text: str, work: Work, actor: Actor | None, allowance: Allowance | None,
+          spend: Spend | None, *, timeout_s: float | None = None) -> Run:
+    """A run with the actor's own session, within what it may use. `timeout_s`: without, as long as a query may take."""
+    from pluto_duck.runs import Share
+
+    most = place.settings["query.timeout_s"] if timeout_s is None else timeout_s
+    share = None
+    if allowance is not None and spend is not None:
+        work = counted(work, spend, max_bytes=int(allowance.max_mb * 1e6))
+        share, most = Share(allowance.running, allowance.waiting), min(most, allowance.timeout_s)
+    return place.runs.start(kind, text, work, deadline_s=most, actor=actor, share=share)
 
 
 def run_sql(place: Place, sql: str, params: dict[str, Any] | list[Any] | None, *, max_rows: int,
