@@ -46,6 +46,8 @@ class Seen:
     """A table, not a view of the owner's."""
     source: str
     """The owner's table in SQL, with its database."""
+    deciding: frozenset[str] = frozenset()
+    """The base tables that its conditions and masks look into, in DuckDB's writing."""
 
     @property
     def barrier(self) -> bool:
@@ -115,7 +117,8 @@ class GovernedCatalog(RoleCatalog):
         body = lens.sql(source)
         # What it hides, and even its types, must hold before a claim is set.
         shown = tuple((str(row[0]), str(row[1])) for row in cursor.fetchall(f"DESCRIBE {body}"))
-        seen = Seen(table, shown, lens.masked, bool(lens.where), lens.claims, lens, not stored, source)
+        seen = Seen(table, shown, lens.masked, bool(lens.where), lens.claims, lens, not stored, source,
+                    frozenset().union(*(cursor.table_names(f"FROM {one}") for one in lens.reads)))
         self._making[table.key] = seen
         return body, seen.barrier
 

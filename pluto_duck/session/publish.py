@@ -23,10 +23,15 @@ def publish(handler: SessionHandler, cursor: Cursor, catalog: GovernedCatalog, a
             database: str, max_age_s: float | None, default_s: float, timeout_s: float | None) -> dict[str, Any]:
     """{"world": what a reader must open, "as_of": seconds of the epoch, "versions": of the tables then}."""
     named = sorted(approved.tables, key=lambda one: one.key)
-    tables = _base_tables(catalog, named, handler.database.parser, database)
+    parser = handler.database.parser
+    tables = _base_tables(catalog, catalog.behind(named), parser, database)
+    # Access that was taken away in such a table is gone at once, whatever the age of the rows may be.
+    deciding = _base_tables(catalog, frozenset().union(
+        *(catalog.seen[one.key].deciding for one in named if one.key in catalog.seen)), parser, database)
     shapes = {one: repr(catalog.readable.get(one)) for one in tables}
     moment, as_of = handler.snapshots.moment(
-        cursor, shapes, handler.ledger.versions, max_age_s, default_s=default_s, timeout_s=timeout_s)
+        cursor, shapes, handler.ledger.versions, max_age_s, default_s=default_s, timeout_s=timeout_s,
+        live=frozenset(one.key for one in deciding))
     places = [(one, moment.places[one.key]) for one in tables]
     seen = [catalog.seen[one.key] for one in named if one.key in catalog.seen]
     world = {
@@ -42,11 +47,11 @@ def publish(handler: SessionHandler, cursor: Cursor, catalog: GovernedCatalog, a
     return {"world": world, "as_of": as_of, "versions": {one.key: moment.versions[one.key] for one in tables}}
 
 
-def _base_tables(catalog: GovernedCatalog, named: Iterable[TableRef], parser: Parser, database: str) -> list[TableRef]:
-    """The owner's tables behind the views that a statement names, those that only a condition reads among them."""
+def _base_tables(catalog: GovernedCatalog, texts: Iterable[str], parser: Parser, database: str) -> list[TableRef]:
+    """The owner's tables among those that DuckDB found behind something, by its writing of them."""
     known = {one.key: one for one, made in catalog.readable.items() if made is not None}
     found: dict[str, TableRef] = {}
-    for text in catalog.behind(named):
+    for text in texts:
         parts = _parts([token.text for token in parser.tokens(text)])
         if len(parts) == 3 or (len(parts) == 2 and fold(parts[0]) == fold(database)):
             parts = parts[1:]

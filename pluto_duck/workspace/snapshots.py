@@ -17,7 +17,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,21 +96,23 @@ class Snapshots:
         return self.folder / f"pack-{place.pack}.duckdb"
 
     def moment(self, cursor: Cursor, tables: Mapping[TableRef, str], current: Mapping[str, int],
-               max_age_s: float | None, *, default_s: float, timeout_s: float | None = None) -> tuple[Moment, float]:
+               max_age_s: float | None, *, default_s: float, timeout_s: float | None = None,
+               live: Collection[str] = ()) -> tuple[Moment, float]:
         """A moment that holds `tables`, and the second as of which it is: now, where nothing of them has changed.
 
         `tables`: with what they are made by now: a copy of another shape is none. `current`: their versions now.
-        `max_age_s`: what the request says; None: `default_s`, longer where copying takes long.
+        `max_age_s`: what the request says; None: `default_s`, longer where copying takes long. `live`: keys of tables
+        whose rows must be those of now, whatever the age of the others may be.
         """
         wanted, shapes = {one.key: one for one in tables}, {one.key: shape for one, shape in tables.items()}
-        found = self._known(shapes, current, max_age_s, default_s)
+        found = self._known(shapes, current, max_age_s, default_s, live)
         if found is not None:
             return found
         if not self._lock.acquire(timeout=timeout_s if timeout_s else -1):
             raise TimedOut("The snapshot that the statement reads is still being made.", hint="Ask again.")
         try:
             # What another one has made meanwhile began after this one asked, or it does not count as current.
-            found = self._known(shapes, current, max_age_s, default_s)
+            found = self._known(shapes, current, max_age_s, default_s, live)
             if found is not None:
                 return found
             made = self._make(cursor, wanted, shapes)
@@ -128,14 +130,15 @@ class Snapshots:
     # -- looking ----------------------------------------------------------------------------------
 
     def _known(self, wanted: Mapping[str, str], current: Mapping[str, int], max_age_s: float | None,
-               default_s: float) -> tuple[Moment, float] | None:
+               default_s: float, live: Collection[str]) -> tuple[Moment, float] | None:
         now = time.time()
         for one in reversed(list(self._moments)):
             if not all(key in one.places for key in wanted) or not self._there(one, wanted):
                 continue
             if all(one.versions[key] == _version(current, key) for key in wanted):
                 return one, now
-            if any(one.shapes.get(key) != shape for key, shape in wanted.items()):
+            if any(one.versions[key] != _version(current, key) for key in live if key in wanted) or any(
+                    one.shapes.get(key) != shape for key, shape in wanted.items()):
                 continue
             most = max(default_s, COST * one.took_s) if max_age_s is None else max_age_s
             if now - one.at <= most:

@@ -157,6 +157,20 @@ def test_age_is_what_the_request_allows(company: Company, europe: Session) -> No
     assert old.as_of < new.as_of
 
 
+def test_access_that_a_condition_looks_up_is_taken_away_at_once(company: Company) -> None:
+    dash, count = company.as_("dash", name="dash"), "SELECT count(*) FROM people"
+    (before,), = apart(dash, count, max_age_s=0)
+    assert before
+    company.owner.query("UPDATE people SET name = name WHERE id = 1")
+    assert dash.query_apart(count, max_age_s=3600).as_of is not None
+    company.owner.query("DELETE FROM access")
+    try:
+        assert apart(dash, count) == apart(dash, count, max_age_s=3600) == [(0,)]
+    finally:
+        company.owner.query("INSERT INTO access VALUES ('EU', 'dash')")
+    assert apart(dash, count, max_age_s=3600) == [(before,)]
+
+
 def test_a_table_of_another_shape_is_not_read_as_it_was(company: Company) -> None:
     wide, owner = company.as_("wide"), company.owner
     owner.query("CREATE TABLE kept AS FROM wide")

@@ -17,7 +17,7 @@ from pluto_duck.governance.names import Names
 from pluto_duck.governance.policy.reading import PolicyError
 from pluto_duck.governance.walk import Walk
 from pluto_duck.workspace.parser import Parser
-from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, quote
+from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, quote
 
 PREFIX = "pluto_claim_"
 """Of the variables that hold the claims, on the actor's own cursor."""
@@ -30,6 +30,8 @@ class Expression:
     sql: str
     """Ready for a view in a role's catalog: claims are variables, tables carry their database."""
     claims: frozenset[str]
+    tables: frozenset[str] = frozenset()
+    """That its subqueries read, as SQL with their database."""
 
     @property
     def guarded(self) -> str:
@@ -75,7 +77,8 @@ class Expressions:
         Walk(self._tables, functions, system=True).read(tree)
         if len(claims) != sum(1 for _one in _calls(tree)):
             raise PolicyError("getvariable() has no place in a policy.", hint="Write $name for a claim.")
-        return Expression(self._qualified(sql, tree), frozenset(claims.values()))
+        made, tables = self._qualified(sql, tree)
+        return Expression(made, frozenset(claims.values()), tables)
 
     def _claims(self, text: str) -> tuple[str, dict[int, str]]:
         """The text with variables for its `$name`s, which are by their places."""
@@ -113,8 +116,8 @@ class Expressions:
         found: Mapping[str, Any] = statements[0]
         return found
 
-    def _qualified(self, sql: str, tree: Mapping[str, Any]) -> str:
-        """With the database before each table: a view looks names up in its own catalog first."""
+    def _qualified(self, sql: str, tree: Mapping[str, Any]) -> tuple[str, frozenset[str]]:
+        """With the database before each table: a view looks names up in its own catalog first. And those tables."""
         data = (_SELECT + "\n" + sql + "\n").encode()
         places = []
         for one in _nodes(tree):
@@ -131,7 +134,8 @@ class Expressions:
                 one.get("catalog_name") != self._catalog or not self._tables.holds(one["schema_name"],
                                                                                   one["table_name"]) for one in tables):
             raise PolicyError(f"The tables in {sql!r} can't be told.", hint="Write schema.table in FROM.")
-        return made
+        return made, frozenset(f"{quote(self._catalog)}.{TableRef(one['table_name'], one['schema_name']).sql}"
+                               for one in tables)
 
 
 def _calls(tree: Any) -> Iterator[Mapping[str, Any]]:

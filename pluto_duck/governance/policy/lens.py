@@ -32,6 +32,8 @@ class Lens:
     """True where the view hides something that a condition of the reader's must not come near."""
     plain: frozenset[str] = frozenset()
     """Columns that are just what the table holds."""
+    reads: frozenset[str] = frozenset()
+    """Tables that conditions and masks look into, as SQL: who may see what hangs on their rows."""
 
     def sql(self, source: str) -> str:
         return f"SELECT {self.select} FROM {source}" + (f" WHERE {self.where}" if self.where else "")
@@ -43,11 +45,13 @@ class Lenses:
     def __init__(self, expressions: Expressions, salt: str) -> None:
         self._expressions = expressions
         self._salt = salt
+        self._reads: set[str] = set()
 
     def of(self, decision: Decision, columns: Sequence[tuple[str, str]]) -> Lens | None:
         """`columns`: (name, type) of the table. None where no rule shows a single one.
         Raises what reading the conditions and masks raises."""
         claims: set[str] = set()
+        self._reads = set()
         rows = {rule: self._condition(rule, claims) for rule in decision.rules}
         picks, masked, plain, divided = [], set(), set(), False
         for name, full in columns:
@@ -67,7 +71,7 @@ class Lenses:
         conditions = list(dict.fromkeys(rows.values()))
         where = "" if "" in conditions else " OR ".join(conditions)
         return Lens(", ".join(picks), where, frozenset(claims), frozenset(masked), bool(where) or divided,
-                    frozenset(plain))
+                    frozenset(plain), frozenset(self._reads))
 
     def condition(self, rule: Rule) -> str:
         """Of its rows, as SQL; "" for every row."""
@@ -78,6 +82,7 @@ class Lenses:
             return ""
         found = self._expressions.read(rule.grant.rows)
         claims |= found.claims
+        self._reads |= found.tables
         return found.guarded
 
     def _column(self, name: str, kind: str, rows: dict[Rule, str], claims: set[str]) -> tuple[str, bool, bool] | None:
@@ -114,6 +119,7 @@ class Lenses:
         if mask.kind == "expression":
             found = self._expressions.read(mask.expression)
             claims |= found.claims
+            self._reads |= found.tables
             return f"({found.sql}\n)"
         text = f"CAST({column} AS VARCHAR)"
         if mask.kind == "hash":
