@@ -6,7 +6,7 @@ Which rows are meant is decided by what the actor reads; what may become of them
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Refused, UsageError, unknown_name
@@ -62,7 +62,8 @@ class Governed(Writer):
             return self._upserted(change, real, shape)
         names = list(dict.fromkeys(fold(name) for row in change.rows for name in row))
         condition = self._right("insert", real, shape, names)
-        written = self._write(self.insert(real, change.rows, change.on_conflict), real, condition)
+        sql = self.insert(real, change.rows, change.on_conflict)
+        written = self._held(lambda: self.returned(sql, real), real, condition)
         return self._shown(written, shape)
 
     def _upserted(self, change: Insert, real: Shape, shape: Shape) -> Done:
@@ -107,7 +108,7 @@ class Governed(Writer):
                 raise Refused(f"Your roles do not let you {action} {'this row' if len(keys) == 1 else 'these rows'} of "
                               f"{shape.ref}.", action=action, checked=True)
         if isinstance(change, Update):
-            written = self._write(f"UPDATE {real.source} SET {self.sets(real, change)} WHERE {met}", real, condition)
+            written = self._held(lambda: self.updated(change, real, shape, met), real, condition)
         else:
             written = self.returned(f"DELETE FROM {real.source} WHERE {met}", real)
         return self._shown(written, shape)
@@ -150,12 +151,12 @@ class Governed(Writer):
             columns.append(column.name)
         return self.rows.catalog.right(action, real.ref, columns).condition
 
-    def _write(self, sql: str, real: Shape, condition: str) -> pyarrow.Table:
+    def _held(self, write: Callable[[], pyarrow.Table], real: Shape, condition: str) -> pyarrow.Table:
         """Raises Refused where a row that was written does not satisfy the condition; the caller rolls back."""
         if condition and any(one.type in NOT_IN_ARROW for one in real.columns):
             raise Refused(f"{real.ref} has a column of a type that a role's condition can't be held against.",
                           hint="The owner can write it.", checked=True)
-        table = self.returned(sql, real)
+        table = write()
         if condition and table.num_rows:
             bad = self._asked(table, real, f"SELECT count(*) FROM {{rows}} WHERE NOT coalesce(({condition}), false)")
             if bad.column(0)[0].as_py():

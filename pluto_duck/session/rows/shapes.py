@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pluto_duck.errors import unknown_name
 from pluto_duck.session.execute import NOT_IN_ARROW
+from pluto_duck.session.rows.referenced import in_place
 from pluto_duck.session.tables import listing
 from pluto_duck.session.targets import SCHEMA
 from pluto_duck.workspace.database import Cursor, Database
@@ -55,6 +56,8 @@ class Shape:
     """Whether conditions of the actor's must not come near the rows that are not seen."""
     unique: tuple[tuple[str, ...], ...] = ()
     generated: frozenset[str] = frozenset()
+    in_place: frozenset[str] | None = None
+    """Of a table that foreign keys refer to: the columns (folded) that are written where they stand."""
     known: dict[str, Col] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -122,10 +125,13 @@ class Shapes:
         source = f"{quote(self._catalog)}.{real.sql}"
         generated = _generated(cursor, self._catalog, real, [(row[2], row[3]) for row in here]) \
             if table[2] == "table" else frozenset()
+        standing = in_place(cursor, self._catalog, real, [(row[2], row[3]) for row in here],
+                            [row[3] for row in keys]) if table[2] == "table" else None
         return Shape(
             real, tuple(Col(row[2], row[3], row[2] not in generated) for row in here),
             next((tuple(row[3]) for row in keys if row[2] == "PRIMARY KEY"), ()), table[2] == "table", source,
-            unique=tuple(tuple(row[3]) for row in keys if row[2] in ("PRIMARY KEY", "UNIQUE")), generated=generated)
+            unique=tuple(tuple(row[3]) for row in keys if row[2] in ("PRIMARY KEY", "UNIQUE")), generated=generated,
+            in_place=standing)
 
 
 def _generated(cursor: Cursor, catalog: str, ref: TableRef, columns: Sequence[tuple[str, str]]) -> frozenset[str]:

@@ -23,7 +23,7 @@ def explained(error: PlutoError, real: Shape, seen: Shape) -> PlutoError:
     if "foreign key" in text:
         if "still referenced" in text:
             return _conflict("foreign_key", f"Rows of another table still refer to this one of {seen.ref}.", (),
-                             "Take those away first.")
+                             "Take those away first, or leave its keys, indexed columns and lists as they are.")
         return _conflict("foreign_key", f"A row of {seen.ref} would refer to one that is not there.", (),
                          "Make that one first.")
     if "uplicate key" in text or "unique" in text.lower():

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Conflict, PlutoError, PreconditionFailed, Refused, StatementError, UsageError
+from pluto_duck.session.rows import referenced
 from pluto_duck.session.rows.conditions import Conditions, key_of, rows_of
 from pluto_duck.session.rows.model import Change, Condition, Delete, Insert, Keyed, Put, Select, Update
 from pluto_duck.session.rows.reading import select
@@ -230,17 +231,25 @@ class Writer(abc.ABC):
             return f" ON CONFLICT ({key}) DO NOTHING"
         return f" ON CONFLICT ({key}) DO UPDATE SET {', '.join(sets)}"
 
-    def sets(self, real: Shape, change: Update) -> str:
+    def sets(self, real: Shape, change: Update) -> dict[str, tuple[Col, str]]:
+        """Folded name -> the column, and what it becomes."""
         made = {}
         for name, value in change.values.items():
             column = self.writable(real, name)
-            made[fold(column.name)] = f"{quote(column.name)} = {self.literal(column, value)}"
+            made[fold(column.name)] = column, self.literal(column, value)
         for name in change.reset:
             column = self.writable(real, name)
-            made.setdefault(fold(column.name), f"{quote(column.name)} = DEFAULT")
+            made.setdefault(fold(column.name), (column, "DEFAULT"))
         if not made:
             raise UsageError("There is nothing to change.", hint="Name a column and its value.", checked=True)
-        return ", ".join(made.values())
+        return made
+
+    def updated(self, change: Update, real: Shape, seen: Shape, where: str) -> pyarrow.Table:
+        sets = self.sets(real, change)
+        if real.in_place is not None:
+            return referenced.update(self.cursor, real, seen, sets, where)
+        made = ", ".join(f"{quote(column.name)} = {value}" for column, value in sets.values())
+        return self.returned(f"UPDATE {real.source} SET {made} WHERE {where}", real)
 
     def returned(self, sql: str, real: Shape) -> pyarrow.Table:
         """What a statement wrote, as the table has it."""
@@ -264,15 +273,25 @@ class Owners(Writer):
         shape = self.known(change.table)
         columns = tuple(Column(one.name, one.type) for one in shape.columns)
         if isinstance(change, Insert):
-            table = self.returned(self.insert(shape, change.rows, change.on_conflict), shape)
+            table = self._inserted(change, shape)
             return Done(table.num_rows, columns, table)
         self.expected(change, shape)
         where = self._where(shape, change.where)
         if isinstance(change, Update):
-            table = self.returned(f"UPDATE {shape.source} SET {self.sets(shape, change)} WHERE {where}", shape)
+            table = self.updated(change, shape, shape, where)
         else:
             table = self.returned(f"DELETE FROM {shape.source} WHERE {where}", shape)
         return Done(table.num_rows, columns, table)
+
+    def _inserted(self, change: Insert, shape: Shape) -> pyarrow.Table:
+        sql = self.insert(shape, change.rows, change.on_conflict)
+        if shape.in_place is not None and change.on_conflict == "update":
+            key = [fold(one) for one in shape.key]
+            rows = [{fold(name): value for name, value in row.items()} for row in change.rows]
+            if all(set(key) <= set(row) for row in rows) and any(set(row) - set(key) for row in rows):
+                return referenced.upsert(self.cursor, shape, sql, [
+                    [self.literal(shape.column(one), row[one]) for one in key] for row in rows])
+        return self.returned(sql, shape)
 
     def _where(self, shape: Shape, where: Condition) -> str:
         return Conditions(shape, self.rows.tries).sql(where)
