@@ -80,8 +80,8 @@ class Audited(APIHandler):  # type: ignore[misc]
         if self.caller is None and self._known_user() is None:
             if status not in (401, 403):
                 return None
-            return Entry("login", self._who(), "rest", decision="deny", status=str(status), address=trail.address,
-                         agent=trail.agent, trace=trail.trace, detail=self._detail())
+            return Entry("login", self._who(), "rest", decision="deny", rule=trail.denied, status=str(status),
+                         address=trail.address, agent=trail.agent, trace=trail.trace, detail=self._detail())
         keeper = self._recorder() if trail.action else None
         if keeper is None or (self.caller is None and not keeper.owners):
             return None

@@ -248,7 +248,8 @@ class PlutoHandler(Audited):
                 raise
         if self.current_user is None and not self.is_open:
             raise Unauthenticated(
-                "What was sent opens nothing here." if credentials(self) else "This is open to nobody unknown.",
+                "What was sent as Authorization is not known here." if credentials(self) else
+                "Nothing was sent that says who asks.",
                 hint="Send an API key or an access token (Authorization: Bearer <key>), or the server's own token "
                      "(Authorization: token <token>; `jupyter server list` shows it).")
 
@@ -276,8 +277,10 @@ class PlutoHandler(Audited):
         """Nothing for the owner; raises HTTPProblem for a key without the scope."""
         if self.caller is not None and scope not in self.caller.scopes:
             self.refusal = f'error="insufficient_scope", scope="{scope}"'
-            raise HTTPProblem(403, f"The {self.caller.what} does not have the scope {scope}.",
-                              hint=f"The owner can make one that has: pluto-duck keys create NAME --scope {scope}")
+            raise HTTPProblem(403, f"The {self.caller.what} does not have the scope {scope}.", hint=(
+                f"The owner can make one that has: pluto-duck keys create NAME --scope {scope}"
+                if self.caller.what == "key" else
+                "Ask its issuer for one that has; the owner's setting auth.scopes can give it for another scope."))
 
     @property
     def actor(self) -> Actor | None:
@@ -422,6 +425,8 @@ class PlutoHandler(Audited):
             self.set_header("Retry-After", str(error.facts.get("retry_after_s", 1)))
         if status == 401 or self.refusal:
             self.set_header("WWW-Authenticate", challenge(self, error))
+        if status in (401, 403, 429) and isinstance(error, PlutoError) and not self.trail.denied:
+            self.trail.denied = error.message
         body = problem(error, status, instance=self.request.path, request_id=self.request_id)
         self.finish(json.dumps(body), set_content_type="application/problem+json")
 
@@ -462,6 +467,9 @@ def _fits(kind: str, pattern: str) -> bool:
 
 class NotFoundHandler(PlutoHandler):
     """Whatever else is asked for under /api/v1."""
+
+    scopes: ClassVar = dict.fromkeys(("GET", "POST", "PUT", "PATCH", "DELETE"), "")
+    """A key or token hears that its address is wrong, not that the owner alone may use it."""
 
     @guarded
     async def get(self) -> None:

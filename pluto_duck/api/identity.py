@@ -79,7 +79,7 @@ class OurProvider:
             # A record is looked at with each request; who was here a moment ago needs no thread for that.
             caller = _of_key(places, text) if places.remember(text) else await handler.in_thread(_of_key, places, text)
             if caller is None:
-                raise Unauthenticated("The key is not good: it is unknown, revoked or over.",
+                raise Unauthenticated("The key is not valid: it is unknown, revoked or expired.",
                                       hint="Ask the owner of the workspace for another one: pluto-duck keys create")
             return caller
         if not looks_like_one(text) or self._is_the_servers(text):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pluto_duck.governance.audit.searching import Filter, Row
 
 COLUMNS = ("row", "at", "who", "via", "action", "on", "decision", "rule", "status", "rows", "ms", "address")
+_EMPTY = "Nothing has been recorded yet."
 
 
 def _chain(door: Door) -> Chain:
@@ -117,7 +118,8 @@ def search(door: Door, limit: int, format_: Format, **wanted: Any) -> object:
 
     asked = filter_of(**wanted)
     _keep(door, owners("audit.read", **{name: value for name, value in wanted.items() if value and name != "sql"}))
-    return formatted(_rows(look(_chain(door), asked, limit=limit)), format_)
+    empty = "No entry is like that." if any(wanted.values()) else _EMPTY
+    return formatted(_rows(look(_chain(door), asked, limit=limit), empty), format_)
 
 
 @audit.verb("audit verify", "audit verify --head head.json")
@@ -210,8 +212,8 @@ def accept(door: Door, reason: str) -> str:
     return "Noted. `audit verify` goes on telling what was noticed, as accepted."
 
 
-def _rows(found: list[Row]) -> Rows:
-    return Rows(COLUMNS, tuple(_cells(one) for one in found), "Nothing has been recorded yet.")
+def _rows(found: list[Row], empty: str = _EMPTY) -> Rows:
+    return Rows(COLUMNS, tuple(_cells(one) for one in found), empty)
 
 
 def _cells(row: Row) -> tuple[Any, ...]:

@@ -24,6 +24,8 @@ KEY = "audit"
 """In the header of a reply and in the facts of an error; no door sees it."""
 _ACTIONS = {"query": "query", "publish": "query", "tables": "schema", "rows": "read", "by_key": "read",
             "change": "write"}
+_BESIDES = frozenset({"versions", "stamp"})
+"""What we ourselves look up beside a statement that has an entry of its own: no row, and nobody's deed."""
 _MOST_WHY = 4_096
 
 Named = Iterable[tuple["Action", TableRef]]
@@ -158,7 +160,7 @@ class NotedLink:
             self._ended(own, request, status)
 
     def _ended(self, own: Trail | None, request: Request, status: str) -> None:
-        if own is None or self._recorder is None or request.op == "versions":
+        if own is None or self._recorder is None or request.op in _BESIDES:
             return
         entry = self._recorder.recorded(own, status=status)
         if request.op == "change" or own.denied:

@@ -44,6 +44,7 @@ async def test_each_deed_of_a_key_is_one_entry_that_says_which_rule_let_it(
     assert ended.trace == started.trace
     assert len(ended.sql) == 32
     assert (looked.action, looked.run) == ("read", run["run_id"])
+    assert {one.via for one in entries() if one.who.kind == "key"} == {"rest"}, "what the server looks up beside it is nobody's deed"
     assert looked.detail == {"route": "GET /query/{}"}
 
 
@@ -56,6 +57,8 @@ async def test_what_is_denied_says_what_and_why(door: Door, entries: Callable[[]
     denied = [one for one in entries() if one.decision == "deny"]
     assert [(one.action, one.on, one.status) for one in denied] == [
         ("query", ("main.other",), "failed"), ("query", (), "failed"), ("read", (), "403"), ("query", (), "403")]
+    assert [one.rule for one in denied[2:]] == ["Only the owner of the workspace may do this.",
+                                                "The key does not have the scope query:run."]
     assert denied[0].rule == "No grant of role eu gives read on other. What nobody grants is denied."
     assert not any("nosuch" in one.body() for one in entries()), "a table that is not there was denied by nobody"
 
@@ -69,6 +72,8 @@ async def test_a_login_that_fails_is_told_without_the_secret(door: Door, entries
     found = [one for one in entries() if one.action == "login"]
     assert [(one.who.kind, one.who.id, one.decision) for one in found] == [
         ("nobody", key.split("_")[1], "deny"), ("nobody", "", "deny"), ("nobody", "", "deny")]
+    assert [one.rule for one in found] == ["The key is not valid: it is unknown, revoked or expired.",
+                                           *["Nothing was sent that says who asks."] * 2]
     assert not any(key.split("_")[2] in one.body() for one in entries())
 
 
@@ -132,7 +137,8 @@ async def test_the_owner_reads_pages_exports_and_verifies(door: Door, workspace:
         found += [one["rows"] for one in page["entries"]]
         path = page["links"].get("next", "").rpartition("api/v1/")[2]
     assert found == [5, 3, 1]
-    lines = [json.loads(one) for one in (await door("audit?table=orders", Accept="application/x-ndjson", **token)
+    assert len(body(await door("audit?action=read&limit=3", **token))["entries"]) == 3
+    lines = [json.loads(one) for one in (await door("audit?table=orders&action=read", Accept="application/x-ndjson", **token)
                                          ).body.splitlines()]
     assert [one.get("rows") for one in lines[:-1]] == list(range(7))
     head = body(await door("audit/head", **token))
@@ -145,7 +151,7 @@ async def test_the_owner_reads_pages_exports_and_verifies(door: Door, workspace:
         assert (await door(f"audit?{bad}", **token)).code == 400
     kept.flush()
     actions = [row.entry.action for row in walk(kept.chain, Filter(action="audit.*"))]
-    assert actions == ["audit.read"] * 2 + ["audit.export", "audit.verify"], "reading and exporting are on record"
+    assert actions == ["audit.read"] * 3 + ["audit.export", "audit.verify"], "reading and exporting are on record"
     database = sqlite3.connect(workspace.control)
     database.execute("DELETE FROM audit WHERE seq = 4")
     database.commit()

@@ -32,9 +32,9 @@ def shown(value: object) -> str:
 def test_each_verb_does_what_it_says_and_reading_is_told(door: Door, session: Session, tmp_path: Path) -> None:
     assert shown(invoke(["audit"], door)).count("orders") == 5
     found = json.loads(str(shown(invoke(["audit", "search", "--who", "k1", "--decision", "deny", "--since", "1h",
-                                         "--table", "orders", "--format", "json"], door))))
+                                         "--table", "orders", "--action", "read", "--format", "json"], door))))
     assert len(found) == 1
-    assert shown(invoke(["audit", "search", "--until", "2020-01-01"], door)).strip() == "Nothing has been recorded yet."
+    assert shown(invoke(["audit", "search", "--until", "2020-01-01"], door)).strip() == "No entry is like that."
     head = tmp_path / "head.json"
     head.write_text(str(invoke(["audit", "head"], door)), encoding="utf-8")
     whole = invoke(["audit", "verify", "--head", str(head)], door)
@@ -46,6 +46,7 @@ def test_each_verb_does_what_it_says_and_reading_is_told(door: Door, session: Se
     assert lines[-1]["head"]["seq"] == lines[-2]["seq"]
     assert [one.entry.action for one in reversed(search(recorder(session.workspace).chain, limit=5))] == [
         "audit.read", "audit.read", "audit.read", "audit.verify", "audit.export"]
+    assert str(invoke(["audit", "export", str(tmp_path / "reads"), "--action", "read"], door)).startswith("Wrote 5 ")
     with pytest.raises(Refused):
         invoke(["audit", "export", str(out)], door)
     assert "Nothing is that old" in str(invoke(["audit", "prune", "--keep", "1d"], door))

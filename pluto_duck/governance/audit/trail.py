@@ -104,7 +104,7 @@ def who_of(actor: Actor | None) -> Who:
     return Who(actor.kind, actor.name, subject, issuer, actor.roles or ())
 
 
-def owners(action: str, *on: str, status: str = "", **detail: Any) -> Entry:
+def owners(action: str, /, *on: str, status: str = "", **detail: Any) -> Entry:
     """An act of the owner, from wherever this thread works."""
     trail = _current.get() or Trail(via=_here())
     return Entry(action, trail.whose, trail.via, on, status=status, address=trail.address, agent=trail.agent,
