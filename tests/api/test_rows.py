@@ -102,7 +102,8 @@ async def test_a_page_in_other_forms(ask: Any) -> None:
 UNREADABLE = [
     "id=eq.x", "id=foo.1", "id=eq", "id=1", "amount=eq.1.234", "id=in.1", "or=id.eq.1", "or=(id)", "and=((", "id=is.5",
     "limit=0", "limit=x", "limit=99999", "offset=-1", "cursor=xx", "cursor=W10", "order=id.nullsfirst", "day=eq.2024-02-31",
-    "id=like.1*", 'name=in.(%22a', "or=(" + "not." * 3 + "id.eq.1,or(" * 30 + ")" * 31, "cursor=xx&offset=1"]
+    "id=like.1*", 'name=in.(%22a', "or=(" + "not." * 3 + "id.eq.1,or(" * 30 + ")" * 31, "cursor=xx&offset=1",
+    "id=" + "not." * 1_000 + "eq.1", "and=(id." + "not." * 1_000 + "eq.1)"]
 
 
 async def test_what_can_t_be_read_is_a_problem_with_a_hint(ask: Any) -> None:

@@ -62,13 +62,15 @@ def _order(texts: Iterable[str]) -> tuple[Order, ...]:
     return tuple(found)
 
 
-def _compare(name: str, text: str) -> Condition:
+def _compare(name: str, text: str, depth: int = 0) -> Condition:
     """`op.value`, with `not.` before it or not."""
     from pluto_duck.session.rows import Compare, Not
 
     op, dot, value = text.partition(".")
+    if depth > DEEPEST:
+        raise UsageError("The condition is nested too deep.")
     if op == "not" and dot:
-        return Not(_compare(name, value))
+        return Not(_compare(name, value, depth + 1))
     column = _name(name)
     if op in _OPERATORS and dot:
         return Compare(column, _OPERATORS[op], value.replace("*", "%") if op in ("like", "ilike") else value)
