@@ -61,7 +61,8 @@ def _state(key: Key, now: float) -> str:
     ends = [at for at in (key.expires_at, key.ends_at) if at is not None]
     if not ends:
         return "good"
-    return f"{'over since' if key.is_over(now) else 'good until'} {when(min(ends))}"
+    told = f"{'over since' if key.is_over(now) else 'good until'} {when(min(ends))}"
+    return f"{told}, replaced by {key.successor}" if key.successor else told
 
 
 @keys.verb("keys create dashboard --role analyst --claim region=EU --expires 90d")
@@ -88,7 +89,12 @@ def create(door: Door, name: str, roles: tuple[str, ...], claims: tuple[str, ...
 @click.option("--overlap", default="1d", show_default=True, metavar="SPAN", help="How long the old one is still good.")
 def rotate(door: Door, key: str, overlap: str) -> Facts:
     """Make another secret for the same; the old one goes on for a while."""
-    return _shown(door, *_keys(door).rotate(key, overlap_s=span(overlap)))
+    from pluto_duck.governance.keys import when
+
+    kept = _keys(door)
+    old = kept.find(key).id
+    made, secret = kept.rotate(old, overlap_s=span(overlap))
+    return _shown(door, made, secret, (("old secret", f"good until {when(kept.find(old).ends_at)} (id {old})"),))
 
 
 @keys.verb("keys revoke dashboard")
@@ -98,13 +104,13 @@ def revoke(door: Door, key: str) -> str:
     return "\n".join(f"The key {one.id} ({one.name}) opens nothing any more." for one in _keys(door).revoke(key))
 
 
-def _shown(door: Door, made: Key, secret: str) -> Facts:
+def _shown(door: Door, made: Key, secret: str, more: tuple[tuple[str, str], ...] = ()) -> Facts:
     from pluto_duck.governance.keys import when
 
     unknown = missing(door.open_session(), made)
     facts = [("secret", secret), ("", "Keep it now: it is not shown again."), ("id", made.id),
              ("roles", ", ".join(made.roles)), ("scopes", ", ".join(made.scopes)),
-             ("good until", when(made.expires_at) or "it is revoked")]
+             ("good until", when(made.expires_at) or "it is revoked"), *more]
     if unknown:
         facts.append(("mind", unknown))
     return Facts(((f"Key {made.name}", tuple(facts)),))

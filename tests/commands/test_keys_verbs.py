@@ -43,7 +43,10 @@ def test_a_key_from_its_making_to_its_end(door: Door, session: Session) -> None:
     listed = shown(invoke(["keys", "list"], door))
     assert "good until" in listed
     assert secret(said)[13:50] not in listed + str(invoke(["keys", "list", "--format", "json"], door))
-    again = secret(shown(invoke(["keys", "rotate", "dash", "--overlap", "1h"], door)))
+    turned = shown(invoke(["keys", "rotate", "dash", "--overlap", "1h"], door))
+    again = secret(turned)
+    assert re.search(rf"old secret +good until 2.* \(id {key.id}\)", turned), "until when the old one goes on is told"
+    assert f"replaced by {again.split('_')[1]}" in shown(invoke(["keys", "list"], door))
     assert keys.verify(again) is not None
     assert keys.verify(secret(said)) is not None
     third = secret(shown(invoke(["keys", "rotate", "dash", "--overlap", "1h"], door)))
