@@ -48,11 +48,16 @@ class Door:
 
 def governed(workspace: Workspace, policy: str = POLICY) -> None:
     """With a table of orders, another one, and a policy that counts."""
-    (workspace.root / FILE).write_text(policy, encoding="utf-8")
-    trust.grant(workspace, FILE, wanted(read(policy)[1]))
+    governed_again(workspace, policy)
     with Session.open(workspace.root) as session:
         session.query("CREATE TABLE orders AS SELECT i AS id, 'p' || i || '@x.example' AS email, 'c' || i AS card, "
                       "['EU', 'US'][1 + i % 2] AS region FROM range(6) t(i); CREATE TABLE other AS SELECT 1 AS id")
+
+
+def governed_again(workspace: Workspace, policy: str) -> None:
+    """By another policy, which counts at once."""
+    (workspace.root / FILE).write_text(policy, encoding="utf-8")
+    trust.grant(workspace, FILE, wanted(read(policy)[1]))
 
 
 def takes_tokens(workspace: Workspace, issuer: str, **settings: str) -> None:

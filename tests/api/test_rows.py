@@ -249,6 +249,27 @@ async def test_a_request_with_a_key_runs_once(ask: Any) -> None:
     assert sorted(one["v"] for one in found) == [70, 71, 72]
 
 
+async def test_an_answer_that_was_kept_shows_no_more_than_the_policy_does_now(door: Any) -> None:
+    from tests.api.door import POLICY, governed_again
+
+    writes = POLICY.replace("[read, ask]", "[read, ask, insert]")
+    governed_again(door.workspace, writes)
+    key, row = door.key(), {"id": 9, "region": "EU"}
+
+    async def post() -> Any:
+        return await door("tables/orders/rows", "POST", key, row, Idempotency_Key="k")
+
+    first, again = await post(), await post()
+    assert (first.code, again.code, again.body, again.headers["ETag"]) == (201, 201, first.body, first.headers["ETag"])
+    assert json.loads(first.body)["id"] == 9
+    for narrower in (writes.replace("hide: card", "hide: [card, id]"), "version: 1\nroles: {none: {}}", writes + "  more: {}"):
+        governed_again(door.workspace, narrower)
+        later = await post()
+        assert (later.code, later.headers["Idempotency-Replayed"]) == (201, "true")
+        shown = narrower.startswith(writes)  # what another role is granted changes nothing
+        assert (later.body == first.body, "ETag" in later.headers) == (shown, shown), narrower
+
+
 async def test_a_key_reads_and_writes_by_its_policy(door: Any) -> None:
     key = door.key()
     found = told(await door("tables/orders/rows?order=id", key=key))["rows"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, unquote, urlencode
 
@@ -161,19 +162,36 @@ class TableRowsHandler(_Rows):
         key = once.checked(key)
         asker = once.digest(who(self.actor))
         digest = once.digest(self.request.method, self.request.path, self.request.query, self.request.body)
+        sees = await self.in_thread(self._sees, place, table)
         kept = await self.in_thread(place.once.begin, asker, key, digest)
         if kept is not None:
             self.set_header("Idempotency-Replayed", "true")
-            self._answered(kept)
+            self._answered(kept.for_one_who(sees))
             return
         try:
             done = await self.change(place, table, change, once.digest(asker, key, digest))
         except BaseException:
             await self.in_thread(place.once.forget, asker, key)
             raise
-        answer = await self._answer(place, done, name, many)
+        answer = replace(await self._answer(place, done, name, many), sees=sees)
         await self.in_thread(place.once.keep, asker, key, answer)
         self._answered(answer)
+
+    def _sees(self, place: Place, table: TableRef) -> str:
+        """Another text as soon as the policy lets the client do or see something else; "" for the owner."""
+        from pluto_duck.api.rows import once
+        from pluto_duck.errors import UnknownName
+        from pluto_duck.session import policies
+
+        caller = self.caller
+        if caller is None:
+            return ""
+        try:
+            told = place.ask(lambda session: [policies.explain(session, caller.actor, action, str(table))
+                                              for action in ("read", "insert")])
+        except UnknownName:
+            return "nothing"  # what it asks for says so in the words of its roles
+        return once.digest(repr(told), self.may_read())
 
     async def _made(self, place: Place, done: Changed, name: str, many: bool) -> None:
         self._answered(await self._answer(place, done, name, many))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.api.handler import HTTPProblem
@@ -34,6 +34,12 @@ class Kept:
     status: int
     headers: dict[str, str]
     body: str
+    sees: str = ""
+    """What the policy let its asker see and do when it was made; "" for the owner."""
+
+    def for_one_who(self, sees: str) -> Kept:
+        """As it may be told now: where the policy is another one, that it was done and no more."""
+        return self if sees == self.sees else replace(self, headers={}, body="")
 
 
 class Once:
