@@ -12,7 +12,7 @@ from pluto_duck.agent.memory import Door, Memory
 from pluto_duck.agent.over_frames import asked_over
 from pluto_duck.agent.planners import Context, Planner
 from pluto_duck.agent.telling import told
-from pluto_duck.errors import Refused, UsageError
+from pluto_duck.errors import UsageError
 from pluto_duck.session import Session
 
 if TYPE_CHECKING:
@@ -33,20 +33,16 @@ def converse(
     """As `ask`, with what was asked before in that conversation, and kept as its next turn.
 
     `conversation`: its id, or the beginning of it; "": a new one. Where the last answer offers choices, their number
-    is an answer to it. `namespace`: where DataFrames that the question mentions (`@routes`) are found. For others than
-    the owner nothing is kept: each question stands for itself. Raises UnknownName for a conversation that is not there,
-    and what `ask` raises.
+    is an answer to it. `namespace`: where DataFrames that the question mentions (`@routes`) are found. Others than
+    the owner go on with what they asked themselves. Raises UnknownName for a conversation that is not there (to the
+    session's actor), and what `ask` raises.
     """
-    if session.actor is not None:
-        if conversation:
-            raise Refused("Conversations are kept for the owner alone.", hint="Ask without one.")
-        return ask(session, question, planner=planner, on_event=on_event)
     memory = Memory(session)
     if not conversation:
         with asked_over(session, question, namespace) as there:
             found = ask(there, question, planner=planner, model=model, on_event=on_event)
         return memory.keep(found, door=door)
-    id = memory.conversation(conversation).id
+    id = memory.mine(conversation).id
     history = memory.history(id)
     number = re.fullmatch(r"\s*(\d)\s*[.)]?\s*", question)
     if number and history and history[-1].choices:
@@ -69,6 +65,7 @@ def choose(
     """One of the readings that an answer offered, counted from 1; the next turn of its conversation."""
     memory = Memory(session)
     asked = memory.answer(answer_id).answer
+    memory.mine(asked.conversation)
     if not 1 <= number <= len(asked.choices):
         raise UsageError(f"There is no choice {number} for this question.",
                          hint=_offered(asked) or "Its answer offers none.")
@@ -89,11 +86,12 @@ def without(
     the next turn of its conversation."""
     memory = Memory(session)
     asked = memory.answer(answer_id).answer
+    memory.mine(asked.conversation)
     if not 1 <= number <= len(asked.otherwise):
         raise UsageError(f"There is no other reading {number} of this question.",
                          hint="Ask in other words." if not asked.otherwise else f"1 to {len(asked.otherwise)}.")
     one = asked.otherwise[number - 1]
-    result = Context(session, emit=on_event or (lambda event: None)).run(one.sql)
+    result = Context(session.asking, emit=on_event or (lambda event: None)).run(one.sql)
     made = Answer("assumed" if one.assumptions else "answered", asked.question, asked.planner, one.text, one.sql,
                   one.assumptions, 1.0, (*asked.evidence, f"you took away: {one.assumption}"), result=result,
                   share=asked.share, elapsed_s=result.elapsed_s)
@@ -105,7 +103,7 @@ def chosen_of(
 ) -> Answer:
     """The answer by one of the choices, not kept."""
     one = asked.choices[number - 1]
-    result = Context(session, emit=on_event or (lambda event: None)).run(one.sql)
+    result = Context(session.asking, emit=on_event or (lambda event: None)).run(one.sql)
     return Answer("answered", asked.question, asked.planner, one.text, one.sql, confidence=1.0,
                   evidence=(*asked.evidence, f"you chose: {one.text}"), result=result, share=asked.share,
                   elapsed_s=result.elapsed_s, chosen=number)

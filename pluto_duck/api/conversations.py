@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pluto_duck.api.handler import PlutoHandler, guarded
 from pluto_duck.errors import UsageError
@@ -11,6 +11,9 @@ from pluto_duck.errors import UsageError
 if TYPE_CHECKING:
     from pluto_duck.agent.memory import Conversation, Kept, Memory
     from pluto_duck.api.places import Place
+    from pluto_duck.api.work import Spend
+    from pluto_duck.governance import Actor
+    from pluto_duck.governance.allowance import Allowance
     from pluto_duck.runs import Run, RunContext
     from pluto_duck.session import Session
 
@@ -18,6 +21,9 @@ RATING: dict[str, tuple[type, ...]] = {"rating": (str,), "note": (str,)}
 
 
 class ConversationsHandler(PlutoHandler):
+    scopes: ClassVar = {"GET": "query:ask"}
+    actions: ClassVar = {"GET": "look"}
+
     @guarded
     async def get(self) -> None:
         """Those last used first."""
@@ -25,8 +31,8 @@ class ConversationsHandler(PlutoHandler):
         limit = self.integer("limit", 50, least=1, most=500) or 50
         before, named = self._before(), self.get_query_argument("workspace", None)
         search = self.get_query_argument("search", "")
-        found = await self.in_thread(place.ask, lambda session: memory(session).conversations(
-            limit + 1, before=before, search=search))
+        found = await self.in_thread(place.ask_as, self.actor, lambda session: memory(session).conversations(
+            limit + 1, before=before, search=search, everyone=True))
         page, links = found[:limit], {}
         if len(found) > limit:
             links["next"] = self.url("conversations", limit=limit, cursor=repr(page[-1].changed_at), workspace=named,
@@ -44,6 +50,9 @@ class ConversationsHandler(PlutoHandler):
 
 
 class ConversationHandler(PlutoHandler):
+    scopes: ClassVar = {"GET": "query:ask", "DELETE": "query:ask"}
+    actions: ClassVar = {"GET": "look"}
+
     @guarded
     async def get(self, id: str) -> None:
         place = await self.place()
@@ -53,44 +62,54 @@ class ConversationHandler(PlutoHandler):
             found = known.conversation(id)
             return found, known.turns(found.id)
 
-        found, turns = await self.in_thread(place.ask, look)
+        found, turns = await self.in_thread(place.ask_as, self.actor, look)
         self.send({"workspace": place.name, **_summary(found), "turns": [kept(one) for one in turns]})
 
     @guarded
     async def delete(self, id: str) -> None:
         place = await self.place()
-        gone = await self.in_thread(place.ask, lambda session: memory(session).delete(id))
+        gone = await self.in_thread(place.ask_as, self.actor, lambda session: memory(session).delete(id))
         self.send({"workspace": place.name, **_summary(gone)})
 
 
 class ReplayHandler(PlutoHandler):
+    scopes: ClassVar = {"POST": "query:ask"}
+    counts_as: ClassVar = {"POST": "runs"}
+    actions: ClassVar = {"POST": "ask"}
+
     @guarded
     async def post(self, id: str) -> None:
         """Starts a run that asks its questions again."""
         place = await self.place()
-        found = await self.in_thread(place.ask, lambda session: memory(session).conversation(id))
-        run = await self.in_thread(_replay, place, found)
+        found = await self.in_thread(place.ask_as, self.actor, lambda session: memory(session).mine(id))
+        run = await self.in_thread(_replay, place, found, self.actor, self.allowance, self.spender())
+        self.trail.run = run.run_id
         url = self.url("query", run.run_id, workspace=self.get_query_argument("workspace", None))
         self.set_header("Location", url)
         self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}}, 202)
 
 
 class AnswerHandler(PlutoHandler):
+    scopes: ClassVar = {"GET": "query:ask"}
+    actions: ClassVar = {"GET": "look"}
+
     @guarded
     async def get(self, id: str) -> None:
         place = await self.place()
-        found = await self.in_thread(place.ask, lambda session: memory(session).answer(id))
+        found = await self.in_thread(place.ask_as, self.actor, lambda session: memory(session).answer(id))
         self.send({"workspace": place.name, **kept(found)})
 
 
 class RatingHandler(PlutoHandler):
+    scopes: ClassVar = {"POST": "query:ask"}
+
     @guarded
     async def post(self, id: str) -> None:
         body = self.json_object(RATING)
         if body.get("rating") not in ("up", "down", ""):
             raise UsageError('"rating" must be up, down, or an empty text to take it back.')
         place = await self.place()
-        found = await self.in_thread(place.ask, lambda session: memory(session).rate(
+        found = await self.in_thread(place.ask_as, self.actor, lambda session: memory(session).rate(
             id, body["rating"], body.get("note", "")))
         self.send({"workspace": place.name, **kept(found)})
 
@@ -101,7 +120,10 @@ def memory(session: Session) -> Memory:
     return Memory(session)
 
 
-def _replay(place: Place, found: Conversation) -> Run:
+def _replay(place: Place, found: Conversation, actor: Actor | None, allowance: Allowance | None,
+            spend: Spend | None) -> Run:
+    from pluto_duck.api.work import begun
+
     def work(run: RunContext) -> dict[str, Any]:
         from pluto_duck.agent.memory.replay import replay
 
@@ -114,12 +136,11 @@ def _replay(place: Place, found: Conversation) -> Run:
             run.emit("progress", "chunk", **turns[-1])
         return {"replay": turns}
 
-    return place.runs.start("replay", f"replay {found.id}: {found.title}", work,
-                            deadline_s=place.settings["query.timeout_s"])
+    return begun(place, "replay", f"replay {found.id}: {found.title}", work, actor, allowance, spend)
 
 
 def _summary(one: Conversation) -> dict[str, Any]:
-    return {"id": one.id, "title": one.title, "door": one.door, "questions": one.turns,
+    return {"id": one.id, "title": one.title, "door": one.door, "who": one.who, "questions": one.turns,
             "created_at": _when(one.created_at), "changed_at": _when(one.changed_at)}
 
 

@@ -59,7 +59,8 @@ AGENT_PATHS: dict[str, Json] = {
 
 _SUMMARY: Json = {
     "id": one("string"), "title": one("string", "Its first question."),
-    "door": one("string", enum=["notebook", "shell", "rest", "python"]), "questions": one("integer"),
+    "door": one("string", enum=["notebook", "shell", "rest", "python", "panel"]),
+    "who": one("string", "The key or token that asked; empty: the owner."), "questions": one("integer"),
     "created_at": _AT, "changed_at": _AT, "links": one("object")}
 _APPROVAL: Json = {
     "id": one("string"), "kind": one("string", enum=["view", "table", "ingest", "semantics"]),

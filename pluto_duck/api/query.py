@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pluto_duck.api.forms import RunForms, summary, waiting
-from pluto_duck.api.handler import HTTPProblem, guarded
+from pluto_duck.api.handler import guarded
 from pluto_duck.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,11 +55,8 @@ class QueriesHandler(RunForms):
             if kind == "sql" and name in body:
                 raise UsageError(f'A "{name}" belongs to a "question".')
         place = await self.place(body.get("workspace"))
-        if body.get("conversation") and self.caller is not None:
-            raise HTTPProblem(403, "Conversations are kept for the owner alone.", hint="Ask without one.")
         if body.get("conversation"):
-            found = await self.in_thread(place.ask, lambda session: _conversation(session, body["conversation"]))
-            body["conversation"] = found
+            body["conversation"] = await self.in_thread(place.ask_as, self.actor, partial(mine, body["conversation"]))
         run = await self.in_thread(start, place, kind, text, body, self.actor, self.allowance,
                                    self.spender(), self.looks())
         self.trail.run = run.run_id
@@ -150,11 +148,11 @@ def limits(place: Place, body: dict[str, Any], allowance: Allowance | None) -> t
             _capped(place, "query.timeout_s", "timeout_s", body, allowance.timeout_s if allowance else None))
 
 
-def _conversation(session: Session, id: str) -> str:
-    """The whole id. Raises UnknownName before a run is begun in vain."""
+def mine(id: str, session: Session) -> str:
+    """The whole id of a conversation. Raises UnknownName before a run is begun in vain."""
     from pluto_duck.agent.memory import Memory
 
-    return Memory(session).conversation(id).id
+    return Memory(session).mine(id).id
 
 
 def _age(body: dict[str, Any]) -> float | None:

@@ -42,8 +42,9 @@ def conversations(context: click.Context) -> object:
 @_format
 def list_(door: Door, limit: int, search: str, format_: Format) -> object:
     """The conversations, those last used first."""
-    rows = tuple((one.id, _when(one.changed_at), one.turns, one.door, one.title)
-                 for one in _memory(door).conversations(limit, search=search))
+    rows = tuple((one.id, _when(one.changed_at), one.turns, f"{one.door} ({one.who})" if one.who else one.door,
+                  one.title)
+                 for one in _memory(door).conversations(limit, search=search, everyone=True))
     return formatted(Rows(("id", "last used", "questions", "door", "began with"), rows, "Nothing was asked yet."),
                      format_)
 

@@ -207,6 +207,11 @@ class Session:
         self._owners()
         return ControlStore(self.workspace.control)
 
+    @cached_property
+    def records(self) -> ControlStore:
+        """Where an actor's own questions are kept, for `agent.memory` alone, which shows it nobody else's."""
+        return ControlStore(self.workspace.control)
+
     # -- reading and writing ----------------------------------------------------------------------
 
     def query(
@@ -545,8 +550,9 @@ class Session:
             self.asking.close()
         if self._link is not None:
             self._link.close()
-        if "control" in self.__dict__:
-            self.control.close()
+        for store in ("control", "records"):
+            if store in self.__dict__:
+                self.__dict__[store].close()
 
     def __enter__(self) -> Session:
         return self

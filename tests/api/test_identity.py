@@ -25,7 +25,8 @@ ADDRESSES = [(method, re.sub(r"\(\[\^/\]\+\)", "x", pattern.removeprefix(r"/api/
 OPEN = {("GET", "health"), ("GET", "me"), ("GET", "openapi.json"), ("GET", "docs"), ("GET", "tables"), ("GET", "tables/x"), ("POST", "query"),
         ("GET", "query/x"), ("DELETE", "query/x"), ("GET", "graphql"), ("POST", "graphql"),
         ("GET", "tables/x/rows"), ("POST", "tables/x/rows"), ("GET", "tables/x/rows/x"), ("PUT", "tables/x/rows/x"),
-        ("PATCH", "tables/x/rows/x"), ("DELETE", "tables/x/rows/x"), ("POST", "ingest"), ("POST", "ingest/x"), ("POST", "tables/x/profile")}
+        ("PATCH", "tables/x/rows/x"), ("DELETE", "tables/x/rows/x"), ("POST", "ingest"), ("POST", "ingest/x"), ("POST", "tables/x/profile"), ("GET", "conversations"), ("GET", "conversations/x"), ("DELETE", "conversations/x"),
+        ("POST", "conversations/x/replay"), ("GET", "answers/x"), ("POST", "answers/x/rating")}
 """What a key may ask for at all; whoever opens another address to them adds it here, and thinks about it."""
 
 
@@ -125,7 +126,7 @@ async def test_a_key_sees_what_its_roles_see(door: Door) -> None:
         assert "example" not in str(run["error"])
     asked = await outcome(door, key, question="how many orders are there?")
     assert asked["rows"] == [[3]]
-    assert (await door("query", "POST", key, {"question": "how many orders?", "conversation": "x"})).code == 403
+    assert (await door("query", "POST", key, {"question": "how many orders?", "conversation": "x"})).code == 404
 
 
 async def test_a_key_without_the_scope_sends_no_sql(door: Door) -> None:

@@ -50,6 +50,8 @@ class Conversation:
     created_at: float
     changed_at: float
     turns: int
+    who: str = ""
+    """The key or token that asked, for the owner to read; "" for the owner's own."""
 
 
 def body(answer: Answer) -> str:

@@ -34,8 +34,10 @@ def replay(session: Session, conversation: str, *, planner: str | None = None,
     """Turn by turn; nothing of it is kept. `planner`: instead of those that answered then, which
     are asked only as far as the setting agent.planner allows."""
     history: list[Answer] = []
+    memory = Memory(session)
+    conversation = memory.mine(conversation).id
     versions = session.versions()
-    for kept in Memory(session).turns(conversation):
+    for kept in memory.turns(conversation):
         try:
             after: Answer | None = _again(session, kept, history, planner, on_event)
             fault = ""

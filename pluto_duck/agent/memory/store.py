@@ -15,6 +15,7 @@ from pluto_duck.agent.answer import Answer
 from pluto_duck.agent.fingerprint import fingerprint
 from pluto_duck.agent.memory.kept import Conversation, Door, Kept, Rating, answer_of, body, cells
 from pluto_duck.errors import PlutoError, Refused, UnknownName, UsageError
+from pluto_duck.governance.seal import seal
 from pluto_duck.session import Session
 from pluto_duck.workspace import TableRef
 from pluto_duck.workspace.blot import blotted
@@ -33,6 +34,8 @@ MIGRATIONS = (
         versions TEXT NOT NULL, rating TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '',
         UNIQUE (conversation, turn))""",
     "CREATE INDEX conversations_changed ON conversations (changed_at)",
+    "ALTER TABLE conversations ADD COLUMN who TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE conversations ADD COLUMN whose TEXT NOT NULL DEFAULT ''",
 )
 _ROOM = "memory"
 MAX_NOTE = 1_000
@@ -40,13 +43,23 @@ MAX_TITLE = 200
 MAX_WORDS = 8
 MAX_TURNS = 200
 """Of a conversation: planners read the last few, and whoever goes on has begun another subject long ago."""
+MOST_OF_OTHERS = 1_000
+"""Conversations of one key or token; the one that was last used longest ago goes first."""
+_COLUMNS = ("c.id, c.title, c.door, c.created_at, c.changed_at, c.who, "
+            "(SELECT count(*) FROM answers a WHERE a.conversation = c.id) AS turns")
 
 
 class Memory:
-    """That of one workspace. `now`: seconds since 1970."""
+    """That of one workspace, as far as it is the session's actor's: others than the owner have what they asked
+    themselves, and for the rest there is nothing. `now`: seconds since 1970."""
 
     def __init__(self, session: Session, now: Callable[[], float] = time.time) -> None:
-        self._session, self._control, self._now = session, session.control, now
+        self._session, self._now, actor = session, now, session.actor
+        self._control = session.control if actor is None else session.records
+        # By all that the actor is: who comes with other claims or roles is no longer who asked. Sealed, so that
+        # nothing in a folder that was cloned is anybody's but the owner's.
+        self._whose = "" if actor is None else seal(session.workspace, "conversations", actor.to_dict())
+        self._who = "" if actor is None else f"{actor.kind} {actor.name}"
 
     # -- writing ----------------------------------------------------------------------------------
 
@@ -64,10 +77,13 @@ class Memory:
                  cells(result) if result and keep == "rows" else None, json.dumps(self._versions(answer.sql)))
         with self._control.connection(_ROOM, MIGRATIONS) as db:
             if made:
-                db.execute("INSERT INTO conversations VALUES (?, ?, ?, ?, ?)",
-                           (kept.conversation, blotted(answer.question), door, now, now))
-            elif not db.execute("UPDATE conversations SET changed_at = ? WHERE id = ?",
-                                (now, conversation)).rowcount:
+                db.execute("INSERT INTO conversations (id, title, door, created_at, changed_at, who, whose) "
+                           "VALUES (?, ?, ?, ?, ?, ?, ?)", (kept.conversation, blotted(answer.question), door, now, now,
+                                                            self._who, self._whose))
+                if self._whose:
+                    self._make_room(db)
+            elif not db.execute("UPDATE conversations SET changed_at = ? WHERE id = ? AND whose = ?",
+                                (now, conversation, self._whose)).rowcount:
                 raise _missing("conversation", conversation)  # deleted while the question was worked on
             turn = db.execute("SELECT coalesce(max(turn), 0) + 1 FROM answers WHERE conversation = ?",
                               (kept.conversation,)).fetchone()[0]
@@ -76,6 +92,13 @@ class Memory:
                 blotted(answer.text), blotted(answer.sql), body(kept), *facts))
         _LAST[self._session] = kept.conversation
         return kept
+
+    def _make_room(self, db: sqlite3.Connection) -> None:
+        over = db.execute("SELECT id FROM conversations WHERE whose = ? ORDER BY changed_at DESC LIMIT -1 OFFSET ?",
+                          (self._whose, MOST_OF_OTHERS)).fetchall()
+        for row in over:
+            db.execute("DELETE FROM answers WHERE conversation = ?", (row["id"],))
+            db.execute("DELETE FROM conversations WHERE id = ?", (row["id"],))
 
     def _versions(self, sql: str) -> dict[str, int]:
         """Of the tables that some SQL reads."""
@@ -110,6 +133,8 @@ class Memory:
         """
         from pluto_duck.agent.memory.verified import VerifiedQuestions
 
+        if self._whose:
+            raise Refused("Only the owner of the workspace may do this.")
         found = self.answer(id)
         if not (sql or found.answer.sql):
             raise UsageError("This answer has no SQL to verify.", hint="Choose one of its readings first, or give SQL.")
@@ -151,25 +176,37 @@ class Memory:
 
     # -- reading ----------------------------------------------------------------------------------
 
-    def conversations(self, limit: int = 50, *, before: float | None = None, search: str = "") -> list[Conversation]:
+    def conversations(self, limit: int = 50, *, before: float | None = None, search: str = "",
+                      everyone: bool = False) -> list[Conversation]:
         """Those last used first. `before`: the `changed_at` of the last one of the page before. `search`: only those
-        in whose title, questions, answers or SQL each of its words stands."""
+        in whose title, questions, answers or SQL each of its words stands. `everyone`: for the owner, those of keys
+        and tokens, too."""
         words = search.split()[:MAX_WORDS]
         said = ("lower(c.title || ' ' || coalesce((SELECT group_concat(a.question || ' ' || a.text || ' ' || a.sql, "
                 "' ') FROM answers a WHERE a.conversation = c.id), ''))")
         held = "".join(f" AND instr({said}, lower(?)) > 0" for _word in words)
         rows = self._read().execute(
-            "SELECT c.*, (SELECT count(*) FROM answers a WHERE a.conversation = c.id) AS turns FROM conversations c "
-            f"WHERE (? IS NULL OR changed_at < ?){held} ORDER BY changed_at DESC, id LIMIT ?",
-            (before, before, *words, limit))
+            f"SELECT {_COLUMNS} FROM conversations c WHERE (whose = ? OR ?) AND (? IS NULL OR changed_at < ?){held} "
+            "ORDER BY changed_at DESC, id LIMIT ?",
+            (self._whose, everyone and not self._whose, before, before, *words, limit))
         return [Conversation(**dict(row)) for row in rows]
 
     def conversation(self, id: str) -> Conversation:
         """By its id or the beginning of it. Raises UnknownName."""
         name = self._one("conversations", "conversation", id)
-        row = self._read().execute("SELECT c.*, (SELECT count(*) FROM answers a WHERE a.conversation = c.id) AS turns "
-                                   "FROM conversations c WHERE id = ?", (name,)).fetchone()
+        row = self._read().execute(f"SELECT {_COLUMNS} FROM conversations c WHERE id = ?", (name,)).fetchone()
+        if row is None:
+            raise _missing("conversation", id)  # deleted since
         return Conversation(**dict(row))
+
+    def mine(self, id: str) -> Conversation:
+        """One to go on with or ask again. Raises Refused for one that the owner sees and somebody else began: its
+        questions are no instructions to the owner's planner, nor to be asked of the owner's tables."""
+        found = self.conversation(id)
+        if found.who and not self._whose:
+            raise Refused(f"This conversation is one of the {found.who}: only it goes on with it.",
+                          hint="Ask the question anew.")
+        return found
 
     def markdown(self, id: str) -> str:
         """A conversation as a text to read elsewhere."""
@@ -186,7 +223,7 @@ class Memory:
 
     def history(self, id: str) -> list[Answer]:
         """What a planner is told of a conversation when it goes on."""
-        found = [one.answer for one in self.turns(id)]
+        found = [one.answer for one in self.turns(self.mine(id).id)]
         if len(found) >= MAX_TURNS:
             raise UsageError(f"This conversation has {len(found)} questions; {MAX_TURNS} is the most.",
                              hint="Begin another one: ask without naming a conversation.")
@@ -198,8 +235,8 @@ class Memory:
         own = _LAST.get(self._session)
         if own is not None:
             return own
-        row = self._read().execute("SELECT id FROM conversations WHERE door = ? ORDER BY changed_at DESC LIMIT 1",
-                                   (door,)).fetchone()
+        row = self._read().execute("SELECT id FROM conversations WHERE door = ? AND whose = ? ORDER BY changed_at "
+                                   "DESC LIMIT 1", (door, self._whose)).fetchone()
         if row is None:
             raise UnknownName("There is no conversation to go on with.", hint="Ask a whole question first.")
         return str(row["id"])
@@ -210,8 +247,11 @@ class Memory:
         return _kept(self._read().execute("SELECT * FROM answers WHERE id = ?", (name,)).fetchone())
 
     def _one(self, table: str, kind: str, id: str) -> str:
+        of = "id" if table == "conversations" else "conversation"
         ids: Sequence[str] = [row["id"] for row in self._read().execute(
-            f"SELECT id FROM {table} WHERE substr(id, 1, ?) = ? ORDER BY id LIMIT 3", (len(id), id))]
+            f"SELECT id FROM {table} WHERE substr(id, 1, ?) = ? AND (? = '' OR "
+            f"{of} IN (SELECT id FROM conversations WHERE whose = ?)) ORDER BY id LIMIT 3",
+            (len(id), id, self._whose, self._whose))]
         found = [id] if id in ids else ids
         if not id or not found:
             raise _missing(kind, id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLObjectType, get_named_type
@@ -11,8 +12,7 @@ from graphql import GraphQLObjectType, get_named_type
 from pluto_duck.api.follow import Follower
 from pluto_duck.api.forms import MAX_PAGE, MAX_WAIT_S, PAGE, page, summary
 from pluto_duck.api.graphql.plan import TYPENAME
-from pluto_duck.api.handler import HTTPProblem
-from pluto_duck.api.query import start
+from pluto_duck.api.query import mine, start
 from pluto_duck.errors import PlutoError, UsageError
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ async def _started(handler: PlutoHandler, place: Place, op: str, args: Mapping[s
         raise UsageError(f"The {'statement' if kind == 'sql' else 'question'} is empty.")
     if not isinstance(body.get("params", {}), dict | list):
         raise UsageError("params is an object or a list.")
-    if body.get("conversation") and handler.caller is not None:
-        raise HTTPProblem(403, "Conversations are kept for the owner alone.", hint="Ask without one.")
+    if body.get("conversation"):
+        body["conversation"] = await handler.in_thread(place.ask_as, handler.actor, partial(mine, body["conversation"]))
     body["detach"] = True  # nobody follows it yet
     actor, allowance, spend = handler.actor, handler.allowance, handler.spender()
     run = await handler.in_thread(lambda: start(place, kind, text, body, actor, allowance, spend))
