@@ -42,7 +42,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def by_key(served: Served) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served.base, headers=served.identities["key"], timeout=60) as client:
+    # A connection each: the server may end one on which it read no body.
+    with httpx.Client(base_url=served.base, headers=served.identities["key"], timeout=60,
+                      limits=httpx.Limits(max_keepalive_connections=0)) as client:
         yield client
 
 
@@ -67,11 +69,12 @@ def _parameters() -> list[tuple[str, str, str, str]]:
     found = []
     for path in dict.fromkeys(OPEN):
         for method, said in PATHS[path].items():
-            found += [(path, method, one["in"], one["name"]) for one in said.get("parameters", ())]
+            found += [(path, method, one["in"], one["name"]) for one in said.get("parameters", ())
+                      if one["name"] not in ("sql", "query")]  # those take SQL or a document: their own tests
             for body in said.get("requestBody", {}).get("content", {}).values():
                 name = body.get("schema", {}).get("$ref", "").rsplit("/", 1)[-1]
                 found += [(path, method, "body", one) for one in SCHEMAS.get(name, {}).get("properties", {})
-                          if one not in ("sql", "query")]  # those take SQL or a document: their own tests
+                          if one not in ("sql", "query")]
     return [one for one in found if one[0] not in ENDLESS]
 
 
@@ -96,9 +99,13 @@ def test_no_parameter_reaches_sql_as_sql(served: Served, by_key: httpx.Client, p
 
 
 def test_sql_that_a_key_may_send_tells_nothing_it_may_not_see(served: Served, by_key: httpx.Client) -> None:
-    started = [by_key.post("/query", json={"sql": sql}) for sql in (
-        *INJECTIONS, "SELECT * FROM hidden", "SELECT card FROM orders", "SELECT CAST(email AS DATE) FROM orders",
-        "SELECT error(email) FROM orders", "SELECT * FROM orders WHERE 1/(id - 1) = 0", "COPY orders TO 'x.csv'")]
+    statements = (*INJECTIONS, "SELECT * FROM hidden", "SELECT card FROM orders", "SELECT CAST(email AS DATE) FROM orders",
+                  "SELECT error(email) FROM orders", "SELECT * FROM orders WHERE 1/(id - 1) = 0", "COPY orders TO 'x.csv'")
+    for sql in statements:
+        at_once = by_key.get("/query", params={"sql": sql})
+        assert at_once.status_code < 500, (sql, at_once.text)
+        assert not LEAKS.search(at_once.content.replace(b"LINE 1:", b"")), "but where in its own text it is wrong"
+    started = [by_key.post("/query", json={"sql": sql}) for sql in statements]
     for answer in started:
         _good(answer, "start")
         if answer.status_code == 202:
