@@ -45,7 +45,12 @@ class TableHandler(PlutoHandler):
             if one.ref.key == ref.key:
                 self.send({"workspace": place.name, **_whole(one)})
                 return
-        raise unknown_name("table", name, [str(one.ref) for one in tables], where=f"workspace {place.name}")
+        known, where = [str(one.ref) for one in tables], f"workspace {place.name}"
+        if self.actor is not None:
+            from pluto_duck.governance.refusals import unseen_table
+
+            raise unseen_table(name, known, where)
+        raise unknown_name("table", name, known, where=where)
 
 
 def _tables(session: Session) -> list[TableInfo]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pluto_duck.errors import Refused
+from pluto_duck.errors import Refused, UnknownName, unknown_name
 
 Node = Mapping[str, Any]
 
@@ -18,6 +18,15 @@ def path_of(node: Node, *keys: str) -> list[str]:
         raise Refused(f"The name {'.'.join(path)} has more parts than may be used here.",
                       hint="Write table or schema.table.")
     return path
+
+
+def unseen_table(name: str, seen: Iterable[object], where: str = "") -> UnknownName:
+    """Who sees none at all would look for the fault in the name."""
+    error = unknown_name("table", name, known := [str(one) for one in seen], where=where)
+    if not known:
+        error.hint = ("Your roles see no table now. The owner can see why: pluto-duck policy check (a policy.yaml that "
+                      "was changed grants nothing until pluto-duck trust).")
+    return error
 
 
 def unknown_part(what: str) -> Refused:

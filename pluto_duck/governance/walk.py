@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pluto_duck.errors import Refused, nearest, unknown_name
+from pluto_duck.errors import Refused, nearest
 from pluto_duck.governance import tree
 from pluto_duck.governance.casts import refuse_types
 from pluto_duck.governance.functions import TABLE_FUNCTIONS, is_denied
 from pluto_duck.governance.limits import CAPPED, MAX_CTES, MAX_NODES, MAX_PLAN, MAX_SET_OPERATIONS, MAX_WIDTH, widths
 from pluto_duck.governance.names import Names
-from pluto_duck.governance.refusals import parameter, path_of, too_large, unknown_part
+from pluto_duck.governance.refusals import parameter, path_of, too_large, unknown_part, unseen_table
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold
 
 Node = Mapping[str, Any]
@@ -205,7 +205,7 @@ class Walk:
             if len(path) == 1 and ("/" in name or "\\" in name or fold(name).endswith(_FILES)):
                 raise Refused(f"{name} is a file, and files are not read here.",
                               hint="Load it into a table first: pluto-duck ingest FILE")
-            raise unknown_name("table", str(TableRef(name, schema)), [str(one) for one in self._names])
+            raise unseen_table(str(TableRef(name, schema)), self._names)
         self.used.add(TableRef(fold(name), fold(schema)))
 
     def _show(self, node: Node, scope: Scope) -> None:

@@ -114,6 +114,10 @@ async def test_the_policy_tells_what_is_in_force_and_which_rule_decides(client: 
     assert not changed["in_force"]
     assert "not been allowed" in changed["why"]
     assert changed["findings"]
+    key = door.key()
+    run = body(await door(f"query/{body(await door('query', 'POST', key, {'sql': 'FROM orders'}))['run_id']}?wait=30", key=key))
+    for refused in (body(await door("tables/orders/rows", key=key)), body(await door("tables/orders", key=key)), run["error"]):
+        assert "pluto-duck policy check" in refused["hint"], "whoever sees nothing would look for a wrong name"
 
 
 async def test_everybody_may_ask_who_they_are(client: Any, door: Door, issuer: TestIssuer) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Refused, UsageError, unknown_name
+from pluto_duck.governance.refusals import unseen_table
 from pluto_duck.session.execute import NOT_IN_ARROW
 from pluto_duck.session.rows.conditions import Conditions, rows_of
 from pluto_duck.session.rows.model import All, Compare, Delete, Insert, Update
@@ -39,7 +40,7 @@ class Governed(Writer):
             return super().known(ref)
         real = self.rows.real(ref)
         if real is None or not self._may("insert", real.ref):
-            raise unknown_name("table", str(ref), [str(one) for one in self.rows.catalog.names_for(self.rows.actor)])
+            raise unseen_table(str(ref), self.rows.catalog.names_for(self.rows.actor))
         return Shape(real.ref, (), (), real.stored, real.source, where="false", barrier=True, select="NULL")
 
     def _may(self, action: Action, ref: TableRef) -> bool:

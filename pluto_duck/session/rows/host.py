@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import PlutoError, Refused, SessionReset, UsageError, unknown_name
+from pluto_duck.governance.refusals import unseen_table
 from pluto_duck.session.rows.finding import find
 from pluto_duck.session.rows.model import Select, change_from, select_from
 from pluto_duck.session.rows.reading import Compiled, aggregate, select
@@ -179,7 +180,7 @@ class GovernedRows(OwnersRows):
     def shape(self, ref: TableRef) -> Shape:
         seen = self.seen(ref)
         if seen is None:
-            raise unknown_name("table", str(ref), [str(one) for one in self.catalog.names_for(self.actor)])
+            raise unseen_table(str(ref), self.catalog.names_for(self.actor))
         real = self.real(seen.ref)
         if real is None:
             raise SessionReset("The tables changed meanwhile.", hint="Run it again.")
