@@ -160,7 +160,12 @@ class Readers:
             try:
                 one = Reader(self._main, self._settings)
                 with self._changed:
-                    self._alive.add(one)
+                    closed = self._closed
+                    if not closed:
+                        self._alive.add(one)
+                if closed:  # while it was started: nobody else knows of it
+                    one.end()
+                    return
                 try:
                     one.wait_ready()
                 except BaseException:

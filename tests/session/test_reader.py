@@ -18,7 +18,9 @@ import pytest
 
 from pluto_duck.errors import Cancelled, PlutoError, Refused, StatementError, TimedOut, UnknownName, UsageError
 from pluto_duck.session import Session
-from pluto_duck.workspace import create, snapshots
+from pluto_duck.session.apart import MAIN
+from pluto_duck.settings import Settings
+from pluto_duck.workspace import create, reader, snapshots
 from tests.governance.policy.conftest import Company, companies, lasting_home
 
 __all__ = ["companies"]
@@ -482,3 +484,31 @@ def test_the_next_host_goes_on_with_the_copies_that_are_there(company: Company, 
     handler.snapshots._newest.clear()
     assert apart(europe, "SELECT count(*) > 400 FROM people", max_age_s=0) == [(True,)]
     assert packs(company) == before
+
+
+@pytest.mark.parametrize("when", ["started", "waited for"])
+def test_readers_that_are_closed_while_they_start_leave_nothing_and_say_nothing(
+        when: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    started: list[reader.Reader] = []
+    readers = reader.Readers(MAIN, Settings.load(environ={}))
+
+    class Late(reader.Reader):
+        def __init__(self, main: str, settings: Settings) -> None:
+            super().__init__(main, settings)
+            started.append(self)
+            if when == "started":
+                readers.close()
+
+        def wait_ready(self) -> None:
+            if when == "waited for":
+                readers.close()
+            super().wait_ready()
+
+    monkeypatch.setattr(reader, "Reader", Late)
+    readers.warm()
+    assert readers._spawner is not None
+    readers._spawner.join(60)
+    assert not readers._spawner.is_alive()
+    assert [one.lives for one in started] == [False]
+    assert readers.pids() == []
+    assert not caplog.records
