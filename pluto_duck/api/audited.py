@@ -118,6 +118,27 @@ class Audited(APIHandler):  # type: ignore[misc]
         self._held = asyncio.ensure_future(self._finish_later(entry, args, kwargs))
         return self._held
 
+    def noted(self) -> None:
+        """For what ends without an answer of its own."""
+        entry = self._entry()
+        if entry is not None:
+            self._note(entry)
+
+    async def recorded(self) -> None:
+        """For what is answered otherwise than by `finish`, before the answer. Raises AuditUnavailable."""
+        entry = self._entry()
+        keeper = None if entry is None else self._recorder()
+        if entry is None or keeper is None:
+            return
+        if (entry.decision == "allow" and entry.action in READS and not self.trail.wrote) or entry.status == "429":
+            keeper.note(entry)
+            return
+        error = await _kept(keeper, entry)
+        if error is not None and keeper.required and entry.action != "login":
+            if entry.decision == "allow" and self.get_status() < 400:
+                error.message = f"What was asked for was done, but could not be recorded: {error.message}"
+            raise error
+
     def _note(self, entry: Entry) -> None:
         keeper = self._recorder()
         if keeper is not None:

@@ -99,6 +99,9 @@ class Desk:
             for kind in answer.needs:
                 handler.app.protecting.admit(caller, allowance, kind)
             answer = await self._begun(handler, asked, replace(may, admitted=True))
+        for error in answer.errors:  # the status of the answer does not tell it
+            if error.get("extensions", {}).get("code") == "refused":
+                handler.trail.note(denied=str(error["message"]))
         return answer
 
     def _gather(self, handler: PlutoHandler) -> Together[Group, tuple[Asked, May], Answer]:

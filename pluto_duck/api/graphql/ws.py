@@ -23,6 +23,7 @@ from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from pluto_duck.api.graphql.http import GraphQLHandler, asked_of
+from pluto_duck.api.handler import status_of
 from pluto_duck.errors import PlutoError, UsageError
 
 PROTOCOL = "graphql-transport-ws"
@@ -50,6 +51,9 @@ class Operation(GraphQLHandler):
             context=getattr(socket.request.connection, "context", None))
         super().__init__(socket.application, request)
         self._socket = socket
+
+    def _detail(self) -> dict[str, str]:
+        return {"route": "WEBSOCKET /graphql"}
 
     def check_xsrf_cookie(self) -> None:
         """A page of elsewhere is told by its Origin, which a browser always sends with a websocket: `known`."""
@@ -169,7 +173,9 @@ class GraphQLSocket(GraphQLHandler, WebSocketHandler):  # type: ignore[misc]
         try:
             await found.known()
         except (HTTPError, PlutoError) as error:
-            if getattr(error, "status", 0) == 429:
+            found.set_status(status_of(error))
+            await found.recorded()
+            if status_of(error) == 429:
                 raise
             return None
         return found
@@ -237,24 +243,38 @@ class GraphQLSocket(GraphQLHandler, WebSocketHandler):  # type: ignore[misc]
         from pluto_duck.api.graphql.desk import Desk
         from pluto_duck.api.graphql.events import events
         from pluto_duck.api.graphql.runs import answer_runs
+        from pluto_duck.governance.audit.trail import begin
 
-        place, caller = await operation.place(), operation.caller
-        may = May(caller is None or "schema:read" in caller.scopes, subscribe=True)
+        begin(operation.trail)
+        operation.trail.via = "graphql"
         try:
+            place, caller = await operation.place(), operation.caller
+            may = May(caller is None or "schema:read" in caller.scopes, subscribe=True)
             answer = await Desk.of(place).answer(operation, asked_of(payload), may)
         except asyncio.CancelledError:
             if operation.on_gone is not None:
                 operation.on_gone()
+            operation.noted()
+            raise
+        except PlutoError as error:
+            operation.set_status(status_of(error))
+            await operation.recorded()
             raise
         if not answer.began:
+            operation.set_status(400)
+            await operation.recorded()
             return answer.errors
         if answer.subscribes:
-            with operation.app.protecting.stream(caller, operation.allowance):
-                async for body in events(self, operation, answer):
-                    await self._send({"id": id, "type": "next", "payload": body})
+            try:
+                with operation.app.protecting.stream(caller, operation.allowance):
+                    async for body in events(self, operation, answer):
+                        await self._send({"id": id, "type": "next", "payload": body})
+            finally:
+                operation.noted()
             return []
         if answer.runs:
             await answer_runs(operation, place, answer)
+        await operation.recorded()
         await self._send({"id": id, "type": "next", "payload": answer.body()})
         return []
 

@@ -12,6 +12,8 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from pluto_duck.api.graphql import ws
+from pluto_duck.governance.audit import recorder, verify
+from pluto_duck.governance.audit.searching import walk
 from pluto_duck.governance.keys import Keys
 from pluto_duck.workspace import Workspace
 
@@ -74,6 +76,31 @@ async def test_a_query_over_the_socket(connect: Connect, keys: Keys) -> None:
     assert await line.hear() == {"type": "pong", "payload": {"n": 1}}
 
 
+async def test_each_operation_is_on_record(connect: Connect, keys: Keys, shop: Workspace) -> None:
+    made, key = keys.create("k", ["eu"], claims={"region": "EU"}, scopes=("schema:read", "data:read", "data:write"))
+    line = await connect(key, User_Agent="apollo")
+    await line.hear()
+    for text in ("{orders(limit: 2) {id}}", *(f'mutation {{insert_notes(objects: [{{id: {id}, region: "{region}"}}]) '
+                                              "{affected_rows}}" for id, region in ((70, "EU"), (71, "US")))):
+        await line.subscribe(text)
+        heard = await line.hear()
+        while heard["type"] == "next":
+            heard = await line.hear()
+    keys.revoke(made.id)
+    await line.subscribe("{__typename}")
+    await line.closed()
+    kept = recorder(shop)
+    kept.flush()
+    found = [row.entry for row in walk(kept.chain) if row.entry.via in ("graphql", "rest")]
+    assert [(one.action, one.on, one.decision) for one in found] == [
+        ("read", ("main.orders",), "allow"), ("insert", ("main.notes",), "allow"),
+        ("insert", ("main.notes",), "deny"), ("login", (), "deny")]
+    assert {(one.who.name, one.via, one.address) for one in found[:3]} == {("k", "graphql", "127.0.0.1")}
+    assert found[3].who.id == made.id
+    assert found[0].detail == {"route": "WEBSOCKET /graphql"}
+    assert not verify(kept.chain).problems
+
+
 async def test_who_is_nobody_is_closed_out(connect: Connect, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     assert await (await connect("pdk_wrong")).closed() == 4403
     assert await (await connect("")).closed() == 4403
@@ -120,7 +147,7 @@ async def test_a_cookie_counts_for_the_servers_own_pages_alone(connect: Connect,
     assert await with_token.hear() == {"type": "connection_ack"}, "who has a token may come from anywhere"
 
 
-async def test_the_events_of_a_run(connect: Connect, keys: Keys) -> None:
+async def test_the_events_of_a_run(connect: Connect, keys: Keys, shop: Workspace) -> None:
     scopes = ("query:run",)
     line = await connect(keys.create("k", ["eu"], claims={"region": "EU"}, scopes=scopes)[1])
     await line.hear()
@@ -137,6 +164,11 @@ async def test_the_events_of_a_run(connect: Connect, keys: Keys) -> None:
     assert (events[0]["type"], events[0]["subtype"]) == ("run", "start")
     assert (events[-1]["type"], events[-1]["subtype"]) == ("run", "end")
     assert [row for one in events for row in one["rows"] or []] == [[0], [2], [4]]
+    kept = recorder(shop)
+    kept.flush()
+    noted = [row.entry for row in walk(kept.chain) if row.entry.via == "graphql"]
+    assert len([one for one in noted if one.run == run_id]) >= 2, "asked for, and done"
+    assert noted[-1].action == "read", "and followed"
     await line.subscribe(follow, r=run_id, a=events[-2]["seq"])
     assert (await line.hear())["payload"]["data"]["event"]["seq"] == events[-1]["seq"]
     assert (await line.hear())["type"] == "complete"
