@@ -9,6 +9,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.api.problems import HTTPProblem
@@ -236,6 +237,7 @@ def _who(caller: Caller) -> tuple[str, ...]:
     return caller.workspace, caller.actor.identity
 
 
+@lru_cache(1_000)
 def _finer(rate: Rate, cost: str) -> Rate:
     """Seconds are counted in millionths: most requests take a few thousandths."""
     from pluto_duck.governance.rates import Rate

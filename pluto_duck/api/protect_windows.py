@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pluto_duck.governance.rates import Rate
 
 MOST = 50_000
+MOST_KEYS = 1_000
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Windows:
         except ImportError:
             raise missing_extra("limits", "serve", why="Limiting the requests of keys and tokens") from None
         self._items: dict[Rate, Any] = {}
+        self._item_of = _items()
 
     def __len__(self) -> int:
         return len(self._storage.entries)
@@ -60,7 +62,7 @@ class Windows:
         """The same without counting."""
         item = self._item(rate)
         with self._storage.lock:
-            return self._left(rate, item, who, self._strategy.test(item, *who))
+            return self._left(rate, item, who, None)
 
     def debit(self, rate: Rate, *who: str, cost: int) -> None:
         """Counts what has been spent already, however much."""
@@ -70,15 +72,16 @@ class Windows:
     def _item(self, rate: Rate) -> Any:
         found = self._items.get(rate)
         if found is None:
-            from limits import RateLimitItemPerSecond
-
-            found = self._items[rate] = RateLimitItemPerSecond(rate.amount, rate.window_s)
+            found = self._items[rate] = self._item_of(rate.amount, rate.window_s)
         return found
 
-    def _left(self, rate: Rate, item: Any, who: tuple[str, ...], allowed: bool) -> Left:
+    def _left(self, rate: Rate, item: Any, who: tuple[str, ...], allowed: bool | None) -> Left:
+        """`allowed`: what the strategy said; None: whether one more were."""
         before, before_s, now, _ = self._storage.get_sliding_window(item.key_for(*who), rate.window_s)
         part = self._storage.part(rate.window_s)
         remaining = max(0, rate.amount - math.floor(before * before_s / rate.window_s + now))
+        if allowed is None:
+            allowed = remaining > 0
         reset_s = max(1, math.ceil((1 - part) * rate.window_s))
         return Left(allowed, remaining, reset_s, 0 if allowed else _wait(rate, before, now, part))
 
@@ -90,6 +93,29 @@ def _wait(rate: Rate, before: int, now: int, part: float) -> int:
     else:
         windows = 1 - part + 1 - rate.amount / now  # `now` is then the window before
     return max(1, math.floor(windows * rate.window_s + 1e-6) + 1)
+
+
+def _items() -> type[Any]:
+    from limits import RateLimitItemPerSecond
+
+    class Item(RateLimitItemPerSecond):
+        """Puts the key of somebody together once: it costs more than to count."""
+
+        __slots__ = ("_keys",)
+
+        def __init__(self, amount: int, window_s: int) -> None:
+            super().__init__(amount, window_s)
+            self._keys: dict[tuple[Any, ...], str] = {}
+
+        def key_for(self, *identifiers: Any) -> str:
+            found = self._keys.get(identifiers)
+            if found is None:
+                if len(self._keys) >= MOST_KEYS:
+                    self._keys.clear()
+                found = self._keys[identifiers] = super().key_for(*identifiers)
+            return found
+
+    return Item
 
 
 def _made(clock: Callable[[], float], most: int) -> tuple[SlidingWindowCounterRateLimiter, Any]:
