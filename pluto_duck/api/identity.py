@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import logging
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth import User
@@ -77,7 +78,9 @@ class OurProvider:
         if text.startswith(PREFIX):
             places = handler.app.places
             # A record is looked at with each request; who was here a moment ago needs no thread for that.
-            caller = _of_key(places, text) if places.remember(text) else await handler.in_thread(_of_key, places, text)
+            known, caller = places.moment.once(("key", text), partial(_remembered, places, text))
+            if not known:
+                caller = await handler.in_thread(_of_key, places, text)
             if caller is None:
                 raise Unauthenticated("The key is not valid: it is unknown, revoked or expired.",
                                       hint="Ask the owner of the workspace for another one: pluto-duck keys create")
@@ -89,6 +92,10 @@ class OurProvider:
     def _is_the_servers(self, text: str) -> bool:
         token = getattr(self._inner, "token", "")
         return bool(token) and hmac.compare_digest(str(token).encode(), text.encode())
+
+
+def _remembered(places: Places, text: str) -> tuple[bool, Caller | None]:
+    return (True, _of_key(places, text)) if places.remember(text) else (False, None)
 
 
 def _of_key(places: Places, text: str) -> Caller | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pluto_duck.api.actors import Actors
 from pluto_duck.api.looks import Looks
+from pluto_duck.api.moment import Moment
 from pluto_duck.api.rows.once import Once
 from pluto_duck.api.tokens import Tokens
 from pluto_duck.errors import RunNotFound, SessionReset, WorkspaceNotFound, unknown_name
@@ -138,6 +139,7 @@ class Places:
         self._named: tuple[tuple[int, ...], dict[str, Workspace]] | None = None
         self._open: dict[Path, Place] = {}
         self._lock = threading.Lock()
+        self.moment = Moment()
 
     def default(self) -> Workspace:
         """Found anew each time: `pluto-duck init` in the server's folder counts at once."""
@@ -154,7 +156,11 @@ class Places:
         return self._named[1]
 
     def _seen(self) -> tuple[int, ...]:
-        """What another default one would change: to look through a folder at each request cost more than its answer."""
+        """What another default one would change: to look through a folder at each request cost more than its answer.
+        Requests that the event loop reads at one moment share a look."""
+        return self.moment.once("seen", self._looked)
+
+    def _looked(self) -> tuple[int, ...]:
         seen: list[int] = []
         for path in self._where:
             try:
