@@ -65,6 +65,9 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         self._tasks: set[asyncio.Task[object]] = set()
         self._protection: Protection | None = None
         self._issuers: dict[str, Issuer] = {}
+        self.hosts: set[str] = set()
+        """`Host` headers that were let in."""
+        self.content_policies: dict[type, str] = {}
         self.closing = False
         """Streams without an end of their own end then."""
 

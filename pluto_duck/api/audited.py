@@ -34,6 +34,7 @@ class Audited(APIHandler):  # type: ignore[misc]
     _trail: Trail | None = None
     _held: asyncio.Task[Any] | None = None
     _told: object = None
+    _keeper: Recorder | None = None
 
     async def _execute(self, transforms: Any, *args: bytes, **kwargs: bytes) -> None:
         from pluto_duck.governance.audit.trail import begin
@@ -96,13 +97,18 @@ class Audited(APIHandler):  # type: ignore[misc]
 
     def _recorder(self) -> Recorder | None:
         """That of the caller's workspace; a login that failed is the default one's."""
+        if self._keeper is not None:
+            return self._keeper
         from pluto_duck.governance.audit import recorder
 
         places = self.settings["pluto_duck"].places
         named = places.named()
         name = self.caller.workspace if self.caller is not None else self.get_query_argument("workspace", "")
         workspace = named.get(name) or next(iter(named.values()), None)
-        return None if workspace is None else recorder(workspace)
+        found = None if workspace is None else recorder(workspace)
+        if self.caller is not None:
+            self._keeper = found
+        return found
 
     def finish(self, *args: Any, **kwargs: Any) -> Any:
         if self._held is not None and self._told is not _DONE:

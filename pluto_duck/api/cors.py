@@ -27,7 +27,9 @@ def is_origin(text: str) -> bool:
 def allowed_origin(handler: PlutoHandler) -> str:
     """The origin of the page that asks, where it may; "" for others. Jupyter's own `allow_origin` counts, too."""
     origin = str(handler.request.headers.get("Origin", ""))
-    return origin if is_origin(origin) and origin in (*handler.app.cors_origins, handler.allow_origin) else ""
+    if not origin or not is_origin(origin):
+        return ""
+    return origin if origin in (*handler.app.cors_origins, handler.allow_origin) else ""
 
 
 def answer(handler: PlutoHandler) -> None:

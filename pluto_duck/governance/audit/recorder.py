@@ -111,11 +111,13 @@ class Recorder:
                 _LOG.error("An entry of the audit is lost, the store can't be written: %s", one.entry.body())
                 return
             self._waiting.append(one)
+            wakes = len(self._waiting) == 1 or one.done is not None  # it waits for others to come along, else
             self._urgent = self._urgent or one.done is not None
             if self._thread is None:
                 self._thread = threading.Thread(target=self._write, name="pluto-duck-audit", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            if wakes:
+                self._changed.notify_all()
 
     def flush(self) -> None:
         """Waits until all that was noted is on the disk or could not be written."""
