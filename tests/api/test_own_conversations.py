@@ -13,8 +13,9 @@ from pluto_duck.agent.memory import Memory
 from pluto_duck.errors import Refused, UnknownName
 from pluto_duck.governance import Actor
 from pluto_duck.session import Session
+from pluto_duck.session.targets import POLICY as POLICY_KEY
 from pluto_duck.workspace import ControlStore, Workspace
-from tests.api.door import Door, governed
+from tests.api.door import POLICY, Door, governed, governed_again
 
 COUNT = "how many orders are there?"
 Asked = Callable[..., Awaitable[dict[str, Any]]]
@@ -162,3 +163,20 @@ def test_one_key_fills_no_store(workspace: Workspace, monkeypatch: pytest.Monkey
     owners, made = kept(workspace, None), [kept(workspace, ANN) for _ in range(3)]
     with Session.open(workspace.root) as session:
         assert {one.id for one in Memory(session).conversations(everyone=True)} == {owners, *made[1:]}
+
+
+def test_an_answer_is_not_told_under_another_policy(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLUTODUCK_AGENT__KEEP", "rows")
+    governed(workspace)
+    id = kept(workspace, ANN)
+    with Session.open(workspace.root, actor=ANN) as session:
+        [before] = Memory(session).turns(id)
+        assert (before.rows, set(before.versions) & {POLICY_KEY}) == (((3,),), set())
+        governed_again(workspace, POLICY.replace("hide: card", "hide: [card, region]"))
+        memory = Memory(session)
+        [now] = memory.turns(id)
+        assert now == memory.answer(before.answer.id)
+        assert (now.rows, now.row_count, now.answer.sql, now.answer.finding, now.columns) == (None, None, "", "", ())
+        assert (now.answer.question, "ask again" in now.answer.text) == (COUNT, True)
+    with Session.open(workspace.root) as session:
+        assert Memory(session).turns(id)[0].rows == ((3,),), "the owner sees it"

@@ -17,6 +17,7 @@ from pluto_duck.agent.memory.kept import Conversation, Door, Kept, Rating, answe
 from pluto_duck.errors import PlutoError, Refused, UnknownName, UsageError
 from pluto_duck.governance.seal import seal
 from pluto_duck.session import Session
+from pluto_duck.session.targets import POLICY
 from pluto_duck.workspace import TableRef
 from pluto_duck.workspace.blot import blotted
 
@@ -60,6 +61,8 @@ class Memory:
         # nothing in a folder that was cloned is anybody's but the owner's.
         self._whose = "" if actor is None else seal(session.workspace, "conversations", actor.to_dict())
         self._who = "" if actor is None else f"{actor.kind} {actor.name}"
+        # As it is before anything is worked out: what is kept was told under no later one.
+        self._policy = {} if actor is None else {POLICY: session.versions().get(POLICY, 0)}
 
     # -- writing ----------------------------------------------------------------------------------
 
@@ -74,7 +77,8 @@ class Memory:
         result = answer.result if answer.result is not None and answer.result.has_rows else None
         columns = json.dumps([one.name for one in result.columns] if result else [])
         facts = (columns, result.row_count if result else None, fingerprint(result) if result else "",
-                 cells(result) if result and keep == "rows" else None, json.dumps(self._versions(answer.sql)))
+                 cells(result) if result and keep == "rows" else None,
+                 json.dumps(self._versions(answer.sql) | self._policy))
         with self._control.connection(_ROOM, MIGRATIONS) as db:
             if made:
                 db.execute("INSERT INTO conversations (id, title, door, created_at, changed_at, who, whose) "
@@ -99,6 +103,13 @@ class Memory:
         for row in over:
             db.execute("DELETE FROM answers WHERE conversation = ?", (row["id"],))
             db.execute("DELETE FROM conversations WHERE id = ?", (row["id"],))
+
+    def _told(self, rows: Sequence[sqlite3.Row]) -> list[Kept]:
+        """To others than the owner only what was made under the policy of now: what it has hidden since must not
+        stand in an old answer, in words, SQL or rows."""
+        found, now = [_kept(row) for row in rows], self._policy
+        told = [one if not now or one.versions.get(POLICY) == now[POLICY] else _shut(one) for one in found]
+        return [altered(one, versions={key: at for key, at in one.versions.items() if key != POLICY}) for one in told]
 
     def _versions(self, sql: str) -> dict[str, int]:
         """Of the tables that some SQL reads."""
@@ -219,7 +230,7 @@ class Memory:
         """The answers of a conversation, oldest first."""
         rows = self._read().execute("SELECT * FROM answers WHERE conversation = ? ORDER BY turn",
                                     (self.conversation(id).id,)).fetchall()
-        return [_kept(row) for row in rows]
+        return self._told(rows)
 
     def history(self, id: str) -> list[Answer]:
         """What a planner is told of a conversation when it goes on."""
@@ -244,7 +255,10 @@ class Memory:
     def answer(self, id: str) -> Kept:
         """By its id or the beginning of it. Raises UnknownName."""
         name = self._one("answers", "answer", id)
-        return _kept(self._read().execute("SELECT * FROM answers WHERE id = ?", (name,)).fetchone())
+        rows = self._read().execute("SELECT * FROM answers WHERE id = ?", (name,)).fetchall()
+        if not rows:
+            raise _missing("answer", id)  # deleted since
+        return self._told(rows)[0]
 
     def _one(self, table: str, kind: str, id: str) -> str:
         of = "id" if table == "conversations" else "conversation"
@@ -270,6 +284,13 @@ _LAST: WeakKeyDictionary[Session, str] = WeakKeyDictionary()
 def _missing(kind: str, id: str) -> UnknownName:
     return UnknownName(f'There is no {kind} "{id}".', hint="`conversations list` shows what is kept.",
                        kind=kind, name=id)
+
+
+def _shut(kept: Kept) -> Kept:
+    then = kept.answer
+    return Kept(Answer(then.status, then.question, then.planner, "What you may see has changed since: ask again.",
+                       id=then.id, conversation=then.conversation), kept.turn, kept.asked_at, rating=kept.rating,
+                note=kept.note)
 
 
 def _kept(row: sqlite3.Row) -> Kept:
