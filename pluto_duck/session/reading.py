@@ -39,6 +39,8 @@ CPU_SPARE_S = 2.0
 BATCH_ROWS = 65_536
 PIECE = 16 << 20
 """Bytes of a batch that leave together."""
+ROW_BYTES = 2 << 20
+"""Of one row: a list of ten million numbers is one value, and would stop whoever writes it as text for seconds."""
 DUCKDB_SHARE = 0.6
 """Of the memory; the rest is for what DuckDB does not count: whatever scalar functions make."""
 _DAMAGED = ("Corrupt", "checksum", "not a valid DuckDB", "Could not read enough bytes")
@@ -218,6 +220,9 @@ class Reading:
             if left is not None and batch.num_rows > left:
                 trailer["truncated"], batch = True, batch.slice(0, left)
             size = batch.nbytes
+            if _has_wide_row(batch):
+                raise _checked(StatementError(f"A row of the result has more than {ROW_BYTES >> 20} MB.",
+                                              hint="unnest(...) gives a list row by row."))
             if size > bytes_left:
                 trailer["truncated"] = True
                 batch = batch.slice(0, batch.num_rows * bytes_left // size)
@@ -273,6 +278,13 @@ def _engine_error(error: Exception, sql: str) -> PlutoError:
     if isinstance(error, PlutoError):
         return error
     return Cancelled("The statement was cancelled.") if "INTERRUPT" in str(error).upper() else translate(error, sql)
+
+
+def _has_wide_row(batch: Any) -> bool:
+    if batch.nbytes <= ROW_BYTES:
+        return False
+    half = batch.num_rows // 2
+    return half == 0 or _has_wide_row(batch.slice(0, half)) or _has_wide_row(batch.slice(half))
 
 
 def _too_much() -> PlutoError:

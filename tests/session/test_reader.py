@@ -420,6 +420,13 @@ def test_rows_and_bytes_have_a_limit_and_say_so(company: Company) -> None:
     assert 0 < found.arrow().nbytes <= 260 << 20
 
 
+def test_a_value_that_would_stop_its_reader_is_refused(europe: Session) -> None:
+    with pytest.raises(StatementError, match="more than 2 MB"):
+        apart(europe, "SELECT list(i) FROM range(1_000_000) r(i)")
+    (few,), = apart(europe, "SELECT list(i) FROM range(100_000) r(i)")
+    assert len(few) == 100_000
+
+
 def test_a_stream_that_is_left_early_frees_its_process(company: Company, europe: Session) -> None:
     wide = company.as_("wide")
     for _ in range(4):
