@@ -141,7 +141,10 @@ def sample(document: Json, schema: Json, name: str) -> Any:
         return schema["example"]
     for choice in ("oneOf", "anyOf"):
         if schema.get(choice):
-            return sample(document, {k: v for k, v in schema.items() if k != choice} | schema[choice][0], name)
+            first = schema[choice][0]
+            members = {**schema.get("properties", {}), **{k: v for k, v in first.get("properties", {}).items() if v}}
+            rest = {k: v for k, v in schema.items() if k != choice}
+            return sample(document, rest | first | ({"properties": members} if members else {}), name)
     if "enum" in schema:
         return schema["enum"][0]
     kind = schema.get("type")

@@ -12,8 +12,8 @@ _BINARY = {"schema": {"type": "string", "contentMediaType": "application/octet-s
 _SELECT = query("select", "Columns, with commas between; all without.")
 
 
-def header(name: str, note: str) -> Json:
-    return {"name": name, "in": "header", "description": note, "schema": {"type": "string"}}
+def header(name: str, note: str, **more: Any) -> Json:
+    return {"name": name, "in": "header", "description": note, "schema": {"type": "string", **more}}
 
 
 _IF_MATCH = header("If-Match", "The ETag of the row as it must still be (412); the setting rest.if_match can demand it "
@@ -55,7 +55,7 @@ ROWS_PATHS: dict[str, Json] = {
             "summary": "Make one row, or a list of rows, all or none",
             "parameters": [_NAME, WORKSPACE, _PREFER,
                            header("Idempotency-Key", "The same request with the same key runs once, and is answered as "
-                                                     "the first time."),
+                                                     "the first time.", minLength=1, maxLength=255),
                            query("on_conflict", "Where the primary key is there already.",
                                  enum=["error", "ignore", "update"], default="error")],
             "requestBody": {"required": True, "content": {"application/json": {"schema": {"oneOf": [
@@ -86,7 +86,7 @@ ROWS_PATHS: dict[str, Json] = {
 
 ROWS_SCHEMAS: dict[str, Json] = {
     "Row": one("object", "Column by column. Decimals and whole numbers beyond 2^53 - 1 are strings; so are dates, "
-                         "times (ISO 8601) and blobs (base64)."),
+                         "times (ISO 8601) and blobs (base64).", example={"carrier": "OO"}),
     "Rows": one("object", properties={
         "workspace": one("string"), "table": one("string"),
         "version": one("integer", "Of the table: goes up with every committed write."),
