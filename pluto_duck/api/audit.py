@@ -30,7 +30,7 @@ class AuditHandler(PlutoHandler):
         kind = self.accepted(("application/json", NDJSON))
         self.set_header("Vary", "Accept")
         asked = {name: self.get_query_argument(name, "") for name in FILTERS}
-        if asked["decision"] not in ("", "allow", "deny"):
+        if "decision" in self.request.query_arguments and asked["decision"] not in ("allow", "deny"):
             raise UsageError(f"decision={asked['decision']} is neither allow nor deny.", name="decision")
         wanted = filter_of(**asked)
         place = await self.place()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tornado.iostream import StreamClosedError
 
 from pluto_duck.api.handler import PlutoHandler, guarded
+from pluto_duck.api.openapi_parts import LEAST_S
 from pluto_duck.errors import PlutoError, UsageError
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ class RowsHandler(PlutoHandler):
         place = await self.place()
         most = float(place.settings["query.timeout_s"])
         timeout_s = float(body.get("timeout_s", most))
-        if not 0 < timeout_s <= most:
-            raise UsageError(f'"timeout_s" must be more than 0, at most {most:.15g}.', name="timeout_s",
+        if not LEAST_S <= timeout_s <= most:
+            raise UsageError(f'"timeout_s" must be from {LEAST_S:g} to {most:.15g}.', name="timeout_s",
                              hint="The setting query.timeout_s is the limit.")
         kind = self.accepted((JSON, ARROW))
 

@@ -14,7 +14,7 @@ from pluto_duck.api.openapi_identity import IDENTITY_PATHS, IDENTITY_SCHEMAS
 from pluto_duck.api.openapi_ingest import PATHS as INGEST_PATHS
 from pluto_duck.api.openapi_ingest import SCHEMAS as INGEST_SCHEMAS
 from pluto_duck.api.openapi_looking import LOOKING_PATHS, LOOKING_SCHEMAS
-from pluto_duck.api.openapi_parts import LOCATION, PROBLEM, WORKSPACE, Json, answer, one, path, query
+from pluto_duck.api.openapi_parts import LEAST_S, LOCATION, PROBLEM, WORKSPACE, Json, answer, one, path, query
 from pluto_duck.api.openapi_rows import ROWS_PATHS, ROWS_SCHEMAS
 
 _RUN_ID = path("run_id", "As the 202 gave it.")
@@ -33,12 +33,13 @@ PATHS: dict[str, Json] = {
         "get": {
             "summary": "With sql: the rows of one SELECT, in one request; without: list runs, newest first",
             "description": "A GET changes nothing: what is in sql must read only, also the owner's.",
-            "parameters": [WORKSPACE, query("sql", "One SELECT.", minLength=1, maxLength=8_000),
+            "parameters": [WORKSPACE, query("sql", "One SELECT.", minLength=1, maxLength=8_000, pattern=r"\S"),
                            query("format", "With sql, instead of Accept.",
                                  enum=["json", "csv", "ndjson", "parquet", "arrow"]),
-                           query("max_rows", "With sql: as in the body of POST.", "integer", minimum=0),
-                           query("timeout_s", "With sql: as in the body of POST.", "number", exclusiveMinimum=0),
-                           query("max_age", "With sql: as in the body of POST.", "number", minimum=0),
+                           query("max_rows", "With sql: as in the body of POST.", "integer", minimum=0, maximum=2**53),
+                           query("timeout_s", "With sql: as in the body of POST.", "number", minimum=LEAST_S,
+                                 maximum=1e9),
+                           query("max_age", "With sql: as in the body of POST.", "number", minimum=0, maximum=1e9),
                            {"name": "If-None-Match", "in": "header", "schema": {"type": "string"},
                             "description": "With sql: the ETag of the file that the client has."},
                            query("limit", "Of a page.", "integer", minimum=1, maximum=500, default=50),
@@ -145,13 +146,14 @@ _SUMMARY: Json = {
 
 SCHEMAS: dict[str, Json] = {
     "Query": one("object", "Exactly one of sql and question.", additionalProperties=False, oneOf=[
-        {"required": ["sql"]}, {"required": ["question"]}], properties={
-        "sql": one("string", minLength=1), "question": one("string", minLength=1),
+        {"required": ["sql"], "properties": {"question": False, "conversation": False, "planner": False}},
+        {"required": ["question"], "properties": {"sql": False, "params": False, "max_age": False}}], properties={
+        "sql": one("string", minLength=1, pattern=r"\S"), "question": one("string", minLength=1, pattern=r"\S"),
         "params": {"type": ["object", "array"], "description": "Values for $name, or for $1 and ?."},
         "workspace": one("string"), "max_rows": one("integer", "At most the setting query.max_rows.", minimum=0),
-        "timeout_s": one("number", "At most the setting query.timeout_s.", exclusiveMinimum=0),
+        "timeout_s": one("number", "At most the setting query.timeout_s.", minimum=LEAST_S),
         "max_age": one("number", "With sql: seconds that the snapshot may be old which a key's statement reads; "
-                       "0: as of now. The owner's statements read the data itself.", minimum=0),
+                       "0: as of now. The owner's statements read the data itself.", minimum=0, maximum=1e9),
         "detach": one("boolean", "The run goes on when nobody follows it any more.", default=False),
         "conversation": one("string", "With question: the one it goes on with, as an answer named it."),
         "planner": one("string", "With question: who answers, instead of the setting agent.planner.")}),

@@ -108,7 +108,8 @@ AGENT_SCHEMAS: dict[str, Json] = {
     "VerifiedQuestions": one("object", properties={
         "workspace": one("string"), "verified": one("array", items=one("object", properties={
             **_VERIFIED, "fault": one("string", "With check=1; empty: it holds.")}))}),
-    "Vouch": one("object", "An answer's question and SQL, or your own.", additionalProperties=False, example={
+    "Vouch": one("object", "An answer's question and SQL, or your own.", additionalProperties=False, anyOf=[
+        {"required": ["answer"]}, {"required": ["question", "sql"]}], example={
         "question": "how many flights?", "sql": "select count(*) as n from flights"}, properties={
         **_VERIFIED, "answer": one("string", "Its id."), "replace": one("boolean", default=False)}),
     "Approval": one("object", properties={
@@ -116,7 +117,10 @@ AGENT_SCHEMAS: dict[str, Json] = {
             "at": _AT, "what": one("string"), "who": one("string"), "detail": one("string")}))}),
     "Approvals": one("object", properties={
         "workspace": one("string"), "approvals": one("array", items=one("object", properties=_APPROVAL))}),
-    "Decision": one("object", additionalProperties=False, required=["decision"], example={
+    "Decision": one("object", additionalProperties=False, required=["decision"], oneOf=[
+        {"required": ["version"], "properties": {"decision": {"const": "approve"}, "reason": False, "body": False}},
+        {"properties": {"decision": {"const": "reject"}, "version": False, "body": False}},
+        {"required": ["body"], "properties": {"decision": {"const": "edit"}, "reason": False}}], example={
         "decision": "approve", "version": "5b1c90d2e7aa"}, properties={
         "decision": one("string", enum=["approve", "reject", "edit"]), "reason": one("string", "With reject."),
         "version": one("string", "The `version` that was looked at, needed to approve; 409 where it is"

@@ -19,7 +19,7 @@ GRAPHQL_PATHS: dict[str, Json] = {"/graphql": {
         "required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/GraphQLRequest"}}}},
         "responses": _RESPONSES},
     "get": {"summary": "Answer a GraphQL query, which changes nothing; as a websocket, all of it and subscriptions",
-            "parameters": [WORKSPACE, {**query("query", "The document."), "required": True},
+            "parameters": [WORKSPACE, {**query("query", "The document.", minLength=1), "required": True},
                            query("variables", "A JSON object."), query("operationName", "Which of several.")],
             "responses": _RESPONSES}},
     "/graphiql": {"get": {

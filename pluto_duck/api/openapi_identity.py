@@ -44,7 +44,7 @@ IDENTITY_PATHS: dict[str, Json] = {
         "summary": "Which rule decides",
         "parameters": [
             WORKSPACE, query("role", "Of policy.yaml; may be repeated.", minLength=1) | {"required": True},
-            query("claim", "region=EU; may be repeated."), query("table", "One table; else all."),
+            query("claim", "region=EU; may be repeated.", pattern="^[^=]+="), query("table", "One table; else all."),
             query("action", "What is asked for.", default="read",
                   enum=["read", "insert", "update", "delete", "ingest", "ask", "approve"])],
         "responses": {"200": answer("By table.", "Explained"), **PROBLEM}}},

@@ -30,7 +30,7 @@ PATHS: dict[str, Json] = {
 _TEXT, _TEXTS = one("string"), one("array", items=one("string"))
 SCHEMAS: dict[str, Json] = {
     "Load": one("object", "source or connection, and the options of docs/ingest.md.",
-                additionalProperties=False, properties={
+                additionalProperties=False, oneOf=[{"required": ["source"]}, {"required": ["connection"]}], properties={
         "source": one("string", "The owner's: an address or a path, from the workspace's folder on."),
         "connection": one("string", "The name of a saved one."), "workspace": _TEXT, "tables": _TEXTS,
         "exclude": _TEXTS,
@@ -38,7 +38,8 @@ SCHEMAS: dict[str, Json] = {
         "mode": one("string", enum=["append", "merge", "replace", "scd2"]), "key": _TEXTS, "where": _TEXT,
         "skip": _TEXTS, "cast": one("object", additionalProperties=_TEXT),
         "rejects": one("string", enum=["refuse", "keep"]),
-        "cursor": _TEXT, "lag": _TEXT, "since": _TEXT, "limit": one("integer"), "sample": one("number"),
+        "cursor": _TEXT, "lag": _TEXT, "since": _TEXT, "limit": one("integer", minimum=0, maximum=2**62),
+        "sample": one("number", exclusiveMinimum=0, maximum=100),
         "columns": one("string", enum=["evolve", "freeze", "discard"]), "verify": one("boolean"),
         "delete_missing": one("boolean"), "parallel": one("integer"),
         "options": one("object", additionalProperties=_TEXT), "connector": _TEXT}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pluto_duck.api.openapi_parts import LOCATION, PROBLEM, WORKSPACE, Json, answer, one, path, query
+from pluto_duck.api.openapi_parts import LEAST_S, LOCATION, PROBLEM, WORKSPACE, Json, answer, one, path, query
 
 _BINARY: Json = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
 
@@ -51,10 +51,11 @@ _HOSTING = one("string", enum=["host", "guest"])
 LOOKING_SCHEMAS: dict[str, Json] = {
     "ProfileWanted": one("object", additionalProperties=False, properties={
         "columns": one("array", "Only these.", items=one("string"))}),
-    "RowsWanted": one("object", "Exactly one of table and sql.", additionalProperties=False, example={
+    "RowsWanted": one("object", "Exactly one of table and sql.", additionalProperties=False, oneOf=[
+        {"required": ["table"]}, {"required": ["sql"]}], example={
         "table": "main.flights", "limit": 3}, properties={
         "table": one("string", "The key of a table, as /tables?full=1 has it."),
-        "sql": one("string", "A SELECT; it must pass the Gate."),
+        "sql": one("string", "A SELECT; it must pass the Gate.", pattern=r"\S"),
         "offset": one("integer", minimum=0, default=0),
         "limit": one("integer", minimum=1, maximum=5_000, default=200),
         "order": one("array", items=one("object", properties={
@@ -62,7 +63,7 @@ LOOKING_SCHEMAS: dict[str, Json] = {
         "filters": one("array", "All of them must hold.", items=one("object", properties={
             "column": one("string"), "value": {}, "op": one("string", enum=[
                 "=", "!=", "<", "<=", ">", ">=", "contains", "null", "not null"])})),
-        "timeout_s": one("number", "At most the setting query.timeout_s.", exclusiveMinimum=0)}),
+        "timeout_s": one("number", "At most the setting query.timeout_s.", minimum=LEAST_S)}),
     "Window": one("object", properties={
         "workspace": one("string"), "offset": one("integer"), "count": one("integer"), "rows": one("array"),
         "columns": one("array"), "more": one("boolean", "There are rows behind these."),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 Json = dict[str, Any]
+LEAST_S = 0.01
+"""A shorter timeout_s would end everything before it begins."""
 
 
 def one(kind: str, note: str = "", **more: Any) -> Json:

@@ -33,7 +33,7 @@ class ExplainHandler(PlutoHandler):
         from pluto_duck.commands.policy import actor
 
         roles = tuple(self.get_query_arguments("role"))
-        if not roles:
+        if not all(roles) or not roles:
             raise UsageError("For whom? Give at least one role.", hint="policy/explain?role=analyst&table=orders")
         who = actor(roles, tuple(self.get_query_arguments("claim")))
         action, table = self.get_query_argument("action", "read"), self.get_query_argument("table", None)

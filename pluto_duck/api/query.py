@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pluto_duck.api.forms import RunForms, summary, waiting
 from pluto_duck.api.handler import guarded
+from pluto_duck.api.openapi_parts import LEAST_S
 from pluto_duck.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ class QueriesHandler(RunForms):
             await select(self, sql)
             return
         self.must_be_owner()
+        from pluto_duck.api.select import asked
+
+        asked(self)  # nothing that is wrong is passed over, where it does nothing either
+        if "format" in self.request.query_arguments:
+            self.form(without=("events",))
         place = await self.place()
         limit = self.integer("limit", 50, least=1, most=500) or 50
         before = self.integer("cursor", None, least=1, most=2**62)
@@ -168,7 +174,8 @@ def _capped(place: Place, setting: str, name: str, body: dict[str, Any], allowed
     if allowed is not None and allowed < most:
         most, setting = allowed, f"limits.{name}"
     wanted = body.get(name, most)
-    if not 0 <= wanted <= most or (name == "timeout_s" and wanted == 0):
-        raise UsageError(f'"{name}" must be from 0 to {most:.15g}.', name=name,
+    least = LEAST_S if name == "timeout_s" else 0
+    if not min(least, most) <= wanted <= most:
+        raise UsageError(f'"{name}" must be from {min(least, most):g} to {most:.15g}.', name=name,
                          hint=f"The setting {setting} is the limit.")
     return float(wanted)

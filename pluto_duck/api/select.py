@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pluto_duck.api.forms import JSON, RunForms
 from pluto_duck.api.handler import HTTPProblem
+from pluto_duck.api.openapi_parts import LEAST_S
 from pluto_duck.errors import TimedOut, UsageError
 
 if TYPE_CHECKING:
@@ -34,9 +35,7 @@ async def select(handler: RunForms, sql: str) -> None:
         raise UsageError(f"sql must have from 1 to {LONGEST:,} characters.",
                          hint="POST /api/v1/query takes longer ones.")
     kind = handler.form(without=("events",))
-    body: dict[str, Any] = {"max_rows": handler.integer("max_rows", None, least=0, most=2**53),
-                            "timeout_s": _seconds(handler, "timeout_s"), "max_age": _seconds(handler, "max_age")}
-    body = {name: value for name, value in body.items() if value is not None}
+    body = asked(handler)
     place = await handler.place()
     if handler.request.headers.get("If-None-Match") and handler.looks() and await _has_it(
             handler, place, text, kind, body):
@@ -50,6 +49,14 @@ async def select(handler: RunForms, sql: str) -> None:
     await handler.answer(place, run, kind)
 
 
+def asked(handler: RunForms) -> dict[str, Any]:
+    """What the parameters that belong to sql say. Raises UsageError."""
+    body: dict[str, Any] = {"max_rows": handler.integer("max_rows", None, least=0, most=2**53),
+                            "timeout_s": _seconds(handler, "timeout_s", LEAST_S),
+                            "max_age": _seconds(handler, "max_age", 0)}
+    return {name: value for name, value in body.items() if value is not None}
+
+
 def _refuse_other_pages(handler: RunForms) -> None:
     """A page of somebody else can send the owner's cookie with a GET: it can't read the answer, but have work done."""
     if handler.caller is None and not handler.token_authenticated \
@@ -58,7 +65,7 @@ def _refuse_other_pages(handler: RunForms) -> None:
                           hint="Open the address yourself, or send the token: Authorization: token <token>")
 
 
-def _seconds(handler: RunForms, name: str) -> float | None:
+def _seconds(handler: RunForms, name: str, least: float) -> float | None:
     text = handler.get_query_argument(name, None)
     if text is None:
         return None
@@ -66,8 +73,8 @@ def _seconds(handler: RunForms, name: str) -> float | None:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 <= value <= 1e9:
-        raise UsageError(f"{name}={text} must be 0 or more seconds.", name=name)
+    if not least <= value <= 1e9:
+        raise UsageError(f"{name}={text} must be {least:g} or more seconds.", name=name)
     return value
 
 

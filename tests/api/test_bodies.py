@@ -99,8 +99,9 @@ async def test_a_compressed_body_is_refused_unread(send: Send, encoding: str) ->
     b"[" * 900_000, b'{"sql":' * 100_000, b'{"sql": "select 1", "max_rows": ' + b"9" * 900_000 + b"}",
     b'{"sql": "select 1", "timeout_s": 1e999999}', b'{"sql": "select 1", "timeout_s": NaN}',
     b'{"sql": "select 1", "params": {"a": 1e400}', b'{"sql": "select 1", "max_rows": 1e2}', b"\xff\xfe{}", b"",
-    b'{"sql": "\\ud800"}', b'{"sql": "select 1", "timeout_s": -Infinity}'],
-    ids=["depth", "objects", "digits", "exponent", "NaN", "inner", "float", "utf-16", "empty", "surrogate", "infinity"])
+    b'{"sql": "\\ud800"}', b'{"sql": "select 1", "timeout_s": -Infinity}',
+    b'{"sql": "select 1", "timeout_s": 5e-324}'],
+    ids=["depth", "objects", "digits", "exponent", "NaN", "inner", "float", "utf-16", "empty", "surrogate", "infinity", "hardly"])
 async def test_a_bomb_of_json_is_told_what_it_is(send: Send, text: bytes) -> None:
     status, told = await send([text], Content_Length=str(len(text)))
     assert (status, told["status"]) == (400, 400)
