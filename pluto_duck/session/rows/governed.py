@@ -64,8 +64,7 @@ class Governed(Writer):
         names = list(dict.fromkeys(fold(name) for row in change.rows for name in row))
         condition = self._right("insert", real, shape, names)
         sql = self.insert(real, change.rows, change.on_conflict)
-        written = self._held(lambda: self.returned(sql, real), real, condition)
-        return self._shown(written, shape)
+        return self._held(lambda: self.returned(sql, real), real, condition, shape)
 
     def _upserted(self, change: Insert, real: Shape, shape: Shape) -> Done:
         if not shape.key:
@@ -109,10 +108,8 @@ class Governed(Writer):
                 raise Refused(f"Your roles do not let you {action} {'this row' if len(keys) == 1 else 'these rows'} of "
                               f"{shape.ref}.", action=action, checked=True)
         if isinstance(change, Update):
-            written = self._held(lambda: self.updated(change, real, shape, met), real, condition)
-        else:
-            written = self.returned(f"DELETE FROM {real.source} WHERE {met}", real)
-        return self._shown(written, shape)
+            return self._held(lambda: self.updated(change, real, shape, met), real, condition, shape)
+        return self._shown(self.returned(f"DELETE FROM {real.source} WHERE {met}", real), shape)
 
     def _met(self, where: Any, shape: Shape) -> list[tuple[str, ...]]:
         """The keys, as text, of the rows that the actor sees and means."""
@@ -152,18 +149,25 @@ class Governed(Writer):
             columns.append(column.name)
         return self.rows.catalog.right(action, real.ref, columns).condition
 
-    def _held(self, write: Callable[[], pyarrow.Table], real: Shape, condition: str) -> pyarrow.Table:
-        """Raises Refused where a row that was written does not satisfy the condition; the caller rolls back."""
+    def _held(self, write: Callable[[], pyarrow.Table], real: Shape, condition: str, shape: Shape) -> Done:
+        """What the actor reads of what was written. Raises Refused where a row does not satisfy the condition; the
+        caller rolls back."""
         if condition and any(one.type in NOT_IN_ARROW for one in real.columns):
             raise Refused(f"{real.ref} has a column of a type that a role's condition can't be held against.",
                           hint="The owner can write it.", checked=True)
         table = write()
+        done = None
+        if condition and condition == shape.where:
+            # Rows that the actor may write are those it sees: all of them are there, or one does not satisfy it.
+            done = self._shown(table, shape)
+            if done.table is not None and done.table.num_rows == table.num_rows:
+                return done
         if condition and table.num_rows:
             bad = self._asked(table, real, f"SELECT count(*) FROM {{rows}} WHERE NOT coalesce(({condition}), false)")
             if bad.column(0)[0].as_py():
                 raise Refused(f"Your roles do not let you write such a row to {real.ref}.",
                               hint="It must be one of those that they may write afterwards, too.", checked=True)
-        return table
+        return done or self._shown(table, shape)
 
     def _asked(self, table: pyarrow.Table, real: Shape, sql: str) -> pyarrow.Table:
         """A question over rows as if they were the table: conditions may name it."""

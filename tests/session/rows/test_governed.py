@@ -189,3 +189,24 @@ def test_members_of_an_enum_are_not_told(roles: Company) -> None:
     with pytest.raises(UsageError) as error:
         moody.change([Update(TableRef("moods"), Compare("id", "=", 1), {"m": "x"})])
     assert "secretive" not in str(error.value.to_dict())
+
+
+def test_what_is_written_is_read_and_judged_at_once(eu: Session, roles: Company,
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    from pluto_duck.session.rows.governed import Governed
+
+    asked, ask = [], Governed._asked
+
+    def counted(self: Governed, table: Any, real: Any, sql: str) -> Any:
+        asked.append(sql)
+        return ask(self, table, real, sql)
+
+    monkeypatch.setattr(Governed, "_asked", counted)
+    assert eu.change([Insert(T, ({"id": 100, "region": "EU"},))])[0].affected == 1
+    assert len(asked) == 1
+    before = everything(roles)
+    with pytest.raises(Refused):
+        eu.change([Insert(T, ({"id": 101, "region": "EU"}, {"id": 102, "region": "US"}))])
+    with pytest.raises(Refused):
+        eu.change([Insert(T, ({"id": 103, "region": None},))])
+    assert everything(roles) == before
