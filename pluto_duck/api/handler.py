@@ -153,6 +153,7 @@ class PlutoHandler(Audited):
 
     def _tell_later(self, error: Exception) -> None:
         async def refused(*_args: object, **_kwargs: object) -> None:
+            self._body.has_ended = True
             raise error
 
         setattr(self, str(self.request.method).lower(), refused)
@@ -454,6 +455,8 @@ class PlutoHandler(Audited):
         self.clear_header("ETag")
         if status == 405:
             self.set_header("Allow", ", ".join(self.allowed()))
+        if self._body.unread:
+            self.set_header("Connection", "close")  # tornado ends it; who keeps connections must know
         self._tell_limits({**self._limits, **(error.headers if isinstance(error, HTTPProblem) else {})})
         if isinstance(error, PlutoError) and (error.transient or "retry_after_s" in error.facts):
             self.set_header("Retry-After", str(error.facts.get("retry_after_s", 1)))

@@ -36,6 +36,7 @@ class Body:
         self._chunks: list[bytes] = []
         self.refused: BaseException | None = None
         """Told once the body has gone by: an answer before its end would break the connection."""
+        self.has_ended = False
 
     def check_headers(self) -> None:
         """Raises HTTPProblem for what needs no look at the body."""
@@ -57,6 +58,12 @@ class Body:
         length = headers.get(LENGTH, "")
         return "Transfer-Encoding" not in headers and length.isdecimal() and 0 < int(length) <= self._most * LINGER
 
+    @property
+    def unread(self) -> bool:
+        """Whether an answer now would come before the end of the body."""
+        headers = self._handler.request.headers
+        return not self.has_ended and ("Transfer-Encoding" in headers or headers.get(LENGTH, "0").strip("0") != "")
+
     def take(self, chunk: bytes) -> None:
         self._size += len(chunk)
         if self._size <= self._most and self.refused is None:
@@ -69,6 +76,7 @@ class Body:
 
     def whole(self) -> bytes:
         """Raises what it is refused for."""
+        self.has_ended = True
         if self.refused is not None:
             raise self.refused
         body, self._chunks = b"".join(self._chunks), []

@@ -71,6 +71,21 @@ async def test_a_body_without_a_length_is_cut_where_it_gets_too_long(send: Send)
     assert len(sent) < 500, "a gigabyte was on offer"
 
 
+async def test_a_connection_that_ends_with_an_answer_says_so(send: Send, http_server_port: Any, jp_base_url: str,
+                                                              jp_auth_header: dict[str, str], jp_serverapp: Any) -> None:
+    async def head(length: int, body: bytes) -> str:
+        reader, writer = await asyncio.open_connection("127.0.0.1", http_server_port[1])
+        writer.write(f"POST {jp_base_url}api/v1/query HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
+                     f"{jp_auth_header['Authorization']}\r\nContent-Type: application/json\r\n"
+                     f"Content-Length: {length}\r\n\r\n".encode() + body)
+        told = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        writer.transport.abort()
+        return told
+
+    assert "connection: close" in await head(10**9, b"")
+    assert "connection: close" not in await head(2, b"{}")  # refused, too, and may go on
+
+
 async def test_a_body_that_is_a_little_too_long_gets_its_problem_whole(send: Send) -> None:
     for size in (MAX_BODY + 1, MAX_BODY * LINGER):
         assert (await send([b" " * size], Content_Length=str(size)))[0] == 413
