@@ -40,6 +40,8 @@ PATHS: dict[str, Json] = {
                            query("timeout_s", "With sql: as in the body of POST.", "number", minimum=LEAST_S,
                                  maximum=1e9),
                            query("max_age", "With sql: as in the body of POST.", "number", minimum=0, maximum=1e9),
+                           query("params", "With sql: a JSON object of values for $name, or an array for $1 and ?.",
+                                 "string"),
                            {"name": "If-None-Match", "in": "header", "schema": {"type": "string"},
                             "description": "With sql: the ETag of the file that the client has."},
                            query("limit", "Of a page.", "integer", minimum=1, maximum=500, default=50),

@@ -6,6 +6,7 @@ without anything being run.
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def asked(handler: RunForms) -> dict[str, Any]:
     """What the parameters that belong to sql say. Raises UsageError."""
     body: dict[str, Any] = {"max_rows": handler.integer("max_rows", None, least=0, most=2**53),
                             "timeout_s": _seconds(handler, "timeout_s", LEAST_S),
-                            "max_age": _seconds(handler, "max_age", 0)}
+                            "max_age": _seconds(handler, "max_age", 0), "params": _params(handler)}
     return {name: value for name, value in body.items() if value is not None}
 
 
@@ -63,6 +64,22 @@ def _refuse_other_pages(handler: RunForms) -> None:
             and handler.request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise HTTPProblem(403, "Another site's page may not have SQL run here.",
                           hint="Open the address yourself, or send the token: Authorization: token <token>")
+
+
+def _params(handler: RunForms) -> dict[str, Any] | list[Any] | None:
+    """`params`: JSON, as in the body of a POST."""
+    text = handler.get_query_argument("params", None)
+    if text is None:
+        return None
+    try:
+        found = json.loads(text)
+        json.dumps(found, ensure_ascii=False).encode()  # "\ud800" is JSON, but no text
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict | list):
+        raise UsageError("params must be a JSON object or array.", name="params",
+                         hint='For example: params={"month": 7}, URL-encoded.')
+    return found
 
 
 def _seconds(handler: RunForms, name: str, least: float) -> float | None:
@@ -92,7 +109,7 @@ async def _has_it(handler: RunForms, place: Place, sql: str, kind: str, body: di
 
     def look() -> str:
         def stamp(session: Session) -> Stamp:
-            return session.stamp(sql, max_rows=max_rows, max_bytes=max_bytes, read_only=True)
+            return session.stamp(sql, body.get("params"), max_rows=max_rows, max_bytes=max_bytes, read_only=True)
 
         key = place.ask_as(handler.actor, stamp).key
         if not key:

@@ -6,8 +6,6 @@ import datetime as dt
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pluto_duck.errors import UsageError
-
 if TYPE_CHECKING:
     from pluto_duck.agent import Event
     from pluto_duck.api.places import Place
@@ -60,12 +58,11 @@ def run_sql(place: Place, sql: str, params: dict[str, Any] | list[Any] | None, *
 
         place.keep_open()
         governed = run.session.actor is not None
-        if governed and params:
-            raise UsageError("Parameters are the owner's; write the values into the statement.")
 
         def compute() -> dict[str, Any]:
-            found = run.session.stream_apart(sql, max_rows=max_rows, timeout_s=run.left_s, max_age_s=max_age_s) \
-                if governed else run.session.stream(sql, params, max_rows=max_rows, read_only=reads)
+            found = run.session.stream_apart(
+                sql, params, max_rows=max_rows, timeout_s=run.left_s, max_age_s=max_age_s) if governed \
+                else run.session.stream(sql, params, max_rows=max_rows, read_only=reads)
             with found as stream:
                 return run.write_stream(stream)
 

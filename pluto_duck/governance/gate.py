@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pluto_duck.errors import PlutoError, Refused
+from pluto_duck.governance.binding import Bound, bind
 from pluto_duck.governance.everyone import refuse_for_everyone
 from pluto_duck.governance.functions import allowed
 from pluto_duck.governance.limits import MAX_TEXT
@@ -17,6 +18,7 @@ from pluto_duck.governance.refusals import parameter
 from pluto_duck.governance.show import show_tables
 from pluto_duck.governance.walk import Walk
 from pluto_duck.workspace.parser import Parser, Statement, Token
+from pluto_duck.workspace.protocol import Json
 from pluto_duck.workspace.tableref import TableRef
 
 CACHED = 512
@@ -53,6 +55,21 @@ class Gate:
         refuse_for_everyone(self.parser.tokens(sql), sql, self._protected)
         return list(self.parser.statements(sql))
 
+    def bound(self, sql: str, parameters: Mapping[str, Json]) -> Bound:
+        """`sql` with its parameters' values in it, to be approved; what can't be bound stays for `approved` to
+        refuse. Raises UsageError for a parameter without a value."""
+        if len(sql) > MAX_TEXT or ("$" not in sql and "?" not in sql):
+            return Bound(sql, sql)
+        sql, tokens = self._trimmed(sql)
+        self._one_read(tokens)
+        statements = self.statements(sql)
+        if len(statements) != 1 or not statements[0].parameters:
+            return Bound(sql, sql)
+        try:
+            return bind(self.parser, sql, statements[0], parameters)
+        except RecursionError:
+            raise _too_deep() from None
+
     def read_only(self, sql: str, names: Names) -> str:
         """The SQL to run for a read-only actor who may name `names`; raises as `approved`."""
         return self.approved(sql, names).sql
@@ -84,10 +101,7 @@ class Gate:
     def _checked(self, sql: str, names: Names) -> Approved:
         if len(sql) > MAX_TEXT:
             raise Refused(f"The statement is longer than {MAX_TEXT:,} characters.", hint="Ask for less at once.")
-        tokens = list(self.parser.tokens(sql))
-        while tokens and tokens[-1].text == ";":
-            # 2.0 streams a SELECT by putting it into brackets, where a last `;` with a comment is an error.
-            sql = sql.encode()[:tokens.pop().start].decode()
+        sql, tokens = self._trimmed(sql)
         self._one_read(tokens)
         statements = self.statements(sql)
         if any(one.parameters for one in statements):
@@ -98,12 +112,20 @@ class Gate:
         try:
             tree = self.parser.tree(sql)
         except RecursionError:
-            raise Refused("The statement is nested too deep.", hint="Split it with WITH.") from None
+            raise _too_deep() from None
         if len(statements) != 1 or tree.get("error") is not False or len(tree["statements"]) != 1:
             raise self._not_one_select(tokens)
         walk = Walk(names, allowed(self.parser.version()))
         walk.read(tree["statements"][0])
         return Approved(sql, frozenset(walk.used))
+
+    def _trimmed(self, sql: str) -> tuple[str, list[Token]]:
+        """Without a last `;`: 2.0 streams a SELECT by putting it into brackets, where one with a comment is
+        an error."""
+        tokens = list(self.parser.tokens(sql))
+        while tokens and tokens[-1].text == ";":
+            sql = sql.encode()[:tokens.pop().start].decode()
+        return sql, tokens
 
     def _one_read(self, tokens: list[Token]) -> None:
         """By the words alone, before anything is parsed: parsing IMPORT DATABASE, 1.5 opens its files."""
@@ -122,6 +144,10 @@ class Gate:
                            hint="Run the SELECT itself.")
         return Refused(f"Only a SELECT may run here, not {words[0].upper() if words else 'this'}.",
                        hint="Write a single SELECT statement; the owner of the workspace can run others.")
+
+
+def _too_deep() -> Refused:
+    return Refused("The statement is nested too deep.", hint="Split it with WITH.")
 
 
 def _again(error: PlutoError) -> PlutoError:

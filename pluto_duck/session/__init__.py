@@ -260,23 +260,28 @@ class Session:
         """As `query`, but the rows come batch by batch while the statement runs."""
         return self._open(_query_request(sql, params, max_rows, timeout_s, read_only), namespace)
 
-    def stream_apart(self, sql: str, *, max_rows: int | None = None, timeout_s: float | None = None,
-                     max_age_s: float | None = None) -> Stream:
+    def stream_apart(
+        self, sql: str, params: Mapping[str, Any] | Sequence[Any] | None = None, *, max_rows: int | None = None,
+        timeout_s: float | None = None, max_age_s: float | None = None,
+    ) -> Stream:
         """As `stream`, for SQL that a stranger wrote, a key's or a token's: it runs in a process that can be killed,
         over a snapshot at most `max_age_s` old (0: as of now; None: the setting reader.max_age_s). Governed only."""
         from pluto_duck.session.apart import read_apart
 
-        reply, as_of = read_apart(self, sql, max_rows=max_rows, timeout_s=timeout_s, max_age_s=max_age_s)
+        reply, as_of = read_apart(self, sql, _encoded(params), max_rows=max_rows, timeout_s=timeout_s,
+                                  max_age_s=max_age_s)
         stream = Stream(reply, tuple(Column(name, kind) for name, kind in reply.header.get("columns", ())))
         stream.as_of = dt.datetime.fromtimestamp(as_of, dt.UTC)
         stream.notices = tuple(self._link.take_notices())
         return stream
 
-    def query_apart(self, sql: str, *, max_rows: int | None = None, timeout_s: float | None = None,
-                    max_age_s: float | None = None) -> Result:
+    def query_apart(
+        self, sql: str, params: Mapping[str, Any] | Sequence[Any] | None = None, *, max_rows: int | None = None,
+        timeout_s: float | None = None, max_age_s: float | None = None,
+    ) -> Result:
         """As `query`, in the manner of `stream_apart`."""
         started = time.perf_counter()
-        with self.stream_apart(sql, max_rows=max_rows, timeout_s=timeout_s, max_age_s=max_age_s) as stream:
+        with self.stream_apart(sql, params, max_rows=max_rows, timeout_s=timeout_s, max_age_s=max_age_s) as stream:
             import pyarrow
 
             table = pyarrow.Table.from_batches(list(stream), schema=stream.schema)
@@ -603,6 +608,13 @@ def _query_request(sql: str, params: Mapping[str, Any] | Sequence[Any] | None, m
 def _encoded(params: Mapping[str, Any] | Sequence[Any] | None) -> dict[str, Any]:
     if params is None:
         return {}
+    try:
+        return _each_encoded(params)
+    except RecursionError:
+        raise UsageError("A parameter is nested too deep.") from None
+
+
+def _each_encoded(params: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
     if isinstance(params, Mapping):
         return {str(name): encode(value, name=str(name)) for name, value in params.items()}
     if isinstance(params, str | bytes):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pluto_duck.errors import PlutoError, Refused, SessionReset, UsageError
 from pluto_duck.governance import Actor, GovernedCatalog
+from pluto_duck.governance.binding import Bound
 from pluto_duck.governance.scrub import scrubbed
 from pluto_duck.session.handler import HostSession
 from pluto_duck.session.noted import KEY as NOTED
@@ -52,18 +53,25 @@ class GovernedSession(HostSession):
             reply = super().handle(request)
         except PlutoError as error:
             noted = self._deciding.told(request, error)
-            told = self._told(error, str(request.args.get("sql", "")))
+            sql = str(request.args.get("sql", ""))
+            told = self._told(error, error.facts.pop("bound", None) or Bound(sql, sql))
             told.facts[NOTED] = noted
             raise told from None
         reply.header[NOTED] = self._deciding.told(request, reply=reply)
         return reply
 
-    def _approved(self, sql: str, catalog: GovernedCatalog) -> Approved:
+    def _approved(self, request: Request, catalog: GovernedCatalog) -> tuple[Approved, Bound]:
         """Its tables are noted: which they are stands in the statement alone."""
-        found = self._handler.gate.approved(sql, catalog.names_for(self._actor))
+        try:
+            bound = self._handler.gate.bound(str(request.args["sql"]), request.args.get("params") or {})
+            found = self._handler.gate.approved(bound.sql, catalog.names_for(self._actor))
+        except PlutoError as error:
+            # The Gate has seen the text and the granted names alone; its own words may be told.
+            error.facts["checked"] = True
+            raise
         action: Action = "ask" if self._actor.kind == "agent" else "read"
         self._deciding.named += [(action, one) for one in found.tables]
-        return found
+        return found, bound
 
     def _rows(self) -> GovernedRows:
         if self._governed_rows is None:
@@ -77,11 +85,11 @@ class GovernedSession(HostSession):
             self._governed_rows.close()
         super().close()
 
-    def _told(self, error: PlutoError, sql: str) -> PlutoError:
+    def _told(self, error: PlutoError, bound: Bound) -> PlutoError:
         if error.facts.pop("checked", False):
             return error
         seen = self._handler.governed.known(self._actor.roles or ())
-        return scrubbed(error, sql, {name for one in seen for name, _type in one.columns})
+        return bound.told(scrubbed(error, bound.sql, {name for one in seen for name, _type in one.columns}))
 
     def _catalog_now(self) -> GovernedCatalog:
         handler = self._handler
@@ -103,22 +111,21 @@ class GovernedSession(HostSession):
         raise SessionReset("What this session may see changed again and again.", hint="Run it again.")
 
     def _publish(self, request: Request) -> Reply:
-        """{sql, max_age_s, timeout_s, damaged: packs that could not be read}: what a reader needs to run it. The
-        statement is looked at here, and neither bound nor run."""
+        """{sql, params, max_age_s, timeout_s, damaged: packs that could not be read}: what a reader needs to run
+        it. The statement is looked at here, and neither resolved nor run."""
         from pluto_duck.session.publish import publish
 
-        handler, args, sql = self._handler, request.args, str(request.args["sql"])
+        handler, args = self._handler, request.args
         if args.get("damaged"):
             handler.snapshots.forget(args["damaged"])
         for _ in range(TRIES):
             catalog = self._catalog_now()
             generation, schema = catalog.generation, handler.ledger.version(SCHEMA)
             try:
-                approved = self._approved(sql, catalog)
-            except PlutoError as error:
+                approved, bound = self._approved(request, catalog)
+            except PlutoError:
                 if generation % 2 or catalog.generation != generation:
                     continue
-                error.facts["checked"] = True
                 raise
             cursor = self._database.cursor()
             self._running.on(cursor)
@@ -130,18 +137,12 @@ class GovernedSession(HostSession):
                 cursor.close()
             self._database.relock()
             if generation % 2 == 0 and catalog.generation == generation and handler.ledger.version(SCHEMA) == schema:
-                return Reply({**found, "sql": approved.sql})
+                return Reply({**found, "sql": approved.sql, "places": bound.places})
         raise SessionReset("What this session may see changed again and again.", hint="Run it again.")
 
     def _within(self, catalog: GovernedCatalog, generation: int, request: Request) -> Reply | None:
         """Begins the statement; None where the views have been made anew since `generation`."""
-        sql = str(request.args["sql"])
-        try:
-            approved = self._approved(sql, catalog)
-        except PlutoError as error:
-            # The Gate has seen the text and the granted names alone; its own words may be told.
-            error.facts["checked"] = True
-            raise
+        approved, bound = self._approved(request, catalog)
         cursor = catalog.cursor_for(self._actor, approved.tables)
         self._running.on(cursor)
         try:
@@ -151,9 +152,11 @@ class GovernedSession(HostSession):
             if generation % 2 or catalog.generation != generation:
                 cursor.close()
                 return None
-            return self._streamed(rows, "SELECT", sql, request.args, finish=cursor.close)
-        except BaseException:
+            return self._streamed(rows, "SELECT", bound.written, request.args, finish=cursor.close, bound=bound)
+        except BaseException as error:
             cursor.close()
+            if isinstance(error, PlutoError):
+                error.facts["bound"] = bound
             raise
 
     def _stamp(self, request: Request) -> Reply:

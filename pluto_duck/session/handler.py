@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Cancelled, HostLost, PlutoError, Refused, StatementError, UnknownName, UsageError
 from pluto_duck.governance import Gate, GovernedCatalogs, RoleCatalog
+from pluto_duck.governance.binding import Bound, missing
 from pluto_duck.governance.policy import PolicyFile
 from pluto_duck.session import activity as at_work
 from pluto_duck.session.execute import exact, execute
@@ -163,9 +164,9 @@ class HostSession:
                 self._open_reply = reply
             return reply
 
-    def _told(self, error: PlutoError, sql: str) -> PlutoError:
+    def _told(self, error: PlutoError, bound: Bound) -> PlutoError:
         """What becomes of an error on its way to whoever asked."""
-        return error
+        return bound.told(error)
 
     def interrupt(self, reason: Reason) -> None:
         self._running.stop(reason)
@@ -225,12 +226,7 @@ class HostSession:
         statements = self._handler.gate.statements(sql)
         if not statements:
             return Reply({"statement": "", "sql": sql, "affected": None})
-        missing = set().union(*(s.parameters for s in statements)) - set(parameters)
-        if missing:
-            name = sorted(missing)[0]
-            raise UsageError(f"The statement uses ${name}, but no such parameter was given.",
-                             hint=f"Give it a value: a variable {name} of the notebook, --param {name}=... in a shell, "
-                                  f"params={{'{name}': ...}} in Python.", name=name)
+        missing(statements, parameters)
         token = str(args.get("token") or "")
         done = self._done_before(statements, args) if args.get("again") else {}
         setup: list[tuple[str, str]] = []
@@ -289,16 +285,19 @@ class HostSession:
         handler = self._handler
         handler.ledger.notice()
         handler.agent.refresh(handler.ledger.version(SCHEMA))
-        approved = handler.gate.approved(sql, handler.agent.names)
+        bound = handler.gate.bound(sql, args.get("params") or {})
+        approved = handler.gate.approved(bound.sql, handler.agent.names)
         cursor = handler.agent.cursor()
         self._running.on(cursor)
         try:
             handler.agent.check_resolved(cursor, approved.sql, approved.tables)
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             rows = cursor.execute(approved.sql, select=True)
-            return self._streamed(rows, "SELECT", sql, args, finish=cursor.close)
-        except BaseException:
+            return self._streamed(rows, "SELECT", sql, args, finish=cursor.close, bound=bound)
+        except BaseException as error:
             cursor.close()
+            if isinstance(error, PlutoError):
+                bound.told(error)
             raise
 
     def _run(self, statement: Statement, parameters: dict[str, Json], args: dict[str, Json]) -> Reply:
@@ -459,7 +458,7 @@ class HostSession:
         return end
 
     def _streamed(self, rows: Rows, kind: str, sql: str, args: dict[str, Json],
-                  finish: Callable[[], None] = lambda: None) -> Reply:
+                  finish: Callable[[], None] = lambda: None, bound: Bound | None = None) -> Reply:
         if not rows.columns:
             finish()
             return Reply({"statement": kind, "sql": sql, "affected": None})
@@ -487,7 +486,8 @@ class HostSession:
                     except StopIteration:
                         break
                     except Exception as error:
-                        raise self._told(self._running.explained(_reader_error(error, sql)), sql) from error
+                        found = self._running.explained(_reader_error(error, sql))
+                        raise self._told(found, bound or Bound(sql, sql)) from error
                     if left is not None:
                         if batch.num_rows > left:
                             truncated, batch = True, batch.slice(0, left)

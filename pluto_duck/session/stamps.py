@@ -111,18 +111,23 @@ class Stamps:
     def agent(self, cursor: Cursor, role: RoleCatalog, catalog: str, sql: str,
               args: dict[str, Any]) -> dict[str, Any]:
         """Of a statement that the owner lets read only."""
-        return _told(lambda: self._role(cursor, role, catalog, sql, args, ["reads"],
-                                        self._handler.gate.approved(sql, role.names).tables, []))
+        def look() -> _Found:
+            bound = self._handler.gate.bound(sql, args.get("params") or {}).sql
+            return self._role(cursor, role, catalog, bound, args, ["reads"],
+                              self._handler.gate.approved(bound, role.names).tables, [])
+
+        return _told(look)
 
     def governed(self, cursor: Cursor, role: GovernedCatalog, catalog: str, sql: str, args: dict[str, Any],
                  actor: Actor) -> dict[str, Any]:
         def look() -> _Found:
-            named = self._handler.gate.approved(sql, role.names_for(actor)).tables
+            bound = self._handler.gate.bound(sql, args.get("params") or {}).sql
+            named = self._handler.gate.approved(bound, role.names_for(actor)).tables
             wanted = frozenset().union(*(role.seen[one.key].claims for one in named if one.key in role.seen))
             policy = self._handler.policy.current()
             who = ["role", policy.print, list(role.roles), list(actor.needs),
                    {name: actor.claim(name) for name in sorted(wanted)}]
-            return self._role(cursor, role, catalog, sql, args, who, named, [policy.number])
+            return self._role(cursor, role, catalog, bound, args, who, named, [policy.number])
 
         return _told(look)
 

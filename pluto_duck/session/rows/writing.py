@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Conflict, PlutoError, PreconditionFailed, Refused, StatementError, UsageError
+from pluto_duck.governance.binding import Bound
 from pluto_duck.session.rows import referenced
 from pluto_duck.session.rows.conditions import Conditions, key_of, rows_of
 from pluto_duck.session.rows.model import Change, Condition, Delete, Insert, Keyed, Put, Select, Update
@@ -100,7 +101,7 @@ class Writer(abc.ABC):
             except PlutoError as error:
                 if error.facts.get("fatal"):
                     raise
-                outcomes[i] = self.rows.session._told(error, "")
+                outcomes[i] = self.rows.session._told(error, Bound("", ""))
         return [one for one in outcomes if one is not None]
 
     def _before(self, group: Group) -> list[Done] | None:
