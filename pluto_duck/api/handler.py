@@ -216,7 +216,10 @@ class PlutoHandler(Audited):
 
     def _check_scope(self) -> None:
         if self.caller is not None:
-            scope = self.scopes.get(self.request.method or "")
+            method = self.request.method or ""
+            scope = self.scopes.get(method)
+            if getattr(type(self), method.lower(), None) is PlutoHandler._unimplemented_method:
+                return  # 405, whoever asks
             if scope is None:
                 self.must_be_owner()
             if scope:
