@@ -191,7 +191,7 @@ class Readers:
 
     def take(self, world: str, until: float, check: Callable[[], None]) -> Reader:
         """One that has nothing to do, best one that has `world` open. Raises QueueFull when none is free `until`
-        (time.monotonic()), and whatever `check` raises while waiting."""
+        (time.monotonic()), TimedOut where the first has not started then, and what `check` raises while waiting."""
         self.warm()
         with self._changed:
             self._waiting += 1
@@ -211,6 +211,9 @@ class Readers:
                                                 hint="The log of the server has the reason.")
                     left = until - time.monotonic()
                     if left <= 0:
+                        if not any(one.ready for one in self._alive):
+                            raise TimedOut("The time was over before a reader had started.", hint="Ask again: the next "
+                                           "statement finds one.")
                         raise QueueFull("All readers are busy.", hint="Try again when other statements have ended.")
                     self._changed.wait(min(left, 0.05))
                     check()

@@ -91,6 +91,8 @@ async def test_each_address_by_each_identity(door: Door, other_workspace: Worksp
             found[method, path, name] = answer.code
         if handler is NotFoundHandler:
             assert {found.pop((method, path, name)) for name in right} == {404}, "an address that is not there is nobody's"
+        elif not there:
+            assert {found.pop((method, path, name)) for name in right} == {405}, f"{method} {path} is not there"
         elif (method, path) not in OPEN:
             assert handler.scopes.get(method) is None or (method, path) in MIXED
             assert {found[method, path, name] for name in right} == {403}, f"{method} {path} with a key or token"

@@ -61,7 +61,7 @@ async def test_sql_of_a_key_never_runs_in_the_process_of_the_data(door: Door, wo
 async def test_a_run_of_a_key_is_cancelled_and_times_out(door: Door, workspace: Workspace) -> None:
     key, endless = door.key(), "SELECT sum(a.range * b.range) FROM range(1000000000) a, range(1000000000) b"
     late = await outcome(door, key, sql=endless, timeout_s=0.3)
-    assert late["status"] == "timed_out"
+    assert late["status"] == "timed_out", str(late.get("error"))
     run_id = body(await door("query", "POST", key, {"sql": endless, "detach": True}))["run_id"]
     while body(await door(f"query/{run_id}", key=key))["status"] == "queued":
         pass

@@ -7,7 +7,7 @@ import pytest
 from pluto_duck.agent.asking import ask
 from pluto_duck.agent.conversing import converse
 from pluto_duck.catalog import Catalog
-from pluto_duck.errors import Refused
+from pluto_duck.errors import Refused, UnknownName
 from tests.governance.policy.conftest import Company
 
 SETUP = """
@@ -92,10 +92,12 @@ def test_after_the_policy_changed_it_knows_no_values_from_before(filled: Company
     assert again.values_of(session, again.tables[0].ref, "city") == ["Berlin"]
 
 
-def test_nothing_is_kept_and_no_model_is_asked(filled: Company) -> None:
+def test_only_its_own_conversation_goes_on_and_no_model_is_asked(filled: Company) -> None:
     session = filled.as_("eu", region="EU")
-    assert converse(session, "how many orders are there?").conversation == ""
-    with pytest.raises(Refused):
-        converse(session, "and now?", conversation="0123")
+    assert converse(session, "how many orders are there?").conversation != ""
+    owners = converse(filled.owner, "how many orders are there?").conversation
+    for foreign in ("0123", owners):
+        with pytest.raises(UnknownName):
+            converse(session, "and now?", conversation=foreign)
     with pytest.raises(Refused):
         ask(session, "how many orders?", planner="openai")
