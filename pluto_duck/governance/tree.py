@@ -6,7 +6,8 @@ Whatever isn't here is refused: a kind, a type of node, or a field that is not e
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 Part = Literal["data", "expression", "expressions", "query", "queries", "statement", "from", "ctes", "modifiers",
                "arguments", "cases", "named", "orders", "order", "type", "pivots", "name", "never"]
@@ -140,3 +141,15 @@ TYPE_INFOS: dict[str, frozenset[str]] = {
     "UNBOUND_TYPE_INFO": frozenset({"name", "catalog", "schema", "user_type_modifiers"}),
 }
 """How 1.5 writes what a type is made of; 2.0 has TYPE nodes instead."""
+
+
+def nodes(part: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a tree, whatever its kind; those of one level in no order."""
+    stack = [part]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, dict):
+            yield one
+            stack.extend(one.values())
+        elif isinstance(one, list):
+            stack.extend(one)

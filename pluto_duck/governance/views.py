@@ -6,11 +6,11 @@ list. In a folder that was cloned, the owner may never have seen its views.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pluto_duck.errors import PlutoError
 from pluto_duck.governance.functions import TABLE_FUNCTIONS, allowed
+from pluto_duck.governance.tree import nodes
 from pluto_duck.workspace.database import Cursor
 from pluto_duck.workspace.parser import Parser
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold
@@ -53,10 +53,10 @@ class Views:
             return False
         if tree.get("error") is not False or not tree.get("statements"):
             return False
-        nodes = list(_nodes(tree["statements"]))
+        found = list(nodes(tree["statements"]))
         # Names of CTEs as one flat set: it is known already that the view reads nothing else by name.
-        known = known | {fold(str(one["key"])) for one in nodes if "key" in one and "value" in one}
-        return all(self._node(node, known, within) for node in nodes)
+        known = known | {fold(str(one["key"])) for one in found if "key" in one and "value" in one}
+        return all(self._node(node, known, within) for node in found)
 
     def _node(self, node: dict[str, Any], known: set[str], within: frozenset[str]) -> bool:
         kind = node.get("type")
@@ -81,14 +81,3 @@ class Views:
         if name in within:
             return name in self._allowed
         return all(self._select(body, known, within | {name}) for body in bodies)
-
-
-def _nodes(part: Any) -> Iterator[dict[str, Any]]:
-    stack = [part]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, dict):
-            yield one
-            stack.extend(one.values())
-        elif isinstance(one, list):
-            stack.extend(one)

@@ -9,12 +9,12 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pluto_duck.errors import PlutoError
 from pluto_duck.governance.functions import allowed
+from pluto_duck.governance.tree import nodes
 from pluto_duck.workspace.parser import Parser
 from pluto_duck.workspace.tableref import fold
 
@@ -82,7 +82,7 @@ class Steady:
         functions: set[str] = set()
         ctes: set[str] = set()
         why = ""
-        for node in _nodes(tree["statements"][0]):
+        for node in nodes(tree["statements"][0]):
             if "key" in node and "value" in node:
                 ctes.add(fold(str(node["key"])))
             kind = node.get("type")
@@ -149,7 +149,7 @@ class Steady:
                 return False
             if tree.get("error") is not False:
                 return False
-            for node in _nodes(tree["statements"]):
+            for node in nodes(tree["statements"]):
                 called = node.get("function_name")
                 if node.get("type") == "BASE_TABLE" or node.get("type") == "TABLE_FUNCTION":
                     return False
@@ -177,14 +177,3 @@ def _plain(part: Any) -> Any:
     if isinstance(part, dict):
         return {key: _plain(value) for key, value in part.items() if key != "query_location"}
     return [_plain(one) for one in part] if isinstance(part, list) else part
-
-
-def _nodes(part: Any) -> Iterator[dict[str, Any]]:
-    stack = [part]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, dict):
-            yield one
-            stack.extend(one.values())
-        elif isinstance(one, list):
-            stack.extend(one)

@@ -15,6 +15,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from pluto_duck.session.rows.values import parts
+
 _SCALARS = {
     "BOOLEAN": "Boolean", "TINYINT": "Int", "SMALLINT": "Int", "INTEGER": "Int", "UTINYINT": "Int", "USMALLINT": "Int",
     "UINTEGER": "BigInt", "BIGINT": "BigInt", "UBIGINT": "BigInt", "HUGEINT": "BigInt", "UHUGEINT": "BigInt",
@@ -59,33 +61,15 @@ def kind_of(text: str) -> Kind:
     if head == "DECIMAL":
         return Kind(text, scalar="Decimal")
     if head == "ENUM":
-        values = tuple(one.strip()[1:-1].replace("''", "'") for one in _parts(inside))
+        values = tuple(one.strip()[1:-1].replace("''", "'") for one in parts(inside))
         if len(values) <= MOST_VALUES:
             return Kind(text, "enum", "String", values=values)
         return Kind(text, scalar="String")
     if head == "STRUCT":
-        members = [_member(one) for one in _parts(inside)]
+        members = [_member(one) for one in parts(inside)]
         if members and all(name for name, _type in members):
             return Kind(text, "struct", "", members=tuple((name, kind_of(type_)) for name, type_ in members))
     return Kind(text, scalar=_SCALARS.get(text.upper() if not inside else "", "JSON"))
-
-
-def _parts(text: str) -> list[str]:
-    """Split at the commas that stand outside of brackets and quotes."""
-    found, depth, quote, start = [], 0, "", 0
-    for at, char in enumerate(text):
-        if quote:
-            quote = "" if char == quote else quote  # a doubled one opens again at once
-        elif char in "\"'":
-            quote = char
-        elif char in "([":
-            depth += 1
-        elif char in ")]":
-            depth -= 1
-        elif char == "," and not depth:
-            found.append(text[start:at].strip())
-            start = at + 1
-    return [one for one in (*found, text[start:].strip()) if one]
 
 
 def _member(text: str) -> tuple[str, str]:

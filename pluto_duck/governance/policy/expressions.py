@@ -15,6 +15,7 @@ from pluto_duck.governance.actor import CLAIM_NAME
 from pluto_duck.governance.functions import allowed
 from pluto_duck.governance.names import Names
 from pluto_duck.governance.policy.reading import PolicyError
+from pluto_duck.governance.tree import nodes
 from pluto_duck.governance.walk import Walk
 from pluto_duck.workspace.parser import Parser
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, quote
@@ -111,7 +112,7 @@ class Expressions:
                     or node["from_table"]["type"] != "EMPTY" or node["select_list"][0].get("class") == "STAR"):
                 raise PolicyError(f"{sql!r} is not one condition or expression.",
                                   hint="Write it as after WHERE: region = $region")
-        if any(one.get("cte_map", {}).get("map") for one in _nodes(statements)):
+        if any(one.get("cte_map", {}).get("map") for one in nodes(statements)):
             raise PolicyError("WITH has no place in a policy.", hint="Use a subquery.")
         found: Mapping[str, Any] = statements[0]
         return found
@@ -120,7 +121,7 @@ class Expressions:
         """With the database before each table: a view looks names up in its own catalog first. And those tables."""
         data = (_SELECT + "\n" + sql + "\n").encode()
         places = []
-        for one in _nodes(tree):
+        for one in nodes(tree):
             if one.get("type") == "BASE_TABLE":
                 path = [one[key] for key in ("catalog_name", "schema_name") if one.get(key)]
                 places.append((int(one["query_location"]), not path))
@@ -129,7 +130,7 @@ class Expressions:
             data = data[:at] + before.encode() + data[at:]
         made = data.decode()[len(_SELECT):].strip("\n")
         again = self._parser.tree(f"{_SELECT}\n{made}\n")
-        tables = [one for one in _nodes(again) if one.get("type") == "BASE_TABLE"]
+        tables = [one for one in nodes(again) if one.get("type") == "BASE_TABLE"]
         if again.get("error") is not False or len(tables) != len(places) or any(
                 one.get("catalog_name") != self._catalog or not self._tables.holds(one["schema_name"],
                                                                                   one["table_name"]) for one in tables):
@@ -140,17 +141,6 @@ class Expressions:
 
 def _calls(tree: Any) -> Iterator[Mapping[str, Any]]:
     """Calls of getvariable, by whatever spelling."""
-    for one in _nodes(tree):
+    for one in nodes(tree):
         if str(one.get("function_name", "")).lower() == "getvariable":
             yield one
-
-
-def _nodes(part: Any) -> Iterator[Mapping[str, Any]]:
-    stack = [part]
-    while stack:
-        one = stack.pop()
-        if isinstance(one, dict):
-            yield one
-            stack.extend(one.values())
-        elif isinstance(one, list):
-            stack.extend(one)

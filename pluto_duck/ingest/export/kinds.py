@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from pluto_duck.session.rows.values import parts
 from pluto_duck.workspace import quote
 
 _LONG = re.compile(r"(?:TIME|TIMESTAMP) WITH TIME ZONE", re.I)
@@ -54,7 +55,7 @@ def parse(text: str) -> Kind:
         return Kind(text.strip('"').upper())
     inside = rest[:-1]
     if name in _NESTED:
-        return Kind(name, "", tuple(("", parse(one)) if name == "MAP" else _field(one) for one in _split(inside)))
+        return Kind(name, "", tuple(("", parse(one)) if name == "MAP" else _field(one) for one in parts(inside)))
     return Kind(name, inside)
 
 
@@ -67,23 +68,3 @@ def _field(text: str) -> tuple[str, Kind]:
     if bare and not _LONG.match(text):
         return bare[1], parse(text[bare.end():])
     return "", parse(text)  # a struct without names
-
-
-def _split(text: str) -> list[str]:
-    """At the commas outside of brackets and quotes."""
-    parts, depth, current, closing = [], 0, "", ""
-    for char in text:
-        if closing:
-            closing = "" if char == closing else closing
-        elif char in "'\"":
-            closing = char
-        elif char in "([":
-            depth += 1
-        elif char in ")]":
-            depth -= 1
-        elif char == "," and depth == 0:
-            parts.append(current)
-            current = ""
-            continue
-        current += char
-    return [*parts, current]
