@@ -120,7 +120,8 @@ async def test_a_role_loads_only_what_it_is_granted_as_a_whole(loading: Any, doo
     assert twice["status"] == "failed"
     for failed in (wider, twice):
         assert tempfile.gettempdir() not in json.dumps(failed)
-        assert "3.5" not in json.dumps(failed)
+        for value in ("1.5", "2.5", "3.5", "9.5"):  # the times beside the error may have these digits
+            assert value not in json.dumps(failed["error"])
     assert rows(workspace) == [(1, 2.5), (2, 3.5)]
     other = await door(f"query/{twice['run_id']}", key=loader)
     assert other.code == 404, "a load is seen by whoever began it"
