@@ -9,7 +9,8 @@
      │   ├─ Untrusted               pluto.toml wants something only its owner may allow
      │   ├─ Outdated                somebody else changed what was looked at meanwhile       HTTP 409
      │   ├─ Conflict                a key, CHECK or foreign key of the table forbids it      HTTP 409
-     │   └─ PreconditionFailed      a row is not as the request expects it                   HTTP 412
+     │   ├─ PreconditionFailed      a row is not as the request expects it                   HTTP 412
+     │   └─ HistoryGone             changes older than what is kept are asked for            HTTP 410
      ├─ Unauthenticated             who asks is not known, or what says so is not good   exit 3   HTTP 401
      │   └─ IssuerUnreachable*      whoever could vouch for it does not answer              HTTP 503
      ├─ MissingExtra                a package is not installed; names the extra    exit 2   HTTP 501
@@ -115,6 +116,11 @@ class Conflict(Refused):
 class PreconditionFailed(Refused):
     code = "precondition_failed"
     http_status = 412
+
+
+class HistoryGone(Refused):
+    code = "history_gone"
+    http_status = 410
 
 
 class Unauthenticated(PlutoError):

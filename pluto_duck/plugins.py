@@ -8,7 +8,7 @@ from typing import Any
 
 from pluto_duck.errors import unknown_name
 
-GROUPS = ("pluto_duck.connectors", "pluto_duck.planners", "pluto_duck.tools", "pluto_duck.hooks")
+GROUPS = ("pluto_duck.connectors", "pluto_duck.sinks", "pluto_duck.planners", "pluto_duck.tools", "pluto_duck.hooks")
 
 
 @cache

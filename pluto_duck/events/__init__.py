@@ -1,0 +1,1 @@
+"""Changes: the Journal of tracked tables, and what delivers it to others."""
