@@ -34,6 +34,7 @@ MIGRATIONS = (
         number INTEGER PRIMARY KEY, approval TEXT NOT NULL, at REAL NOT NULL, what TEXT NOT NULL, who TEXT NOT NULL,
         detail TEXT NOT NULL)""",
     "ALTER TABLE approvals ADD COLUMN mark TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE approvals ADD COLUMN proposer TEXT NOT NULL DEFAULT ''",
 )
 _ROOM = "approvals"
 
@@ -62,6 +63,8 @@ class Approval:
     """The process that runs it, while it runs."""
     mark: str = ""
     """The seal on what is run and taken back: this user's, on this machine."""
+    proposer: str = ""
+    """Whose question it came from, by `Actor.identity`; "" for the owner's."""
 
     @property
     def sql(self) -> str:
@@ -105,14 +108,15 @@ class Approvals:
         """Keeps a change for a person to decide; nothing is changed. Raises what the Gate or the dry run says."""
         change, now = change_of(kind), self._now()
         target, body = change.checked(self._session, target, body)
+        asker = self._session.actor
         made = Approval(uuid.uuid4().hex[:8], kind, target, body, change.before(self._session, target), "", question,
                         planner, now, now + self._session.settings["agent.approval_hours"] * 3600, "waiting",
-                        uuid.uuid4().hex)
+                        uuid.uuid4().hex, proposer=asker.identity if asker is not None else "")
         made = self._sealed(replace(made, dry_run=change.tried(self._session, made)))
         with self._control.connection(_ROOM, MIGRATIONS) as db:
-            db.execute("INSERT INTO approvals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)", (
+            db.execute("INSERT INTO approvals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)", (
                 made.id, made.kind, made.target, made.body, made.before, made.dry_run, made.question, made.planner,
-                made.created_at, made.expires_at, made.status, made.token, made.mark))
+                made.created_at, made.expires_at, made.status, made.token, made.mark, made.proposer))
             self._log(db, made.id, "proposed", planner, made.sql)
         return made
 
@@ -264,7 +268,8 @@ class Approvals:
 
 
 def _parts(one: Approval) -> tuple[str, ...]:
-    return ("approval", one.id, one.kind, one.target, one.body, one.before, one.token)
+    return ("approval", one.id, one.kind, one.target, one.body, one.before, one.token,
+            *([one.proposer] if one.proposer else []))
 
 
 def must_be_seen(one: Approval, seen: str) -> None:

@@ -1,20 +1,22 @@
 """GET /api/v1/approvals, GET and POST /api/v1/approvals/{id}: what was proposed, and a person's word on it.
 
 Besides `pluto_duck`, an Authorizer of Jupyter rules on the resource `pluto_duck_approvals`: who may ask need not be who
-may decide.
+may decide. Keys and tokens see and decide what the policy gives `approve` on.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pluto_duck.api.handler import PlutoHandler, guarded
-from pluto_duck.errors import UsageError
+from pluto_duck.errors import Refused, UsageError
 
 if TYPE_CHECKING:
     from pluto_duck.agent.approvals import Approval, Approvals, Entry
+    from pluto_duck.agent.approving import Approver
     from pluto_duck.api.places import Place
+    from pluto_duck.governance import Actor
     from pluto_duck.runs import Run, RunContext
     from pluto_duck.session import Session
 
@@ -24,29 +26,43 @@ DECISION: dict[str, tuple[type, ...]] = {"decision": (str,), "reason": (str,), "
 
 
 class ApprovalsHandler(PlutoHandler):
+    scopes: ClassVar = {"GET": "approvals:write"}
+    actions: ClassVar = {"GET": "look"}
+
     @guarded
     async def get(self) -> None:
         """Newest first; `waiting=1`: only those that can be decided."""
         place = await self.place()
         waiting = self.integer("waiting", 0, least=0, most=1)
-        found = await self.in_thread(place.ask, lambda session: _of(session).all(waiting=bool(waiting)))
+        found = await self.in_thread(place.ask, lambda session: _of(session, self.actor).all(waiting=bool(waiting)))
         named = self.get_query_argument("workspace", None)
         self.send({"workspace": place.name, "approvals": [
-            told(one) | {"links": {"self": self.url("approvals", one.id, workspace=named)}} for one in found]})
+            told(one, self._root(place)) | {"links": {"self": self.url("approvals", one.id, workspace=named)}}
+            for one in found]})
 
 
-class ApprovalHandler(PlutoHandler):
+    def _root(self, place: Place) -> str:
+        return "" if self.actor is None else str(place.workspace.root)
+
+
+class ApprovalHandler(ApprovalsHandler):
+    scopes: ClassVar = {"GET": "approvals:write", "POST": "approvals:write"}
+    actions: ClassVar = {"GET": "look", "POST": "approve"}
+    counts_as: ClassVar = {"POST": "runs"}
+
     @guarded
-    async def get(self, id: str) -> None:
+    async def get(self, id: str) -> None:  # type: ignore[override]
         place = await self.place()
-        one, log = await self.in_thread(place.ask, lambda session: _seen(session, id))
-        self.send({"workspace": place.name, **told(one), "log": [
-            {"at": _when(entry.at), "what": entry.what, "who": entry.who, "detail": entry.detail} for entry in log]})
+        one, log = await self.in_thread(place.ask, lambda session: _seen(session, id, self.actor))
+        self.send({"workspace": place.name, **told(one, self._root(place)), "log": [
+            {"at": _when(entry.at), "what": entry.what, "who": entry.who,
+             "detail": _without(entry.detail, self._root(place))} for entry in log]})
 
     @guarded
     async def post(self, id: str) -> None:
         """Approving starts a run (202); rejecting and editing are done at once."""
-        await self.must_be_let("pluto_duck_approvals")
+        if self.actor is None:
+            await self.must_be_let("pluto_duck_approvals")
         body = self.json_object(DECISION)
         decision = body.get("decision")
         if decision not in DECISIONS:
@@ -56,10 +72,12 @@ class ApprovalHandler(PlutoHandler):
         if ("version" not in body and decision == "approve") or ("version" in body and decision == "reject"):
             raise UsageError('"version" says which text was seen: it belongs to approve, and may stand in edit.',
                              hint="Take it from GET approvals/{id}.")
-        place, who = await self.place(), f"{self.current_user.username} (REST)"
+        place, actor = await self.place(), self.actor
+        who = f"{self.current_user.username} (REST)" if actor is None else ""
         if decision == "approve":
-            one = await self.in_thread(place.ask, lambda session: _looked_at(session, id, body["version"]))
-            run = await self.in_thread(_approve, place, one, body["version"], who)
+            one = await self.in_thread(place.ask, lambda session: _looked_at(session, id, body["version"], actor))
+            run = await self.in_thread(_approve, place, one, body["version"], who, actor)
+            self.trail.run = run.run_id
             url = self.url("query", run.run_id, workspace=self.get_query_argument("workspace", None))
             self.set_header("Location", url)
             self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}},
@@ -67,49 +85,77 @@ class ApprovalHandler(PlutoHandler):
             return
 
         def decide(session: Session) -> Approval:
-            known = _of(session)
+            if actor is not None:
+                if decision == "edit":
+                    _approver(session, actor).get(id)  # what is not there for them is not there
+                    raise Refused("Only the owner edits a proposal: what it says runs with the owner's rights.",
+                                  hint="Reject it, with a reason.")
+                return _approver(session, actor).reject(id, body.get("reason", ""))
             if decision == "edit":
-                return known.edit(id, body["body"], who, seen=body.get("version"))
-            return known.reject(id, who, body.get("reason", ""))
+                return _known(session).edit(id, body["body"], who, seen=body.get("version"))
+            return _known(session).reject(id, who, body.get("reason", ""))
 
-        self.send({"workspace": place.name, **told(await self.in_thread(place.ask, decide))})
+        self.send({"workspace": place.name, **told(await self.in_thread(place.ask, decide), self._root(place))})
 
 
-def _of(session: Session) -> Approvals:
+def _known(session: Session) -> Approvals:
     from pluto_duck.agent.approvals import Approvals
 
     return Approvals(session)
 
 
-def _seen(session: Session, id: str) -> tuple[Approval, list[Entry]]:
-    known = _of(session)
+def _approver(session: Session, actor: Actor) -> Approver:
+    from pluto_duck.agent.approving import Approver
+
+    return Approver(session, actor)
+
+
+def _of(session: Session, actor: Actor | None) -> Approvals | Approver:
+    return _known(session) if actor is None else _approver(session, actor)
+
+
+def _seen(session: Session, id: str, actor: Actor | None) -> tuple[Approval, list[Entry]]:
+    known = _of(session, actor)
     one = known.get(id)
     return one, known.log(one.id)
 
 
-def _looked_at(session: Session, id: str, version: str) -> Approval:
+def _looked_at(session: Session, id: str, version: str, actor: Actor | None) -> Approval:
     from pluto_duck.agent.approvals import must_be_seen
 
-    one = _of(session).get(id)
+    if actor is not None:
+        return _approver(session, actor).looked_at(id, version)
+    one = _known(session).get(id)
     must_be_seen(one, version)
     return one
 
 
-def _approve(place: Place, one: Approval, seen: str, who: str) -> Run:
+def _approve(place: Place, one: Approval, seen: str, who: str, actor: Actor | None) -> Run:
     def work(run: RunContext) -> dict[str, Any]:
         place.keep_open()
-        return {"approval": told(_of(run.session).approve(one.id, seen, who))}
+        if actor is None:
+            return {"approval": told(_known(run.session).approve(one.id, seen, who))}
+        from pluto_duck.session import Session
+
+        with Session(place.workspace, place.settings, role="server", label="approval") as owner:
+            run.lend(owner)
+            return {"approval": told(_approver(owner, actor).approve(one.id, seen), str(place.workspace.root))}
 
     # Detached: a change that was approved is not taken back because somebody stopped looking.
-    return place.runs.start("approval", f"approve {one.id}: {one.kind} {one.target}", work)
+    return place.runs.start("approval", f"approve {one.id}: {one.kind} {one.target}", work, actor=actor)
 
 
-def told(one: Approval) -> dict[str, Any]:
+def told(one: Approval, root: str = "") -> dict[str, Any]:
+    """`root`: the workspace's folder, which stays out of what others than the owner read."""
+    texts = {"sql": one.sql, "body": one.body, "diff": one.diff, "dry_run": one.dry_run, "rollback": one.rollback,
+             "question": one.question}
     return {"id": one.id, "kind": one.kind, "target": one.target, "status": one.status, "version": one.version,
-            "sql": one.sql,
-            "body": one.body, "diff": one.diff, "dry_run": one.dry_run, "rollback": one.rollback,
-            "question": one.question, "planner": one.planner, "created_at": _when(one.created_at),
-            "expires_at": _when(one.expires_at)}
+            **{name: _without(text, root) for name, text in texts.items()},
+            "planner": one.planner, "created_at": _when(one.created_at), "expires_at": _when(one.expires_at)}
+
+
+def _without(text: str, root: str) -> str:
+    return text.replace(root + "/", "") if root else text
 
 
 def _when(at: float) -> str:

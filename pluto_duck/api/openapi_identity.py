@@ -72,7 +72,7 @@ IDENTITY_SCHEMAS: dict[str, Json] = {
         "name": one("string", minLength=1, maxLength=200), "roles": one("array", items=_ROLE, minItems=1),
         "claims": _CLAIMS,
         "scopes": one("array", items=one("string", enum=[
-            "schema:read", "data:read", "data:write", "data:ingest", "query:ask", "query:run"])),
+            "schema:read", "data:read", "data:write", "data:ingest", "approvals:write", "query:ask", "query:run"])),
         "expires": one("string", f"After {_SPAN}; else when it is revoked.", pattern=r"^\d{1,5}[mhdw]$")}),
     "Rotation": one("object", additionalProperties=False, properties={
         "overlap": one("string", f"How long the old one is still good: {_SPAN}.", pattern=r"^\d{1,5}[mhdw]$",

@@ -54,7 +54,8 @@ def _checked(session: Session) -> dict[str, Any]:
 
     found = policies.check(session)
     return {"in_force": not found.why, "why": found.why, "findings": [asdict(one) for one in found.findings],
-            "roles": [{"name": name, "description": said, "sees": list(tables)} for name, said, tables in found.roles]}
+            "roles": [{"name": one.name, "description": one.description, "sees": list(one.tables),
+                       "approves": list(one.approves)} for one in found.roles]}
 
 
 def _explained(session: Session, who: Actor, action: str, table: str | None) -> list[Explained]:

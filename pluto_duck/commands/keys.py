@@ -121,7 +121,7 @@ def missing(session: Session, made: Key) -> str:
     from pluto_duck.session import policies
 
     found = policies.check(session)
-    gone = sorted(set(made.roles) - {name for name, _said, _tables in found.roles})
+    gone = sorted(set(made.roles) - {one.name for one in found.roles})
     if found.roles and gone:
         return f"policy.yaml has no role {', '.join(gone)}: it opens nothing there."
     return found.why

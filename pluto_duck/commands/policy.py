@@ -101,10 +101,12 @@ def check(door: Door) -> Facts:
     sections: list[tuple[str, tuple[tuple[str, str], ...]]] = []
     state = "in force" if not found.why else found.why
     sections.append(("Policy", (("state", state),)))
-    for name, description, tables in found.roles:
-        seen = ", ".join(tables[:20]) + (f" and {len(tables) - 20} more" if len(tables) > 20 else "")
-        pairs = [("sees", seen or "nothing")]
-        sections.append((f"Role {name}", tuple([("is", description)] if description else []) + tuple(pairs)))
+    for role in found.roles:
+        seen = ", ".join(role.tables[:20]) + (f" and {len(role.tables) - 20} more" if len(role.tables) > 20 else "")
+        pairs = [("is", role.description)] if role.description else []
+        pairs.append(("sees", seen or "nothing"))
+        pairs += [("approves", ", ".join(role.approves))] if role.approves else []
+        sections.append((f"Role {role.name}", tuple(pairs)))
     doubts = [one for one in found.findings if one.level == "doubtful"]
     if doubts:
         sections.append(("Doubtful", tuple((f"line {one.line}", f"{one.text} {one.hint}".strip()) for one in doubts)))
@@ -169,5 +171,5 @@ def _must_count(owner: Session, roles: tuple[str, ...]) -> None:
     if found.why:
         raise Refused(found.why, hint="Nobody but you sees anything until then.")
     for role in roles:
-        if role not in [name for name, _said, _tables in found.roles]:
-            raise unknown_name("role", role, [name for name, _said, _tables in found.roles], where="policy.yaml")
+        if role not in [one.name for one in found.roles]:
+            raise unknown_name("role", role, [one.name for one in found.roles], where="policy.yaml")

@@ -32,6 +32,7 @@ SCOPES = {
     "data:read": "rows of the tables that its roles read, by conditions and keys",
     "data:write": "rows of the tables that its roles may insert into, update and delete from",
     "data:ingest": "rows by the file into the tables that its roles may ingest into",
+    "approvals:write": "proposed changes of the tables that its roles may approve: to see and to decide",
     "query:ask": "questions in plain words about them",
     "query:run": "SQL of its own over them, which runs in the process that holds the data",
 }

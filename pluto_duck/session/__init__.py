@@ -471,7 +471,7 @@ class Session:
         """TableRef.key -> version of what was written through a Session; `*` counts for every table."""
         return dict(self._link.call(Request("versions", retry="read")).header["versions"])
 
-    def policy(self, what: Literal["check", "explain"], **args: Any) -> dict[str, Any]:
+    def policy(self, what: Literal["check", "explain", "may"], **args: Any) -> dict[str, Any]:
         """For `session.policies`, which gives it a shape."""
         return dict(self._link.call(Request("policy", {"what": what, **args}, retry="read")).header)
 

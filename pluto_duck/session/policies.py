@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,19 @@ from pluto_duck.workspace.protocol import Reply, Request
 
 if TYPE_CHECKING:
     from pluto_duck.governance.policy.checking import Finding
+    from pluto_duck.governance.policy.model import Action
     from pluto_duck.session import Session
     from pluto_duck.session.handler import SessionHandler
+
+
+@dataclass(frozen=True)
+class RoleChecked:
+    name: str
+    description: str
+    tables: tuple[str, ...]
+    """That it sees."""
+    approves: tuple[str, ...]
+    """Patterns of the tables whose proposals it decides."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +37,7 @@ class Checked:
     """A policy held against the tables."""
 
     findings: tuple[Finding, ...]
-    roles: tuple[tuple[str, str, tuple[str, ...]], ...]
-    """(name, description, the tables that it sees)."""
+    roles: tuple[RoleChecked, ...]
     why: str
     """Why it is not in force; "" where it is."""
 
@@ -52,7 +63,8 @@ def check(session: Session) -> Checked:
 
     found = session.policy("check")
     return Checked(tuple(Finding(**one) for one in found["findings"]),
-                   tuple((name, said, tuple(tables)) for name, said, tables in found["roles"]), found["why"])
+                   tuple(RoleChecked(name, said, tuple(tables), tuple(approves))
+                         for name, said, tables, approves in found["roles"]), found["why"])
 
 
 def explain(session: Session, actor: Actor, action: str, table: str | None = None) -> list[Explained]:
@@ -63,12 +75,21 @@ def explain(session: Session, actor: Actor, action: str, table: str | None = Non
                       tuple((name, shown, rule) for name, shown, rule in one["columns"])) for one in found["explained"]]
 
 
+def may(session: Session, actor: Actor, action: Action, tables: Sequence[TableRef]) -> list[bool]:
+    """Of tables that need not be there yet."""
+    found = session.policy("may", actor=actor.to_dict(), action=action,
+                           tables=[[one.schema, one.name] for one in tables]) if tables else {"may": []}
+    return [bool(one) for one in found["may"]]
+
+
 # -- in the host --------------------------------------------------------------------------------------
 
 def answer(handler: SessionHandler, request: Request, tables: dict[TableRef, list[str]]) -> Reply:
     """`tables`: the owner's, with their columns."""
     if request.args["what"] == "check":
         return Reply(_check(handler, tables))
+    if request.args["what"] == "may":
+        return Reply({"may": _may(handler, request.args)})
     return Reply({"explained": _explain(handler, request.args, tables)})
 
 
@@ -94,10 +115,20 @@ def _check(handler: SessionHandler, tables: dict[TableRef, list[str]]) -> dict[s
             catalog.follow(handler.ledger.version(SCHEMA), draft)
             found += [Finding("broken", draft.line_of(name, 0), f"role {name} does not see {table}: {error.message}",
                               error.hint) for table, error in catalog.problems.items()]
-            roles.append([name, role.description, [str(one) for one in catalog.names]])
+            roles.append([name, role.description, [str(one) for one in catalog.names],
+                          [one for grant in role.grants if "approve" in grant.actions and grant.is_whole
+                           for one in grant.tables]])
         finally:
             catalog.detach()
     return {"findings": [asdict(one) for one in found], "roles": roles, "why": why}
+
+
+def _may(handler: SessionHandler, args: dict[str, Any]) -> list[bool]:
+    from pluto_duck.governance.policy.deciding import decide
+
+    actor, in_force = Actor.from_dict(args["actor"]), handler.policy.current()
+    return [decide(in_force, actor.roles or (), args["action"], TableRef(name, schema)).allowed
+            for schema, name in args["tables"]]
 
 
 def _explain(handler: SessionHandler, args: dict[str, Any], tables: dict[TableRef, list[str]]) -> list[dict[str, Any]]:
@@ -113,6 +144,8 @@ def _explain(handler: SessionHandler, args: dict[str, Any], tables: dict[TableRe
     if args["table"]:
         key = TableRef.parse(str(args["table"])).key
         wanted = [one for one in tables if one.key == key]
+        if not wanted and args["action"] == "approve":  # a proposal may make it
+            wanted = [TableRef.parse(str(args["table"]))]
         if not wanted:
             raise unknown_name("table", str(args["table"]), [str(one) for one in tables])
     found = []
@@ -123,8 +156,8 @@ def _explain(handler: SessionHandler, args: dict[str, Any], tables: dict[TableRe
             "table": str(table), "action": args["action"], "allowed": decision.allowed, "why": decision.why,
             "rows": [[str(rule), rule.grant.rows] for rule in decision.rules],
             "missing": sorted(one for one in claims if actor.claim(one) is None),
-            "columns": [[one.name, one.shown, one.rule] for one in columns_shown(decision, tables[table])]
-            if decision.allowed else []})
+            "columns": [[one.name, one.shown, one.rule] for one in columns_shown(
+                decision, tables.get(table, []))] if decision.allowed else []})
     return found
 
 
@@ -133,4 +166,4 @@ def _claims(handler: SessionHandler, rows: str) -> set[str]:
     return {name.text.strip('"') for mark, name in itertools.pairwise(tokens) if mark.text == "$"}
 
 
-__all__ = ["Checked", "Explained", "answer", "check", "explain"]
+__all__ = ["Checked", "Explained", "RoleChecked", "answer", "check", "explain", "may"]

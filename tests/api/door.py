@@ -42,7 +42,8 @@ class Door:
 
     def key(self, *roles: str, name: str = "dash", **options: Any) -> str:
         options.setdefault("claims", {"region": "EU"})
-        options.setdefault("scopes", ("schema:read", "query:ask", "query:run", "data:read", "data:write", "data:ingest"))
+        options.setdefault("scopes", ("schema:read", "query:ask", "query:run", "data:read", "data:write", "data:ingest",
+                                      "approvals:write"))
         return self.keys.create(name, roles or ("eu",), **options)[1]
 
 

@@ -61,7 +61,7 @@ class TestIssuer:
     def claims(self, **changes: Any) -> dict[str, Any]:
         now = int(time.time())
         found = {"iss": self.url, "aud": AUDIENCE, "sub": "alice", "iat": now, "exp": now + 300, "roles": ["eu"],
-                 "region": "EU", "scope": "schema:read query:ask query:run data:read data:write data:ingest", **changes}
+                 "region": "EU", "scope": "schema:read query:ask query:run data:read data:write data:ingest approvals:write", **changes}
         return {name: value for name, value in found.items() if value is not ...}
 
     def token(self, *, kid: str | None = "one", key: Any = None, alg: str = "", headers: dict[str, Any] | None = None,

@@ -41,7 +41,7 @@ def _of_grant(where: str, line: int, grant: Grant, tables: Mapping[TableRef, Seq
     for text in grant.tables:
         here = {one for one in tables if fits_table(text, one)}
         fitting |= here
-        if not here and grant.actions != ["ingest"]:
+        if not here and not {"ingest", "approve"} >= set(grant.actions):
             found.append(Finding("doubtful", line, f"{where}: {text} fits no table.",
                                  f"{text} is a table of the schema main; {text}.* is a schema."
                                  if "." not in text else ""))
@@ -54,6 +54,10 @@ def _of_grant(where: str, line: int, grant: Grant, tables: Mapping[TableRef, Seq
                 slip = what != "columns" and Glob(text).is_plain
                 found.append(Finding("broken" if slip else "doubtful", line,
                                      f"{where}: {what} names {text}, which is no column of its tables."))
+    if "approve" in grant.actions and not grant.is_whole:
+        found.append(Finding("broken", line, f"{where}: approve counts for the whole of a table alone, as a proposal "
+                                             "shows and changes all of it.",
+                             "Give it in a grant without rows, columns, hide and masks."))
     if "ask" in grant.actions and "read" not in grant.actions:
         found.append(Finding("doubtful", line, f"{where}: ask lets the agent use what the role may read, and this "
                                                "grant does not give read."))

@@ -59,11 +59,15 @@ def decide(in_force: InForce, roles: Sequence[str], action: Action, table: Table
         for name in dict.fromkeys(roles) if name in policy.roles
         for i, grant in enumerate(policy.roles[name].grants)
         if action in grant.actions and any(fits_table(one, table) for one in grant.tables))
+    partly = [rule for rule in rules if action == "approve" and not rule.grant.is_whole]
+    rules = tuple(rule for rule in rules if rule not in partly)
     if rules:
         return Decision(True, rules, "; ".join(str(one) for one in rules))
     unknown = [name for name in roles if name not in policy.roles]
     known = [name for name in roles if name in policy.roles]
     why = f"No grant of {_listed('role', known)} gives {action} on {table}." if known else "The actor has no role."
+    if partly:
+        why = f"{'; '.join(map(str, partly))}: approve counts for the whole of a table alone."
     if unknown:
         why += f" {_listed('Role', unknown)} {'is' if len(unknown) == 1 else 'are'} not in the policy."
     return Decision(False, (), f"{why} What nobody grants is denied.")

@@ -98,6 +98,11 @@ class Grant(_Part):
                 return mask
         return next((mask for text, mask in self.masks.items() if Glob(text).fits(column)), None)
 
+    @property
+    def is_whole(self) -> bool:
+        """Every row and column of its tables, as they are."""
+        return not (self.rows or self.masks or self.hide) and "*" in self.columns
+
     def shows(self, column: str) -> bool:
         return any(Glob(one).fits(column) for one in self.columns) and not any(
             Glob(one).fits(column) for one in self.hide)
