@@ -27,6 +27,8 @@ def _written(note: str, **headers: Any) -> Json:
     return {"description": note, "content": {"application/json": _ROW}, "headers": {**_TAG, **headers}}
 
 
+_ONCE = header("Idempotency-Key", "The same request with the same key runs once, and is answered as the first time.",
+               minLength=1, maxLength=255)
 _PLACE: Json = {"Location": {"description": "Where the row is.", "schema": {"type": "string"}}}
 _BODY: Json = {"required": True, "content": {"application/json": _ROW}}
 
@@ -54,8 +56,7 @@ ROWS_PATHS: dict[str, Json] = {
         "post": {
             "summary": "Make one row, or a list of rows, all or none",
             "parameters": [_NAME, WORKSPACE, _PREFER,
-                           header("Idempotency-Key", "The same request with the same key runs once, and is answered as "
-                                                     "the first time.", minLength=1, maxLength=255),
+                           _ONCE,
                            query("on_conflict", "Where the primary key is there already.",
                                  enum=["error", "ignore", "update"], default="error")],
             "requestBody": {"required": True, "content": {"application/json": {"schema": {"oneOf": [
@@ -70,17 +71,18 @@ ROWS_PATHS: dict[str, Json] = {
                 "responses": {"200": _written("The row."), "304": answer("It is what If-None-Match names."),
                               **PROBLEM}},
         "put": {"summary": "Make or replace a row",
-                "parameters": [_NAME, _KEY, WORKSPACE, _PREFER, _IF_MATCH, header("If-None-Match", "*: only make it.")],
+                "parameters": [_NAME, _KEY, WORKSPACE, _PREFER, _ONCE, _IF_MATCH,
+                               header("If-None-Match", "*: only make it.")],
                 "requestBody": _BODY,
                 "responses": {"200": _written("Replaced."), "201": _written("Made.", **_PLACE),
                               "204": answer("Replaced; nothing to show of it."), **PROBLEM}},
         "patch": {"summary": "Change some columns (JSON merge patch)",
-                  "parameters": [_NAME, _KEY, WORKSPACE, _PREFER, _IF_MATCH],
+                  "parameters": [_NAME, _KEY, WORKSPACE, _PREFER, _ONCE, _IF_MATCH],
                   "requestBody": {"required": True, "content": {"application/merge-patch+json": _ROW,
                                                                 "application/json": _ROW}},
                   "responses": {"200": _written("Changed."), "204": answer("Changed; nothing to show of it."),
                                 **PROBLEM}},
-        "delete": {"summary": "Take a row away", "parameters": [_NAME, _KEY, WORKSPACE, _IF_MATCH],
+        "delete": {"summary": "Take a row away", "parameters": [_NAME, _KEY, WORKSPACE, _ONCE, _IF_MATCH],
                    "responses": {"204": answer("It is gone."), **PROBLEM}}},
 }
 

@@ -249,6 +249,66 @@ async def test_a_request_with_a_key_runs_once(ask: Any) -> None:
     assert sorted(one["v"] for one in found) == [70, 71, 72]
 
 
+async def test_each_write_with_a_key_runs_once(ask: Any) -> None:
+    def sent(method: str, body: Any, key: str, row: str = "1", **headers: str) -> Any:
+        return ask("tables", f"items/rows/{row}", method=method, body=body, headers={"Idempotency-Key": key, **{
+            name.replace("_", "-"): one for name, one in headers.items()}})
+
+    async def between() -> None:
+        """What a second run would show."""
+        assert (await ask("tables", "items/rows/1", method="PATCH", body={"name": "between"})).code == 200
+
+    for method, body, again in (("PATCH", {"name": "patched"}, {"name": "other"}), ("PUT", {"name": "put"}, {"name": "other"})):
+        first = await sent(method, body, method)
+        await between()
+        second = await sent(method, body, method)
+        assert (first.code, first.body, first.headers["ETag"]) == (second.code, second.body, second.headers["ETag"])
+        assert (first.code, second.headers["Idempotency-Replayed"]) == (200, "true")
+        assert told(await ask("tables", "items/rows/1"))["name"] == "between", method
+        assert (await sent(method, again, method)).code == 422
+        assert (await sent(method, body, method, row="2")).code == 422
+        assert (await sent(method, body, method, If_Match='"x"')).code == 422, "another condition is another request"
+        assert (await sent("DELETE", None, method)).code == 422
+    made, same = await sent("PUT", {"name": "new"}, "made", row="77"), await sent("PUT", {"name": "new"}, "made", row="77")
+    assert (made.code, same.code, same.headers["Location"]) == (201, 201, made.headers["Location"])
+    gone = await sent("DELETE", None, "gone", row="77")
+    assert (gone.code, (await ask("tables", "items/rows", method="POST", body={"id": 77, "name": "back"})).code) == (204, 201)
+    again = await sent("DELETE", None, "gone", row="77")
+    assert (again.code, again.headers["Idempotency-Replayed"]) == (204, "true")
+    assert (await ask("tables", "items/rows/77")).code == 200, "it was taken away once"
+
+
+async def test_a_write_that_found_nothing_may_be_tried_again_by_its_key(ask: Any) -> None:
+    def delete() -> Any:
+        return ask("tables", "items/rows/88", method="DELETE", headers={"Idempotency-Key": "d"})
+
+    assert (await delete()).code == 404
+    assert (await ask("tables", "items/rows", method="POST", body={"id": 88, "name": "later"})).code == 201
+    assert [(await delete()).code, (await ask("tables", "items/rows/88")).code] == [204, 404]
+
+
+async def test_a_replayed_change_shows_no_more_than_the_policy_does_now(door: Any) -> None:
+    from pluto_duck.session import Session
+    from tests.api.door import POLICY, governed_again
+
+    with Session.open(door.workspace.root) as session:
+        session.query("ALTER TABLE orders ADD PRIMARY KEY (id)")
+    writes = POLICY.replace("[read, ask]", "[read, ask, update]")
+    governed_again(door.workspace, writes)
+    key = door.key()
+
+    async def patch(key: str) -> Any:
+        return await door("tables/orders/rows/2", "PATCH", key, {"region": "EU"}, Idempotency_Key="k")
+
+    first = await patch(key)
+    assert (first.code, (await patch(key)).body) == (200, first.body)
+    another = await patch(door.key(name="another"))
+    assert "Idempotency-Replayed" not in another.headers, "a key of one actor is nobody else's"
+    governed_again(door.workspace, writes.replace("hide: card", "hide: [card, region]"))
+    later = await patch(key)
+    assert (later.code, later.body, "ETag" in later.headers) == (200, b"", False)
+
+
 async def test_an_answer_that_was_kept_shows_no_more_than_the_policy_does_now(door: Any) -> None:
     from tests.api.door import POLICY, governed_again
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, unquote, urlencode
@@ -15,6 +16,8 @@ from pluto_duck.errors import Conflict, PreconditionFailed, UsageError
 if TYPE_CHECKING:
     from pluto_duck.api.places import Place
     from pluto_duck.api.rows.desk import Asked
+    from pluto_duck.api.rows.once import Kept
+    from pluto_duck.governance.policy.model import Action
     from pluto_duck.session import TableRef
     from pluto_duck.session.rows import Change, Changed, Page, Select
 
@@ -67,6 +70,67 @@ class _Rows(PlutoHandler):
     async def written(self, place: Place, done: Changed) -> tuple[list[dict[str, Any]], list[str]]:
         """The rows that a change wrote, as far as the client may see them, and their tags."""
         return await self.in_thread(_written, done) if done.rows is not None and self.may_read() else ([], [])
+
+
+    async def once(self, place: Place, table: TableRef, actions: Sequence[Action],
+                   write: Callable[[str], Awaitable[Kept]]) -> None:
+        """Answers with what `write` of a token comes to: at once, or, by the Idempotency-Key of the request, as it
+        was answered before. `actions`: those of the policy that the answer hangs on, besides read."""
+        from pluto_duck.api.actors import who
+        from pluto_duck.api.rows import once
+
+        sent = self.request.headers.get("Idempotency-Key")
+        if sent is None:
+            self._answered(await write(""))
+            return
+        key = once.checked(sent)
+        asker = once.digest(who(self.actor))
+        digest = once.digest(self.request.method, self.request.path, self.request.query,
+                             *(self.request.headers.get(one, "") for one in ("If-Match", "If-None-Match")),
+                             self.request.body)
+        sees = await self.in_thread(self._sees, place, table, actions)
+        kept = await self.in_thread(place.once.begin, asker, key, digest)
+        if kept is not None:
+            self.set_header("Idempotency-Replayed", "true")
+            self._answered(kept.for_one_who(sees))
+            return
+        try:
+            made = await write(once.digest(asker, key, digest))
+        except BaseException:
+            await self.in_thread(place.once.forget, asker, key)
+            raise
+        answer = replace(made, sees=sees)
+        await self.in_thread(place.once.keep, asker, key, answer)
+        self._answered(answer)
+
+    def _sees(self, place: Place, table: TableRef, actions: Sequence[Action]) -> str:
+        """Another text as soon as the policy lets the client do or see something else; "" for the owner."""
+        from pluto_duck.api.rows import once
+        from pluto_duck.errors import UnknownName
+        from pluto_duck.session import policies
+
+        caller = self.caller
+        if caller is None:
+            return ""
+        try:
+            told = place.ask(lambda session: [policies.explain(session, caller.actor, action, str(table))
+                                              for action in ("read", *actions)])
+        except UnknownName:
+            return "nothing"  # what it asks for says so in the words of its roles
+        return once.digest(repr(told), self.may_read())
+
+    def _answered(self, kept: Kept) -> None:
+        self.set_status(kept.status)
+        self.set_header("Cache-Control", "no-store")
+        for name, value in kept.headers.items():
+            self.set_header(name, value)
+            if name == "ETag":
+                self._tag = value
+        if kept.body:
+            self.finish(kept.body)
+        else:
+            self.clear_header("Content-Type")
+            self.finish()
 
 
 def _written(done: Changed) -> tuple[list[dict[str, Any]], list[str]]:
@@ -149,54 +213,13 @@ class TableRowsHandler(_Rows):
         if on_conflict not in ON_CONFLICT:
             raise UsageError(f"on_conflict={on_conflict[:40]} is unknown.", hint=", ".join(ON_CONFLICT))
         change = Insert(table, tuple(rows), on_conflict)
-        key = self.request.headers.get("Idempotency-Key")
-        if key is not None:
-            await self._once(place, table, name, change, many, key)
-            return
-        await self._made(place, await self.change(place, table, change), name, many)
 
-    async def _once(self, place: Place, table: TableRef, name: str, change: Change, many: bool, key: str) -> None:
-        from pluto_duck.api.actors import who
-        from pluto_duck.api.rows import once
+        async def write(token: str) -> Kept:
+            return await self._answer(place, await self.change(place, table, change, token), name, many)
 
-        key = once.checked(key)
-        asker = once.digest(who(self.actor))
-        digest = once.digest(self.request.method, self.request.path, self.request.query, self.request.body)
-        sees = await self.in_thread(self._sees, place, table)
-        kept = await self.in_thread(place.once.begin, asker, key, digest)
-        if kept is not None:
-            self.set_header("Idempotency-Replayed", "true")
-            self._answered(kept.for_one_who(sees))
-            return
-        try:
-            done = await self.change(place, table, change, once.digest(asker, key, digest))
-        except BaseException:
-            await self.in_thread(place.once.forget, asker, key)
-            raise
-        answer = replace(await self._answer(place, done, name, many), sees=sees)
-        await self.in_thread(place.once.keep, asker, key, answer)
-        self._answered(answer)
+        await self.once(place, table, ["insert"], write)
 
-    def _sees(self, place: Place, table: TableRef) -> str:
-        """Another text as soon as the policy lets the client do or see something else; "" for the owner."""
-        from pluto_duck.api.rows import once
-        from pluto_duck.errors import UnknownName
-        from pluto_duck.session import policies
-
-        caller = self.caller
-        if caller is None:
-            return ""
-        try:
-            told = place.ask(lambda session: [policies.explain(session, caller.actor, action, str(table))
-                                              for action in ("read", "insert")])
-        except UnknownName:
-            return "nothing"  # what it asks for says so in the words of its roles
-        return once.digest(repr(told), self.may_read())
-
-    async def _made(self, place: Place, done: Changed, name: str, many: bool) -> None:
-        self._answered(await self._answer(place, done, name, many))
-
-    async def _answer(self, place: Place, done: Changed, name: str, many: bool) -> Any:
+    async def _answer(self, place: Place, done: Changed, name: str, many: bool) -> Kept:
         from pluto_duck.api.rows.bodies import minimal
         from pluto_duck.api.rows.once import Kept
 
@@ -214,19 +237,6 @@ class TableRowsHandler(_Rows):
                 "rows": rows, "links": {}}
         shown = rows[0] if not many and rows else told
         return Kept(status, headers, json.dumps(shown, ensure_ascii=False, separators=(",", ":")))
-
-    def _answered(self, kept: Any) -> None:
-        self.set_status(kept.status)
-        self.set_header("Cache-Control", "no-store")
-        for name, value in kept.headers.items():
-            self.set_header(name, value)
-            if name == "ETag":
-                self._tag = value
-        if kept.body:
-            self.finish(kept.body)
-        else:
-            self.clear_header("Content-Type")
-            self.finish()
 
 
 class TableRowHandler(_Rows):
@@ -266,17 +276,19 @@ class TableRowHandler(_Rows):
         place, table, key = await self.place(), _ref(name), self.key()
         values = bodies.row(self.request, bodies.PATCH_TYPES)
         expect = self._expected(place)
-        for _attempt in range(5):
-            merged, seen = await self._merged(place, table, key, values)
-            try:
-                done = await self.change(place, table, Update(table, Keyed(key), merged, expect=expect or seen))
-                break
-            except PreconditionFailed:
-                if expect or not seen:
-                    raise
-        else:
+
+        async def write(token: str) -> Kept:
+            for _attempt in range(5):
+                merged, seen = await self._merged(place, table, key, values)
+                change = Update(table, Keyed(key), merged, expect=expect or seen)
+                try:
+                    return await self._wrote(place, await self.change(place, table, change, token), table, key)
+                except PreconditionFailed:
+                    if expect or not seen:
+                        raise
             raise Conflict("Others wrote the same row again and again.", hint="Try again.")
-        await self._wrote(place, done, table, key)
+
+        await self.once(place, table, ["update"], write)
 
     async def _merged(self, place: Place, table: TableRef, key: tuple[str, ...],
                       values: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...] | None]:
@@ -299,28 +311,36 @@ class TableRowHandler(_Rows):
         if none not in ("", "*"):
             raise UsageError("If-None-Match of a write is *: only where there is no such row.", name="If-None-Match")
         expect: tuple[str, ...] | None = () if none == "*" else self._expected(place)
-        try:
-            done = await self.change(place, table, Put(table, key, values, expect))
-        except Conflict as error:
-            if none and error.facts.get("constraint") == "unique":
-                raise PreconditionFailed("There is such a row.", hint="If-Match replaces it.") from error
-            raise
-        if done.created:
-            self.set_header("Location", self.row_url(name, list(key)))
-        await self._wrote(place, done, table, key, 201 if done.created else 200)
+
+        async def write(token: str) -> Kept:
+            try:
+                done = await self.change(place, table, Put(table, key, values, expect), token)
+            except Conflict as error:
+                if none and error.facts.get("constraint") == "unique":
+                    raise PreconditionFailed("There is such a row.", hint="If-Match replaces it.") from error
+                raise
+            made = await self._wrote(place, done, table, key, 201 if done.created else 200)
+            if done.created:
+                made.headers["Location"] = self.row_url(name, list(key))
+            return made
+
+        await self.once(place, table, ["insert", "update"], write)
 
     @guarded
     async def delete(self, name: str, _key: str) -> None:
         from pluto_duck.api.rows.desk import missing
+        from pluto_duck.api.rows.once import Kept
         from pluto_duck.session.rows import Delete, Keyed
 
         place, table, key = await self.place(), _ref(name), self.key()
-        done = await self.change(place, table, Delete(table, Keyed(key), self._expected(place)))
-        if not done.affected:
-            raise missing(table, key)
-        self.set_status(204)
-        self.clear_header("Content-Type")
-        self.finish()
+        expect = self._expected(place)
+
+        async def write(token: str) -> Kept:
+            if not (await self.change(place, table, Delete(table, Keyed(key), expect), token)).affected:
+                raise missing(table, key)
+            return Kept(204, {}, "")
+
+        await self.once(place, table, ["delete"], write)
 
     def _expected(self, place: Place) -> tuple[str, ...] | None:
         from pluto_duck.api.rows.bodies import expected
@@ -332,23 +352,18 @@ class TableRowHandler(_Rows):
         return found
 
     async def _wrote(self, place: Place, done: Changed, table: TableRef, key: tuple[str, ...],
-                     status: int = 200) -> None:
+                     status: int = 200) -> Kept:
         from pluto_duck.api.rows.bodies import minimal
         from pluto_duck.api.rows.desk import missing
+        from pluto_duck.api.rows.once import Kept
 
         if not done.affected:
             raise missing(table, key)
         rows, tags = await self.written(place, done)
-        self.set_header("Cache-Control", "no-store")
-        if rows:
-            self.tagged(tags[0])
+        headers = {"ETag": f'"{tags[0]}"'} if rows else {}
         if not rows or minimal(self.request.headers):
-            self.set_status(201 if status == 201 else 204)
-            self.clear_header("Content-Type")
-            self.finish()
-            return
-        self.set_status(status)
-        self.finish(json.dumps(rows[0], ensure_ascii=False, separators=(",", ":")))
+            return Kept(201 if status == 201 else 204, headers, "")
+        return Kept(status, headers, json.dumps(rows[0], ensure_ascii=False, separators=(",", ":")))
 
 
 def _text(value: Any) -> str:

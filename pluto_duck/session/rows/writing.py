@@ -108,8 +108,8 @@ class Writer(abc.ABC):
         """What it came to, if its token has committed."""
         changes, token = group
         found = self.rows.handler.ledger.find(self.cursor, token)
-        if not found:
-            return None
+        if not any(found.values()):
+            return None  # what changed nothing may be tried again, and find something to change
         return [Done(found.get(i) or 0, version=self.rows.version(one.table)) for i, one in enumerate(changes)]
 
     def _together(self, groups: Sequence[Group]) -> list[list[Done]]:
