@@ -6,6 +6,7 @@ Read again only where a table's version moved, or the semantic file changed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from pluto_duck.catalog.background import keep, pending, read
@@ -151,11 +152,18 @@ def _store_of(session: Session) -> ValueStore:
 
 
 _CATALOGS: WeakKeyDictionary[Session, Catalog] = WeakKeyDictionary()
+_VIEWS: dict[Path, dict[str, Table]] = {}
+"""Each workspace's views as one of this process's owner sessions has seen them last, while they were quick enough.
+Requests of a sidebar or server take turns with a few sessions: what they know must not be chance."""
 
 
 def _table(session: Session, info: TableInfo, newest: int, old: Catalog | None) -> Table | None:
     version = info.version if info.kind == "table" else newest  # a view changes with what it reads
     before = old._profiled.get(info.ref.key) if old is not None else None
+    shared: dict[str, Table] = {}
+    if info.kind == "view" and session.actor is None:
+        shared = _VIEWS.setdefault(session.workspace.root, {})
+        before = before or shared.get(info.ref.key)
     if before is not None and [(c.name, c.type, c.comment) for c in before.columns] != [
         (c.name, c.type, c.comment) for c in info.columns
     ]:
@@ -163,7 +171,8 @@ def _table(session: Session, info: TableInfo, newest: int, old: Catalog | None) 
     if before is not None and before.version == version:
         return before
     try:
-        return profile(session, info, version)
+        shared[info.ref.key] = found = profile(session, info, version)
+        return found
     except TimedOut:
         return before  # a view that computes for long; where it was quicker once, what was seen then must do
     except (StatementError, UnknownName):

@@ -15,7 +15,7 @@ from pathlib import Path
 from pluto_duck.catalog.model import Table
 from pluto_duck.catalog.store import FILE, Kept, ValueStore
 from pluto_duck.catalog.values import MAX_VALUES, TableValues, read_values, shape
-from pluto_duck.errors import PlutoError, StatementError, UnknownName
+from pluto_duck.errors import PlutoError, StatementError, TimedOut, UnknownName
 from pluto_duck.session import Session
 from pluto_duck.workspace.locks import FileLock
 
@@ -81,7 +81,7 @@ def keep(session: Session, store: ValueStore, table: Table, most: int = MAX_VALU
     """Reads the values of a table into the cache; how many."""
     try:
         found = read_values(session, table, most)
-    except (StatementError, UnknownName):  # a view whose tables are gone: without values it is known, too
+    except (StatementError, UnknownName, TimedOut):  # a view that is broken or slow: without values it is known, too
         found = TableValues(Kept(table.version, shape(table), ()))
     store.put(table.ref.key, found.kept, found.values)
     return len(found.values)

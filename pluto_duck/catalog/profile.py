@@ -84,15 +84,16 @@ def _facts(
     for column in plain:
         name = quote(column.name)
         picks += [f"approx_count_distinct({name})", f"count({name})", f"min({name})", f"max({name})"]
-    limit_s = _limit_s(info)
-    counted = session.query(f"SELECT count(*) FROM {info.ref.sql}", read_only=True, timeout_s=limit_s).scalar()
+    most_s = limit_s(info.kind)
+    counted = session.query(f"SELECT count(*) FROM {info.ref.sql}", read_only=True, timeout_s=most_s).scalar()
     source = info.ref.sql if counted <= SAMPLE_ROWS else f"(SELECT * FROM {info.ref.sql} LIMIT {SAMPLE_ROWS})"
-    row = session.query(f"SELECT {', '.join(picks)} FROM {source}", read_only=True, timeout_s=limit_s).rows()[0]
+    row = session.query(f"SELECT {', '.join(picks)} FROM {source}", read_only=True, timeout_s=most_s).rows()[0]
     return int(counted), {column.name: row[1 + 4 * i : 5 + 4 * i] for i, column in enumerate(plain)}
 
 
-def _limit_s(info: TableInfo) -> float | None:
-    return VIEW_TIMEOUT_S if info.kind == "view" else None
+def limit_s(*kinds: str) -> float | None:
+    """Of a look at tables and views of these kinds."""
+    return VIEW_TIMEOUT_S if "view" in kinds else None
 
 
 def _exact(
@@ -125,8 +126,8 @@ def _exact(
     if not tests:
         return declared, set()
     row = session.query(
-        f"SELECT {', '.join(test[2] for test in tests)} FROM {info.ref.sql}", read_only=True, timeout_s=_limit_s(info)
-    ).rows()[0]
+        f"SELECT {', '.join(test[2] for test in tests)} FROM {info.ref.sql}", read_only=True,
+        timeout_s=limit_s(info.kind)).rows()[0]
     held = {test[:2] for test, holds in zip(tests, row, strict=True) if holds}
     return (
         declared | {name for kind, name in held if kind == "unique"},

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pluto_duck.catalog.model import Table
-from pluto_duck.catalog.profile import SAMPLE_ROWS
+from pluto_duck.catalog.profile import SAMPLE_ROWS, limit_s
 from pluto_duck.catalog.store import Found, Kept, ValueStore
 from pluto_duck.session import Session
 from pluto_duck.workspace import TableRef
@@ -49,7 +49,8 @@ def shape(table: Table) -> str:
 
 
 def read_values(session: Session, table: Table, most: int = MAX_VALUES) -> TableValues:
-    """`most`: distinct values of a column that are kept; one with more counts as large."""
+    """`most`: distinct values of a column that are kept; one with more counts as large. Raises TimedOut for a view
+    that takes too long."""
     texts = [column.name for column in table.columns if column.textual and not column.text_date]
     small = _small(session, table, texts, most)
     large = [name for name in texts if name not in small]
@@ -60,7 +61,8 @@ def read_values(session: Session, table: Table, most: int = MAX_VALUES) -> Table
             f"WHERE {quote(name)} IS NOT NULL LIMIT {most + 1})"
             for number, name in enumerate(small)
         ]
-        for number, value in session.query(" UNION ALL ".join(parts), read_only=True).rows():
+        read = session.query(" UNION ALL ".join(parts), read_only=True, timeout_s=limit_s(table.kind))
+        for number, value in read.rows():
             found[small[number]].append(value)
     large += [name for name, values in found.items() if len(values) > most]
     kept = Kept(table.version, shape(table), tuple(large))
@@ -75,7 +77,8 @@ def _small(session: Session, table: Table, texts: list[str], most: int) -> list[
     if not few or table.rows <= SAMPLE_ROWS:
         return few
     picks = ", ".join(f"approx_count_distinct({quote(name)})" for name in few)
-    counts = session.query(f"SELECT {picks} FROM {table.ref.sql}", read_only=True).rows()[0]
+    counts = session.query(f"SELECT {picks} FROM {table.ref.sql}", read_only=True,
+                           timeout_s=limit_s(table.kind)).rows()[0]
     return [name for name, count in zip(few, counts, strict=True) if count <= 1.2 * most]
 
 
