@@ -29,7 +29,7 @@ from pluto_duck.workspace.node import join
 if TYPE_CHECKING:
     from pluto_duck.governance.actor import Actor
     from pluto_duck.session.dbapi import Connection
-    from pluto_duck.session.rows.model import Aggregate, Change, Changed, Found, Page, Select
+    from pluto_duck.session.rows.model import Aggregate, Change, Changed, Found, Page, Select, TextsFound
 
 
 @dataclass(frozen=True)
@@ -494,6 +494,13 @@ class Session:
         from pluto_duck.session.rows.paging import by_key
 
         return by_key(self, table, keys, columns)
+
+    def texts_by_key(self, table: TableRef, keys: Sequence[Sequence[str]],
+                     columns: Sequence[str] | None = None) -> TextsFound | Found:
+        """The same as JSON and tags where they are plain, which a few rows are sooner so; else as `by_key`."""
+        from pluto_duck.session.rows.paging import texts_by_key
+
+        return texts_by_key(self, table, keys, columns)
 
     def change(self, changes: Sequence[Change], *, token: str = "") -> list[Changed]:
         """Writes rows, all or nothing: in a transaction of its own, or in the one that is open. What a `token` has

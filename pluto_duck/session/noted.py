@@ -141,6 +141,7 @@ class NotedLink:
             raise
         noting.take(reply.header.pop(KEY, {}))
         if reply.schema is None:
+            noting.note(rows=sum(one is not None for one in reply.header.get("texts", ())))
             self._ended(own, request, "done")
         else:
             reply.batches = self._counted(reply.batches, noting, own, request)

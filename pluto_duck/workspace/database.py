@@ -111,7 +111,14 @@ class Cursor:
             raise
 
     def fetchall(self, sql: str) -> list[tuple[Any, ...]]:
-        return self.execute(sql).fetchall()
+        """Without the names and types of the columns, which cost as much again where there are few rows."""
+        self._owner.check_process()
+        try:
+            with translated(sql):
+                return self._connection.execute(sql).fetchall()  # type: ignore[no-any-return]
+        except KeyboardInterrupt:
+            self._connection.interrupt()
+            raise
 
     def register(self, name: str, rows: Any) -> None:
         """Makes an Arrow stream, table or DataFrame readable as `name` on this cursor."""

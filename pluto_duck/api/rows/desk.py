@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pluto_duck.errors import PlutoError, Refused, UnknownName
 from pluto_duck.governance.audit.trail import Trail, current, following
+from pluto_duck.session.rows.model import TextsFound
 
 if TYPE_CHECKING:
     from pluto_duck.api.app import PlutoDuckApp
     from pluto_duck.api.places import Place
     from pluto_duck.governance import Actor
     from pluto_duck.session import TableRef
-    from pluto_duck.session.rows import Change, Changed
+    from pluto_duck.session.rows import Change, Changed, Found
 
 K = TypeVar("K", bound=Hashable)
 I = TypeVar("I")  # noqa: E741
@@ -128,23 +129,31 @@ class Desk:
         self.writes: Together[Asked, tuple[list[Change], str], list[Changed]] = Together(app, self._write)
 
     def _read(self, asked: Asked, keys: list[tuple[str, ...]]) -> list[Row | PlutoError]:
-        from pluto_duck.api.rows.forms import objects
-        from pluto_duck.session.rows.tags import tags
-
         distinct = list(dict.fromkeys(keys))
         found = self._place.actors.ask(
-            asked.actor, lambda session: session.by_key(asked.table, distinct, asked.columns))
-        rows = [json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode() for one in objects(found.result)]
-        marks = tags(found.result.arrow(), found.result.columns)
-        made: dict[tuple[str, ...], Row | PlutoError] = {}
-        for i, (key, at) in enumerate(zip(distinct, found.at, strict=True)):
-            made[key] = (Row(rows[at], marks[at], found.version) if at is not None else
-                         found.errors.get(i) or missing(asked.table, key))
+            asked.actor, lambda session: session.texts_by_key(asked.table, distinct, asked.columns))
+        rows = _of_texts(found) if isinstance(found, TextsFound) else _of_arrow(found)
+        made: dict[tuple[str, ...], Row | PlutoError] = {
+            key: row or found.errors.get(i) or missing(asked.table, key)
+            for i, (key, row) in enumerate(zip(distinct, rows, strict=True))}
         return [_own_of(made[key]) for key in keys]
 
     def _write(self, asked: Asked, groups: list[tuple[list[Change], str]]) -> list[list[Changed] | PlutoError]:
         return self._place.actors.ask(asked.actor, lambda session: session.change_each(
             [changes for changes, _token in groups], tokens=[token for _changes, token in groups]))
+
+
+def _of_texts(found: TextsFound) -> list[Row | None]:
+    return [None if one is None else Row(one[0].encode(), one[1], found.version) for one in found.rows]
+
+
+def _of_arrow(found: Found) -> list[Row | None]:
+    from pluto_duck.api.rows.forms import objects
+    from pluto_duck.session.rows.tags import tags
+
+    rows = [json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode() for one in objects(found.result)]
+    marks = tags(found.result.arrow(), found.result.columns)
+    return [None if at is None else Row(rows[at], marks[at], found.version) for at in found.at]
 
 
 def _own_of(outcome: Row | PlutoError) -> Row | PlutoError:

@@ -21,8 +21,10 @@ from pluto_duck.session.rows.model import (
     Page,
     Put,
     Select,
+    TextsFound,
     Update,
 )
 
 __all__ = ["Aggregate", "All", "AnyOf", "Change", "Changed", "Compare", "Condition", "Delete", "Found", "Insert",
-           "Keyed", "Measure", "Not", "Order", "Page", "Put", "Select", "Update"]
+           "Keyed", "Measure", "Not", "Order", "Page", "Put", "Select", "TextsFound",
+           "Update"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import PlutoError, Refused, SessionReset, UsageError, unknown_name
 from pluto_duck.governance.refusals import unseen_table
-from pluto_duck.session.rows.finding import find
+from pluto_duck.session.rows.finding import find, find_texts
 from pluto_duck.session.rows.model import Select, change_from, select_from
 from pluto_duck.session.rows.reading import Compiled, aggregate, select
 from pluto_duck.session.rows.shapes import Col, Shape
@@ -96,7 +96,8 @@ class OwnersRows:
         return aggregate(wanted, shape, self.tries)
 
     def by_key(self, request: Request) -> Reply:
-        """{table, keys, columns}: rows by their primary keys, each a list of texts."""
+        """{table, keys, columns, texts}: rows by their primary keys, each a list of texts. `texts`: rather as JSON and
+        tags, where that tells all of them."""
         return self.steadily(lambda: self._by_key(request))
 
     def _by_key(self, request: Request) -> Reply:
@@ -105,6 +106,11 @@ class OwnersRows:
         shape = self.checked(lambda: self.shape(TableRef(args["table"][1], args["table"][0])))
         cursor = self.cursor()
         self.session._running.on(cursor)
+        if args.get("texts"):
+            short = find_texts(shape, args["keys"], args["columns"], self.tries, cursor)
+            if short is not None:
+                return Reply({"texts": short.rows, "version": self.version(shape.ref),
+                              "errors": {str(i): error.to_dict() for i, error in short.errors.items()}})
         found = find(shape, args["keys"], args["columns"], self.tries, cursor)
         return Reply({"columns": [[one.name, one.type] for one in found.columns], "at": found.at,
                       "errors": {str(i): error.to_dict() for i, error in found.errors.items()},

@@ -196,6 +196,16 @@ class Found:
     version: int
 
 
+@dataclass(frozen=True)
+class TextsFound:
+    """The same as JSON."""
+
+    rows: tuple[tuple[str, str] | None, ...]
+    """For each key (JSON object, tag), None where there is no row."""
+    errors: Mapping[int, UsageError]
+    version: int
+
+
 # -- as JSON ------------------------------------------------------------------------------------------
 
 def plain(value: Any) -> Json:

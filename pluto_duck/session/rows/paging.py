@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import HostLost, PlutoError, UsageError, from_dict
-from pluto_duck.session.rows.model import Change, Changed, Found, Page, Select, to_dict
+from pluto_duck.session.rows.model import Change, Changed, Found, Page, Select, TextsFound, to_dict
 from pluto_duck.session.rows.reading import amount
 from pluto_duck.workspace.protocol import Reply, Request
 from pluto_duck.workspace.result import Column, Result
@@ -25,20 +25,28 @@ def result_of(session: Session, request: Request) -> tuple[Result, dict[str, Any
     """Its rows, and the header of the reply."""
     started = time.perf_counter()
     with session._whole:
-        for _ in range(20):
-            reply = session._link.call(request)
-            try:
-                table = _whole(reply)
-            except HostLost as lost:
-                if lost.facts.get("outcome") != "partial":
-                    raise
-                continue  # nobody has seen a row yet
-            finally:
-                reply.close()
-            columns = tuple(Column(name, kind) for name, kind in reply.header.get("columns", ()))
-            return Result(columns=columns, table=table, sql="", statement="SELECT",
-                          elapsed_s=time.perf_counter() - started, workspace=str(session.workspace.root),
-                          notices=tuple(session._link.take_notices())), reply.header
+        table, header = _called(session, request)
+        assert table is not None
+        columns = tuple(Column(name, kind) for name, kind in header.get("columns", ()))
+        return Result(columns=columns, table=table, sql="", statement="SELECT",
+                      elapsed_s=time.perf_counter() - started, workspace=str(session.workspace.root),
+                      notices=tuple(session._link.take_notices())), header
+
+
+def _called(session: Session, request: Request) -> tuple[pyarrow.Table | None, dict[str, Any]]:
+    """None where the header tells the rows."""
+    for _ in range(20):
+        reply = session._link.call(request)
+        if reply.schema is None:
+            return None, reply.header
+        try:
+            return _whole(reply), reply.header
+        except HostLost as lost:
+            if lost.facts.get("outcome") != "partial":
+                raise
+            continue  # nobody has seen a row yet
+        finally:
+            reply.close()
     raise HostLost("The host changed again and again.", outcome="not_run", hint="Run it again.")
 
 
@@ -67,12 +75,35 @@ def page(session: Session, wanted: Select, timeout_s: float | None) -> Page:
 
 def by_key(session: Session, table: TableRef, keys: Sequence[Sequence[str]],
            columns: Sequence[str] | None) -> Found:
-    request = Request("by_key", {"table": [table.schema, table.name], "keys": [list(map(str, one)) for one in keys],
-                                 "columns": None if columns is None else list(columns)}, retry="read")
-    result, header = result_of(session, request)
-    errors = {int(i): error for i, told in header["errors"].items()
-              if isinstance(error := from_dict(told), UsageError)}
-    return Found(result, tuple(header["at"]), errors, tuple(header["key"]), int(header["version"]))
+    return _found(*result_of(session, Request("by_key", _asked(table, keys, columns), retry="read")))
+
+
+def texts_by_key(session: Session, table: TableRef, keys: Sequence[Sequence[str]],
+                 columns: Sequence[str] | None) -> TextsFound | Found:
+    request = Request("by_key", {**_asked(table, keys, columns), "texts": True}, retry="read")
+    started = time.perf_counter()
+    with session._whole:
+        rows, header = _called(session, request)
+    if rows is None:
+        return TextsFound(tuple(None if one is None else (one[0], one[1]) for one in header["texts"]),
+                          _errors(header), int(header["version"]))
+    result = Result(columns=tuple(Column(name, kind) for name, kind in header["columns"]), table=rows, sql="",
+                    statement="SELECT", elapsed_s=time.perf_counter() - started,
+                    workspace=str(session.workspace.root))
+    return _found(result, header)
+
+
+def _asked(table: TableRef, keys: Sequence[Sequence[str]], columns: Sequence[str] | None) -> dict[str, Any]:
+    return {"table": [table.schema, table.name], "keys": [list(map(str, one)) for one in keys],
+            "columns": None if columns is None else list(columns)}
+
+
+def _found(result: Result, header: dict[str, Any]) -> Found:
+    return Found(result, tuple(header["at"]), _errors(header), tuple(header["key"]), int(header["version"]))
+
+
+def _errors(header: dict[str, Any]) -> dict[int, UsageError]:
+    return {int(i): error for i, told in header["errors"].items() if isinstance(error := from_dict(told), UsageError)}
 
 
 def change_each(session: Session, groups: Sequence[Sequence[Change]],

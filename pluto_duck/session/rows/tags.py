@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 def tags(table: pyarrow.Table, columns: Sequence[Column]) -> list[str]:
     """22 letters and digits (`-` and `_` among them) for each row, by names, types and values."""
+    from pluto_duck.session.rows.texts import head
     from pluto_duck.workspace.values import python_values
 
     values = [python_values(table.column(i), one.type) for i, one in enumerate(columns)]
-    head = repr([(one.name, one.type) for one in columns]).encode()
+    begun = hashlib.blake2b(head(columns), digest_size=16)
     found = []
     for i in range(table.num_rows):
-        made = hashlib.blake2b(head, digest_size=16)
+        made = begun.copy()
         made.update(repr([one[i] for one in values]).encode())
         found.append(_letters(made.digest()))
     return found
