@@ -18,6 +18,7 @@
      │   ├─ ColumnRefused           a column that can't be carried exactly
      │   └─ PartlyLoaded            some tables arrived, others did not; `report` tells
      ├─ TargetError                 the place that data goes to failed             exit 5   HTTP 502
+     │   └─ TargetBusy*             it can't be reached, or has no room, at the moment
      ├─ ModelError                  the server of a language model failed          exit 5   HTTP 502
      │   └─ ModelBusy*              it has no room at the moment, or can't be reached
      ├─ WorkspaceError              folder, file, lock or host                     exit 6   HTTP 503
@@ -161,6 +162,11 @@ class TargetError(PlutoError):
     code = "target"
     exit_code = 5
     http_status = 502
+
+
+class TargetBusy(TargetError):
+    code = "target_busy"
+    transient = True
 
 
 class ModelError(PlutoError):
