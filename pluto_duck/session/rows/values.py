@@ -10,12 +10,13 @@ import datetime as dt
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pluto_duck.errors import UsageError
 from pluto_duck.workspace.literals import to_sql
+from pluto_duck.workspace.typetext import fields_of, parts
 
 Json = Any
 Tries = Callable[[str], bool]
@@ -212,36 +213,6 @@ def _nested(kind: str, value: Json, column: str, tries: Tries, depth: int) -> st
     made = ", ".join(f"{_text(name)}: {literal(of, value.get(name), column, tries, depth + 1)}"
                      for name, of in fields.items())
     return f"CAST({{{made}}} AS {kind})"
-
-
-def fields_of(kind: str) -> Iterator[tuple[str, str]]:
-    """(name, type) of the fields of a STRUCT."""
-    for part in parts(kind[len("STRUCT("):-1]):
-        if part.startswith('"'):
-            end = re.match(r'"((?:[^"]|"")*)" ', part)
-            assert end is not None
-            yield end[1].replace('""', '"'), part[end.end():]
-        else:
-            name, _, of = part.partition(" ")
-            yield name, of
-
-
-def parts(text: str) -> list[str]:
-    """What stands between the commas that are in no bracket and no quotes."""
-    found, depth, quoted, start = [], 0, "", 0
-    for i, char in enumerate(text):
-        if quoted:
-            quoted = "" if char == quoted else quoted
-        elif char in "\"'":
-            quoted = char
-        elif char in "([":
-            depth += 1
-        elif char in ")]":
-            depth -= 1
-        elif char == "," and depth == 0:
-            found.append(text[start:i].strip())
-            start = i + 1
-    return [*found, text[start:].strip()]
 
 
 __all__ = ["fields_of", "is_number", "literal", "parts", "wrong"]
