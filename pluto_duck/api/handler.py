@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_HOSTS = 100
+NOT_IN_FORCE = ("No policy is in force in this workspace: until its owner allows one (pluto-duck trust), nothing is "
+                "open to keys and tokens.")
 
 M = TypeVar("M", bound=Callable[..., Awaitable[None]])
 
@@ -229,6 +231,13 @@ class PlutoHandler(Audited):
         if self.caller is not None:
             raise HTTPProblem(403, "Only the owner of the workspace may do this.",
                               hint="A key reads what its roles may: /tables, /query.")
+
+    async def mind(self, place: Place) -> dict[str, str]:
+        """Why somebody sees nothing who has done nothing wrong: a member of the answer; none for the owner."""
+        if self.caller is None:
+            return {}
+        found = await self.in_thread(place.policy.current)
+        return {} if found.policy is not None else {"mind": NOT_IN_FORCE}
 
     def spender(self) -> Spend | None:
         """For what goes on when this request has been answered."""

@@ -29,7 +29,7 @@ class MeHandler(PlutoHandler):
         if "schema:read" in scopes:
             tables = await self.in_thread(place.ask, lambda session: _may(session, actor))
         self.send({"kind": actor.kind, "name": actor.name, "workspace": place.name, "roles": list(actor.roles or ()),
-                   "scopes": sorted(scopes), "claims": dict(actor.claims), "tables": tables})
+                   "scopes": sorted(scopes), "claims": dict(actor.claims), "tables": tables, **await self.mind(place)})
 
 
 def _may(session: Session, actor: Actor) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from pluto_duck.api.openapi_identity import IDENTITY_PATHS, IDENTITY_SCHEMAS
 from pluto_duck.api.openapi_ingest import PATHS as INGEST_PATHS
 from pluto_duck.api.openapi_ingest import SCHEMAS as INGEST_SCHEMAS
 from pluto_duck.api.openapi_looking import LOOKING_PATHS, LOOKING_SCHEMAS
-from pluto_duck.api.openapi_parts import LEAST_S, LOCATION, PROBLEM, WORKSPACE, Json, answer, one, path, query
+from pluto_duck.api.openapi_parts import LEAST_S, LOCATION, MIND, PROBLEM, WORKSPACE, Json, answer, one, path, query
 from pluto_duck.api.openapi_rows import ROWS_PATHS, ROWS_SCHEMAS
 
 _RUN_ID = path("run_id", "As the 202 gave it.")
@@ -178,7 +178,8 @@ SCHEMAS: dict[str, Json] = {
         "subtype": one("string", enum=["start", "chunk", "end", "final", "error"]), "content": one("object")}),
     **AGENT_SCHEMAS, **LOOKING_SCHEMAS, **IDENTITY_SCHEMAS, **ROWS_SCHEMAS, **GRAPHQL_SCHEMAS, **AUDIT_SCHEMAS,
     **INGEST_SCHEMAS,
-    "Tables": one("object", properties={"workspace": one("string"), "tables": one("array", items=one("object"))}),
+    "Tables": one("object", properties={"workspace": one("string"), "tables": one("array", items=one("object")),
+                                        "mind": MIND}),
     "Table": one("object", properties={
         "workspace": one("string"), "name": one("string"), "schema": one("string"),
         "kind": one("string", enum=["table", "view"]), "columns": _COLUMNS, "version": one("integer"),

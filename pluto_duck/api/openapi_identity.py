@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pluto_duck.api.openapi_parts import PROBLEM, WORKSPACE, Json, answer, one, path, query
+from pluto_duck.api.openapi_parts import MIND, PROBLEM, WORKSPACE, Json, answer, one, path, query
 
 _TEXTS = one("array", items=one("string"))
 _ROLE = one("string", "Of policy.yaml.", pattern="^[A-Za-z][A-Za-z0-9_-]{0,62}$")
@@ -61,7 +61,7 @@ IDENTITY_SCHEMAS: dict[str, Json] = {
         "roles": {"type": ["array", "null"], "description": "null: the owner's own rights."}, "scopes": _TEXTS,
         "claims": _CLAIMS,
         "tables": {"type": ["array", "null"], "description": "null: all of them, or not told without schema:read.",
-                   "items": one("object", properties={"name": one("string"), "actions": _TEXTS})}}),
+                   "items": one("object", properties={"name": one("string"), "actions": _TEXTS})}, "mind": MIND}),
     "Key": one("object", properties=_OF_A_KEY),
     "Keys": one("object", properties={
         "workspace": one("string"), "keys": one("array", items=one("object", properties=_OF_A_KEY))}),

@@ -28,4 +28,5 @@ def answer(note: str, schema: str = "", *, kind: str = "application/json", **mor
 
 PROBLEM = {"default": answer("What went wrong, as RFC 9457 has it.", "Problem", kind="application/problem+json")}
 WORKSPACE = query("workspace", "One of /workspaces; the server's default one when left out.")
+MIND = one("string", "Where no policy is in force: why a key or token sees nothing.")
 LOCATION: Json = {"headers": {"Location": {"description": "Where the run is.", "schema": {"type": "string"}}}}

@@ -23,11 +23,12 @@ class TablesHandler(PlutoHandler):
             from pluto_duck.commands import looking
 
             full = await self.in_thread(place.ask_as, self.actor, looking.tables)
-            self.send({"workspace": place.name, "tables": full})
+            self.send({"workspace": place.name, "tables": full, **await self.mind(place)})
             return
         tables = await self.in_thread(place.ask_as, self.actor, _tables)
         self.send({"workspace": place.name, "tables": [_short(one, self.url("tables", _address(one),
-                   workspace=self.get_query_argument("workspace", None))) for one in tables]})
+                   workspace=self.get_query_argument("workspace", None))) for one in tables],
+                   **await self.mind(place)})
 
 
 class TableHandler(PlutoHandler):

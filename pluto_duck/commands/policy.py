@@ -49,7 +49,7 @@ def actor(roles: tuple[str, ...], claims: tuple[str, ...]) -> Actor:
     for text in claims:
         name, equals, raw = text.partition("=")
         if not (name and equals):
-            raise UsageError(f"--claim {text} is not name=value.", hint="For example: --claim region=EU")
+            raise UsageError(f"The claim {text!r} is not name=value.", hint="For example: region=EU")
         try:
             value = json.loads(raw)
         except ValueError:

@@ -20,7 +20,6 @@ from pluto_duck.workspace.tableref import fold
 
 _DIGITS = re.compile(rb"[0-9]+")
 _LINE = re.compile(r"LINE (\d+): ([^\n]*)\n( *)\^")
-_AROUND = 60
 _MOVED = frozenset({"query_location", "query_location_length", "named_param_map"})
 """What differs in a tree because the text does."""
 _CLAUSES = {"orders": "ORDER BY", "distinct_on_targets": "DISTINCT ON", "group_expressions": "GROUP BY"}
@@ -38,12 +37,13 @@ class Bound:
     """(start, end) of each value in `sql`, (start, end) of its parameter in `written`; bytes, in order."""
 
     def told(self, error: PlutoError) -> PlutoError:
-        """`error` with its LINE as the author wrote it: in `sql` the values stand, and move what follows them."""
-        if self.places and error.facts.get("position"):
+        """`error` with its place as the author wrote it: in `sql` the values stand, and move what follows them."""
+        if str(error.facts.get("position", "")).startswith("LINE "):
             error.facts["position"] = self._position(str(error.facts["position"]))
         return error
 
     def _position(self, told: str) -> str:
+        """Of DuckDB's LINE with a caret the line and column, from 1; "" where the text does not tell."""
         found, lines = _LINE.match(told), self.sql.split("\n")
         if found is None or int(found[1]) > len(lines):
             return ""
@@ -56,11 +56,7 @@ class Bound:
             return ""
         at = "\n".join([*above, text[:text.index(shown) + column]])
         head = self.written.encode()[:self._back(len(at.encode()))].decode(errors="ignore")
-        number, column = head.count("\n") + 1, len(head) - head.rfind("\n") - 1
-        line = self.written.split("\n")[number - 1].rstrip("\r")
-        first, last = max(0, column - _AROUND), column + _AROUND
-        mark = f"LINE {number}: {'...' if first else ''}"
-        return f"{mark}{line[first:last]}{'...' if last < len(line) else ''}\n{' ' * (len(mark) + column - first)}^"
+        return f"line {head.count(chr(10)) + 1}, column {len(head) - head.rfind(chr(10))}"
 
     def _back(self, at: int) -> int:
         moved = 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import filecmp
+import itertools
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,7 +64,8 @@ def inside(root: Path, path: str) -> Path:
 def upload(desk: Desk, request: Request, session: Workbench) -> None:
     """A part of a file, in order; with the last one it gets its name. `at` 0 begins it anew.
 
-    The files of uploads/ are kept, so that they can be loaded again.
+    The files of uploads/ are kept, so that they can be loaded again: one of the same name that holds something else
+    stays, and this one is called sales-2.csv, as `path` says.
     """
     name = Path(request.text("name")).name
     if not name or name.startswith(".") or "\0" in name:
@@ -96,11 +99,31 @@ def upload(desk: Desk, request: Request, session: Workbench) -> None:
         size = part.stat().st_size
         path = ""
         if request.flag("last"):
-            os.replace(part, folder / name)
-            path = f"{UPLOADS}/{name}"
+            path = f"{UPLOADS}/{_kept(part, folder, name)}"
     except OSError as error:
         raise _unwritable(folder, error) from error
     request.reply("uploaded", end=True, path=path, size=size)
+
+
+def _kept(part: Path, folder: Path, name: str) -> str:
+    """The name that the file has in the folder from here on."""
+    stem, ending = os.path.splitext(name)
+    for number in itertools.count(1):
+        called = name if number == 1 else f"{stem}-{number}{ending}"
+        try:
+            (folder / called).open("xb").close()  # nobody else's from here on
+        except FileExistsError:
+            there = folder / called
+            if there.is_symlink():  # brought along by somebody else: what it leads to is not written to
+                os.replace(part, there)
+                return called
+            if there.is_file() and filecmp.cmp(part, there, shallow=False):
+                part.unlink()
+                return called
+            continue
+        os.replace(part, folder / called)
+        return called
+    raise AssertionError
 
 
 def _unwritable(folder: Path, error: OSError) -> PlutoError:

@@ -315,7 +315,7 @@ class Session:
                     self._take_back(lent)
                     raise
                 self._link.call(Request("frame", {"name": name, "anew": error.facts.get("anew", False)},
-                                        rows=_arrow(frame, self.hosting)))
+                                        rows=_arrow(frame, self._link.is_local)))
                 lent.add(name)
                 # What stands before it in the text has run.
                 request = replace(request, args={**request.args, "start": error.facts.get("ran", 0)})
@@ -639,11 +639,11 @@ def _is_frame(value: Any) -> bool:
     return hasattr(value, "__arrow_c_stream__") or library in ("pandas", "polars", "pyarrow")
 
 
-def _arrow(frame: Any, hosting: str) -> Any:
+def _arrow(frame: Any, local: bool) -> Any:
     if isinstance(frame, Result):
         return frame.arrow()
     if type(frame).__module__.startswith("pandas"):
-        if hosting == "host":
+        if local:
             return frame  # DuckDB reads pandas without a copy
         import pyarrow
 

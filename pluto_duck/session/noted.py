@@ -96,6 +96,19 @@ def _named(request: Request) -> Iterator[tuple[Action, TableRef]]:
                 yield from ((action, _ref(change["table"])) for action, change in one.items())
 
 
+def _shown(request: Request) -> int | None:
+    """Of the rows that come, how many whoever asked sees; None: all. A page is read with the row after it."""
+    if request.op != "rows" or not request.args.get("paged"):
+        return None
+    limit = request.args["wanted"]["select"].get("limit") if "select" in request.args["wanted"] else None
+    return None if limit is None else max(0, int(limit) - 1)
+
+
+def _ending(error: PlutoError) -> str:
+    """In the words of runs."""
+    return error.code if error.code in ("cancelled", "timed_out") else "failed"
+
+
 def _ref(table: Any) -> TableRef:
     return TableRef(str(table[1]), str(table[0]))
 
@@ -137,25 +150,27 @@ class NotedLink:
             reply = self._link.call(request)
         except PlutoError as error:
             noting.take(error.facts.pop(KEY, None) or {"denied": error.message if isinstance(error, Refused) else ""})
-            self._ended(own, request, error.code)
+            self._ended(own, request, _ending(error))
             raise
         noting.take(reply.header.pop(KEY, {}))
         if reply.schema is None:
             noting.note(rows=sum(one is not None for one in reply.header.get("texts", ())))
-            self._ended(own, request, "done")
+            self._ended(own, request, "succeeded")
         else:
             reply.batches = self._counted(reply.batches, noting, own, request)
         return reply
 
     def _counted(self, batches: Iterator[Any], trail: Trail, own: Trail | None, request: Request) -> Iterator[Any]:
-        status = "left"
+        status, left = "cancelled", _shown(request)
         try:
             for batch in batches:
-                trail.note(rows=batch.num_rows)
+                rows = batch.num_rows if left is None else min(batch.num_rows, left)
+                left = None if left is None else left - rows
+                trail.note(rows=rows)
                 yield batch
-            status = "done"
+            status = "succeeded"
         except PlutoError as error:
-            status = error.code
+            status = _ending(error)
             raise
         finally:
             self._ended(own, request, status)

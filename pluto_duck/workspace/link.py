@@ -51,7 +51,13 @@ class Link:
 
     @property
     def role(self) -> str:
-        return self._channel.role if self._channel is not None else "guest"
+        """As it is now, also where the host has ended since this session asked for something."""
+        return "host" if self.node.hosting else "guest"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether calls stay in this process, as far as the last one knows."""
+        return isinstance(self._channel, LocalChannel)
 
     def connect(self) -> None:
         """Makes sure that there is a channel; waits for a host as Node.channel does."""

@@ -16,7 +16,7 @@ from pluto_duck.api.handler import NotFoundHandler
 from pluto_duck.api.routes import ROUTES
 from pluto_duck.governance.keys import Key, Keys
 from pluto_duck.workspace import ControlStore, Workspace
-from tests.api.door import Door, takes_tokens
+from tests.api.door import POLICY, Door, takes_tokens
 from tests.services.issuer import TestIssuer, private_key
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -132,6 +132,19 @@ async def test_a_key_sees_what_its_roles_see(door: Door) -> None:
     asked = await outcome(door, key, question="how many orders are there?")
     assert asked["rows"] == [[3]]
     assert (await door("query", "POST", key, {"question": "how many orders?", "conversation": "x"})).code == 404
+
+
+async def test_a_key_hears_why_it_sees_nothing_while_no_policy_is_in_force(door: Door) -> None:
+    key = door.key()
+    for path in ("tables", "tables?full=1", "me"):
+        assert "mind" not in body(await door(path, key=key))
+    (door.workspace.root / "policy.yaml").write_text(POLICY + "\n  more: {}\n# not allowed yet\n", encoding="utf-8")
+    for change in (POLICY.replace("hide: card", "hide: email"), "nonsense: ["):
+        (door.workspace.root / "policy.yaml").write_text(change, encoding="utf-8")
+        for path in ("tables", "tables?full=1", "me"):
+            answer = await door(path, key=key)
+            assert (answer.code, body(answer)["tables"]) == (200, [])
+            assert "No policy is in force" in body(answer)["mind"], path
 
 
 async def test_a_key_without_the_scope_sends_no_sql(door: Door) -> None:

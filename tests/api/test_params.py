@@ -54,9 +54,7 @@ async def test_errors_are_the_owners_and_hold_no_value(door: Door, client: Clien
         error = (await outcome(door, key, sql=sql, params={"a": "hush\nhush"}))["error"]
         assert "hush" not in json.dumps(error)
         if "nothere" in sql:
-            line, caret = error["facts"]["position"].split("\n")
-            assert line == f"LINE 1: {sql}"
-            assert line[len(caret) - 1:].startswith("nothere")
+            assert error["facts"]["position"] == f"line 1, column {sql.index('nothere') + 1}"
     for bad in ("1", '"x"', "{", "null", '{"a": "\\ud800"}', "[" * 50_000):
         assert (await door(f"query?sql=SELECT%201&params={quote(bad[:7_000])}", key=key)).code == 400
 

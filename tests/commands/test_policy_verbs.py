@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,11 @@ def test_explain_tells_the_rule_the_rows_and_each_column(door: Door, file: Path)
         ["policy", "explain", "orders", "--role", "analyst", "--claim", "region=EU"], door))
     assert "masked: partial (first 1, last 0) in rows where region = $region" in shown(
         invoke(["policy", "explain", "orders", "--role", "analyst", "--role", "auditor"], door))
+    for more in ((), ("--claim", "region=EU")):
+        said = shown(invoke(["policy", "explain", "orders", "--role", "nosuch", *more], door))
+        assert "There is no role nosuch in the policy: it grants nothing." in said
+        assert "No grant" not in said
+        assert "has no role" not in said
     no = shown(invoke(["policy", "explain", "other", "--role", "analyst", "--action", "delete"], door))
     assert "What nobody grants is denied" in no
     listed = shown(invoke(["policy", "explain", "--role", "analyst", "--format", "csv"], door)).splitlines()
@@ -114,6 +120,22 @@ def test_explain_tells_the_rule_the_rows_and_each_column(door: Door, file: Path)
             invoke(["policy", "explain", *line], door)
 
 
+def test_what_a_role_approves_is_explained_and_need_not_be_there_yet(door: Door, file: Path) -> None:
+    file.write_text(POLICY + """  editor:
+    grants:
+      - {tables: "report_*", actions: approve}
+""", encoding="utf-8")
+    invoke(["trust", "--yes"], door)
+    said = shown(invoke(["policy", "check"], door))
+    assert "report_*" in said
+    assert "fits no table" not in said
+    for role, allowed in (("editor", "yes"), ("analyst", "no")):
+        said = shown(invoke(["policy", "explain", "report_q1", "--role", role, "--action", "approve"], door))
+        assert re.search(rf"allowed\s+{allowed}\b", said), said
+    with pytest.raises(UnknownName):
+        invoke(["policy", "explain", "report_q1", "--role", "editor"], door)
+
+
 @pytest.mark.parametrize(("grant", "level", "says"), [
     ("{tables: orders, actions: read, hide: crad}", "broken", "hide names crad"),
     ("{tables: orders, actions: read, masks: {emial: hash}}", "broken", "masks names emial"),
@@ -121,6 +143,7 @@ def test_explain_tells_the_rule_the_rows_and_each_column(door: Door, file: Path)
     ("{tables: orders, actions: read, rows: pg_sleep(1) = 1}", "broken", "does not see orders"),
     ("{tables: ordres, actions: read}", "doubtful", "fits no table"),
     ("{tables: orders, actions: ask}", "doubtful", "does not give read"),
+    ("{tables: orders, actions: [read, approve], hide: card}", "broken", "approve counts for the whole of a table"),
 ])
 def test_check_finds_what_would_not_do_what_it_says(
     door: Door, file: Path, session: Session, grant: str, level: str, says: str) -> None:

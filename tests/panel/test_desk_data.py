@@ -232,8 +232,16 @@ def test_a_file_comes_up_in_parts(sidebar: DataSidebar, workspace: Workspace) ->
     assert error["op"] == "error"
     [last] = sidebar.ask("upload", name="people.csv", at=20, data=base64.b64encode(data[20:]).decode(), last=True)
     assert last["path"] == "uploads/people.csv"
+    before = (workspace.root / "uploads" / "people.csv").read_bytes()
     assert (workspace.root / last["path"]).read_bytes() == data
     assert [one.name for one in (workspace.root / "uploads").iterdir()] == ["people.csv"]
+    for data, path in ((b"a,b\n9,9\n", "people-2.csv"), (b"a\n", "people-3.csv"), (b"a,b\n9,9\n", "people-2.csv")):
+        [again] = sidebar.ask("upload", name="people.csv", at=0, data=base64.b64encode(data).decode(), last=True)
+        assert again["path"] == f"uploads/{path}"
+        assert (workspace.root / "uploads" / path).read_bytes() == data
+    assert (workspace.root / "uploads" / "people.csv").read_bytes() == before, "nothing is replaced"
+    for one in ("people-2.csv", "people-3.csv"):
+        (workspace.root / "uploads" / one).unlink()
     sidebar.ask("upload", name="b.csv", at=0, data="")
     sidebar.ask("upload", name="b.csv", at=0, stop=True)
     assert [one.name for one in (workspace.root / "uploads").iterdir()] == ["people.csv"]

@@ -51,6 +51,17 @@ def test_a_call_of_a_request_is_part_of_its_trail(session: Session, workspace: W
     assert recorded(recorder(workspace)) == [], "the door makes one entry of all of it"
 
 
+def test_the_row_that_a_page_looks_ahead_to_is_not_counted(session: Session) -> None:
+    from pluto_duck.session import TableRef
+    from pluto_duck.session.rows import Select
+
+    for limit, rows in ((2, 2), (3, 3), (10, 3), (0, 0)):
+        trail = Trail(action="read")
+        with following(trail):
+            assert len(session.page(Select(TableRef("orders"), limit=limit)).result) == rows
+        assert (trail.rows or 0) == rows, limit
+
+
 def test_nothing_passes_while_it_could_not_be_recorded(session: Session, workspace: Workspace) -> None:
     kept = recorder(workspace)
     kept._failing = AuditUnavailable("The audit can't be written: disk full.")

@@ -198,6 +198,16 @@ def test_a_waiting_guest_takes_over_even_when_it_has_nothing_to_ask(workspace: W
         assert guest.query("FROM t")["rows"] == [[1]]
 
 
+def test_a_session_says_that_its_process_hosts_before_it_asks_for_anything(workspace: Workspace) -> None:
+    with Worker(workspace.root) as host:
+        host.query("CREATE TABLE t AS SELECT 1 AS i")
+        with Session.open(workspace.root) as guest:
+            assert guest.query("FROM t").scalar() == 1
+            assert guest.hosting == "guest"
+            host.kill()
+            until(lambda: guest.hosting == "host")
+
+
 def test_what_a_killed_host_had_put_aside_on_disk_is_removed(workspace: Workspace) -> None:
     aside = workspace.folder / "tmp"
     with Session.open(workspace.root, duckdb__memory_limit="100MB") as session:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+from collections.abc import Callable
 from inspect import isawaitable
 from types import SimpleNamespace
 from typing import Any
@@ -76,6 +77,15 @@ class Operation(GraphQLHandler):
 class GraphQLSocket(GraphQLHandler, WebSocketHandler):  # type: ignore[misc]
     """Both kinds of request at one address: tornado has one handler for it."""
 
+    _gone = False
+    """The connection has ended, perhaps before `open`."""
+    _late: asyncio.TimerHandle | None = None
+
+    def initialize(self, **options: Any) -> None:
+        super().initialize(**options)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._offs: tuple[Callable[[], None], ...] = ()
+
     @property
     def upgrades(self) -> bool:
         return str(self.request.headers.get("Upgrade", "")).lower() == "websocket"
@@ -111,7 +121,8 @@ class GraphQLSocket(GraphQLHandler, WebSocketHandler):  # type: ignore[misc]
     # -- the connection ---------------------------------------------------------------------------
 
     def open(self, *_args: str, **_kwargs: str) -> None:
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        if self._gone:
+            return
         self._credential, self._greeted, self._acknowledged = "", False, False
         self._sending = asyncio.Lock()
         drain = self.app.drain
@@ -129,10 +140,12 @@ class GraphQLSocket(GraphQLHandler, WebSocketHandler):  # type: ignore[misc]
             self._leave()
 
     def on_close(self) -> None:
+        self._gone = True
         self.ended()
         for off in self._offs:
             off()
-        self._late.cancel()
+        if self._late is not None:
+            self._late.cancel()
         for task in list(self._tasks.values()):
             task.cancel()
 

@@ -65,6 +65,8 @@ def decide(in_force: InForce, roles: Sequence[str], action: Action, table: Table
         return Decision(True, rules, "; ".join(str(one) for one in rules))
     unknown = [name for name in roles if name not in policy.roles]
     known = [name for name in roles if name in policy.roles]
+    if unknown and not known:
+        return Decision(False, (), f"There is no {_listed('role', unknown)} in the policy: it grants nothing.")
     why = f"No grant of {_listed('role', known)} gives {action} on {table}." if known else "The actor has no role."
     if partly:
         why = f"{'; '.join(map(str, partly))}: approve counts for the whole of a table alone."

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from tornado.httpclient import HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketClientConnection, WebSocketProtocol13, websocket_connect
 
 from pluto_duck.api.graphql import ws
 from pluto_duck.governance.audit import recorder, verify
@@ -214,3 +216,19 @@ async def test_a_server_that_stops_says_so_and_waits_for_no_idle_socket(
     assert heard[-2]["payload"]["data"]["event"] == {"type": "run", "subtype": "error"}, "its last event comes first"
     assert heard[-1]["type"] == "complete"
     assert await busy.closed() == 1001
+
+
+async def test_a_client_that_is_gone_before_its_socket_opens_leaves_nothing(
+        connect: Connect, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Between the handshake and `open`: the moment is made, as no client can be told when to leave."""
+    drain = jp_serverapp.web_app.settings["pluto_duck"].drain
+    before = len(drain._bells), len(drain._first_bells)
+
+    def gone(self: Any) -> None:
+        self.handler.on_ws_connection_close()
+
+    monkeypatch.setattr(WebSocketProtocol13, "start_pinging", gone)
+    with suppress(StreamClosedError):
+        await (await connect(init=False)).closed()
+    assert "AttributeError" not in caplog.text  # the client itself, in the same log, may wonder
+    assert (len(drain._bells), len(drain._first_bells)) == before
