@@ -15,7 +15,9 @@ SIDEBAR := $(shell find jupyter_extension/src jupyter_extension/style jupyter_ex
 # Rows and rounds of the whole: `make soak` and `make bench`.
 QUICK := not soak and not bench and not pictures
 # A file's tests share their servers, so they stay in one process.
-SIDE_BY_SIDE := --numprocesses=auto --maxprocesses=4 --dist=loadfile
+# One process more than there are cores: much of what tests do is waiting for other processes.
+CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+SIDE_BY_SIDE := --numprocesses=$(shell expr $(CORES) + 1) --maxprocesses=5 --dist=loadfile --no-loadscope-reorder
 
 .PHONY: help demo lab test lint bench soak docs coexist oidc clean
 .DEFAULT_GOAL := help

@@ -55,7 +55,16 @@ def session(workspace: Workspace) -> Iterator[Session]:
         yield opened
 
 
+LONG = ("panel/", "notebooks/", "test_docs.py", "test_packaging.py")
+"""Files that take long begin first: side by side, the last one to end should be a short one."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _leave_out_what_needs_root(config, items)
+    items.sort(key=lambda item: not item.nodeid.removeprefix("tests/").startswith(LONG))
+
+
+def _leave_out_what_needs_root(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Only root can act for two users or mount a disk: for everybody else such tests are not part of the
     suite, rather than skipped, since nobody without root could make them pass."""
     if hasattr(os, "geteuid") and os.geteuid() == 0 and sys.platform.startswith("linux"):
