@@ -148,6 +148,13 @@ SETTINGS: tuple[Setting, ...] = (
             "makes $region and $tenant.", needs_trust=True),
     Setting("auth.leeway_s", "float", 60.0, "Seconds by which the issuer's clock may differ from this one.",
             needs_trust=True),
+    Setting("webhooks.allow", "str", "", "Networks, addresses and hosts that webhooks may be sent to although they are "
+            "not public: \"10.0.0.0/8, hooks.internal\"; this machine (127.0.0.1, localhost) then also by http.",
+            needs_trust=True),
+    Setting("webhooks.ca_file", "str", "", "A file of certificates (PEM) that count for webhooks besides the system's.",
+            needs_trust=True),
+    Setting("webhooks.keep_days", "float", 7.0, "Days that a delivery is kept after its end, and can be "
+            "sent again."),
     Setting("runs.keep_days", "int", 7, "Days that finished runs and their results are kept."),
     Setting("runs.keep_most", "int", 10_000, "Finished runs that are kept at most; the oldest go first."),
 )

@@ -14,6 +14,7 @@ Claim = str | int | float | bool | list[str] | list[int]
 """What is known of an actor by whoever vouches for it: a region, a tenant, a list of customers."""
 
 CLAIM_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+ROLE_NAME = "[A-Za-z][A-Za-z0-9_-]{0,62}"
 BUILT_IN = ("actor", "roles")
 """Claims that everybody has: who it is, and its roles."""
 

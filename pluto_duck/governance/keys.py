@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pluto_duck.errors import UsageError, WorkspaceError, nearest, unknown_name
-from pluto_duck.governance.actor import Actor, Claim
+from pluto_duck.governance.actor import ROLE_NAME, Actor, Claim
 from pluto_duck.governance.audit import Chain, Entry, owners
-from pluto_duck.governance.policy.globs import ROLE_NAME
 from pluto_duck.governance.seal import is_sealed, print_of_key, seal
 from pluto_duck.workspace import ControlStore, Workspace
 

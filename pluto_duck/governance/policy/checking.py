@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pluto_duck.governance.policy.deciding import Decision, Rule
-from pluto_duck.governance.policy.globs import Glob, fits_table
+from pluto_duck.workspace.globs import Glob, fits_table
 from pluto_duck.workspace.tableref import TableRef, fold
 
 if TYPE_CHECKING:

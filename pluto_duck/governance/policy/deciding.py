@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pluto_duck.governance.policy.globs import OURS, fits_table
+from pluto_duck.workspace.globs import OURS, fits_table
 from pluto_duck.workspace.tableref import TableRef, fold
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from pluto_duck.errors import SettingError
-from pluto_duck.governance.policy.globs import ROLE_NAME, Glob, fits_table
+from pluto_duck.governance.actor import ROLE_NAME
 from pluto_duck.governance.rates import Rate
+from pluto_duck.workspace.globs import Glob, fits_table
 from pluto_duck.workspace.tableref import TableRef
 
 Action = Literal["read", "insert", "update", "delete", "ingest", "ask", "approve"]

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pluto_duck.errors import SettingError
-from pluto_duck.governance.actor import BUILT_IN, CLAIM_NAME
+from pluto_duck.governance.actor import BUILT_IN, CLAIM_NAME, ROLE_NAME
 from pluto_duck.governance.keys import SCOPES
-from pluto_duck.governance.policy.globs import ROLE_NAME
 from pluto_duck.settings import Settings
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")

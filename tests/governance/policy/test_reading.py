@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pluto_duck.governance.policy.file import text_of
-from pluto_duck.governance.policy.globs import fits_table
 from pluto_duck.governance.policy.reading import PolicyError, read
 from pluto_duck.workspace import TableRef
+from pluto_duck.workspace.globs import fits_table
 
 GOOD = """
 version: "1"

@@ -8,8 +8,6 @@ from functools import lru_cache
 from pluto_duck.errors import UsageError
 from pluto_duck.workspace.tableref import TableRef, fold
 
-ROLE_NAME = "[A-Za-z][A-Za-z0-9_-]{0,62}"
-
 OURS = "_pluto"
 """The schema of our own records, which no pattern fits."""
 
