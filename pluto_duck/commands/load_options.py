@@ -13,8 +13,9 @@ from pluto_duck.errors import UsageError
 if TYPE_CHECKING:
     from pluto_duck.ingest import LoadOptions
 
-FROM, WHAT, INTO, NEW, HOW, AGAIN, OTHER = GROUPS = (
-    "Where from", "What of it", "Where to", "Only what is new", "How", "Again later", "Other")
+FROM, WHAT, INTO, NEW, GOES_ON, HOW, AGAIN, OTHER = GROUPS = (
+    "Where from", "What of it", "Where to", "Only what is new", "Every change, as it happens", "How", "Again later",
+    "Other")
 
 # Other words for a connector: what people call the file they have.
 ALSO = {"csv": "file", "tsv": "file", "parquet": "file", "json": "file", "excel": "file"}

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from pluto_duck import plugins
 from pluto_duck.errors import HostLost, PlutoError, Refused, StatementError, UnknownName, UsageError
 from pluto_duck.session.activity import Activity as Activity
+from pluto_duck.session.merging import MergeColumn as MergeColumn
+from pluto_duck.session.merging import Merged as Merged
 from pluto_duck.session.native import NativeSource as NativeSource
 from pluto_duck.session.native import Part as Part
 from pluto_duck.session.native import Scan as Scan
@@ -383,6 +385,18 @@ class Session:
                 raise watched.error from None
             raise
 
+    def merge(self, table: TableRef, rows: Any, columns: Iterable[MergeColumn], *, key: Sequence[str], op: str,
+              counts: tuple[int, int, int], truncate: bool = False) -> Merged:
+        """Brings rows (a `pyarrow.Table`) that are new, changed or gone into a table, in the open transaction.
+
+        `op`: SQL over the incoming columns, 0 for a row that is new, 1 for one whose key may be there, 2 for one to
+        delete; `counts`: how many of each. Without a `key` rows are told apart by all their values, and none may be
+        a 1. `truncate`: the table is emptied first.
+        """
+        args = {"schema": table.schema, "name": table.name, "key": list(key), "op": op, "counts": list(counts),
+                "truncate": truncate, "columns": [[c.name, c.type, c.expression, c.kept] for c in columns]}
+        return Merged(*self._link.call(Request("merge", args, rows=rows.to_reader())).header["merged"])
+
     @contextmanager
     def bulk(self) -> Iterator[None]:
         """While the block lasts many commits follow each other, of whatever sessions: the host writes its log
@@ -682,5 +696,5 @@ def _tables(header: Mapping[str, Any]) -> list[TableInfo]:
     return found
 
 
-__all__ = ["Activity", "ColumnInfo", "ForeignKey", "Result", "Session", "Stamp", "Stream", "TableInfo", "TableRef",
-           "WriteColumn"]
+__all__ = ["Activity", "ColumnInfo", "ForeignKey", "MergeColumn", "Merged", "Result", "Session", "Stamp", "Stream",
+           "TableInfo", "TableRef", "WriteColumn"]

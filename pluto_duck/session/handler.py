@@ -128,7 +128,8 @@ class HostSession:
         self._ops: dict[str, Callable[[Request], Reply]] = {
             "open_source": self._open_source, "close_source": self._close_source,
             "query": lambda request: self._live.around(self._query, request),
-            "look_at_live": self._live.look, "write": self._write, "frame": self._frame, "unframe": self._unframe,
+            "look_at_live": self._live.look, "write": self._write, "merge": self._merge,
+            "frame": self._frame, "unframe": self._unframe,
             "internal": self._internal, "bulk": self._bulk, "trim": self._trim,
             "stamp": self._stamp,
             "tables": self._tables, "versions": self._versions, "outcome": self._outcome, "backup": self._backup,
@@ -642,6 +643,28 @@ class HostSession:
                 self._roll_back()
                 raise
         return Reply({"rows": count})
+
+    def _merge(self, request: Request) -> Reply:
+        """The rows of the request into a table that is there: {schema, name, columns: [[name, type, expression,
+        kept]], key: [...], op, counts: [inserts, upserts, deletes], truncate}. `op`: SQL that tells which of the three
+        a row is (`session/merging.py`); in the open transaction."""
+        from pluto_duck.session.merging import merge
+
+        args = request.args
+        table = TableRef(str(args["name"]), str(args["schema"]))
+        if table.key.startswith("_pluto."):
+            raise Refused("The schema _pluto keeps this workspace's own records.")
+        if self._transaction is None:
+            raise UsageError("Only an open transaction can merge rows.")
+        incoming = f"pluto_in_{uuid.uuid4().hex}"
+        self._cursor.register(incoming, request.rows)
+        try:
+            done = merge(self._cursor, f"{quote(self._own_catalog)}.{table.sql}", incoming, args)
+        finally:
+            self._forget(incoming)
+        self._transaction.add(table.key)
+        self._transaction_affected += done.rows
+        return Reply({"merged": [done.inserted, done.upserted, done.deleted, done.missing]})
 
     def _store(self, table: str, request: Request) -> int:
         """What a write brings, into a table given as SQL; how many rows."""

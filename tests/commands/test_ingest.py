@@ -95,7 +95,7 @@ def test_the_help_begins_with_examples_and_is_in_groups(door: Door) -> None:
     text = str(invoke(["help", "ingest"], door))
     headings = [line for line in text.splitlines() if line and not line.startswith(" ")]
     assert headings == ["Usage: pluto-duck ingest [OPTIONS] [URI]", "Examples:", "Where from:", "What of it:", "Where to:",
-                        "Only what is new:", "How:", "Again later:", "Other:"]
+                        "Only what is new:", "Every change, as it happens:", "How:", "Again later:", "Other:"]
     assert "--from-postgres URI" in text
     assert "x>=" not in text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -56,6 +57,9 @@ class Address:
     def __repr__(self) -> str:
         return f"Address({self.shown})"
 
+    def field(self, name: str) -> str:
+        return self._fields.get(name, "")
+
     @property
     def database(self) -> str:
         return self._fields.get("dbname", "")
@@ -72,11 +76,11 @@ class Address:
         return f"postgresql://{user}{host}{port}/{self.database}"
 
     def connect(self, *, database: str | None = None, application_name: str = "pluto-duck",
-                timeout_s: int = CONNECT_S) -> Any:
-        """A psycopg connection in autocommit; raises SourceError or UnknownName."""
+                timeout_s: int = CONNECT_S, more: Mapping[str, str] | None = None) -> Any:
+        """A psycopg connection in autocommit, with `more` libpq options; raises SourceError or UnknownName."""
         driver = psycopg()
         fields = {"connect_timeout": str(timeout_s), **self._fields,
-                  "application_name": application_name, "client_encoding": "UTF8"}
+                  "application_name": application_name, "client_encoding": "UTF8", **(more or {})}
         if database is not None:
             fields["dbname"] = database
         try:

@@ -45,6 +45,8 @@ class Carrier:
     via: str = ""
     """A type that must come between this one and text: "money" writes the currency sign otherwise."""
     note: str = ""
+    shape: str = ""
+    """Of arrays and composites: the shape of the JSON that `text` asks for, as DuckDB's from_json wants it."""
 
 
 SAME = Way(V, V)

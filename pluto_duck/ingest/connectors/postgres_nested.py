@@ -123,5 +123,6 @@ def _each(value: str, expression: str, deep: int, depth: int) -> str:
 
 
 def _carrier(nest: _Nest) -> Carrier:
-    read = f"from_json({V}, {literal(json.dumps(nest.shape))})"
-    return Carrier(nest.duckdb, Way(f"({nest.select})::text", put(nest.expression, read)), note=nest.note)
+    shape = json.dumps(nest.shape)
+    read = f"from_json({V}, {literal(shape)})"
+    return Carrier(nest.duckdb, Way(f"({nest.select})::text", put(nest.expression, read)), note=nest.note, shape=shape)

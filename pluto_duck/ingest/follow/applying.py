@@ -1,0 +1,310 @@
+"""Whole transactions of the source, in its order, into the tables here: several in one commit, none in two."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from pluto_duck.errors import SourceError, StatementError
+from pluto_duck.ingest.follow import messages, state
+from pluto_duck.ingest.follow.messages import KEPT, Relation, Row
+from pluto_duck.ingest.follow.pending import Pending, arrow
+from pluto_duck.ingest.follow.shapes import AGAIN, Evolution, Listed, Shape, evolve, grown, keyed, shape
+from pluto_duck.ingest.follow.state import Follow
+from pluto_duck.ingest.records import literal
+from pluto_duck.session import Session
+from pluto_duck.session.merging import DELETE, INSERT, UPSERT
+from pluto_duck.session.targets import SCHEMA
+from pluto_duck.workspace import quote
+
+CHANGES = 50_000
+"""Together in one commit, about; as many of a longer transaction are held in memory."""
+BYTES = 24 << 20
+
+Ask = Callable[[Relation], tuple[Any, dict[str, Listed]]]
+"""Of the source's catalog: (the types of a relation's columns, its columns as they are now)."""
+
+
+class Applier:
+    """The one that writes. Its `follow` is what has been committed."""
+
+    def __init__(self, session: Session, follow: Follow, ask: Ask, *, freeze: bool, say: Callable[[str], None],
+                 careful: bool = False) -> None:
+        """`careful`: of no row is it taken for granted that the table has not got it."""
+        self._session = session
+        self._ask = ask
+        self._freeze = freeze
+        self._say = say
+        self._careful = careful
+        self.follow = follow
+        self._tables = {one.oid: one for one in follow.tables}
+        self._changed_tables = False
+        self._relations: dict[int, Relation] = {}
+        self._pending: dict[int, Pending | None] = {}
+        """None: of a table that is not followed."""
+        self._open = False
+        """A transaction is open here."""
+        self._touched: set[int] = set()
+        """The tables it has changed."""
+        self._begin: messages.Begin | None = None
+        """The source's transaction that is being read."""
+        self._skipping = False
+        self._in_this = 0
+        """Changes of it."""
+        self._end = follow.lsn
+        self._at_us = 0
+        self._rows = 0
+        self._transactions = 0
+        self._size = 0
+        self._count = 0
+        self.notices: list[str] = []
+
+    # -- the source's messages --------------------------------------------------------------------
+
+    @property
+    def between(self) -> bool:
+        """No transaction of the source is half read."""
+        return self._begin is None
+
+    @property
+    def waiting(self) -> int:
+        """Changes that have been read and not committed."""
+        return self._count + self._rows
+
+    @property
+    def full(self) -> bool:
+        return self._count >= CHANGES or self._size >= BYTES
+
+    @property
+    def dirty(self) -> bool:
+        return self._transactions > 0 or self._open
+
+    def message(self, data: bytes) -> None:
+        kind = data[0]
+        if kind == messages.INSERT:
+            if not self._skipping and (pending := self._of(data)) is not None:
+                pending.insert(messages.row(data, 6)[0])
+                self._taken(data)
+        elif kind == messages.UPDATE:
+            if not self._skipping and (pending := self._of(data)) is not None:
+                before, row = messages.updated(data)
+                if not pending.update(before, row):
+                    self._move(pending.shape, before, row)
+                self._taken(data)
+        elif kind == messages.DELETE:
+            if not self._skipping and (pending := self._of(data)) is not None:
+                pending.delete(messages.deleted(data))
+                self._taken(data)
+        elif kind == messages.BEGIN:
+            self._begin = messages.begin(data)
+            self._in_this = 0
+            # What was applied before may come again after a lost connection.
+            self._skipping = self._begin.lsn < self.follow.lsn
+        elif kind == messages.COMMIT:
+            done = messages.commit(data)
+            self._begin = None
+            if not self._skipping:
+                self._end, self._at_us = done.end, done.at_us
+                self._transactions += 1
+            self._skipping = False
+        elif kind == messages.RELATION:
+            self._relation(messages.relation(data))
+        elif kind == messages.TRUNCATE:
+            if not self._skipping:
+                for oid in messages.truncated(data):
+                    if (pending := self._pending_of(oid)) is not None:
+                        pending.truncate()
+                        self._taken(data)
+        elif kind not in messages.BESIDE:
+            raise SourceError(f"The source sent a message of an unknown kind ({chr(kind)!r}).",
+                              hint="Please report it.")
+
+    def _of(self, data: bytes) -> Pending | None:
+        return self._pending_of(messages.table_of(data))
+
+    def _pending_of(self, oid: int) -> Pending | None:
+        try:
+            return self._pending[oid]
+        except KeyError:
+            return self._shaped(oid)
+
+    def _taken(self, data: bytes) -> None:
+        self._count += 1
+        self._in_this += 1
+        self._size += len(data)
+        if self._begin is not None and self.full:
+            self.flush()  # of a long transaction; what was read of it need not stay in memory
+
+    # -- shapes -----------------------------------------------------------------------------------
+
+    def _relation(self, relation: Relation) -> None:
+        if self._relations.get(relation.oid) == relation:
+            return
+        if self._relations.get(relation.oid) is not None and self._in_this == 0 and self._transactions:
+            self.commit()  # DuckDB takes a new shape best from a table that its transaction has not changed
+        elif self._pending.get(relation.oid):
+            self.flush()
+        self._relations[relation.oid] = relation
+        self._pending.pop(relation.oid, None)
+
+    def _shaped(self, oid: int) -> Pending | None:
+        """With the first row of a new shape: of transactions that are skipped the shape may be an old one."""
+        relation, table = self._relations.get(oid), self._tables.get(oid)
+        if relation is None:
+            raise SourceError("The source sent a row of a table it had not described.", reason="lost",
+                              hint="It is connected to again.")
+        if table is None:
+            self._pending[oid] = None
+            return None
+        types, catalog = self._ask(relation)
+        self._evolve(evolve(table, relation, types, catalog, freeze=self._freeze))
+        self._reshape(relation, types)
+        return self._pending[oid]
+
+    def _reshape(self, relation: Relation, types: Any) -> None:
+        found = shape(self._tables[relation.oid], relation, types)
+        self._pending[relation.oid] = Pending(found)
+
+    def _evolve(self, made: Evolution) -> None:
+        table = made.table
+        if made.sql:
+            self._begin_here()
+            sql = made.sql
+            if table.oid in self._touched:
+                # DuckDB can't change a table further that this transaction has changed and altered: a copy, it can.
+                sql = [f"CREATE OR REPLACE TABLE {table.target.sql} AS SELECT * FROM {table.target.sql}",
+                       *keyed(self._tables[table.oid]), *sql]
+            try:
+                self._session.internal(sql, writes=[table.target.key, SCHEMA])
+            except StatementError as error:
+                raise SourceError(f"{table.target} could not take the new shape of {table.shown}: {error.message}",
+                                  hint=AGAIN, reason="shape") from error
+        if table != self._tables[table.oid]:
+            self._tables[table.oid] = table
+            self._changed_tables = True
+        for one in made.said:
+            self._tell(one)
+
+    # -- into the tables --------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """What waits goes into the open transaction, which stays open."""
+        for oid, pending in list(self._pending.items()):
+            if pending:
+                self._flush(oid, pending)
+        self._size = self._count = 0
+
+    def _flush(self, oid: int, pending: Pending) -> None:
+        self._widen(oid, pending)
+        current = self._pending[oid]
+        assert current is not None
+        shape = current.shape
+        rows, ops = pending.rows(self._careful)
+        self._begin_here()
+        table, columns = arrow(shape, rows, ops)
+        counts = (ops.count(0), ops.count(1), ops.count(2))
+        done = self._session.merge(shape.table.target, table, columns, key=shape.key_names, op="op", counts=counts,
+                                   truncate=pending.truncated)
+        if done.missing or done.upserted < counts[UPSERT]:
+            missing = done.missing + counts[UPSERT] - done.upserted
+            self._tell(f"{shape.table.target} was changed here: {missing:,} rows that changed or went at the source "
+                       "were not there")
+        self._touched.add(oid)
+        self._rows += pending.changes
+        self._pending[oid] = Pending(shape)
+
+    def _widen(self, oid: int, pending: Pending) -> None:
+        """Numbers with more digits than before and enums with new labels: no message tells of them."""
+        strange, needs = pending.strange(), pending.needs()
+        if not strange and not needs:
+            return
+        relation = self._relations[oid]
+        types, catalog = self._ask(relation)
+        for column, behind, before in needs:
+            made = grown(self._tables[oid], column.name, behind, before)
+            if self._freeze:
+                raise SourceError(f"{made.said[0]} would be needed, and --columns freeze forbids it.", reason="shape",
+                                  hint="With --columns evolve the table here follows such changes.")
+            self._evolve(made)
+        if strange:
+            self._evolve(evolve(self._tables[oid], relation, types, catalog, freeze=self._freeze))
+        self._reshape(relation, types)
+
+    def _move(self, shape: Shape, before: Row | None, row: Row) -> None:
+        """A row whose key changed while a long value, which only the table here knows, did not."""
+        assert before is not None
+        self.flush()
+        self._begin_here()
+        was: Row = [before[place] if place in shape.key else None for place in range(len(row))]
+        gone, _columns = arrow(shape, [was], [DELETE])
+        new, columns = arrow(shape, [row], [INSERT])
+        ref, key = shape.table.target, shape.key_names
+        by_place = {one.place: one for one in shape.columns}
+        texts = {place: was[place] for place in shape.key}
+        picks = ", ".join(f"CAST({by_place[place].expression} AS {by_place[place].type}) AS "
+                          f"{quote(by_place[place].target)}" for place in shape.key)
+        given = ", ".join(f"{literal(gone.column(f'c{place}')[0].as_py())}::VARCHAR AS c{place}" for place in texts)
+        kept = [one for one in shape.columns if row[one.place] is KEPT]
+        there = " AND ".join(f"t.{quote(name)} = o.{quote(name)}" for name in key)
+        found = self._session.query(
+            f"SELECT {', '.join(f't.{quote(one.target)} AS c{one.place}' for one in kept)} FROM {ref.sql} AS t, "
+            f"(SELECT {picks} FROM (SELECT {given})) AS o WHERE {there}").arrow()
+        if found.num_rows != 1:
+            self._tell(f"{ref} was changed here: a row whose key changed at the source was not there")
+            return
+        for one in kept:
+            new = new.set_column(new.column_names.index(f"c{one.place}"), f"c{one.place}",
+                                 found.column(f"c{one.place}"))
+            new = new.drop_columns([f"k{one.place}"])
+        columns = [replace(one, expression=f"c{place}", kept="") if one.kept else one
+                   for one, place in zip(columns, (column.place for column in shape.columns), strict=True)]
+        self._touched.add(shape.table.oid)
+        self._session.merge(ref, gone, columns, key=key, op="op", counts=(0, 0, 1))
+        self._session.merge(ref, new, columns, key=key, op="op", counts=(1, 0, 0))
+        self._rows += 1
+
+    def _tell(self, said: str) -> None:
+        self.notices.append(said)
+        self._say(said)
+
+    def _begin_here(self) -> None:
+        if not self._open:
+            self._session.query("BEGIN TRANSACTION")
+            self._open = True
+            self._touched.clear()
+
+    # -- commits ----------------------------------------------------------------------------------
+
+    def commit(self) -> Follow:
+        """Commits the transactions that have been read whole, with how far they go."""
+        assert self.between or not self._in_this
+        self.flush()
+        self._begin_here()
+        moved = self.follow.moved(self._end, rows=self._rows, transactions=self._transactions, at_us=self._at_us)
+        if self._changed_tables:
+            moved = replace(moved, tables=tuple(self._tables.values()))
+        self._session.internal(state.written(moved) if self._changed_tables else state.position(moved),
+                               writes=[state.TABLE])
+        self._session.query("COMMIT")
+        self._open = False
+        self.follow, self._changed_tables = moved, False
+        self._rows = self._transactions = 0
+        return moved
+
+    def pass_to(self, lsn: int) -> Follow:
+        """Nothing of ours was committed before `lsn`: remembers that."""
+        assert self.between
+        self._end = max(self._end, lsn)
+        return self.commit()
+
+    def abandon(self) -> None:
+        """Nothing of what has not been committed is kept. Never raises."""
+        if self._open:
+            self._open = False
+            try:
+                self._session.query("ROLLBACK")
+            except Exception:
+                pass  # the host that had it open is gone, and it with it
+        self._pending.clear()
+
