@@ -15,7 +15,7 @@ from pluto_duck.workspace import Workspace, create
 
 pytest_plugins = ["pytest_jupyter.jupyter_server", "tests.services.postgres", "tests.services.mysql",
                   "tests.services.models", "tests.services.issuer",
-                  "tests.services.oidc"]
+                  "tests.services.oidc", "tests.services.kafka"]
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A job in the background is deaf to Ctrl-C, and so would be what tests press it on: each waits for its time-out.

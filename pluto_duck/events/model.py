@@ -93,7 +93,8 @@ class Sink(Protocol):
 
     def start(self, position: Position) -> Position:
         """Opens it; where to go on: what the target itself has durably, else `position`, the relay's own note.
-        Raises Transient for what may pass (the broker is away), Terminal for what will not."""
+        Raises Transient for what may pass (the broker is away), Terminal for what will not. A target that lost what
+        came after that position, although it stands where the relay's note does, says so by `has_forgotten = True`."""
         ...
 
     def deliver(self, batch: ChangeBatch) -> Delivery:

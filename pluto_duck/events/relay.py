@@ -146,9 +146,8 @@ class _Line:
             self.position = self._sink.start(noted)
             if self.position < noted or getattr(self._sink, "has_forgotten", False):
                 # What it lost may have been a part of a table that was told whole.
-                gone = [key for key, (_, at) in self._sinks.covered(self._record.name).items() if at > self.position]
-                self._sinks.uncover(self._record.name, self._token,
-                                    None if getattr(self._sink, "has_forgotten", False) else gone)
+                self._sinks.uncover(self._record.name, self._token, [
+                    key for key, (_, at) in self._sinks.covered(self._record.name).items() if at >= self.position])
             self._covered = self._sinks.covered(self._record.name)
             self._sinks.went(self._record.name, self._token, self.position)
         except BaseException:

@@ -1,0 +1,301 @@
+"""Changes to Kafka: a topic for each table, the key of a row as the key of its messages, one transaction a batch.
+
+The value is the CloudEvent as JSON (the structured mode of CloudEvents' Kafka binding). The batch and its position
+commit together; the transactional id fences whoever published before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pluto_duck.errors import TargetError, missing_extra
+from pluto_duck.events.model import ChangeBatch, DeadLetter, Delivery, Position
+from pluto_duck.events.sinks import Option, Place, kafka_options
+from pluto_duck.events.sinks.kafka_errors import telling, told
+from pluto_duck.events.sinks.kafka_position import Ends, Note, Stand, raised, settle, standing
+from pluto_duck.workspace.tableref import TableRef, fold
+
+if TYPE_CHECKING:
+    from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+
+HEADERS = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+OF_A_ROW = ("c", "u", "d", "r")
+NO_ROW = b"{}"
+"""The key of what concerns a table as a whole: a compacted topic takes none without."""
+BATCH_BYTES = 1 << 18
+LOOK_BACK = 500
+
+
+class KafkaSink:
+    """One transactional producer."""
+
+    OPTIONS: ClassVar[Mapping[str, Option]] = kafka_options.OPTIONS
+
+    def __init__(self, options: Mapping[str, Any], place: Place) -> None:
+        kafka_options.check(options)
+        self._options, self._place = options, place
+        self._prefix = str(options["prefix"])
+        _legal(self._prefix, "prefix")
+        self.positions = f"{self._prefix}.positions"
+        self._telling = telling(str(options["bootstrap"]))
+        self._producer: KafkaProducer | None = None
+        self._admin: KafkaAdminClient | None = None
+        self._topics: dict[str, str] = {}
+        """By the table's key; the value is its topic, which is there."""
+        self._ends: Ends = {}
+        self._note = Note(place.folder / "kafka.json")
+        self.has_forgotten = False
+        """The broker lost something after the position that `start` told, perhaps of a table that was told whole."""
+
+    # -- start ------------------------------------------------------------------------------------
+
+    def start(self, position: Position) -> Position:
+        try:
+            from kafka import KafkaAdminClient, codec
+        except ImportError:
+            raise missing_extra("kafka-python", "kafka", why="A Kafka sink") from None
+        _quiet()
+        options = self._options
+        if options["compression"] != "none" and not getattr(codec, f"has_{options['compression']}")():
+            raise TargetError(f"The package for {options['compression']} is not installed.",
+                              hint="pip install lz4 or zstandard, or say compression=gzip.")
+        with self._telling:
+            connection = kafka_options.connection(options, self._place)
+            self._admin = KafkaAdminClient(**connection)
+            self._make(self.positions, {"cleanup.policy": "compact"}, partitions=1)
+            # First of all: from here on whoever published before can commit nothing more.
+            self._producer = self._made(connection)
+            return self._stand(connection, position)
+
+    def _made(self, connection: Mapping[str, Any]) -> KafkaProducer:
+        """A producer whose transactions nobody else's can mix with."""
+        from kafka import KafkaProducer
+
+        options, milliseconds = self._options, int(self._options["timeout_s"] * 1000)
+        made = KafkaProducer(
+            **connection, transactional_id=f"pluto-duck.{self._prefix}.{self._place.name}",
+            delivery_timeout_ms=2 * milliseconds, max_block_ms=milliseconds, batch_size=BATCH_BYTES,
+            max_request_size=int(options["max_mb"] * 1_000_000), allow_auto_create_topics=False,
+            compression_type=None if options["compression"] == "none" else options["compression"])
+        try:
+            made.init_transactions()
+        except BaseException:
+            made.close(timeout=0)
+            raise
+        return made
+
+    def _stand(self, connection: Mapping[str, Any], position: Position) -> Position:
+        from kafka import KafkaConsumer
+
+        self._note = Note.read(self._note.path)
+        consumer = KafkaConsumer(**{**connection, "isolation_level": "read_committed", "enable_auto_commit": False,
+                                    "allow_auto_create_topics": False})
+        try:
+            ends = self._ends_now(consumer)
+            found = standing(self._note, self._stands(consumer), ends)
+        finally:
+            consumer.close()
+        never = found is None and self._note.count == 0
+        self.has_forgotten = settle(self._note, found)
+        self._ends = {topic: dict(mine) for topic, mine in found.ends.items()} if found else {}
+        if never:
+            return position
+        return found.position if found else Position()
+
+    def _ends_now(self, consumer: KafkaConsumer) -> Ends:
+        from kafka import TopicPartition
+
+        found: Ends = {}
+        for topic in consumer.topics():
+            if topic.startswith(f"{self._prefix}."):
+                parts = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+                found[topic] = {one.partition: end for one, end in consumer.end_offsets(parts).items()}
+        return found
+
+    def _stands(self, consumer: KafkaConsumer) -> Iterator[Stand]:
+        """This sink's records, newest first; read a piece at a time from the end."""
+        from kafka import TopicPartition
+
+        part = TopicPartition(self.positions, 0)
+        consumer.assign([part])
+        first, end = consumer.beginning_offsets([part])[part], consumer.end_offsets([part])[part]
+        size = LOOK_BACK
+        while end > first:
+            begin = max(first, end - size)
+            found = []
+            for record in self._between(consumer, part, begin, end):
+                if record.key == self._place.name.encode():
+                    stand = Stand.parse(record.value or b"")
+                    if stand is not None:
+                        found.append(stand)
+            yield from reversed(found)
+            end, size = begin, size * 10
+
+    def _between(self, consumer: KafkaConsumer, part: Any, begin: int, end: int) -> Iterator[Any]:
+        consumer.seek(part, begin)
+        silent = 0
+        while consumer.position(part) < end:
+            records = [one for some in consumer.poll(timeout_ms=500).values() for one in some]
+            yield from (one for one in records if one.offset < end)
+            # What stands at the end may be no message but the mark of a transaction.
+            silent = 0 if records else silent + 1
+            if silent > 4:
+                return
+
+    # -- deliver ----------------------------------------------------------------------------------
+
+    def deliver(self, batch: ChangeBatch) -> Delivery:
+        if not batch.table.num_rows:
+            return Delivery(batch.position)
+        assert self._producer is not None
+        rows = batch.table.to_pylist()
+        with self._telling:
+            for row in rows:
+                self._topic(row)
+            dead: dict[int, DeadLetter] = {}
+            while not self._transaction(rows, batch.position, dead):
+                pass
+        self._note.write()
+        return Delivery(batch.position, tuple(dead[number] for number in sorted(dead)))
+
+    def _transaction(self, rows: list[dict[str, Any]], position: Position, dead: dict[int, DeadLetter]) -> bool:
+        """False where a change turned out too large for the broker: it stands among the dead now, and all the others
+        are to be sent again."""
+        from kafka.errors import KafkaError, MessageSizeTooLargeError
+
+        assert self._producer is not None
+        producer = self._producer
+        producer.begin_transaction()
+        sent: list[tuple[int, Any]] = []
+        try:
+            for number, row in enumerate(rows):
+                if number in dead:
+                    continue
+                try:
+                    sent += [(number, one) for one in self._send(row)]
+                except MessageSizeTooLargeError:  # the client's own limit: nothing was sent
+                    dead[number] = self._letter(row)
+            producer.flush()
+            ends = {topic: dict(mine) for topic, mine in self._ends.items()}
+            large = {number for number, future in sent if future.failed()
+                     and isinstance(future.exception, MessageSizeTooLargeError)}
+            if large:
+                # What went with it or behind it failed as well, and the producer is good for nothing more.
+                worst = max(large, key=lambda number: len(rows[number]["event"]))
+                dead[worst] = self._letter(rows[worst])
+                producer.close(timeout=2)
+                self._producer = self._made(kafka_options.connection(self._options, self._place))
+                return False
+            for _, future in sent:
+                written = future.get(timeout=self._options["timeout_s"])
+                raised(ends, written.topic, written.partition, written.offset + 1)
+            stand = Stand(position, self._note.count + 1, self._note.generation, ends)
+            producer.send(self.positions, key=self._place.name.encode(), value=stand.to_json(), partition=0)
+            producer.commit_transaction()
+        except BaseException as error:
+            try:
+                producer.abort_transaction()
+            except (KafkaError, OSError):
+                pass  # whoever starts next ends it
+            if isinstance(error, KafkaError):
+                raise told(error, str(self._options["bootstrap"])) from error
+            raise
+        self._ends, self._note.count = ends, stand.count
+        return True
+
+    def _send(self, row: dict[str, Any]) -> list[Any]:
+        assert self._producer is not None
+        producer, topic = self._producer, self._topics[TableRef(row["name"], row["schema"]).key]
+        value = row["event"].encode()
+        if row["op"] not in OF_A_ROW:
+            # Each partition is a stream of its own: all of them must tell it.
+            return [producer.send(topic, key=NO_ROW, value=value, headers=HEADERS, partition=number)
+                    for number in sorted(producer.partitions_for(topic))]
+        if row["key"] is None:
+            # No key tells which rows belong together, so all of them stay in one order.
+            return [producer.send(topic, value=value, headers=HEADERS, partition=0)]
+        key = row["key"].encode()
+        sent = [producer.send(topic, key=key, value=value, headers=HEADERS)]
+        if row["op"] == "d" and self._options["tombstones"]:
+            sent.append(producer.send(topic, key=key, value=None, headers=[]))
+        return sent
+
+    @staticmethod
+    def _letter(row: dict[str, Any]) -> DeadLetter:
+        size = len(row["event"].encode())
+        return DeadLetter(Position(row["seq"], row["n"]), TableRef(row["name"], row["schema"]), row["event"],
+                          f"The message is too large for Kafka: {size:,} bytes. The sink's option max_mb and the "
+                          "broker's message.max.bytes say how large one may be.")
+
+    # -- topics -----------------------------------------------------------------------------------
+
+    def _topic(self, row: dict[str, Any]) -> None:
+        table = TableRef(row["name"], row["schema"])
+        if table.key in self._topics:
+            return
+        topic = topic_of(self._prefix, table)
+        clash = next((key for key, name in self._topics.items() if name == topic), None)
+        if clash is not None:
+            raise TargetError(f"{table} and {clash} would share the topic {topic}.",
+                              hint="Kafka's names have fewer letters: rename one, or give each a sink with a prefix of "
+                              "its own.")
+        keyed = row["key"] is not None or row["op"] not in OF_A_ROW
+        cleanup = self._options["cleanup"] if keyed else "delete"
+        if self._options["create_topics"]:
+            self._make(topic, {"cleanup.policy": cleanup}, partitions=self._options["partitions"])
+        assert self._producer is not None
+        self._producer.partitions_for(topic)
+        self._topics[table.key] = topic
+
+    def _make(self, topic: str, configs: Mapping[str, str], *, partitions: int) -> None:
+        from kafka.admin import NewTopic
+        from kafka.errors import TopicAlreadyExistsError
+
+        assert self._admin is not None
+        if topic in self._admin.list_topics():
+            return
+        if not self._options["create_topics"]:
+            raise TargetError(f"There is no topic {topic}.", hint="Make it, with one partition and "
+                              "cleanup.policy=compact for positions; or let the sink make it: create_topics=true.")
+        try:
+            self._admin.create_topics([NewTopic(topic, partitions, self._options["replication"] or -1,
+                                                topic_configs=dict(configs))])
+        except TopicAlreadyExistsError:
+            pass
+
+    def close(self) -> None:
+        producer, self._producer = self._producer, None
+        admin, self._admin = self._admin, None
+        if producer is not None:
+            producer.close(timeout=2)
+        if admin is not None:
+            admin.close()
+
+
+def topic_of(prefix: str, table: TableRef) -> str:
+    """PREFIX.SCHEMA.TABLE: small letters, as names are compared; what Kafka has no letter for is _, and so is a dot."""
+    name = f"{prefix}.{_plain(table.schema)}.{_plain(table.name)}"
+    _legal(name, "name")
+    return name
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", fold(name))
+
+
+def _legal(name: str, what: str) -> None:
+    if len(name) > 249 or not re.fullmatch(r"[A-Za-z0-9._-]+", name):
+        raise TargetError(f"{name[:60]!r} can't be the {what} of a topic.",
+                          hint="Letters, digits, . _ and -, 249 at most.")
+
+
+def _quiet() -> None:
+    """kafka-python tells each lost connection on stderr; here its state and error stand in `sinks status`."""
+    import logging
+
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+__all__ = ["KafkaSink", "topic_of"]

@@ -1,0 +1,167 @@
+"""The Kafka sink: the contract, seen by another client, and what brokers do to it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pluto_duck.errors import PlutoError, Refused, TargetError, UsageError
+from pluto_duck.events.model import Position
+from pluto_duck.events.sinks import checked
+from pluto_duck.events.sinks.contract import SinkContract, Target, batch, change, of_key, once, place_of
+from pluto_duck.events.sinks.kafka import KafkaSink, topic_of
+from pluto_duck.workspace.tableref import TableRef
+from tests.services.kafka import Broker, new_prefix
+
+
+def make(broker: Broker, prefix: str, folder: Path, **options: Any) -> KafkaSink:
+    return KafkaSink(checked("kafka", {"bootstrap": broker.address, "prefix": prefix, **options}, KafkaSink),
+                     place_of(folder))
+
+
+class TestContract(SinkContract):
+    @pytest.fixture
+    def target(self, kafka: Broker, tmp_path: Path) -> Target:
+        prefix = new_prefix()
+        return Target(lambda: make(kafka, prefix, tmp_path, max_mb=2),
+                      lambda: once(kafka.events([one for one in kafka.topics(f"{prefix}.") if "positions" not in one])))
+
+
+@pytest.fixture
+def prefix() -> str:
+    return new_prefix()
+
+
+def test_messages_are_what_consumers_expect(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    sink = make(kafka, prefix, tmp_path)
+    sink.start(Position())
+    sink.deliver(batch(change(1, key="a"), change(2, key="a", op="d"), change(3, op="t")))
+    sink.close()
+    found = kafka.read(f"{prefix}.main.things")
+    rows = [one for one in found if one.key() == b'{"id": "a"}']
+    assert [one.value() is None for one in rows] == [False, False, True]
+    assert len({one.partition() for one in rows}) == 1
+    assert rows[0].headers() == [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+    assert json.loads(rows[0].value())["specversion"] == "1.0"
+    marks = [one for one in found if one.key() == b"{}"]
+    assert sorted(one.partition() for one in marks) == [0, 1, 2]
+
+
+def test_a_batch_and_its_position_come_together_or_not_at_all(kafka: Broker, prefix: str, tmp_path: Path,
+                                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = make(kafka, prefix, tmp_path)
+    sink.start(Position())
+    sink.deliver(batch(change(1)))
+    producer = sink._producer
+    assert producer is not None
+    monkeypatch.setattr(producer, "commit_transaction", lambda: (_ for _ in ()).throw(OSError("cut off")))
+    with pytest.raises(PlutoError):
+        sink.deliver(batch(change(2)))
+    sink.close()
+    assert of_key(kafka.events([f"{prefix}.main.things"]), 1) == [1]
+    sink = make(kafka, prefix, tmp_path)
+    assert sink.start(Position()) == Position(1, 1)
+    sink.close()
+
+
+def test_who_published_before_is_fenced(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    old, new = make(kafka, prefix, tmp_path), make(kafka, prefix, tmp_path)
+    old.start(Position())
+    old.deliver(batch(change(1)))
+    assert new.start(Position()) == Position(1, 1)
+    with pytest.raises(TargetError, match="Another publisher"):
+        old.deliver(batch(change(2)))
+    new.deliver(batch(change(2), change(3)))
+    old.close()
+    new.close()
+    assert of_key(kafka.events([f"{prefix}.main.things"]), 1) == [1, 2, 3]
+
+
+def test_two_tables_do_not_share_a_topic(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    assert topic_of("p", TableRef("Größe 1", "My.Schema")) == "p.my_schema.gr__e_1"
+    sink = make(kafka, prefix, tmp_path)
+    sink.start(Position())
+    with pytest.raises(TargetError, match="share the topic"):
+        sink.deliver(batch(change(1, table="a b"), change(2, table="a.b")))
+    sink.close()
+
+
+def test_what_the_broker_finds_too_large_is_set_aside(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    sink = make(kafka, prefix, tmp_path, max_mb=20)
+    sink.start(Position())
+    done = sink.deliver(batch(change(1), change(2, text="x" * 3_000_000), change(3)))
+    assert [one.position for one in done.dead] == [Position(2, 1)]
+    assert "too large" in done.dead[0].reason
+    sink.deliver(batch(change(4)))
+    sink.close()
+    assert of_key(kafka.events([f"{prefix}.main.things"]), 1) == [1, 3, 4]
+
+
+def test_a_topic_that_must_be_there_is_told(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    sink = make(kafka, prefix, tmp_path, create_topics=False)
+    with pytest.raises(TargetError, match="no topic") as told:
+        sink.start(Position())
+    assert "create_topics" in told.value.hint
+    sink.close()
+
+
+def test_a_broker_that_is_away_is_told_as_something_that_passes(tmp_path: Path) -> None:
+    broker = Broker(tmp_path)
+    sink = make(broker, "p", tmp_path, timeout_s=1)
+    with pytest.raises(PlutoError) as told:
+        sink.start(Position())
+    assert told.value.transient
+    sink.close()
+
+
+@pytest.mark.parametrize(("options", "kind"), [
+    ({"bootstrap": ""}, UsageError), ({"bootstrap": "nowhere"}, UsageError), ({"bootstrap": "me:secret@host:1"}, UsageError),
+    ({"security": "TLS"}, UsageError), ({"security": "SASL_SSL"}, UsageError), ({"username": "me"}, UsageError),
+    ({"ca": "ca.pem"}, UsageError), ({"security": "SSL", "certificate": "c.pem"}, UsageError),
+    ({"partitions": 0}, UsageError), ({"password": "hunter2"}, UsageError), ({"prefix": "no spaces"}, TargetError),
+    ({"bootstrap": "far.example:9092", "security": "SASL_PLAINTEXT", "sasl": "PLAIN", "username": "me", "password": "env:X"},
+     Refused)])
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any], kind: type[Exception], tmp_path: Path) -> None:
+    with pytest.raises(kind) as told:
+        KafkaSink(checked("kafka", {"bootstrap": "127.0.0.1:1", **options}, KafkaSink), place_of(tmp_path))
+    assert "hunter2" not in str(told.value)
+
+
+def test_a_broker_that_forgot_is_told_again(mortal_kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    sink = make(mortal_kafka, prefix, tmp_path)
+    sink.start(Position())
+    sink.deliver(batch(change(1)))
+    sink.close()
+    mortal_kafka.end(signal.SIGTERM)  # keeps what it has
+    mortal_kafka.start()
+    sink = make(mortal_kafka, prefix, tmp_path)
+    assert sink.start(Position()) == Position(1, 1)
+    assert not sink.has_forgotten
+    sink.deliver(batch(change(2)))
+    sink.deliver(batch(change(3), position=Position(2, 1)))  # a table told whole: the position stays
+    mortal_kafka.end()  # at once: what it acknowledged last is lost
+    sink.close()
+    mortal_kafka.start()
+    lost = of_key(mortal_kafka.events([f"{prefix}.main.things"]), 1)
+    sink = make(mortal_kafka, prefix, tmp_path)
+    stands = sink.start(Position(3, 1))
+    assert stands == Position({1: 1, 2: 2, 3: 2}[max(lost)], 1)
+    assert sink.has_forgotten == (lost != [1, 2, 3])
+    sink.close()
+
+
+def test_the_time_it_takes_to_forget_is_known(mortal_kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    """What these tests take for a clean broker: after a second, all is on its disk."""
+    sink = make(mortal_kafka, prefix, tmp_path)
+    sink.start(Position())
+    sink.deliver(batch(change(1), change(2)))
+    sink.close()
+    time.sleep(1.2)
+    mortal_kafka.end()
+    mortal_kafka.start()
+    assert of_key(mortal_kafka.events([f"{prefix}.main.things"]), 1) == [1, 2]
