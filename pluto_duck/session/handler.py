@@ -79,6 +79,9 @@ class SessionHandler:
             self.sessions.add(session)
         return session
 
+    def tend(self) -> None:
+        self.ledger.tend()
+
     def _tidy_later(self) -> None:
         def tidy() -> bool:
             self.snapshots.tidy(self.ledger.versions)

@@ -162,6 +162,20 @@ class Ledger:
                 cursor.close()
         return True
 
+    def tend(self) -> None:
+        """Now and then: a log that native connections alone have filled is as long to replay as any other. Our own
+        commits look at it themselves, but where a transaction was in the way."""
+        lock = self._database.commit_lock
+        if self._bulks or self._database.wal_size() <= WAL_BYTES or not self.notice():
+            return
+        if self._database.wal_size() > WAL_BYTES and lock.acquire(blocking=False):
+            try:
+                if not self._bulks and self._database.mark() == self._mark:
+                    self._database.checkpoint()
+                    self._mark = self._database.mark()
+            finally:
+                lock.release()
+
     def version(self, key: str) -> int:
         """The version of a table; 0 before its first write through us."""
         return max(self.versions.get(key, 0), self.versions.get(EVERYTHING, 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from multiprocessing import AuthenticationError
 from typing import Any
 
@@ -152,6 +153,8 @@ class Host:
         while not self._stop.wait(RELOCK_S):
             self.database.relock()
             self._announce()
+            with suppress(PlutoError):  # it may be closed meanwhile, or have stopped
+                self._handler.tend()
 
     def _greet(self, peer: Peer) -> None:
         self._peers.add(peer)

@@ -83,6 +83,9 @@ class Handler(Protocol):
 
     def open(self, hello: Hello) -> HandlerSession: ...
 
+    def tend(self) -> None:
+        """Each second, in a thread of the host's."""
+
     def close(self) -> None: ...
 
 

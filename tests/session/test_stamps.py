@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pluto_duck.session import Session, Stamp
 from pluto_duck.workspace import Workspace
-from pluto_duck.workspace.database import _open
+from pluto_duck.workspace.database import WAL_BYTES, _open
 from tests.governance.policy.conftest import Company, company  # noqa: F401
 from tests.workspace.worker import Worker
 
@@ -163,6 +165,21 @@ def test_a_large_native_write_that_leaves_no_log_is_noticed(made: Session) -> No
     database.cursor().native().execute("INSERT INTO t VALUES (7, 'native')")
     assert database.wal_size() == 0
     assert key(made, "FROM t") != before
+
+
+def test_a_log_that_native_writes_have_filled_is_written_into_the_file_by_itself(made: Session) -> None:
+    """A fail-over replays it: 16 MB of small commits, where DuckDB itself would write it, take seconds."""
+    database = next(one for one in _open if one.path == made.workspace.database)
+    database.checkpoint()
+    before, native = made.versions(), database.cursor().native()
+    text = "x" * 20_000
+    while database.wal_size() < 2 * WAL_BYTES:
+        native.execute(f"INSERT INTO t VALUES (7, '{text}')")
+    deadline = time.monotonic() + 60
+    while database.wal_size() > WAL_BYTES:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert made.versions() != before, "and it was noticed"
 
 
 def test_a_stamp_is_worth_nothing_once_the_file_was_closed(workspace: Workspace) -> None:
