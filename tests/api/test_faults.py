@@ -40,11 +40,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             yield found
 
 
+def asking(served: Served, identity: str, **options: Any) -> httpx.Client:
+    # There is no TLS: reading the certificates of the whole world is most of what a client costs.
+    return httpx.Client(base_url=served.base, headers=served.identities[identity], timeout=60, verify=False, **options)
+
+
 @pytest.fixture
 def by_key(served: Served) -> Iterator[httpx.Client]:
     # A connection each: the server may end one on which it read no body.
-    with httpx.Client(base_url=served.base, headers=served.identities["key"], timeout=60,
-                      limits=httpx.Limits(max_keepalive_connections=0)) as client:
+    with asking(served, "key", limits=httpx.Limits(max_keepalive_connections=0)) as client:
         yield client
 
 
@@ -58,8 +62,7 @@ def _good(answer: httpx.Response, what: object) -> None:
 
 
 def _still_whole(client: httpx.Client, served: Served) -> None:
-    owner = httpx.Client(base_url=served.base, headers=served.identities["owner"], timeout=60)
-    with owner:
+    with asking(served, "owner") as owner:
         run = owner.post("/query", json={"sql": "SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM hidden)"}).json()
         assert owner.get(f"/query/{run['run_id']}?wait=30").json()["rows"] == [[200, 1]]
 
@@ -181,11 +184,10 @@ def test_odd_queries_are_refused_or_ignored(served: Served, by_key: httpx.Client
         _good(by_key.get(f"{path}?{urlencode(query)}"), (path, query))
 
 
-def test_other_methods_are_answered_with_those_that_there_are(served: Served) -> None:
+def test_other_methods_are_answered_with_those_that_there_are(served: Served, by_key: httpx.Client) -> None:
     for path in [re.sub(r"\{\w+\}", "orders", one) for one in dict.fromkeys(OPEN)]:
         for method in ("HEAD", "OPTIONS", "TRACE", "PATCH", "PUT", "PROPFIND", "QUERY"):
-            # A connection each: the server may end one on which it read no body.
-            answer = httpx.request(method, served.base + path, headers=served.identities["key"], timeout=60)
+            answer = by_key.request(method, path)
             assert answer.status_code < 500 or answer.status_code == 501, (method, path)
             assert not LEAKS.search(answer.content)
             assert method != "HEAD" or not answer.content
@@ -193,7 +195,7 @@ def test_other_methods_are_answered_with_those_that_there_are(served: Served) ->
 
 def _flood(served: Served, count: int, identity: str) -> list[httpx.Response]:
     sql = "SELECT count(*) FROM range(100000000000) a(x), range(1000) b(y) WHERE hash(x * y) = 1"
-    with httpx.Client(base_url=served.base, headers=served.identities[identity], timeout=60) as client:
+    with asking(served, identity) as client:
         return [client.post("/query", json={"sql": sql, "detach": True}) for _ in range(count)]
 
 
@@ -202,7 +204,7 @@ def test_any_number_of_open_runs_leaves_the_server_answering(
         tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
     folder = tmp_path_factory.mktemp("flood")
     monkeypatch.setenv("PLUTODUCK_HOME", str(folder / "home"))
-    with serving(folder) as served, httpx.Client(base_url=served.base, headers=served.identities["owner"], timeout=60) as owner:
+    with serving(folder) as served, asking(served, "owner") as owner:
         answers = _flood(served, count, "key")
         begun = [one for one in answers if one.status_code == 202]
         refused = [one for one in answers if one.status_code != 202]
@@ -212,7 +214,7 @@ def test_any_number_of_open_runs_leaves_the_server_answering(
         run = owner.post("/query", json={"sql": "SELECT 42"}).json()["run_id"]
         assert owner.get(f"/query/{run}?wait=30").json()["rows"] == [[42]], "the owner waits for nobody"
         for one in begun:
-            with httpx.Client(base_url=served.base, headers=served.identities["key"], timeout=60) as client:
+            with asking(served, "key") as client:
                 assert client.delete(f"/query/{one.json()['run_id']}").status_code in (200, 202)
 
 
@@ -230,14 +232,14 @@ def test_a_host_that_is_killed_in_the_middle_costs_a_request_at_most_a_try(
     with Worker(workspace.root, "kernel") as host:
         host.query("SELECT 1")
         with serving(folder, key, workspace=workspace) as served:
-            headers, stop = served.identities["key"], threading.Event()
-            with httpx.Client(base_url=served.base, headers=served.identities["owner"], timeout=60) as client:
+            stop = threading.Event()
+            with asking(served, "owner") as client:
                 assert client.get("/status").json()["hosting"] == "guest"
             found: list[tuple[int, Any]] = []
             seen = threading.Event()
 
             def ask() -> None:
-                with httpx.Client(base_url=served.base, headers=headers, timeout=60) as mine:
+                with asking(served, "key") as mine:
                     while not stop.is_set():
                         answer = mine.get("/tables/orders")
                         found.append((answer.status_code, answer.headers.get("Retry-After")))

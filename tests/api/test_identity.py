@@ -52,7 +52,8 @@ FREE = {("GET", ".well-known/oauth-protected-resource"), ("GET", "livez"), ("GET
 @pytest.mark.parametrize(("jp_base_url", "each"), [("/", 3), ("/user/a%40b/", 15), pytest.param(
     "/", 1, marks=pytest.mark.soak), pytest.param("/user/a%40b/", 1, marks=pytest.mark.soak)])
 async def test_each_address_by_each_identity(door: Door, other_workspace: Workspace, issuer: TestIssuer, each: int) -> None:
-    """Of the bad ones, so many share the addresses between them: each address meets one or more, each of them many."""
+    """Of the bad ones, so many share the addresses between them: each address meets one or more, each of them many. A
+    method that an address lacks meets one of the good ones; all of it in the soak."""
     takes_tokens(door.workspace, issuer.url)
     elsewhere = Keys(ControlStore(other_workspace.control), other_workspace)
     over = door.key(name="over", expires_s=-1)
@@ -86,14 +87,15 @@ async def test_each_address_by_each_identity(door: Door, other_workspace: Worksp
             assert re.match('Bearer realm="pluto-duck", resource_metadata="http[^"]*", error="invalid_token"',
                             answer.headers["WWW-Authenticate"]), f"{method} {path} with a {name}"
             assert answer.headers["Content-Type"] == "application/problem+json"
-        for name, sent in right.items():
+        asks = list(right.items()) if there or each == 1 else [list(right.items())[number % len(right)]]
+        for name, sent in asks:
             answer = await door(path, method, sent)
             assert answer.code < 500, f"{method} {path}: {answer.body}"
             found[method, path, name] = answer.code
         if handler is NotFoundHandler:
-            assert {found.pop((method, path, name)) for name in right} == {404}, "an address that is not there is nobody's"
+            assert {found.pop((method, path, name)) for name, _ in asks} == {404}, "an address that is not there is nobody's"
         elif not there:
-            assert {found.pop((method, path, name)) for name in right} == {405}, f"{method} {path} is not there"
+            assert {found.pop((method, path, name)) for name, _ in asks} == {405}, f"{method} {path} is not there"
         elif (method, path) not in OPEN:
             assert handler.scopes.get(method) is None or (method, path) in MIXED
             assert {found[method, path, name] for name in right} == {403}, f"{method} {path} with a key or token"

@@ -38,7 +38,7 @@ def served(workspace: Workspace, tmp_path: Path) -> Iterator[tuple[subprocess.Po
     with open(tmp_path / "server.log", "wb") as log:
         process = subprocess.Popen([PLUTO_DUCK, "serve", f"--port={port}"], cwd=workspace.root, env=environ,
                                    stderr=log, stdout=log)
-    client = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=60,
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=60, verify=False,
                           headers={"Authorization": f"token {TOKEN}"})
     try:
         _until_there(process, client, tmp_path / "server.log")
