@@ -1,0 +1,1 @@
+"""Models: what was ingested becomes tables that people trust."""

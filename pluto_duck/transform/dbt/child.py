@@ -1,0 +1,87 @@
+"""dbt's own process: `python -m pluto_duck.transform.dbt.child`, started by `running.py` and by nothing else.
+
+It reads what to do as one JSON line, tells what happens as JSON lines, and ends when its stdin ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+ANSWERS = ("ListCmdOut", "ShowNode", "CompiledNode", "ShowNodeResults")
+PATIENCE_S = 10.0
+"""For dbt to end by itself when it was told to."""
+
+
+def main() -> int:
+    wanted = json.loads(sys.stdin.readline())
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    # What dbt and python models print must not come between our lines.
+    os.dup2(2, 1)
+    lock = threading.Lock()
+
+    def tell(kind: str, **content: Any) -> None:
+        with lock:
+            try:
+                out.write(json.dumps({"kind": kind, **content}, default=str) + "\n")
+            except BrokenPipeError:
+                pass
+
+    def watch() -> None:
+        sys.stdin.read()
+        threading.Timer(PATIENCE_S, os._exit, (130,)).start()
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        from dbt.cli.main import dbtRunner
+    except ImportError as error:
+        tell("missing", message=str(error))
+        return 2
+    if wanted["database"]:
+        from pluto_duck.transform.dbt.environment import install
+
+        install(Path(wanted["workspace"]), Path(wanted["database"]))
+
+    def heard(event: Any) -> None:
+        name, data = event.info.name, event.data
+        if name in ANSWERS:
+            tell("answer", text=event.info.msg)
+        elif name == "NodeStart":
+            tell("start", node=data.node_info.unique_id, name=data.node_info.node_name,
+                 type=data.node_info.resource_type, materialized=data.node_info.materialized,
+                 path=data.node_info.node_path)
+        elif name == "NodeFinished":
+            tell("end", node=data.node_info.unique_id, name=data.node_info.node_name,
+                 type=data.node_info.resource_type, status=data.run_result.status,
+                 elapsed_s=data.run_result.execution_time, message=data.run_result.message)
+        elif name == "LogStartLine" or event.info.level in ("debug", "test"):
+            pass
+        elif event.info.msg.strip():
+            tell("log", level=event.info.level, text=event.info.msg)
+
+    result = dbtRunner(callbacks=[heard]).invoke(wanted["args"])
+    nodes = [_node(one) for one in getattr(result.result, "results", None) or [] if hasattr(one, "node")]
+    tell("done", success=result.success, nodes=nodes,
+         problem=str(result.exception) if result.exception is not None else "")
+    return 0
+
+
+def _node(result: Any) -> dict[str, Any]:
+    node = result.node
+    return {"node": node.unique_id, "name": node.name, "type": str(node.resource_type),
+            "status": str(result.status), "elapsed_s": result.execution_time, "message": result.message or "",
+            "relation": getattr(node, "relation_name", None) or "", "path": node.original_file_path,
+            "materialized": getattr(node.config, "materialized", "") if hasattr(node, "config") else "",
+            "compiled": getattr(node, "compiled_code", None) or "", "failures": result.failures}
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # threads of dbt's that hang must not keep it
