@@ -119,7 +119,7 @@ def _members(schema: Json) -> str:
 
 def curl(document: Json, base: str, path: str, method: str, said: Json) -> str:
     """What one could type for it, with what must be there and little else."""
-    address = base + re.sub(r"\{(\w+)\}", lambda found: _EXAMPLES.get(found[1], "ID"), path)
+    address = base + re.sub(r"\{(\w+)\}", lambda found: _EXAMPLES.get(str(found[1]), "ID"), path)
     asked = [one for one in said.get("parameters", ()) if one["in"] == "query" and one.get("required")]
     wanted = "&".join(f"{one['name']}={quote(str(sample(document, one['schema'], one['name'])))}" for one in asked)
     words = ["curl -s", *([] if method == "get" else [f"-X {method.upper()}"])]

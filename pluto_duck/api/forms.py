@@ -156,5 +156,5 @@ def page(place: Place, run: Run, offset: int, limit: int, cut: int | None) -> li
     if table is None:
         return None
     types = [one.type for one in run.columns or ()]
-    rows = [row for batch in table.to_batches() for row in json_rows(batch, types)]
+    rows: list[Any] = [row for batch in table.to_batches() for row in json_rows(batch, types)]
     return rows if cut is None else [[short(value, cut) for value in row] for row in rows]

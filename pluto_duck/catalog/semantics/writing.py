@@ -103,7 +103,7 @@ def _appended(text: str, at: Node, value: Value) -> str:
     if at.kind != "list":
         return text
     have = {one.text for one in at.items if one.kind == "text"}
-    wanted = [value] if isinstance(value, str | bool | Mapping) else list(value)
+    wanted: list[Value] = [value] if isinstance(value, str | bool | Mapping) else [*value]
     items = [one for one in wanted if not (isinstance(one, str) and one in have)]
     if not items:
         return text

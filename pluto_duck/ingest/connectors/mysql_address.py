@@ -80,14 +80,14 @@ class Address:
     def connect(self, *, timeout_s: float = CONNECT_S) -> Any:
         driver = pymysql()
         last: Exception | None = None
+        place: dict[str, Any] = {"unix_socket": self.socket} if self.socket else {"host": self.host, "port": self.port}
         for tls in self._ways():
             try:
                 return driver.connect(
                     user=self.user, password=self._password.encode(), database=self.database or None, charset="utf8mb4",
                     autocommit=True, connect_timeout=timeout_s, cursorclass=driver.cursors.SSCursor,
                     program_name="pluto-duck", auth_plugin_map={} if "ssl" in tls or self.socket else _NOT_IN_CLEAR,
-                    **({"unix_socket": self.socket} if self.socket else
-                                                  {"host": self.host, "port": self.port}), **tls)
+                    **place, **tls)
             except RuntimeError as error:  # this server wants TLS or the package cryptography for the password
                 last = error
             except driver.Error as error:

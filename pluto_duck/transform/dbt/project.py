@@ -70,7 +70,7 @@ def own_profile(project: Path, name: str) -> tuple[Path, dict[str, Any]] | None:
 
 @contextmanager
 def profile_for(workspace: Workspace, project: Path, *, target: str | None, threads: int | None
-                ) -> Iterator[tuple[Path, list[str]]]:
+                ) -> Iterator[tuple[Path | None, list[str]]]:
     """The folder of a profile that builds in the workspace, while the block lasts, and what the reader should know."""
     import yaml
 

@@ -24,10 +24,10 @@ def run(cursor: SessionCursor, alias: str, code: str) -> None:
     local = open_memory()
     try:
         exec(compile(code, name, "exec"), module.__dict__)
-        frame: Any = module.model(module.dbtObj(lambda table: cursor.relation(local, table)), local)  # type: ignore[attr-defined]
+        frame: Any = module.model(module.dbtObj(lambda table: cursor.relation(local, table)), local)
         if hasattr(frame, "to_arrow_table"):
             frame = frame.to_arrow_table()
-        module.materialize(frame, Writer(cursor))  # type: ignore[attr-defined]
+        module.materialize(frame, Writer(cursor))
     except Exception as error:
         lines = traceback.extract_tb(error.__traceback__)
         own = "".join(traceback.format_list([one for one in lines if one.filename == name]))

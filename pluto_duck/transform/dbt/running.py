@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -46,8 +46,9 @@ def run_dbt(session: Session, options: DbtOptions, *, on_node: OnNode | None = N
     project = find_project(session.workspace, options.project)
     started = time.monotonic()
     session.query("SELECT 1")  # the host is this process, or another one: dbt's is a guest
-    profile = nullcontext((None, [])) if options.own_profile else profile_for(
-        session.workspace, project, target=options.target, threads=options.threads)
+    profile: AbstractContextManager[tuple[Path | None, list[str]]] = (
+        nullcontext((None, [])) if options.own_profile
+        else profile_for(session.workspace, project, target=options.target, threads=options.threads))
     with _alone(session.workspace.folder, project), profile as (folder, notes), _outputs(session, project) as places:
         for note in notes:
             if on_log is not None:
