@@ -55,7 +55,17 @@ def target(statement: Statement, parser: Parser, *, schema: str = DEFAULT_SCHEMA
             return Target(frozenset(shape), temporary)
         return Target(frozenset({EVERYTHING} | shape), temporary)
     ref = TableRef(parts[-1], parts[-2] if len(parts) > 1 else schema)
+    if ref.schema and statement.type == "ALTER" and (named := _renamed(tokens, words)):
+        shape.add(TableRef(named, ref.schema).key)
     return Target(frozenset({ref.key if ref.schema else EVERYTHING} | shape), temporary, ".".join(parts), tuple(parts))
+
+
+def _renamed(tokens: list[Token], words: list[str]) -> str:
+    """The new name of a table, in ALTER TABLE ... RENAME TO; of a column there is one word more before TO."""
+    for i in range(len(words) - 2):
+        if words[i:i + 2] == ["rename", "to"]:
+            return (_parts(tokens, i + 2) or [""])[-1]
+    return ""
 
 
 def _copies_in(words: list[str]) -> bool:

@@ -13,7 +13,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-ANSWERS = ("ListCmdOut", "ShowNode", "CompiledNode", "ShowNodeResults")
+ANSWERS = ("PrintEvent", "ListCmdOut", "ShowNode", "CompiledNode")
+"""What `ls`, `show` and `compile` answer, and what a project itself prints."""
 PATIENCE_S = 10.0
 """For dbt to end by itself when it was told to."""
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-COMMANDS = ("build", "run", "test", "seed", "snapshot", "compile", "docs", "ls", "show", "parse", "deps", "clean", "source")
-Command = Literal["build", "run", "test", "seed", "snapshot", "compile", "docs", "ls", "show", "parse", "deps", "clean",
-                  "source"]
+COMMANDS = ("build", "run", "test", "seed", "snapshot", "compile", "docs", "ls", "show", "parse", "deps", "clean",
+            "source")
 Status = Literal["running", "ok", "warned", "failed", "skipped"]
 
 

@@ -113,7 +113,8 @@ class _Child:
                 [sys.executable, "-m", "pluto_duck.transform.dbt.child"], stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE, stderr=said, text=True, encoding="utf-8", env={**os.environ, **_QUIET},
                 start_new_session=True)
-            assert process.stdin is not None and process.stdout is not None
+            assert process.stdin is not None
+            assert process.stdout is not None
             try:
                 with self._session.interrupting(lambda: self._stop(process)):
                     process.stdin.write(json.dumps(self._wanted) + "\n")
@@ -164,7 +165,8 @@ class _Child:
 
     @staticmethod
     def _end(process: subprocess.Popen[str]) -> None:
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             process.stdin.close()
         except OSError:

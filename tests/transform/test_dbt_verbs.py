@@ -1,0 +1,71 @@
+"""`dbt init` and `run-dbt`, as they are typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pluto_duck.commands import Door, Rows, each, invoke
+from pluto_duck.errors import Refused, RunError, UnknownName
+from pluto_duck.runs import Runs
+from pluto_duck.session import Session
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_the_tables_become_a_project_that_builds_and_tells_what_failed(session: Session, tmp_path: Path) -> None:
+    session.query('CREATE TABLE customers (id INTEGER PRIMARY KEY, "full name" VARCHAR NOT NULL);'
+                  "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers(id));"
+                  'CREATE TABLE "Odd\'s" (a INTEGER); COMMENT ON COLUMN customers.id IS \'Ours: "never" reused\';'
+                  "INSERT INTO customers VALUES (1, 'Ada'); INSERT INTO orders VALUES (1, 1)")
+    said: list[str] = []
+    door = Door(lambda: session, say=said.append)
+    folder = tmp_path / "models of mine"
+    made = str(invoke(["dbt", "init", str(folder)], door))
+    assert "3 tables" in made
+    sources = (folder / "models/staging/raw.yml").read_text()
+    assert "relationships" in sources
+    assert "never" in sources
+    with pytest.raises(Refused, match="not empty"):
+        invoke(["dbt", "init", str(folder)], door)
+
+    (folder / "models/marts/wrong.sql").write_text("select 1 as a\n\nfrom no_such_table")
+    values: list[Any] = []
+    with pytest.raises(RunError) as told:
+        for one in each(invoke(["dbt", "build", "--project", str(folder), "--threads", "2"], door)):
+            values.append(one)
+    assert values, (told.value.message, told.value.hint)
+    table = next(one for one in values if isinstance(one, Rows))
+    states = {row[0]: row[2] for row in table.rows}
+    assert states["wrong"] == "FAILED"
+    assert set(states.values()) == {"ok", "FAILED"}
+    assert any(name.startswith("source_relationships") for name in states)
+    assert session.query("SELECT * FROM staging.stg_customers").rows() == [(1, "Ada")]
+    assert [row[0] for row in session.query("SHOW TABLES FROM staging").rows()] == [
+        "stg_customers", "stg_odd_s", "stg_orders"]
+    assert told.value.message == f"1 of {len(states)} nodes failed: wrong"
+    assert "   3 from no_such_table" in told.value.hint
+    assert "models/marts/wrong.sql" in told.value.hint
+    assert any(line.startswith("ok") and "stg_orders" in line for line in said)
+
+    runs = Runs(session)
+    try:
+        (run,) = [one for one in runs.list(5) if one.kind == "dbt"]
+        assert run.text == "dbt build"
+        assert not run.facts["ok"]
+        names = [event.content["name"] for event in runs.events(run.run_id) if event.type == "tool"]
+        assert names.count("stg_orders") == 2
+    finally:
+        runs.close()
+
+    listed = list(each(invoke(["run-dbt", "ls", "--select", "staging", "--project", str(folder)], door)))
+    assert any("stg_orders" in str(one) for one in listed)
+
+
+def test_without_tables_there_is_nothing_to_make_models_of(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(UnknownName) as told:
+        invoke(["dbt", "init", str(tmp_path / "x")], Door(lambda: session))
+    assert "ingest" in told.value.hint
+    assert not (tmp_path / "x").exists()
