@@ -82,7 +82,7 @@ class Handle:
         self.session.close()
 
 
-class SessionEnvironment(environments.Environment):
+class SessionEnvironment(environments.Environment):  # type: ignore[misc]
     workspace: Path
     keeper: Session
     """Stays open between dbt's own: without one each of them would look for the host again."""
