@@ -51,7 +51,8 @@ def static(drawn: Plot, image: str) -> bytes:
         figure = Figure(figsize=_size(drawn), facecolor=PAPER, layout="constrained")
         _fill(figure.add_subplot(facecolor=PAPER), drawn)
         file = io.BytesIO()
-        metadata: dict[str, str | None] = {"Date": None, "Creator": None} if image == "svg" else {"Title": visible(drawn.title)}
+        metadata: dict[str, str | None] = (
+            {"Date": None, "Creator": None} if image == "svg" else {"Title": visible(drawn.title)})
         dpi = 144 if image == "png" else 72
         # In an SVG the letters that this machine's font lacks are drawn by the reader's.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")

@@ -33,9 +33,9 @@ def test_the_tables_become_a_project_that_builds_and_tells_what_failed(session: 
 
     (folder / "models/marts/wrong.sql").write_text("select 1 as a\n\nfrom no_such_table")
     values: list[Any] = []
+    coming = iter(each(invoke(["dbt", "build", "--project", str(folder), "--threads", "2"], door)))
     with pytest.raises(RunError) as told:
-        for one in each(invoke(["dbt", "build", "--project", str(folder), "--threads", "2"], door)):
-            values.append(one)
+        values.extend(iter(lambda: next(coming), None))
     assert values, (told.value.message, told.value.hint)
     table = next(one for one in values if isinstance(one, Rows))
     states = {row[0]: row[2] for row in table.rows}
