@@ -465,6 +465,30 @@ class Session:
         with self._whole:
             self._query(request, None, time.perf_counter())
 
+    # -- changes ----------------------------------------------------------------------------------
+
+    def track(self, tables: TableRef | Iterable[TableRef], *, before: bool = False, full_row: bool = False) -> None:
+        """Keeps every change of these tables from now on. `before`: and the rows as they were; `full_row`: for
+        tables without a primary key, whose whole rows are told apart. Raises UsageError for views and missing keys."""
+        self._owners()
+        refs = [tables] if isinstance(tables, TableRef) else list(tables)
+        self._link.call(Request("track", {"tables": [[one.schema, one.name] for one in refs], "before": before,
+                                          "full_row": full_row}))
+
+    def untrack(self, tables: TableRef | Iterable[TableRef]) -> list[str]:
+        """Keeps their changes no longer; what was kept stays until it is trimmed. The keys of those that were
+        tracked."""
+        self._owners()
+        refs = [tables] if isinstance(tables, TableRef) else list(tables)
+        args = {"tables": [[one.schema, one.name] for one in refs]}
+        return [str(one) for one in self._link.call(Request("untrack", args)).header["tables"]]
+
+    def tracked(self) -> dict[str, Any]:
+        """{tables: what is tracked and kept of each, head: the newest commit, oldest: the newest one whose changes
+        are gone}."""
+        self._owners()
+        return dict(self._link.call(Request("tracked", retry="read")).header)
+
     # -- what is there ----------------------------------------------------------------------------
 
     def look_at_live(self, wanted: Any) -> list[tuple[str, str, str, str]]:

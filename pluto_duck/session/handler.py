@@ -8,14 +8,17 @@ import time
 import uuid
 import weakref
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Cancelled, HostLost, PlutoError, Refused, StatementError, UnknownName, UsageError
+from pluto_duck.events.recording import Ran, Recording, plainly
 from pluto_duck.governance import Gate, GovernedCatalogs, RoleCatalog
 from pluto_duck.governance.binding import Bound, missing
 from pluto_duck.governance.policy import PolicyFile
 from pluto_duck.session import activity as at_work
+from pluto_duck.session.capturing import Capturing
 from pluto_duck.session.execute import exact, execute
 from pluto_duck.session.ledger import Ledger
 from pluto_duck.session.live import LiveHold, LiveSources
@@ -112,6 +115,9 @@ class HostSession:
         self._transaction: set[str] | None = None
         """Table keys written in the open transaction; None outside one."""
         self._transaction_affected = 0
+        self._capturing = Capturing(handler, hello)
+        self._recording: Recording | None = None
+        """Of the open transaction."""
         self._temp_tables: set[str] = set()
         self._temp_before: set[str] = set()
         """As they were at BEGIN: a ROLLBACK takes later ones away."""
@@ -138,6 +144,7 @@ class HostSession:
             "tables": self._tables, "versions": self._versions, "outcome": self._outcome, "backup": self._backup,
             "activity": self._activity, "stop": self._stop,
             "policy": self._policy,
+            "track": self._track, "untrack": self._track, "tracked": self._tracked,
             "rows": lambda request: self._rows().rows(request),
             "by_key": lambda request: self._rows().by_key(request),
             "change": lambda request: self._rows().change(request),
@@ -217,6 +224,7 @@ class HostSession:
             self._in_bulk = False
             self._handler.ledger.bulk(False)
         self._live.close()
+        self._capturing.close()
         self._cursor.close()
 
     # -- query ------------------------------------------------------------------------------------
@@ -313,6 +321,10 @@ class HostSession:
                                               for token in self._database.parser.tokens(statement.sql)):
             raise Refused("Names that begin with pluto_role_ are kept for the catalogs of roles.",
                           hint="Attach it under another name.")
+        if self._handler.ledger.journal.tracked:
+            ran = self._hidden(statement, parameters, args)
+            if ran is not None:
+                return ran
         rows = execute(self._cursor, self._database.parser, statement, parameters)
         if statement.type == "SELECT":
             rows = exact(rows, self._cursor, self._database.parser, statement, parameters)
@@ -329,6 +341,30 @@ class HostSession:
         return self._streamed(rows, statement.type, statement.sql, args,
                               finish=self._notice)
 
+    def _hidden(self, statement: Statement, parameters: dict[str, Json], args: dict[str, Json]) -> Reply | None:
+        """Runs what hides a write that tracked tables may be concerned by; None where it is not so."""
+        if not (statement.type == "SELECT" and self._database.is_two) \
+                and not may_write(statement, self._database.parser):
+            return None
+        found = self._capturing.hidden(statement, self._schema)
+        if found is None:
+            return None
+        keys, text = found
+
+        def work(recording: Recording) -> Ran:
+            return self._capturing.run_hidden(recording, self._cursor, keys, text, statement, lambda sql: execute(
+                self._cursor, self._database.parser, replace(statement, sql=sql), parameters))
+
+        everything = frozenset({EVERYTHING, SCHEMA})
+        if self._recording is not None and self._transaction is not None:
+            ran = work(self._recording)
+            self._transaction |= everything
+        else:
+            ran = self._autocommit(work, everything, str(args.get("token") or ""))
+        if ran.table is None:
+            return Reply({"statement": statement.type, "sql": statement.sql, "affected": None})
+        return self._kept(ran.rows, ran.table, statement, args)
+
     def _notice(self) -> None:
         self._handler.ledger.notice()
 
@@ -341,36 +377,41 @@ class HostSession:
         if protected and not args.get("internal"):
             raise Refused("The schema _pluto keeps this workspace's own records; it can be read, not written.")
 
-        def work() -> tuple[Rows, int | None, list[tuple[Any, ...]] | None]:
-            rows = execute(self._cursor, self._database.parser, statement, parameters)
-            counted: list[tuple[Any, ...]] | None = None
-            if [c.name for c in rows.columns] == ["Count"]:
-                counted = rows.fetchall()  # CREATE TABLE without rows names a count and has none
+        def execute_as(sql: str) -> Rows:
+            return execute(self._cursor, self._database.parser, replace(statement, sql=sql), parameters)
+
+        def work(recording: Recording | None = None) -> Ran:
+            ran = self._captured(recording, written, statement, execute_as)
             if statement.type in ("CREATE", "DROP") and not temporary:
                 self._let_go(written.keys)
-            if counted is not None:
-                return rows, int(counted[0][0]) if counted else None, None
-            if rows.columns and statement.type in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO"):
-                return rows, None, [rows.reader().read_all()]  # RETURNING
-            return rows, None, None
+            return ran
 
         if temporary or not written.keys:
-            rows, affected, kept = work()
+            ran = work()
         elif self._transaction is not None:
-            rows, affected, kept = work()
+            ran = work(self._recording)
             self._transaction |= written.keys
-            self._transaction_affected += affected or 0
+            self._transaction_affected += ran.affected or 0
         else:
-            rows, affected, kept = self._autocommit(work, written.keys, str(args.get("token") or ""))
+            ran = self._autocommit(work, written.keys, str(args.get("token") or ""))
         if written.temporary and written.parts:
             self._temp_tables.add(fold(written.parts[-1]))
         elif temporary and statement.type == "DROP":
             self._temp_tables.discard(fold(written.table))
         if statement.type == "COPY":
             self._database.relock()
-        if kept:
-            return self._kept(rows, kept[0], statement, args)
-        return Reply({"statement": statement.type, "sql": statement.sql, "affected": affected})
+        if ran.table is not None:
+            return self._kept(ran.rows, ran.table, statement, args)
+        return Reply({"statement": statement.type, "sql": statement.sql, "affected": ran.affected})
+
+    def _captured(self, recording: Recording | None, written: Target, statement: Statement,
+                  execute_as: Callable[[str], Rows]) -> Ran:
+        """Runs a writing statement; what it changes of tracked tables is taken down."""
+        if recording is not None:
+            tables = self._capturing.written(recording, written, statement, self._schema)
+            if tables:
+                return self._capturing.run(recording, self._cursor, tables, written, statement, execute_as)
+        return plainly(statement.sql, execute_as, statement.type)
 
     def _elsewhere(self, written: Target) -> bool:
         """True when the target is in another database: its commit can't carry our row."""
@@ -385,6 +426,7 @@ class HostSession:
     def _note_opened(self, statement: Statement) -> None:
         if statement.type == "PREPARE":
             name = self._database.parser.tokens(statement.sql)[1].text
+            self._capturing.note_prepared(statement)
             self._opened[f"prepared {name}"] = f"prepared statement {name}"
             return
         there = {str(row[0]) for row in self._cursor.fetchall(
@@ -397,12 +439,14 @@ class HostSession:
         if statement.type == "ATTACH":
             self._opened.update({f"attached {one}": f"attached database {one}" for one in there})
 
-    def _autocommit(self, work: Callable[[], Any], keys: frozenset[str], token: str) -> Any:
+    def _autocommit(self, work: Callable[[Recording], Ran], keys: frozenset[str], token: str) -> Ran:
         for attempt in range(CONFLICT_TRIES):
+            recording = self._capturing.recording()
             self._cursor.execute("BEGIN TRANSACTION")
             try:
-                done = work()
-                self._handler.ledger.commit(self._cursor, keys, token=token, affected=done[1])
+                done = work(recording)
+                self._handler.ledger.commit(self._cursor, keys, token=token, affected=done.affected,
+                                            recording=recording)
                 return done
             except BaseException as error:
                 self._roll_back()
@@ -411,6 +455,7 @@ class HostSession:
                 if not conflict or attempt == CONFLICT_TRIES - 1:
                     raise
                 time.sleep(0.002 * 2 ** attempt)
+        raise AssertionError
 
     def _roll_back(self) -> None:
         try:
@@ -430,22 +475,24 @@ class HostSession:
             if self._transaction is None:
                 raise UsageError("There is no open transaction to commit.")
             keys, affected = frozenset(self._transaction), self._transaction_affected
+            recording, self._recording = self._recording, None
             self._transaction = None
             try:
                 if keys:
                     self._handler.ledger.commit(self._cursor, keys, token=str(args.get("token") or ""),
-                                                affected=affected)
+                                                affected=affected, recording=recording)
                 else:
                     self._cursor.execute(statement.sql)
             except BaseException:
                 self._roll_back()
                 raise
         elif word in ("rollback", "abort"):
-            self._transaction, self._temp_tables = None, self._temp_before
+            self._transaction, self._temp_tables, self._recording = None, self._temp_before, None
             self._cursor.execute(statement.sql)
         else:
+            recording = self._capturing.recording(str(args.get("run") or ""))
             self._cursor.execute(statement.sql)
-            self._transaction, self._transaction_affected = set(), 0
+            self._transaction, self._transaction_affected, self._recording = set(), 0, recording
             self._begun = set()
             self._temp_before = set(self._temp_tables)
         return Reply({"statement": "TRANSACTION", "sql": statement.sql, "affected": None})
@@ -570,8 +617,7 @@ class HostSession:
             raise UsageError("Only an open transaction can write this.")
         rows = []
         for sql in request.args["statements"]:
-            done = self._cursor.execute(str(sql))
-            rows.append([list(row) for row in done.fetchall()] if done.columns else [])
+            rows.append(self._capturing.internal(self._recording, self._cursor, str(sql)))
         if self._transaction is not None:
             self._transaction |= writes
         self._handler.ledger.noted.update(map(str, request.args["notes"]))
@@ -619,29 +665,36 @@ class HostSession:
         temporary = bool(args.get("temporary"))
         keys = frozenset({table.key} | ({SCHEMA} if args["mode"] != "append" else set()))
 
-        def work() -> tuple[None, int]:
+        def work(recording: Recording | None = None) -> tuple[None, int]:
             if temporary:
                 return None, self._store(f"temp.main.{quote(table.name)}", request)
+            if recording is not None and table.key in recording.journal.tracked:
+                return None, self._capturing.stored(recording, self._cursor, table, str(args["mode"]), into)
+            return None, into()
+
+        def into() -> int:
             if fold(table.schema) != DEFAULT_SCHEMA:
                 self._cursor.execute(
                     f"CREATE SCHEMA IF NOT EXISTS {quote(self._own_catalog)}.{quote(table.schema)}")
             if args["mode"] != "append":
                 self._let_go(keys)
-            return None, self._store(f"{quote(self._own_catalog)}.{table.sql}", request)
+            return self._store(f"{quote(self._own_catalog)}.{table.sql}", request)
 
         if temporary:
             _none, count = work()
             self._temp_tables.add(fold(table.name))
         elif self._transaction is not None:
-            _none, count = work()
+            _none, count = work(self._recording)
             self._transaction |= keys
             self._transaction_affected += count
         else:
+            recording = self._capturing.recording(str(args.get("run") or ""))
             self._cursor.execute("BEGIN TRANSACTION")
             self._begun = set()
             try:
-                _none, count = work()
-                self._handler.ledger.commit(self._cursor, keys, token=f"{args['token']}:0", affected=count)
+                _none, count = work(recording)
+                self._handler.ledger.commit(self._cursor, keys, token=f"{args['token']}:0", affected=count,
+                                            recording=recording)
             except BaseException:
                 self._roll_back()
                 raise
@@ -758,6 +811,24 @@ class HostSession:
             if TableRef(row[1], row[0]) in tables:
                 tables[TableRef(row[1], row[0])].append(row[2])
         return answer(self._handler, request, tables)
+
+    def _track(self, request: Request) -> Reply:
+        """track {tables: [[schema, name]], before, full_row}; untrack {tables}."""
+        from pluto_duck.session.tracking import track, untrack
+
+        if self._transaction is not None:
+            raise UsageError("What is tracked can't be changed in a transaction.", hint="COMMIT or ROLLBACK first.")
+        refs = [TableRef(name, schema) for schema, name in request.args["tables"]]
+        if request.op == "untrack":
+            return Reply({"tables": untrack(self._handler.ledger, self._capturing.recording(), refs)})
+        return Reply({"tables": track(self._handler.ledger, self._capturing.recording(), refs,
+                                      before=bool(request.args.get("before")),
+                                      full_row=bool(request.args.get("full_row")))})
+
+    def _tracked(self, request: Request) -> Reply:
+        from pluto_duck.session.tracking import status
+
+        return Reply(status(self._handler.ledger))
 
     def _outcome(self, request: Request) -> Reply:
         found = self._handler.ledger.find(self._cursor, str(request.args["token"]))

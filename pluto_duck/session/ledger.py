@@ -10,6 +10,8 @@ import time
 from collections.abc import Sequence
 
 from pluto_duck.errors import PlutoError, WorkspaceUnusable
+from pluto_duck.events.journal import Journal
+from pluto_duck.events.recording import Recording
 from pluto_duck.session.targets import EVERYTHING, SCHEMA
 from pluto_duck.workspace.database import WAL_BYTES, Cursor, Database
 from pluto_duck.workspace.literals import to_sql
@@ -63,6 +65,7 @@ class Ledger:
             self._trim(cursor)
         finally:
             cursor.close()
+        self.journal = Journal(database, self.catalog)
         # Opening a file does not checkpoint it: repeated kills would add up their logs.
         database.checkpoint()
         self._mark = database.mark()
@@ -105,12 +108,15 @@ class Ledger:
         return {int(found.rpartition(":")[2]): affected for found, affected in rows}
 
     def commit(self, cursor: Cursor, keys: frozenset[str], *, token: str = "", affected: int | None = None,
-               more: Sequence[tuple[str, int]] = ()) -> int:
+               more: Sequence[tuple[str, int]] = (), recording: Recording | None = None) -> int:
         """Writes the row and commits the cursor's open transaction; the new sequence number. `more`: tokens and
-        affected rows of others whose changes commit with it.
+        affected rows of others whose changes commit with it. `recording`: what was taken down of tracked tables.
 
         One commit at a time: the order of `seq` is the order of commits.
         """
+        if recording is not None and recording.remade:
+            recording.finish(cursor)
+        changed = False
         with self._database.commit_lock:
             self._database.refuse_intruder()
             foreign = self._database.mark() != self._mark
@@ -125,6 +131,13 @@ class Ledger:
             cursor.execute(
                 f"INSERT INTO {self._commits} VALUES ({seq}, {to_sql({'t': 'str', 'v': token}) if token else 'NULL'}, "
                 f"{'NULL' if affected is None else int(affected)}, {tables}::VARCHAR[], {now}){others}")
+            if self.journal.tracked or (recording is not None and recording.adopted):
+                recording = recording or Recording(self.journal, self._seq)
+                told = recording.closing(cursor, keys, anything=EVERYTHING in keys and not foreign, foreign=foreign,
+                                         seq=seq, at_ms=now, versions=self.versions)
+                if told:
+                    changed = True
+                    cursor.execute(told)
             try:
                 cursor.execute("COMMIT")
             except WorkspaceUnusable as error:
@@ -132,6 +145,8 @@ class Ledger:
                 if "COMMIT succeeded and is durable" not in error.message:
                     raise
             self._seq = seq
+            if recording is not None:
+                self.journal.adopt(recording.adopted)
             for key in keys:
                 self.versions[key] = seq
             if not self._bulks and self._database.wal_size() > WAL_BYTES:
@@ -142,7 +157,14 @@ class Ledger:
                 self._since_trim = 0
                 self._trim(cursor)
                 self._mark = self._database.mark()
+        if changed:
+            self.journal.committed(seq)
         return seq
+
+    @property
+    def seq(self) -> int:
+        """The newest commit."""
+        return self._seq
 
     def notice(self, wait_s: float = 0.0) -> bool:
         """Counts what was committed past us, by a prepared INSERT or on a native connection, as a change of

@@ -64,7 +64,8 @@ class Governed(Writer):
         names = list(dict.fromkeys(fold(name) for row in change.rows for name in row))
         condition = self._right("insert", real, shape, names)
         sql = self.insert(real, change.rows, change.on_conflict)
-        return self._held(lambda: self.returned(sql, real), real, condition, shape)
+        return self._held(lambda: self.returned(
+            sql, real, "insert", appends=change.on_conflict == "error"), real, condition, shape)
 
     def _upserted(self, change: Insert, real: Shape, shape: Shape) -> Done:
         if not shape.key:
@@ -109,7 +110,7 @@ class Governed(Writer):
                               f"{shape.ref}.", action=action, checked=True)
         if isinstance(change, Update):
             return self._held(lambda: self.updated(change, real, shape, met), real, condition, shape)
-        return self._shown(self.returned(f"DELETE FROM {real.source} WHERE {met}", real), shape)
+        return self._shown(self.returned(f"DELETE FROM {real.source} WHERE {met}", real, "delete"), shape)
 
     def _met(self, where: Any, shape: Shape) -> list[tuple[str, ...]]:
         """The keys, as text, of the rows that the actor sees and means."""

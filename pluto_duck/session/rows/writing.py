@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import abc
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Conflict, PlutoError, PreconditionFailed, Refused, StatementError, UsageError
+from pluto_duck.events.recording import Recording
+from pluto_duck.events.writes import Verb, Write
 from pluto_duck.governance.binding import Bound
 from pluto_duck.session.rows import referenced
 from pluto_duck.session.rows.conditions import Conditions, key_of, rows_of
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from pluto_duck.session.rows.host import OwnersRows
 
+_KINDS: dict[Verb, str] = {"insert": "INSERT", "upsert": "INSERT", "update": "UPDATE", "delete": "DELETE"}
 CONFLICT_TRIES = 6
 Group = tuple[list[Change], str]
 """Changes, all or nothing, and the token of their commit."""
@@ -47,6 +50,8 @@ class Writer(abc.ABC):
 
     def __init__(self, rows: OwnersRows) -> None:
         self.rows = rows
+        self.recording: Recording | None = None
+        """Of the transaction that it writes in."""
 
     @property
     def cursor(self) -> Cursor:
@@ -115,18 +120,20 @@ class Writer(abc.ABC):
     def _together(self, groups: Sequence[Group]) -> list[list[Done]]:
         session, handler = self.rows.session, self.rows.handler
         if session._transaction is not None:
+            self.recording = session._recording
             done = [[self._one(change) for change in changes] for changes, _token in groups]
             session._transaction |= self._keys(groups)
             return done
         self.rows.session._running.on(self.cursor)
         for attempt in range(CONFLICT_TRIES):
+            self.recording = session._capturing.recording()
             self.cursor.execute("BEGIN TRANSACTION")
             try:
                 done = self._merged(groups)
                 tokens = [(f"{token}:{i}", one.affected) for (_c, token), made in zip(groups, done, strict=True)
                           for i, one in enumerate(made)]
                 seq = handler.ledger.commit(self.cursor, self._keys(groups), token=tokens[0][0],
-                                            affected=tokens[0][1], more=tokens[1:])
+                                            affected=tokens[0][1], more=tokens[1:], recording=self.recording)
                 for one in (one for made in done for one in made):
                     one.version = seq
                 return done
@@ -248,14 +255,23 @@ class Writer(abc.ABC):
     def updated(self, change: Update, real: Shape, seen: Shape, where: str) -> pyarrow.Table:
         sets = self.sets(real, change)
         if real.in_place is not None:
-            return referenced.update(self.cursor, real, seen, sets, where)
+            return self.followed(real, "update", sets, lambda: referenced.update(self.cursor, real, seen, sets, where))
         made = ", ".join(f"{quote(column.name)} = {value}" for column, value in sets.values())
-        return self.returned(f"UPDATE {real.source} SET {made} WHERE {where}", real)
+        return self.returned(f"UPDATE {real.source} SET {made} WHERE {where}", real, "update", sets=sets)
 
-    def returned(self, sql: str, real: Shape) -> pyarrow.Table:
-        """What a statement wrote, as the table has it."""
-        rows = self.cursor.execute(f"{sql} RETURNING {', '.join(one.shown for one in real.columns)}")
-        return rows.reader().read_all()
+    def returned(self, sql: str, real: Shape, verb: Verb, *, sets: Iterable[str] = (),
+                 appends: bool = False) -> pyarrow.Table:
+        """What a statement wrote, as the table has it. `sets`: the columns, folded, that it may set in rows that are
+        there; `appends`: it only adds rows."""
+        sql = f"{sql} RETURNING {', '.join(one.shown for one in real.columns)}"
+        return self.rows.session._capturing.returned(
+            self.recording, self.cursor, real.ref, Write(verb, sql, _KINDS[verb], returning=True, appends=appends,
+                                                         few=True, sets=frozenset(sets)))
+
+    def followed(self, real: Shape, verb: Verb, sets: Iterable[str],
+                 work: Callable[[], pyarrow.Table]) -> pyarrow.Table:
+        """Does what gives the rows that it wrote."""
+        return self.rows.session._capturing.followed(self.recording, self.cursor, real.ref, verb, sets, work)
 
     def expected(self, change: Update | Delete, shape: Shape) -> None:
         """Raises PreconditionFailed; reads in the transaction of the write."""
@@ -281,7 +297,7 @@ class Owners(Writer):
         if isinstance(change, Update):
             table = self.updated(change, shape, shape, where)
         else:
-            table = self.returned(f"DELETE FROM {shape.source} WHERE {where}", shape)
+            table = self.returned(f"DELETE FROM {shape.source} WHERE {where}", shape, "delete")
         return Done(table.num_rows, columns, table)
 
     def _inserted(self, change: Insert, shape: Shape) -> pyarrow.Table:
@@ -290,9 +306,10 @@ class Owners(Writer):
             key = [fold(one) for one in shape.key]
             rows = [{fold(name): value for name, value in row.items()} for row in change.rows]
             if all(set(key) <= set(row) for row in rows) and any(set(row) - set(key) for row in rows):
-                return referenced.upsert(self.cursor, shape, sql, [
-                    [self.literal(shape.column(one), row[one]) for one in key] for row in rows])
-        return self.returned(sql, shape)
+                keys = [[self.literal(shape.column(one), row[one]) for one in key] for row in rows]
+                return self.followed(shape, "upsert", (), lambda: referenced.upsert(self.cursor, shape, sql, keys))
+        return self.returned(sql, shape, "upsert" if change.on_conflict == "update" else "insert",
+                             appends=change.on_conflict == "error")
 
     def _where(self, shape: Shape, where: Condition) -> str:
         return Conditions(shape, self.rows.tries).sql(where)

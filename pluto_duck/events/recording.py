@@ -1,0 +1,289 @@
+"""The changes of one open transaction, taken down as its statements run.
+
+Each statement goes one of four ways. Rows that were only added are those with the newest transaction-local rowids.
+Of other statements DuckDB returns the keys that they wrote; how those rows were before, another cursor still sees,
+since nobody else can commit a change of rows that this transaction has changed. Where neither is possible the table
+is copied first and compared afterwards; and a table that is itself made anew is compared at the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pluto_duck.errors import PlutoError, StatementError
+from pluto_duck.events import keyed
+from pluto_duck.events.comparing import Copy, compare, copied
+from pluto_duck.events.journal import Journal, Who, detail
+from pluto_duck.events.remade import remade
+from pluto_duck.events.tracked import Standing, Tracked, text
+from pluto_duck.events.writes import Verb, Write, touches
+from pluto_duck.workspace.database import Cursor, Rows
+from pluto_duck.workspace.tableref import fold
+
+if TYPE_CHECKING:
+    import pyarrow
+
+LOCAL = 36_028_797_018_960_000
+"""Rows that a transaction has added have rowids from here on; later ones larger ones."""
+
+OWNER = Who()
+
+NO_EFFECT = ("Parser", "Binder", "Catalog")
+"""Kinds of errors that come before a statement has done anything."""
+
+
+RETURNING = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE_INTO"})
+
+
+@dataclass
+class Ran:
+    """What came of a statement, for whoever asked for it."""
+
+    rows: Rows
+    affected: int | None = None
+    table: pyarrow.Table | None = None
+    """What it was asked to return."""
+
+
+def plainly(sql: str, execute: Callable[[str], Rows], kind: str) -> Ran:
+    """Runs it as it is. `kind`: the type of the statement."""
+    rows = execute(sql)
+    if kind in ("EXECUTE", "EXPLAIN", "SELECT"):
+        return Ran(rows, None, rows.reader().read_all() if rows.columns else None)
+    if [one.name for one in rows.columns] == ["Count"]:
+        counted = rows.fetchall()  # CREATE TABLE without rows names a count and has none
+        return Ran(rows, int(counted[0][0]) if counted else None)
+    return Ran(rows, None, rows.reader().read_all() if rows.columns and kind in RETURNING else None)
+
+
+@dataclass
+class Recording:
+    """`begun`: the newest commit when the transaction began, or one before it."""
+
+    journal: Journal
+    begun: int
+    who: Who = OWNER
+    tx: int = 0
+    """0 until there is a change."""
+    n: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    """How many changes of each table stand in the Journal by this transaction."""
+    cleared: dict[str, int] = field(default_factory=dict)
+    """Tables that were truncated, and the number of that change."""
+    remade: dict[str, Copy | None] = field(default_factory=dict)
+    """Tables whose shape is changed: as they were before that; None for those that were not there."""
+    seen: set[str] = field(default_factory=set)
+    lost: dict[str, str] = field(default_factory=dict)
+    """Tables whose changes could not be taken down, and why."""
+    adopted: dict[str, Tracked | None] = field(default_factory=dict)
+    """What is tracked otherwise once this is committed."""
+    shapes_changed: bool = False
+
+    # -- statements -------------------------------------------------------------------------------
+
+    def among(self, keys: Collection[str]) -> list[Tracked]:
+        """Those of the tables that are tracked."""
+        tracked = self.journal.tracked
+        return [tracked[key] for key in sorted(keys) if key in tracked]
+
+    def run(self, cursor: Cursor, shadow: Callable[[], Cursor], write: Write, tables: list[Tracked],
+            execute: Callable[[str], Rows], *, certain: bool, schema_version: int) -> Ran:
+        """Runs a statement that may write these tables, and takes down what it changed. `certain`: it writes the one
+        table and no other. `shadow`: gives a cursor without a transaction."""
+        self.seen |= {one.key for one in tables}
+        if write.verb == "shape":
+            self.shapes_changed = True
+            self.keep(cursor, tables)
+            return plainly(write.sql, execute, write.kind)
+        tables = [one for one in tables if one.key not in self.remade]
+        if not tables:
+            return plainly(write.sql, execute, write.kind)
+        try:
+            if len(tables) == 1 and certain and write.verb != "other":
+                return self._one(cursor, shadow, write, tables[0], execute, schema_version)
+            return self._compared(cursor, tables, lambda: plainly(write.sql, execute, write.kind))
+        except PlutoError as error:
+            if error.facts.get("engine") not in NO_EFFECT:
+                self.lost.update({one.key: "a statement failed in its transaction" for one in tables})
+            raise
+
+    def _one(self, cursor: Cursor, shadow: Callable[[], Cursor], write: Write, table: Tracked,
+             execute: Callable[[str], Rows], schema_version: int) -> Ran:
+        if write.verb == "truncate":
+            ran = plainly(write.sql, execute, write.kind)
+            self.mark(cursor, table, "t")
+            self.cleared[table.key] = self.n
+            return ran
+        standing = self._standing(cursor, table, schema_version)
+        if table.key_columns and not standing.constrained:
+            return self._compared(cursor, [table], lambda: plainly(write.sql, execute, write.kind))
+        named = any(fold(name) == "rowid" for name, _kind in table.columns)
+        by_key = self._by_key(table, standing, write.sets)
+        if write.verb == "insert" and write.appends and not named and not (write.few and by_key):
+            return self._appended(cursor, write, table, execute)
+        if not by_key or (write.verb in ("update", "upsert", "merge") and standing.referenced):
+            return self._compared(cursor, [table], lambda: plainly(write.sql, execute, write.kind))
+        return self._returned(cursor, shadow, write, table, execute)
+
+    def _standing(self, cursor: Cursor, table: Tracked, schema_version: int) -> Standing:
+        return self.journal.standing(cursor, table, None if self.shapes_changed else schema_version)
+
+    @staticmethod
+    def _by_key(table: Tracked, standing: Standing, sets: Iterable[str]) -> bool:
+        return standing.constrained and table.key_by_text and table.by_arrow and not touches(sets, table.key_columns)
+
+    def follow(self, cursor: Cursor, shadow: Callable[[], Cursor], table: Tracked, verb: Verb, sets: Iterable[str],
+               work: Callable[[], pyarrow.Table], *, schema_version: int) -> pyarrow.Table:
+        """Does what gives the rows that it wrote, in columns of the table's names."""
+        self.seen.add(table.key)
+        if table.key in self.remade:
+            return work()
+        if not self._by_key(table, self._standing(cursor, table, schema_version), sets):
+            return self.around(cursor, [table], work)
+        rows = work()
+        if rows.num_rows:
+            self.by_keys(cursor, shadow, table, verb, keyed.of_rows(cursor, table, rows))
+        return rows
+
+    # -- rows that were only added ----------------------------------------------------------------
+
+    def newest(self, cursor: Cursor, table: Tracked) -> int:
+        """The newest row that this transaction has added to a table."""
+        if not self.tx:
+            return LOCAL - 1
+        found = cursor.fetchall(f"SELECT system.main.max(rowid) FROM {table.source(self.journal.catalog)} "
+                                f"WHERE rowid >= {LOCAL}")[0][0]
+        return LOCAL - 1 if found is None else int(found)
+
+    def added(self, cursor: Cursor, table: Tracked, after: int) -> int:
+        """Takes down the rows that were added after that one."""
+        catalog = self.journal.catalog
+        return self._wrote(table, cursor.execute(
+            f"INSERT INTO {table.changes(catalog)} SELECT {self._tx()}, {self.n} + row_number() OVER (ORDER BY "
+            f"pluto_t.rowid), 'c', NULL, {table.row('pluto_t')} FROM {table.source(catalog)} AS pluto_t "
+            f"WHERE pluto_t.rowid > {after}"))
+
+    def _appended(self, cursor: Cursor, write: Write, table: Tracked, execute: Callable[[str], Rows]) -> Ran:
+        after = self.newest(cursor, table)
+        ran = plainly(write.sql, execute, write.kind)
+        self.added(cursor, table, after)
+        return ran
+
+    def append(self, cursor: Cursor, table: Tracked, work: Callable[[], int]) -> int:
+        """Does what only adds rows to the table."""
+        self.seen.add(table.key)
+        if table.key in self.remade:
+            return work()
+        if any(fold(name) == "rowid" for name, _kind in table.columns):
+            return int(self.around(cursor, [table], work))
+        after = self.newest(cursor, table)
+        count = work()
+        self.added(cursor, table, after)
+        return count
+
+    # -- rows whose keys are returned -------------------------------------------------------------
+
+    def _returned(self, cursor: Cursor, shadow: Callable[[], Cursor], write: Write, table: Tracked,
+                  execute: Callable[[str], Rows]) -> Ran:
+        rows = execute(write.returning_also(keyed.returned(table, write.verb)))
+        own = len(rows.columns) - keyed.width(table, write.verb)
+        found = rows.reader().read_all()
+        keys = found.select(list(range(own, len(rows.columns))))
+        rows.columns = rows.columns[:own]
+        self.by_keys(cursor, shadow, table, write.verb, keys)
+        if write.returning:
+            return Ran(rows, None, found.select(list(range(own))))
+        return Ran(rows, found.num_rows)
+
+    def by_keys(self, cursor: Cursor, shadow: Callable[[], Cursor], table: Tracked, verb: str,
+                keys: pyarrow.Table) -> None:
+        """`keys`: what `keyed.returned` gave of each row that was written."""
+        if keys.num_rows:
+            self._wrote(table, keyed.take(self, cursor, shadow, table, verb, keys))
+
+    # -- tables that are compared -----------------------------------------------------------------
+
+    def _compared(self, cursor: Cursor, tables: Iterable[Tracked], work: Callable[[], Ran]) -> Ran:
+        before = [copied(cursor, self.journal.catalog, one) for one in tables]
+        ran = work()
+        for copy in before:
+            self._wrote(copy.table, compare(self, cursor, copy))
+        return ran
+
+    def around(self, cursor: Cursor, tables: list[Tracked], work: Callable[[], Any]) -> Any:
+        """Does something of which only the tables are known that it may write."""
+        self.seen |= {one.key for one in tables}
+        left = [one for one in tables if one.key not in self.remade]
+        before = [copied(cursor, self.journal.catalog, one) for one in left]
+        done = work()
+        for copy in before:
+            self._wrote(copy.table, compare(self, cursor, copy))
+        return done
+
+    def keep(self, cursor: Cursor, tables: Iterable[Tracked]) -> None:
+        """Before the first statement of a transaction that makes a table anew or changes its shape."""
+        for one in tables:
+            self.seen.add(one.key)
+            if one.key not in self.remade:
+                self.remade[one.key] = copied(cursor, self.journal.catalog, one, whole=True)
+
+    # -- the Journal's rows -----------------------------------------------------------------------
+
+    def _tx(self) -> int:
+        if not self.tx:
+            self.tx = self.journal.next_tx()
+        return self.tx
+
+    def _wrote(self, table: Tracked, done: Rows | int) -> int:
+        count = done if isinstance(done, int) else int(done.fetchall()[0][0])
+        self.n += count
+        self.rows[table.key] = self.rows.get(table.key, 0) + count
+        return count
+
+    def mark(self, cursor: Cursor, table: Tracked, op: str, **facts: Any) -> None:
+        cursor.execute(f"INSERT INTO {self.journal.ours}.change_marks VALUES ({self._tx()}, {self.n + 1}, "
+                       f"{text(table.key)}, {text(op)}, {table.shape}, {detail(**facts) if facts else 'NULL'})")
+        self.n += 1
+
+    # -- the commit -------------------------------------------------------------------------------
+
+    def finish(self, cursor: Cursor) -> None:
+        """Before the commit lock is taken: compares the tables that were made anew."""
+        for key, copy in self.remade.items():
+            table = self.journal.tracked.get(key)
+            if table is not None:
+                remade(self, cursor, table, copy)
+
+    def closing(self, cursor: Cursor, keys: Collection[str], *, anything: bool, foreign: bool, seq: int, at_ms: int,
+                versions: dict[str, int]) -> str:
+        """Under the commit lock: the statement that tells which commit this is; "" where nothing changed.
+        `anything`: it wrote who knows what; `foreign`: so did somebody past us. Raises where a table that is made anew
+        was written meanwhile."""
+        for key in self.remade:
+            if versions.get(key, 0) > self.begun and key in self.journal.tracked:
+                raise StatementError("TransactionContext Error: Conflict on a table that is made anew: others wrote "
+                                     "to it meanwhile.", hint="Run it again.", engine="Transaction")
+        for table in list(self.journal.tracked.values()):
+            written = anything or table.key in keys
+            if foreign:
+                why = "somebody wrote to the database past pluto-duck"
+            elif table.key in self.lost:
+                why = self.lost[table.key]
+            elif written and table.started_seq > self.begun and table.key not in self.adopted:
+                why = "it was tracked while this transaction was open"
+            elif written and table.key not in self.seen:
+                why = "a statement could not be followed"
+            else:
+                continue
+            self.mark(cursor, self.adopted.get(table.key) or table, "resync", why=why)
+        if not self.n:
+            return ""
+        who = self.who
+        values = ", ".join(text(one) if one else "NULL" for one in (who.actor, who.run, who.label))
+        return (f"INSERT INTO {self.journal.ours}.change_log VALUES ({seq}, {self._tx()}, {at_ms}, "
+                f"{values}, {self.n})")
+
+
+__all__ = ["Ran", "Recording", "plainly"]

@@ -1,0 +1,130 @@
+"""What a writing statement does, as far as its text must tell before its changes can be taken down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from pluto_duck.workspace.parser import Parser, Statement, Token
+from pluto_duck.workspace.tableref import fold
+
+Verb = Literal["insert", "upsert", "update", "delete", "truncate", "merge", "shape", "other"]
+
+SMALL = 600
+"""Tokens of an INSERT of VALUES up to which its rows are few."""
+
+
+@dataclass(frozen=True)
+class Write:
+    verb: Verb
+    sql: str = ""
+    kind: str = ""
+    """The type of the statement, as DuckDB calls it."""
+    returning: bool = False
+    """It has a RETURNING of its own."""
+    appends: bool = False
+    """All it does is to put rows after those that are there."""
+    few: bool = False
+    """An INSERT of few rows that stand in its text."""
+    sets: frozenset[str] = frozenset()
+    """Columns, folded, that it may set in rows that are there; "*" where that can't be told."""
+    end: int = 0
+    """Where, in bytes, a RETURNING can be added."""
+    listed: bool = False
+    """What stands there ends with a comma."""
+
+    def returning_also(self, columns: str) -> str:
+        """The statement with more columns to return, after its own."""
+        text = self.sql.encode()[:self.end].decode() if self.end else self.sql
+        joint = "" if self.listed else "," if self.returning else "\nRETURNING"
+        return f"{text}\n{joint} {columns}"
+
+
+def write_of(statement: Statement, parser: Parser) -> Write:
+    tokens = parser.tokens(statement.sql)
+    words = [one.text.lower() for one in tokens]
+    kind = statement.type
+    if kind in ("CREATE", "DROP", "ALTER"):
+        return Write("shape", statement.sql, kind)
+    if words[:1] == ["truncate"]:
+        return Write("truncate", statement.sql, kind)
+    if kind == "COPY":
+        return Write("insert", statement.sql, kind, appends=True)
+    if kind not in ("INSERT", "UPDATE", "DELETE", "MERGE_INTO"):
+        return Write("other", statement.sql, kind)
+    top = _top(tokens)
+    end = next((tokens[i].start for i in reversed(range(len(tokens))) if tokens[i].text == ";"
+                and all(one.text == ";" for one in tokens[i:]) and (i == 0 or tokens[i - 1].text != ";")), 0)
+    last = next((word for word in reversed(words) if word != ";"), "")
+    returning = any(words[i] == "returning" for i in top)
+    shared = {"sql": statement.sql, "kind": kind, "returning": returning, "end": end,
+              "listed": returning and last == ","}
+    if kind == "INSERT":
+        start = next((i for i in top if words[i] == "insert"), 0)
+        conflict = next((i for i in top if words[i:i + 2] == ["on", "conflict"]), None)
+        replacing = words[start + 1:start + 3] == ["or", "replace"]
+        updating = replacing or (conflict is not None and "update" in words[conflict:conflict + 80]
+                                 and any(words[i:i + 2] == ["do", "update"] for i in range(conflict, len(words))))
+        if updating:
+            return Write("upsert", sets=_sets(tokens, words, top), **shared)  # type: ignore[arg-type]
+        plain = conflict is None and words[start + 1:start + 2] != ["or"]
+        few = len(tokens) <= SMALL and "values" in words and not {"select", "from", "table", "unnest"} & set(words)
+        return Write("insert", appends=plain, few=few, **shared)  # type: ignore[arg-type]
+    if kind == "DELETE":
+        return Write("delete", **shared)  # type: ignore[arg-type]
+    if kind == "UPDATE":
+        return Write("update", sets=_sets(tokens, words, top), **shared)  # type: ignore[arg-type]
+    sets = _sets(tokens, words, top)
+    bare = any(words[i] == "update" and words[i + 1:i + 2] != ["set"] for i in top) \
+        or any(words[i:i + 2] == ["set", "*"] for i in top)
+    return Write("merge", sets=sets | {"*"} if bare else sets, **shared)  # type: ignore[arg-type]
+
+
+def hides(tokens: list[Token]) -> bool:
+    """Whether a statement has another one within it that may write, as DuckDB 2.0 allows: WITH x AS (DELETE ...)."""
+    words = [one.text.lower() for one in tokens]
+    return any(word == "(" and words[i + 1] in ("insert", "update", "delete", "merge", "with", "copy", "truncate")
+               and (words[i + 1] != "with" or i == 0 or words[i - 1] in ("as", "materialized"))
+               for i, word in enumerate(words[:-1])) and "with" in words
+
+
+def _top(tokens: list[Token]) -> list[int]:
+    """The tokens that stand in no brackets."""
+    depth, found = 0, []
+    for i, one in enumerate(tokens):
+        if one.kind == "operator" and one.text[:1] in "([{":
+            depth += 1
+        elif one.kind == "operator" and one.text[:1] in ")]}":
+            depth -= 1
+        elif depth == 0:
+            found.append(i)
+    return found
+
+
+_AFTER_SET = {"where", "from", "when", "returning"}
+
+
+def _sets(tokens: list[Token], words: list[str], top: list[int]) -> frozenset[str]:
+    """Names that stand where a SET would name its columns, and perhaps some others."""
+    found: set[str] = set()
+    at_top = set(top)
+    for start in (i for i in top if words[i] == "set"):
+        stop = next((i for i in top if i > start and words[i] in _AFTER_SET), len(tokens))
+        tuples = any(words[i] == ")" and i + 1 < stop and words[i + 1].startswith("=") for i in range(start, stop))
+        for i in range(start + 1, stop):
+            if tokens[i].kind not in ("identifier", "keyword"):
+                continue
+            named = words[i + 1:i + 2] and words[i + 1].startswith("=") and i in at_top
+            if named or (tuples and i not in at_top) or words[i + 1:i + 2] == ["["]:
+                found.add(unquoted(tokens[i].text))
+    return frozenset(found)
+
+
+def unquoted(text: str) -> str:
+    return fold(text[1:-1].replace('""', '"') if text.startswith('"') else text)
+
+
+def touches(sets: Iterable[str], key: Iterable[str]) -> bool:
+    sets = set(sets)
+    return "*" in sets or bool(sets & {fold(one) for one in key})
