@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from pluto_duck.errors import SourceError, StatementError
+from pluto_duck.errors import PlutoError, SourceError, StatementError
+from pluto_duck.ingest.connectors.postgres_errors import of_value
 from pluto_duck.ingest.follow import messages, state
 from pluto_duck.ingest.follow.messages import KEPT, Relation, Row
 from pluto_duck.ingest.follow.pending import Pending, arrow
@@ -204,8 +205,11 @@ class Applier:
         self._begin_here()
         table, columns = arrow(shape, rows, ops)
         counts = (ops.count(0), ops.count(1), ops.count(2))
-        done = self._session.merge(shape.table.target, table, columns, key=shape.key_names, op="op", counts=counts,
-                                   truncate=pending.truncated)
+        try:
+            done = self._session.merge(shape.table.target, table, columns, key=shape.key_names, op="op", counts=counts,
+                                       truncate=pending.truncated)
+        except StatementError as error:
+            raise _explained(error, shape) from error.__cause__
         if done.missing or done.upserted < counts[UPSERT]:
             missing = done.missing + counts[UPSERT] - done.upserted
             self._tell(f"{shape.table.target} was changed here: {missing:,} rows that changed or went at the source "
@@ -308,3 +312,12 @@ class Applier:
                 pass  # the host that had it open is gone, and it with it
         self._pending.clear()
 
+
+def _explained(error: StatementError, shape: Shape) -> PlutoError:
+    name = shape.table.name
+    found = of_value(error.message, name, {f"{name}.{one.name}": one.name for one in shape.columns})
+    if found is None:
+        return error
+    column = str(found.facts["column"])
+    found.hint = f"Leave the column out, with a fresh copy: --follow --resnapshot --skip {column}"
+    return found
