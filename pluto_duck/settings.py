@@ -160,6 +160,8 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 _BY_NAME = {one.name: one for one in SETTINGS}
+SINKS = "sinks"
+"""The section whose tables are sinks of changes, not settings."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +216,12 @@ def read_toml(path: Path) -> dict[str, Any]:
                                hint=f"Sections are: {', '.join(sorted({s.name.split('.')[0] for s in SETTINGS}))}.")
         for key, raw in body.items():
             name = f"{section}.{key}"
+            if section == SINKS:
+                if not isinstance(raw, dict):
+                    raise SettingError(f"{path}: {name} stands outside any [{SINKS}.NAME].",
+                                       hint=f"For example: [{SINKS}.archive] with kind = \"file\" below it.")
+                found[name] = raw
+                continue
             if name not in _BY_NAME:
                 close = nearest(name, _BY_NAME)
                 raise SettingError(f"{path} sets {name}, which is no setting.",
@@ -224,7 +232,15 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 def wants_trust(path: Path) -> dict[str, Any]:
     """The settings of a pluto.toml that stay ignored until its folder is trusted."""
-    return {name: raw for name, raw in read_toml(path).items() if _BY_NAME[name].needs_trust}
+    return {name: raw for name, raw in read_toml(path).items()
+            if name.startswith(f"{SINKS}.") or _BY_NAME[name].needs_trust}
+
+
+def sinks_of(path: Path) -> dict[str, dict[str, Any]]:
+    """The sinks in a pluto.toml by name, as they stand there; they send data out, so they count only where its owner
+    trusts the folder."""
+    return {name.removeprefix(f"{SINKS}."): raw for name, raw in read_toml(path).items()
+            if name.startswith(f"{SINKS}.")}
 
 
 class Settings:

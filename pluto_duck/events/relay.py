@@ -142,14 +142,17 @@ class _Line:
     def __enter__(self) -> _Line:
         self._sink = self._relay._make(self._record)
         try:
-            noted = self._record.position
-            self.position = self._sink.start(noted)
-            if self.position < noted or getattr(self._sink, "has_forgotten", False):
+            noted, sent = self._record.position, self._record.sent
+            found = self._sink.start(noted)
+            has_lost = found < sent or bool(getattr(self._sink, "has_forgotten", False))
+            # Where nothing was for this sink, only the relay's own note moved on.
+            self.position = found if has_lost else max(found, noted)
+            if has_lost:
                 # What it lost may have been a part of a table that was told whole.
                 self._sinks.uncover(self._record.name, self._token, [
                     key for key, (_, at) in self._sinks.covered(self._record.name).items() if at >= self.position])
             self._covered = self._sinks.covered(self._record.name)
-            self._sinks.went(self._record.name, self._token, self.position)
+            self._sinks.went(self._record.name, self._token, self.position, sent=min(found, self.position))
         except BaseException:
             self._close()
             raise
@@ -184,6 +187,9 @@ class _Line:
             self._begin_anew()
             return False
         self._head = batch.head
+        if batch.head < self.position.seq:  # the database is an older one again, its numbers were given anew
+            self._begin_anew()
+            return False
         for part in self._parts(batch):
             self._deliver(part)
         return batch.table.num_rows == 0 and batch.position.seq >= batch.head
@@ -236,12 +242,13 @@ class _Line:
         assert self._sink is not None
         if batch.table.num_rows:
             done = self._sink.deliver(batch)
-            self._went(batch, done.position if moves else self.position, done.dead)
+            self._went(batch, done.position if moves else self.position, done.dead, sent=batch.position)
         elif batch.position > self.position and moves:
             # Nothing for this sink, but the journal need not keep it for it.
             self._went(batch, batch.position, ())
 
-    def _went(self, batch: ChangeBatch, position: Position, dead: Sequence[DeadLetter]) -> None:
+    def _went(self, batch: ChangeBatch, position: Position, dead: Sequence[DeadLetter], *,
+              sent: Position | None = None) -> None:
         letters: list[tuple[DeadLetter, str, str | None]] = []
         if dead:
             known = {(row["seq"], row["n"], row["schema"], row["name"]): (row["op"], row["key"])
@@ -250,7 +257,7 @@ class _Line:
                 at = one.position.seq, one.position.n, one.table.schema, one.table.name
                 letters.append((one, *known.get(at, ("", None))))
         self.position = position
-        self._sinks.went(self._record.name, self._token, position, head=self._head,
+        self._sinks.went(self._record.name, self._token, position, sent=sent, head=self._head,
                          delivered=batch.table.num_rows - len(letters), dead=letters)
 
     # -- whole tables -----------------------------------------------------------------------------
@@ -322,7 +329,7 @@ class _Line:
             batch = ChangeBatch(batch_table([row]), self.position, self._head)
             assert self._sink is not None
             dead = self._sink.deliver(batch).dead
-            self._went(batch, self.position, dead)
+            self._went(batch, self.position, dead, sent=self.position)
             if not dead:
                 self._sinks.drop(self._record.name, [one.id])
 

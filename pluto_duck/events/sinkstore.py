@@ -21,6 +21,7 @@ MIGRATIONS = (
         name TEXT NOT NULL PRIMARY KEY COLLATE NOCASE, kind TEXT NOT NULL, tables TEXT NOT NULL, options TEXT NOT NULL,
         origin TEXT NOT NULL, added_at REAL NOT NULL, paused INTEGER NOT NULL DEFAULT 0,
         revision INTEGER NOT NULL DEFAULT 0, seq INTEGER NOT NULL DEFAULT 0, n INTEGER NOT NULL DEFAULT 0,
+        sent_seq INTEGER NOT NULL DEFAULT 0, sent_n INTEGER NOT NULL DEFAULT 0,
         head INTEGER NOT NULL DEFAULT 0, delivered INTEGER NOT NULL DEFAULT 0, delivered_at REAL,
         state TEXT NOT NULL DEFAULT 'new', error TEXT, hint TEXT, error_at REAL,
         token INTEGER NOT NULL DEFAULT 0, holder TEXT NOT NULL DEFAULT '', seen_at REAL)""",
@@ -56,6 +57,8 @@ class SinkRecord:
     revision: int
     """Grows with each change that a relay must know of."""
     position: Position
+    sent: Position
+    """What the target was told last, so that it should know it itself. Beyond it there was nothing for this sink."""
     head: int
     """The newest commit that the relay has heard of."""
     delivered: int
@@ -180,13 +183,17 @@ class Sinks:
             self._note(db, name, token, "state = ?" + (", error = ?, hint = ?, error_at = ?" if error else ""),
                        (state, blotted(error), blotted(hint), time.time()) if error else (state,))
 
-    def went(self, name: str, token: int, position: Position, *, head: int = 0, delivered: int = 0,
-             dead: Sequence[tuple[DeadLetter, str, str | None]] = ()) -> None:
-        """Everything up to `position` is durable at the target, or among the dead letters: (letter, op, key)."""
+    def went(self, name: str, token: int, position: Position, *, sent: Position | None = None, head: int = 0,
+             delivered: int = 0, dead: Sequence[tuple[DeadLetter, str, str | None]] = ()) -> None:
+        """Everything up to `position` is durable at the target, or among the dead letters: (letter, op, key). `sent`:
+        the position that the target was told with it."""
         now = time.time()
         with self._control.connection(_ROOM, MIGRATIONS) as db:
             moved = "seq = ?, n = ?, head = max(?, ?), delivered = delivered + ?, state = 'running'"
             more: list[Any] = [position.seq, position.n, head, position.seq, delivered]
+            if sent is not None:
+                moved += ", sent_seq = ?, sent_n = ?"
+                more += [sent.seq, sent.n]
             if delivered:
                 moved += ", delivered_at = ?"
                 more.append(now)
@@ -264,6 +271,7 @@ def _record(row: sqlite3.Row) -> SinkRecord:
         name=row["name"], kind=row["kind"], tables=tuple(TableRef(name, schema) for schema, name in
                                                          json.loads(row["tables"])),
         options=json.loads(row["options"]), origin=row["origin"], paused=bool(row["paused"]), revision=row["revision"],
-        position=Position(row["seq"], row["n"]), head=row["head"], delivered=row["delivered"],
+        position=Position(row["seq"], row["n"]), sent=Position(row["sent_seq"], row["sent_n"]),
+        head=row["head"], delivered=row["delivered"],
         delivered_at=row["delivered_at"], state=row["state"], error=row["error"] or "", hint=row["hint"] or "",
         error_at=row["error_at"], token=row["token"], holder=row["holder"], seen_at=row["seen_at"])

@@ -14,10 +14,14 @@ from pluto_duck.errors import PlutoError, TargetBusy, TargetError
 from pluto_duck.events.lease import Lease, is_held
 from pluto_duck.events.model import ChangeBatch, DeadLetter, Delivery, Position, Sink
 from pluto_duck.events.relay import Pace, Relay
+from pluto_duck.events.sinks import checked
+from pluto_duck.events.sinks.contract import place_of
+from pluto_duck.events.sinks.file import FileSink
 from pluto_duck.events.sinkstore import LeaseLost, Sinks, slowest
 from pluto_duck.workspace import ControlStore
 from pluto_duck.workspace.tableref import TableRef
 from tests.events.memory import THINGS, MemoryJournal, replay
+from tests.events.test_file_sink import events_in
 
 QUICK = Pace(rows=10, wait_s=0.05, first_retry_s=0.01, longest_retry_s=0.05, failed_retry_s=5)
 
@@ -32,6 +36,7 @@ class Kept:
         self.poison: str | None = None
         self.starts = 0
         self.stands: Position | None = None
+        self.has_forgotten = False
         self.before: Callable[[], None] = lambda: None
 
     def __call__(self, _: Any) -> Sink:
@@ -41,6 +46,7 @@ class Kept:
 class _KeptSink:
     def __init__(self, kept: Kept) -> None:
         self._kept = kept
+        self.has_forgotten = kept.has_forgotten
 
     def start(self, position: Position) -> Position:
         self._kept.starts += 1
@@ -201,6 +207,36 @@ def test_a_table_that_left_with_its_history_is_told_to_be_gone(world: World) -> 
     assert replay(world.kept.events) == {"things": {1: "one", 2: "two", 3: "three"}, "others": {}}
 
 
+def test_a_target_that_knows_itself_where_it_stands_is_told_nothing_twice(world: World, tmp_path: Path) -> None:
+    def make(_: Any) -> FileSink:
+        return FileSink(checked("file", {"folder": str(tmp_path / "out")}, FileSink), place_of(tmp_path))
+
+    world.sinks.remove("out")
+    world.sinks.add("out", "file", options={}, tables=[THINGS])
+    world.journal.write(("c", 1, "one"))
+    for _ in range(3):
+        world.relay(make).run(until_caught_up=True)
+        world.journal.write(("c", 1, "nothing for this sink"), table="others")
+    world.relay(make).run(until_caught_up=True)
+    world.journal.write(("d", 1, ""))
+    world.relay(make).run(until_caught_up=True)
+    assert list(map(_op, events_in(tmp_path / "out"))) == ["t", "r", "d"]
+    assert world.sinks.get("out").lag == 0
+
+
+def test_a_database_that_is_an_older_one_again_is_told_whole(world: World) -> None:
+    for number in range(5):
+        world.journal.write(("c", number, "x"))
+    world.deliver()
+    world.journal = MemoryJournal()
+    world.journal.write(("c", 1, "restored"))
+    world.deliver()
+    assert replay(world.kept.events) == world.journal.tables
+    world.journal.write(("c", 2, "new"))
+    world.deliver()
+    assert replay(world.kept.events) == world.journal.tables
+
+
 def test_a_target_that_forgot_is_told_again(world: World) -> None:
     world.journal.write(("c", 1, "one"))
     world.deliver()
@@ -220,7 +256,7 @@ def test_a_target_that_forgot_a_table_told_whole_is_told_it_again(world: World) 
     world.journal.write(("c", 2, "two"))
     world.deliver()
     world.kept.events.clear()
-    world.kept.stands = Position(0, 0)
+    world.kept.stands, world.kept.has_forgotten = Position(0, 0), True
     world.deliver()
     assert replay(world.kept.events) == world.journal.tables
 

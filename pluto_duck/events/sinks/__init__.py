@@ -46,7 +46,7 @@ class Place:
     folder: Path
     """Of this sink alone, for what it must remember on this machine. It exists."""
     secret: Callable[[str], str]
-    """The secret behind an option's env:NAME or keyring, to be asked for anew at each start."""
+    """The secret that the option of this name refers to; to be asked for anew at each start, and never kept."""
 
 
 class SinkKind(Protocol):

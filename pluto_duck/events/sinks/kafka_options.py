@@ -92,8 +92,8 @@ def connection(options: Mapping[str, Any], place: Place) -> dict[str, Any]:
             if options[ours]:
                 found[theirs] = str(place.root / options[ours])
         if options["certificate_password"]:
-            found["ssl_password"] = place.secret(options["certificate_password"])
+            found["ssl_password"] = place.secret("certificate_password")
     if options["security"].startswith("SASL"):
         found |= {"sasl_mechanism": options["sasl"], "sasl_plain_username": options["username"],
-                  "sasl_plain_password": place.secret(options["password"])}
+                  "sasl_plain_password": place.secret("password")}
     return found
