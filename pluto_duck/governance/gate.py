@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pluto_duck.errors import PlutoError, Refused
 from pluto_duck.governance.binding import Bound, bind
-from pluto_duck.governance.everyone import refuse_for_everyone
+from pluto_duck.governance.everyone import refuse_depth, refuse_for_everyone
 from pluto_duck.governance.functions import allowed
 from pluto_duck.governance.limits import MAX_TEXT
 from pluto_duck.governance.names import Names
@@ -50,9 +50,13 @@ class Gate:
         self._answers: OrderedDict[tuple[str, int], tuple[Names, Approved | PlutoError]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def statements(self, sql: str) -> list[Statement]:
-        """The statements of a text, classified by DuckDB's own parser, after what nobody may do."""
-        refuse_for_everyone(self.parser.tokens(sql), sql, self._protected)
+    def statements(self, sql: str, tokens: Sequence[Token] | None = None) -> list[Statement]:
+        """The statements of a text, classified by DuckDB's own parser, after what nobody may do. `tokens`: those of
+        the text, where they are known."""
+        if tokens is None:
+            refuse_depth(sql)
+            tokens = self.parser.tokens(sql)
+        refuse_for_everyone(tokens, sql, self._protected)
         return list(self.parser.statements(sql))
 
     def bound(self, sql: str, parameters: Mapping[str, Json]) -> Bound:
@@ -62,7 +66,7 @@ class Gate:
             return Bound(sql, sql)
         sql, tokens = self._trimmed(sql)
         self._one_read(tokens)
-        statements = self.statements(sql)
+        statements = self.statements(sql, tokens)
         if len(statements) != 1 or not statements[0].parameters:
             return Bound(sql, sql)
         try:
@@ -103,7 +107,7 @@ class Gate:
             raise Refused(f"The statement is longer than {MAX_TEXT:,} characters.", hint="Ask for less at once.")
         sql, tokens = self._trimmed(sql)
         self._one_read(tokens)
-        statements = self.statements(sql)
+        statements = self.statements(sql, tokens)
         if any(one.parameters for one in statements):
             raise parameter()
         answered = show_tables(tokens, names)
@@ -122,6 +126,7 @@ class Gate:
     def _trimmed(self, sql: str) -> tuple[str, list[Token]]:
         """Without a last `;`: 2.0 streams a SELECT by putting it into brackets, where one with a comment is
         an error."""
+        refuse_depth(sql)
         tokens = list(self.parser.tokens(sql))
         while tokens and tokens[-1].text == ";":
             sql = sql.encode()[:tokens.pop().start].decode()

@@ -13,7 +13,8 @@ from pluto_duck.workspace.engine_errors import translated
 
 TokenKind = Literal["identifier", "number", "string", "operator", "keyword", "comment"]
 _CACHED_LENGTH = 10_000
-"""Longer texts are not kept."""
+"""Of longer texts the last is kept: what looks at a statement looks at it again and again."""
+_LONGEST = 1_000_000
 
 _KINDS: tuple[TokenKind, ...] = ("identifier", "number", "string", "operator", "keyword", "comment")
 
@@ -44,6 +45,7 @@ class Parser:
         # The same cell or request comes again and again, and parsing costs as much as a point query.
         self._known_statements = lru_cache(maxsize=512)(self._statements)
         self._known_tokens = lru_cache(maxsize=512)(self._tokens)
+        self._last_tokens = lru_cache(maxsize=1)(self._tokens)
 
     @cached_property
     def _connection(self) -> Any:
@@ -91,7 +93,9 @@ class Parser:
 
     def tokens(self, sql: str) -> list[Token]:
         """By DuckDB's own lexer, without comments and white space."""
-        return list((self._known_tokens if len(sql) < _CACHED_LENGTH else self._tokens)(sql))
+        known = (self._known_tokens if len(sql) < _CACHED_LENGTH else
+                 self._last_tokens if len(sql) < _LONGEST else self._tokens)
+        return list(known(sql))
 
     def _tokens(self, sql: str) -> tuple[Token, ...]:
         import duckdb

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from pluto_duck.errors import PlutoError, Refused, StatementError, UnknownName
 from pluto_duck.governance import Gate, Names
 from pluto_duck.workspace import TableRef
-from pluto_duck.workspace.parser import Parser
+from pluto_duck.workspace.parser import Parser, Token
 from tests.governance.conftest import Agent
 
 PEOPLE = Names([TableRef("people")])
@@ -245,3 +246,47 @@ def test_a_check_that_is_known_does_not_parse_again(agent: Agent, monkeypatch: p
 
     monkeypatch.setattr(agent.gate.parser, "tree", parsed)
     assert agent.check(sql) == sql
+
+
+# -- depth ------------------------------------------------------------------------------------------
+
+DEEP = ["SELECT " + one[0] * 20_000 + "1" + one[1] * 20_000 for one in ("()", "[]", "{}")]
+SHALLOW = [
+    "SELECT '" + "(" * 3_000 + "'", "SELECT '''" + "([" * 3_000 + "'''", r"SELECT E'\''" + " || '" + "(" * 3_000 + "'",
+    "SELECT $a$" + "'(" * 3_000 + "$a$", 'SELECT 1 AS "' + "(" * 3_000 + '"', "SELECT 1 /* " + "(" * 3_000 + " */",
+    "SELECT 1 -- " + "(" * 3_000 + "\n", "SELECT 1 IN (" + "(1), " * 3_000 + "2)"]
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    found, tokens = list[str](), Parser._tokens
+
+    def noted(self: Parser, sql: str) -> tuple[Token, ...]:
+        found.append(sql)
+        return tokens(self, sql)
+
+    monkeypatch.setattr(Parser, "_tokens", noted)
+    return found
+
+
+def test_what_is_nested_too_deep_is_refused_before_it_is_read(read: list[str]) -> None:
+    gate = Gate(Parser())
+    for sql in DEEP:
+        for look in (lambda sql: gate.approved(sql, PEOPLE), gate.statements, lambda sql: gate.bound(sql + ", $x", {})):
+            with pytest.raises(Refused, match="more than 1,000 brackets"):
+                look(sql)
+    assert read == []
+
+
+def test_brackets_of_texts_and_lists_are_no_depth(gate: Gate) -> None:
+    for sql in SHALLOW:
+        assert [one.type for one in gate.statements(sql)] == ["SELECT"], sql[:20]
+    for unfinished in ("'", '"', "E'", "$$", "/*", r"e'\' " * 20_000):
+        with contextlib.suppress(PlutoError):  # in no time
+            gate.statements("SELECT " + unfinished + "(" * 3_000)
+
+
+def test_a_long_statement_is_cut_into_tokens_once(read: list[str]) -> None:
+    sql = "SELECT 1 IN (" + ", ".join(map(str, range(4_000))) + ")"
+    Gate(Parser()).approved(sql, PEOPLE)
+    assert len(read) == 1
