@@ -72,6 +72,9 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         """Streams without an end of their own end then."""
 
     def initialize_handlers(self) -> None:
+        from tornado.routing import AnyMatches, Rule
+
+        from pluto_duck.api.lane.lane import Lane
         from pluto_duck.api.resource import at_the_root
         from pluto_duck.api.routes import ROUTES
 
@@ -81,6 +84,8 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
             self.serverapp.io_loop.add_callback(self._bound_connections)
         # Beside the base URL, not below it: that is where this address must be.
         self.serverapp.web_app.add_handlers(".*$", at_the_root(self))
+        # Before all handlers: what it does not take they look at.
+        self.serverapp.web_app.default_router.rules.insert(0, Rule(AnyMatches(), Lane(self)))
 
     @validate("cors_origins")  # type: ignore[untyped-decorator]
     def _are_origins(self, proposal: Any) -> Any:
@@ -111,6 +116,11 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         if self._protection is None:
             made = await self.in_thread(self._protect)
             self._protection = self._protection or made
+        return self._protection
+
+    @property
+    def protection_at_hand(self) -> Protection | None:
+        """None before the first request."""
         return self._protection
 
     @property

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 READS = frozenset({"read", "schema", "query", "ask", "run", "look"})
 """Actions whose entry may come after the answer."""
 _BY_METHOD = {"GET": "read", "HEAD": "read", "POST": "write", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 _KEY_ID = re.compile(r"(?i:bearer|token)\s+pdk_([0-9A-Za-z]{8})_")
 _DONE = object()
 
@@ -58,7 +58,7 @@ class Audited(APIHandler):  # type: ignore[misc]
         return getattr(self, "_jupyter_current_user", None)
 
     def _trace(self) -> str:
-        found = _TRACEPARENT.fullmatch(self.request.headers.get("traceparent", "").strip())
+        found = TRACEPARENT.fullmatch(self.request.headers.get("traceparent", "").strip())
         return found[1] if found else self.request_id
 
     def _who(self) -> Who:

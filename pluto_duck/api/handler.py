@@ -22,6 +22,7 @@ from pluto_duck.api import cors
 from pluto_duck.api.audited import Audited
 from pluto_duck.api.challenge import challenge, metadata_url
 from pluto_duck.api.identity import Caller, OurProvider, credentials, issuers
+from pluto_duck.api.logs import is_told
 from pluto_duck.api.problems import HTTPProblem as HTTPProblem
 from pluto_duck.api.protect_body import MAX_BODY, Body, streamed
 from pluto_duck.api.protect_slow import watch
@@ -202,7 +203,9 @@ class PlutoHandler(Audited):
             self.allowance = allowance
             method = self.request.method or ""
             kind = self.counts_as.get(method, "reads" if method in ("GET", "HEAD", "OPTIONS") else "writes")
-            self._limits = protection.admit(self.caller, allowance, kind)
+            # What came by the lane and goes on here has been counted there.
+            admitted = getattr(self.request, "admitted", None)
+            self._limits = protection.admit(self.caller, allowance, kind) if admitted is None else admitted
         self._tell_limits(self._limits)
         self._check_scope()
 
@@ -292,7 +295,7 @@ class PlutoHandler(Audited):
 
     def _log(self) -> None:
         """Jupyter makes a line of each good answer before its log says that it wants none."""
-        if self.get_status() < 300 and not self.log.isEnabledFor(logging.DEBUG):
+        if (self.get_status() < 300 or self.get_status() == 304) and not is_told(self.log, logging.DEBUG):
             told = self.settings.get("log_function")
             if isinstance(told, partial) and told.func is log_request:
                 if told.keywords.get("record_prometheus_metrics", True):

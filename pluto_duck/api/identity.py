@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from pluto_duck.api.handler import PlutoHandler
     from pluto_duck.api.places import Place, Places
     from pluto_duck.governance import Actor
+    from pluto_duck.governance.keys import Key
     from pluto_duck.governance.tokens.rules import Rules
 
 SCHEMES = ("bearer", "token")
 PREFIX = "pdk_"
+
+MOST_CALLERS = 1_000
 
 _log = logging.getLogger("pluto_duck.api")
 
@@ -68,7 +71,7 @@ class OurProvider:
         # What the server goes by: who sends a token needs neither an XSRF cookie nor the server's own origin.
         handler._token_authenticated = True
         name = caller.actor.name
-        return User(username=f"pluto-{caller.actor.kind}:{name}", name=name, display_name=name)
+        return User(username=username(caller.actor), name=name, display_name=name)
 
     async def _caller(self, handler: PlutoHandler) -> Caller | None:
         """None where what was sent is for Jupyter to judge."""
@@ -77,8 +80,7 @@ class OurProvider:
         text = credentials(handler)
         if text.startswith(PREFIX):
             places = handler.app.places
-            # A record is looked at with each request; who was here a moment ago needs no thread for that.
-            known, caller = places.moment.once(("key", text), partial(_remembered, places, text))
+            known, caller = remembered(places, text)
             if not known:
                 caller = await handler.in_thread(_of_key, places, text)
             if caller is None:
@@ -94,8 +96,25 @@ class OurProvider:
         return bool(token) and hmac.compare_digest(str(token).encode(), text.encode())
 
 
+def username(actor: Actor) -> str:
+    return f"pluto-{actor.kind}:{actor.name}"
+
+
+def remembered(places: Places, text: str) -> tuple[bool, Caller | None]:
+    """(whether that is certain, who a key is). Its record is looked at with each request; for who was here a moment ago
+    that needs no thread."""
+    return places.moment.once(("key", text), partial(_remembered, places, text))
+
+
 def _remembered(places: Places, text: str) -> tuple[bool, Caller | None]:
-    return (True, _of_key(places, text)) if places.remember(text) else (False, None)
+    from pluto_duck.governance.keys import digest
+
+    made = digest(text)
+    for name, place in places.opened():
+        certain, key = place.keys.again(made)
+        if certain:
+            return True, None if key is None else places.callers.get(name, key)
+    return False, None
 
 
 def _of_key(places: Places, text: str) -> Caller | None:
@@ -109,8 +128,25 @@ def _of_key(places: Places, text: str) -> Caller | None:
         except PlutoError:
             continue  # a workspace that can't be opened has no keys
         if key is not None:
-            return Caller(key.actor, frozenset(key.scopes), name)
+            return places.callers.get(name, key)
     return None
+
+
+class Callers:
+    """Made once for each key, as long as its record stays as it is."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, tuple[Key, Caller]] = {}
+
+    def get(self, workspace: str, key: Key) -> Caller:
+        found = self._made.get(id(key))
+        if found is not None and found[0] is key and found[1].workspace == workspace:
+            return found[1]
+        if len(self._made) >= MOST_CALLERS:
+            self._made.clear()
+        made = Caller(key.actor, frozenset(key.scopes), workspace)
+        self._made[id(key)] = key, made
+        return made
 
 
 async def _of_token(handler: PlutoHandler, text: str) -> Caller | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pluto_duck.api.actors import Actors
+from pluto_duck.api.identity import Callers
 from pluto_duck.api.looks import Looks
 from pluto_duck.api.moment import Moment
 from pluto_duck.api.rows.once import Once
@@ -140,6 +141,7 @@ class Places:
         self._open: dict[Path, Place] = {}
         self._lock = threading.Lock()
         self.moment = Moment()
+        self.callers = Callers()
 
     def default(self) -> Workspace:
         """Found anew each time: `pluto-duck init` in the server's folder counts at once."""
@@ -204,9 +206,12 @@ class Places:
                 place = self._open[workspace.root] = Place(name, workspace)
         return place
 
-    def remember(self, key: str) -> bool:
-        """Whether an open workspace knows this key from a moment ago."""
-        return any(place.keys.remembers(key) for place in list(self._open.values()))
+    def opened(self) -> Iterator[tuple[str, Place]]:
+        """Those of `named` that are open, without a wait."""
+        for name, workspace in self.named().items():
+            place = self._open.get(workspace.root)
+            if place is not None:
+                yield name, place
 
     def of_run(self, run_id: str, name: str | None) -> tuple[Place, Run]:
         """The place that has the run: the named one, or whichever. Raises RunNotFound."""

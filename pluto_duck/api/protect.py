@@ -197,6 +197,11 @@ class Protection:
         raise TooMany("Too many requests from this address had no good key or token.", left, limit="refused",
                       hint=f"Come again in {left.retry_s} s, with a good one.")
 
+    @property
+    def is_calm(self) -> bool:
+        """Whether `before` has nothing to say to anybody."""
+        return not self._shut
+
     def accepted(self, credential: str) -> None:
         digest = _digest(credential)
         self._known[digest] = self._clock() + KNOWN_S

@@ -140,8 +140,7 @@ class Keys:
         parts = _SHAPE.fullmatch(text)
         if parts is None or not is_whole(text):
             return None
-        row = self._control.read(_ROOM, MIGRATIONS).execute("SELECT * FROM keys WHERE id = ?", (parts[1],)).fetchone()
-        secret = hashlib.sha256(text.encode()).digest()
+        row, secret = self._row(parts[1]), digest(text)
         known = self._good.get(secret)
         if known is not None and row is not None and known[0] == (tuple(row), print_of_key()):
             # The record is, letter by letter, the one that this secret was held against, and so is the seal's own key.
@@ -160,10 +159,19 @@ class Keys:
         self._good[secret] = (tuple(row), print_of_key()), key
         return self._used(key)
 
-    def remembers(self, text: str) -> bool:
-        """Whether `verify` will most likely need one look at its record, and nothing that takes long."""
-        found = self._good.get(hashlib.sha256(text.encode()).digest())
-        return found is not None and time.time() - (found[1].last_used_at or 0) < SEEN_S
+    def again(self, digest: bytes) -> tuple[bool, Key | None]:
+        """(whether that is certain, the key) of a secret that was good a moment ago: by one look at its record, and
+        nothing that takes long. What is not certain `verify` finds out."""
+        known, now = self._good.get(digest), time.time()
+        if known is None or now - (known[1].last_used_at or 0) >= SEEN_S:
+            return False, None
+        row = self._row(known[1].id)
+        if row is None or known[0] != (tuple(row), print_of_key()):
+            return False, None
+        return True, None if known[1].is_over(now) else known[1]
+
+    def _row(self, id: str) -> Any:
+        return self._control.read(_ROOM, MIGRATIONS).execute("SELECT * FROM keys WHERE id = ?", (id,)).fetchone()
 
     def _used(self, key: Key) -> Key:
         now = time.time()
@@ -223,6 +231,11 @@ def _key(row: sqlite3.Row) -> Key:
     return Key(row["id"], row["name"], tuple(json.loads(row["roles"])), claims, tuple(json.loads(row["scopes"])),
                row["created_at"], row["expires_at"], row["ends_at"], row["last_used_at"], row["successor"] or "",
                row["lineage"])
+
+
+def digest(secret: str) -> bytes:
+    """What secrets are remembered by."""
+    return hashlib.sha256(secret.encode()).digest()
 
 
 def _random(size: int) -> str:

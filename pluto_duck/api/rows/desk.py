@@ -35,20 +35,33 @@ class Together(Generic[K, I, O]):
 
     def __init__(self, app: PlutoDuckApp, work: Callable[[K, list[I]], Sequence[O | PlutoError]]) -> None:
         self._app, self._work = app, work
-        self._waiting: dict[K, list[tuple[I, asyncio.Future[O], Trail | None]]] = {}
+        self._waiting: dict[K, list[tuple[I, Trail | None, Callable[[O | BaseException], None]]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, group: K, item: I) -> O:
         answer: asyncio.Future[O] = asyncio.get_running_loop().create_future()
+
+        def arrived(outcome: O | BaseException) -> None:
+            if answer.done():
+                return  # who asked is gone
+            if isinstance(outcome, BaseException):
+                answer.set_exception(outcome)
+            else:
+                answer.set_result(outcome)
+
+        self.put(group, item, current(), arrived)
+        return await answer
+
+    def put(self, group: K, item: I, trail: Trail | None, arrived: Callable[[O | BaseException], None]) -> None:
+        """`arrived` is told on the event loop, and raises nothing."""
         waiting = self._waiting.get(group)
         if waiting is not None:
-            waiting.append((item, answer, current()))
-        else:
-            self._waiting[group] = [(item, answer, current())]
-            task = asyncio.ensure_future(self._run(group))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return await answer
+            waiting.append((item, trail, arrived))
+            return
+        self._waiting[group] = [(item, trail, arrived)]
+        task = asyncio.ensure_future(self._run(group))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _run(self, group: K) -> None:
         while waiting := self._waiting[group]:
@@ -56,28 +69,22 @@ class Together(Generic[K, I, O]):
             told = Trail()  # of all of them: each takes its part
             try:
                 with following(told):
-                    outcomes = await self._app.in_thread(self._work, group, [item for item, _answer, _trail in some])
+                    outcomes = await self._app.in_thread(self._work, group, [item for item, _trail, _arrived in some])
             except BaseException as error:
-                for _item, answer, trail in some:
+                for _item, trail, arrived in some:
                     if trail is not None:
                         trail.share(told, 0)
                         trail.note(denied=told.denied)
-                    if not answer.done():
-                        answer.set_exception(_own(error))
+                    arrived(_own(error))
                 if not isinstance(error, Exception):
                     raise
                 continue
-            for (_item, answer, trail), outcome in zip(some, outcomes, strict=True):
+            for (_item, trail, arrived), outcome in zip(some, outcomes, strict=True):
                 if trail is not None:
                     trail.share(told, _rows_of(outcome))
                     if isinstance(outcome, Refused):
                         trail.note(denied=told.denied or outcome.message)
-                if answer.done():
-                    continue  # who asked is gone
-                if isinstance(outcome, PlutoError):
-                    answer.set_exception(outcome)
-                else:
-                    answer.set_result(outcome)
+                arrived(outcome)
         del self._waiting[group]
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LIVE = "private, no-cache"
 """A client may keep a row, and asks each time whether it still is so."""
+VARY = "Authorization, Cookie"
 ON_CONFLICT = ("error", "ignore", "update")
 
 
@@ -239,15 +240,19 @@ class TableRowsHandler(_Rows):
         return Kept(status, headers, json.dumps(shown, ensure_ascii=False, separators=(",", ":")))
 
 
+def key_parts(path: str) -> tuple[str, ...]:
+    """Those of a row's key, by the commas of its address as it was sent: those within a part come encoded."""
+    found = tuple(unquote(one) for one in path.rpartition("/")[2].split(","))
+    if any("\ufffd" in one or "\0" in one for one in found):
+        raise UsageError("The key is not UTF-8 text.")
+    return found
+
+
 class TableRowHandler(_Rows):
     scopes: ClassVar = {"GET": "data:read", "PUT": "data:write", "PATCH": "data:write", "DELETE": "data:write"}
 
     def key(self) -> tuple[str, ...]:
-        """The parts, by the commas of the address as it was sent: those within a part come encoded."""
-        found = tuple(unquote(one) for one in self.request.path.rpartition("/")[2].split(","))
-        if any("\ufffd" in one or "\0" in one for one in found):
-            raise UsageError("The key is not UTF-8 text.")
-        return found
+        return key_parts(self.request.path)
 
     @guarded
     async def get(self, name: str, _key: str) -> None:
@@ -261,7 +266,7 @@ class TableRowHandler(_Rows):
         self.spend(rows=1)
         self.tagged(row.tag)
         self.set_header("Cache-Control", LIVE)
-        self.set_header("Vary", "Authorization, Cookie")
+        self.set_header("Vary", VARY)
         if matches(self.request.headers.get("If-None-Match", ""), f'"{row.tag}"'):
             self.set_status(304)
             self.finish()
