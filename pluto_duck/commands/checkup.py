@@ -88,6 +88,7 @@ def examine(door: Door) -> Facts:
                                       ("storage", str(session.query("SELECT version()").scalar())),
                                       ("tables", str(len(session.tables()))))))
         sections += _words(session, problems)
+        sections += _followed(session, problems)
     except PlutoError as error:
         problems.append((error.message, error.hint))
     if not problems:
@@ -241,3 +242,21 @@ def _recipe(workspace: Workspace) -> Pairs:
     except PlutoError as error:
         return [(error.message, error.hint)]
     return []
+
+
+def _followed(session: Session, problems: Pairs) -> list[tuple[str, tuple[tuple[str, str], ...]]]:
+    """A slot that nobody reads fills the disk of its source."""
+    from pluto_duck.commands.load_report import size
+    from pluto_duck.ingest.follow.watching import watched
+
+    found = watched(session)
+    for one in found:
+        if one.trouble:
+            problems.append((f"{one.source} can't be followed further: {one.trouble}.",
+                             "pluto-duck ingest ... --follow --resnapshot"))
+        elif one.by is None:
+            kept = "" if one.retained_bytes is None else f", by now {size(one.retained_bytes)}"
+            problems.append((f"Nobody follows {one.source}, which keeps its log for slot {one.slot} on its disk{kept}.",
+                             "Go on with pluto-duck ingest ... --follow, or end it with --unfollow."))
+    pairs = tuple((one.source, f"{len(one.tables)} tables, by {one.by or 'nobody'}") for one in found)
+    return [("Followed", pairs)] if pairs else []

@@ -31,12 +31,12 @@ _kept: list[Runs] = []
 def follow(door: Door, there: Place, options: LoadOptions, *, once: bool, resnapshot: bool) -> str:
     """In a shell until it is stopped; in a notebook as a run in the background, unless `once`."""
     session = door.open_session()
-    text = _blotted(_text(there.shown, options), there.secret)
+    text = text_of(there.shown, options, there.secret)
     if door.kind == "notebook" and not once:
-        run = begin(session, _uri(there), options, text=text, secret=there.secret, resnapshot=resnapshot)
+        run = begin(session, uri_of(there), options, text=text, secret=there.secret, resnapshot=resnapshot)
         return (f"Follows {there.shown} in the background of this kernel, as run {run.run_id}.\n"
                 "%pluto loads tells how far it is; it ends with the kernel, and goes on with the same command.")
-    report = attend(session, _uri(there), options, text=text, secret=there.secret, once=once, resnapshot=resnapshot,
+    report = attend(session, uri_of(there), options, text=text, secret=there.secret, once=once, resnapshot=resnapshot,
                     say=door.say, on_progress=door.progress)
     return told(report, door.program)
 
@@ -143,14 +143,14 @@ def unfollow(door: Door, there: Place) -> str:
     from pluto_duck.ingest.follow.ending import unfollow as end
 
     try:
-        gone = end(door.open_session(), _uri(there))
+        gone = end(door.open_session(), uri_of(there))
     except PlutoError as error:
         raise without(error, there.secret) from error.__cause__
     done = f"Dropped {' and '.join(gone)} at {there.shown}." if gone else f"Nothing was followed at {there.shown}."
     return f"{done} The tables here stay as they are."
 
 
-def _uri(there: Place) -> str:
+def uri_of(there: Place) -> str:
     if not isinstance(there.source, str):
         raise UsageError("A DataFrame can't be followed.", hint="Only a PostgreSQL database can.")
     from pluto_duck.ingest.connections_address import as_libpq
@@ -164,9 +164,7 @@ def _uri(there: Place) -> str:
     return uri
 
 
-def _text(shown: str, options: LoadOptions) -> str:
-    return f"{shown} --follow {as_words(options)}".strip()
-
-
-def _blotted(text: str, secret: str | None) -> str:
+def text_of(shown: str, options: LoadOptions, secret: str | None) -> str:
+    """What the history says of it."""
+    text = f"{shown} --follow {as_words(options)}".strip()
     return str(_replaced(text, secret)) if secret else text

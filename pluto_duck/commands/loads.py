@@ -15,15 +15,21 @@ if TYPE_CHECKING:
     from pluto_duck.session import Session
 
 
-@verb(SECTIONS[1], "loads", "loads --table orders", "loads --freshness", "loads --failed --format json")
+@verb(SECTIONS[1], "loads", "loads --table orders", "loads --freshness", "loads --failed --format json",
+      "loads --following")
 @click.option("--table", metavar="NAME", help="Only loads of this table.")
 @click.option("--failed", is_flag=True, help="Only those that did not arrive, with the reason.")
 @click.option("--freshness", is_flag=True, help="Instead: each table, when it was loaded last, and how old that is.")
+@click.option("--following", is_flag=True, help="Instead: the databases that are followed, how far, and what their "
+              "sources keep on disk for that.")
 @click.option("--limit", type=Whole(1), default=50, show_default=True, help="How many.")
 @_format
-def loads(door: Door, table: str | None, failed: bool, freshness: bool, limit: int, format_: Format) -> object:
+def loads(door: Door, table: str | None, failed: bool, freshness: bool, following: bool, limit: int,
+          format_: Format) -> object:
     """What was loaded into this workspace, newest first, the loads that failed too."""
     session = door.open_session()
+    if following:
+        return formatted(_followed(session), format_)
     key = None if table is None else _key(session, table)
     return formatted(_fresh(session, key) if freshness else _history(session, key, failed, limit), format_)
 
@@ -73,3 +79,14 @@ def _fresh(session: Session, key: str | None) -> Rows:
     return Rows(("table", "loaded", "age", "rows", "brought", "mode", "from"), tuple(
         (str(names[one.table].ref), when(one.finished_at), age(one.age_s), names[one.table].row_estimate, one.rows,
          one.mode, one.source) for one in found), "Nothing was loaded yet: pluto-duck ingest FILE")
+
+
+def _followed(session: Session) -> Rows:
+    from pluto_duck.commands.fresh import when
+    from pluto_duck.commands.load_report import size
+    from pluto_duck.ingest.follow.watching import watched
+
+    return Rows(("from", "tables", "followed", "changes", "newest", "kept at the source", "why not"), tuple(
+        (one.source, len(one.tables), one.by or "by nobody", one.changes, when(one.newest) if one.newest else None,
+         None if one.retained_bytes is None else size(one.retained_bytes), one.trouble) for one in watched(session)),
+        "Nothing is followed: pluto-duck ingest --from-postgres URI --follow")

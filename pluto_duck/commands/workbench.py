@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 from pluto_duck.session import Session
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from pluto_duck.ingest import LoadOptions, LoadReport, Progress
     from pluto_duck.ingest.cache import Cache
     from pluto_duck.ingest.export import ExportReport
+    from pluto_duck.ingest.follow import FollowReport
     from pluto_duck.ingest.live import Attached
-    from pluto_duck.runs import Runs
+    from pluto_duck.runs import Run, Runs
     from pluto_duck.session.backup import Backup
 
 
@@ -37,13 +38,35 @@ class Workbench(Session):
 
         return attended(self.runs, self, question, conversation=conversation, planner=planner, on_event=on_event)
 
+    @overload
     def ingest(self, source: Any = None, options: LoadOptions | Mapping[str, str] | None = None, *,
                connection: str | None = None, on_progress: Callable[[Progress], None] | None = None,
-               **keywords: Any) -> LoadReport:
+               follow: Literal[False] = False, once: bool = False, resnapshot: bool = False,
+               **keywords: Any) -> LoadReport: ...
+
+    @overload
+    def ingest(self, source: Any = None, options: LoadOptions | Mapping[str, str] | None = None, *,
+               connection: str | None = None, on_progress: Callable[[Progress], None] | None = None,
+               follow: Literal[True], once: Literal[False] = False, resnapshot: bool = False,
+               **keywords: Any) -> Run: ...
+
+    @overload
+    def ingest(self, source: Any = None, options: LoadOptions | Mapping[str, str] | None = None, *,
+               connection: str | None = None, on_progress: Callable[[Progress], None] | None = None,
+               follow: Literal[True], once: Literal[True], resnapshot: bool = False,
+               **keywords: Any) -> FollowReport: ...
+
+    def ingest(self, source: Any = None, options: LoadOptions | Mapping[str, str] | None = None, *,
+               connection: str | None = None, on_progress: Callable[[Progress], None] | None = None,
+               follow: bool = False, once: bool = False, resnapshot: bool = False,
+               **keywords: Any) -> LoadReport | FollowReport | Run:
         """Brings tables in from a file, a database or a DataFrame, each whole or not at all.
 
         `connection`: a saved one, instead of a source. Keywords are the fields of LoadOptions: `tables`, `into`,
         `mode`, `cursor`, ...
+
+        `follow`: a PostgreSQL database whose every change is applied as it happens, by a run in the background of this
+        process, which comes back at once; `once`: here and now, until all has come that had happened.
         """
         from pluto_duck.commands.load_run import apart, perform
         from pluto_duck.errors import UsageError
@@ -59,7 +82,30 @@ class Workbench(Session):
             source = known.uri(found)
             keywords.setdefault("connector", found.connector)
         shown, secret = apart(source) if isinstance(source, str) else ("a DataFrame", None)
+        if follow:
+            return self._follow(source, told(options, keywords), shown, secret, once, resnapshot, on_progress)
         return perform(self, source, told(options, keywords), shown=shown, secret=secret, on_progress=on_progress)
+
+    def _follow(self, source: Any, options: LoadOptions, shown: str, secret: str | None, once: bool,
+                resnapshot: bool, on_progress: Callable[[Progress], None] | None) -> FollowReport | Run:
+        from pluto_duck.commands import load_follow
+        from pluto_duck.commands.load_place import Place
+
+        uri = load_follow.uri_of(Place(source, shown, options.connector))
+        text = load_follow.text_of(shown, options, secret)
+        if not once:
+            return load_follow.begin(self, uri, options, text=text, secret=secret, resnapshot=resnapshot)
+        return load_follow.attend(self, uri, options, text=text, secret=secret, once=True, resnapshot=resnapshot,
+                                  say=lambda _text: None, on_progress=on_progress)
+
+    def unfollow(self, source: str) -> list[str]:
+        """Ends following: drops slot and publication at the source, and says so. The tables here stay."""
+        from pluto_duck.commands import load_follow
+        from pluto_duck.commands.load_place import Place
+        from pluto_duck.commands.load_run import apart
+        from pluto_duck.ingest.follow.ending import unfollow
+
+        return unfollow(self, load_follow.uri_of(Place(source, apart(source)[0])))
 
     def attach(self, uri: str, *, name: str | None = None, connector: str | None = None,
                connection: str | None = None) -> Attached:

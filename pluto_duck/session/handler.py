@@ -715,7 +715,10 @@ class HostSession:
         incoming = f"pluto_in_{uuid.uuid4().hex}"
         self._cursor.register(incoming, request.rows)
         try:
-            done = merge(self._cursor, f"{quote(self._own_catalog)}.{table.sql}", incoming, args)
+            def run(sql: str) -> list[list[Any]]:
+                return self._capturing.internal(self._recording, self._cursor, sql)
+
+            done = merge(run, f"{quote(self._own_catalog)}.{table.sql}", incoming, args)
         finally:
             self._forget(incoming)
         self._transaction.add(table.key)
