@@ -215,9 +215,10 @@ def test_the_curl_of_the_rest_page_works_against_serve(
     assert done.returncode == 0, done.stdout + done.stderr
     (first, asked, picked, listed, paged, cancelled, conversations, verified, approvals, tables,
      described, profiled, filtered, made, row, patched, window, graph, loaded, sent, audited,
-     me, key) = done.stdout.split("\n---\n")
+     me, key, hooked) = done.stdout.split("\n---\n")
     assert '"kind": "owner"' in me
     assert '"secret": "pdk_' in key
+    assert '"secret": "whsec_' in hooked
     assert '"status": "succeeded"' in first
     assert re.search(r'^"?UA"?,\d+', first, re.MULTILINE)
     assert '"type":"run","subtype":"end"' in first

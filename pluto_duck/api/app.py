@@ -20,12 +20,15 @@ from pluto_duck.api.cors import is_origin
 from pluto_duck.api.drain import Drain
 
 if TYPE_CHECKING:
+    from pluto_duck.api.delivering import Delivering
     from pluto_duck.api.issuers import Issuer
     from pluto_duck.api.places import Places
     from pluto_duck.api.protect import Protection
 
 T = TypeVar("T")
 
+DELIVER_AFTER_S = 1.0
+"""Webhooks wait until the server has started."""
 THREADS = 8
 """For short blocking calls. Streams hold none while they wait, so followers can't use them up."""
 
@@ -51,6 +54,10 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         2.0, config=True,
         help="Seconds after its last follower went away before a running query is cancelled.")
 
+    delivers = Bool(
+        True, config=True,
+        help="Whether this server delivers the webhooks of its workspaces; one process at a time does.")
+
     drains = Bool(
         False, config=True,
         help="Whether SIGTERM lets what runs end first, for the setting server.drain_s. `pluto-duck serve` does; a "
@@ -58,6 +65,7 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
 
     def initialize_settings(self) -> None:
         self.drain = Drain(self)
+        self._delivering: Delivering | None = None
         self.ready: tuple[float, str] | None = None
         """(until when it counts, what /readyz says)"""
         self._pool: ThreadPoolExecutor | None = None
@@ -82,6 +90,8 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         if self.drains:
             self.drain.listen()
             self.serverapp.io_loop.add_callback(self._bound_connections)
+        if self.delivers:
+            self.serverapp.io_loop.call_later(DELIVER_AFTER_S, self._deliver)
         # Beside the base URL, not below it: that is where this address must be.
         self.serverapp.web_app.add_handlers(".*$", at_the_root(self))
         # Before all handlers: what it does not take they look at.
@@ -133,6 +143,13 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         assert self._protection is not None
         return self._protection
 
+    def _deliver(self) -> None:
+        from pluto_duck.api.delivering import Delivering
+
+        if not self.closing:
+            self._delivering = Delivering(Path(self.serverapp.root_dir), [Path(one) for one in self.workspaces])
+            self._delivering.start()
+
     async def _bound_connections(self) -> None:
         """Headers that don't come and connections that nobody uses; only where the whole server is ours."""
         protection = await self.protection()
@@ -170,6 +187,8 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
     async def stop_extension(self) -> None:
         """Cancels what this server runs and leaves its workspaces."""
         self.closing = True
+        if self._delivering is not None:
+            await self.in_thread(self._delivering.close)
         if self._places is not None:
             await self.in_thread(self._places.close)
             self._places = None

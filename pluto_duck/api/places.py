@@ -22,6 +22,7 @@ from pluto_duck.governance.trust import is_trusted
 from pluto_duck.runs import Run, Runs
 from pluto_duck.runs.cache import ResultCache
 from pluto_duck.session import Session
+from pluto_duck.session.webhooks import Hooks
 from pluto_duck.settings import Settings
 from pluto_duck.workspace import ControlStore, Workspace, create, find, personal_root
 from pluto_duck.workspace.folder import TOML
@@ -49,6 +50,7 @@ class Place:
         self.cache = ResultCache(workspace, self.settings["query.cache_mb"] << 20, self.settings["runs.keep_days"]) \
             if self.settings["query.cache"] else None
         self.keys = Keys(ControlStore(workspace.control, busy_s=wait_s), workspace)
+        self.hooks = Hooks.of(workspace, ControlStore(workspace.control, busy_s=wait_s), self.settings)
         self.policy = PolicyFile(workspace)
         self.tokens = Tokens(workspace)
         self.following: dict[str, int] = {}
@@ -118,6 +120,7 @@ class Place:
     def close(self) -> None:
         self.runs.close()
         self.keys.close()
+        self.hooks.close()
         self.looks.close()
         self.once.close()
         self.actors.close()

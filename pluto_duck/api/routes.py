@@ -30,6 +30,15 @@ from pluto_duck.api.resource import ResourceHandler
 from pluto_duck.api.rows.handlers import TableRowHandler, TableRowsHandler
 from pluto_duck.api.tables import TableHandler, TablesHandler
 from pluto_duck.api.verified import VerifiedHandler
+from pluto_duck.api.webhooks import (
+    DeliveriesHandler,
+    DeliveryHandler,
+    RedeliverHandler,
+    RotateHandler,
+    TryHandler,
+    WebhookHandler,
+    WebhooksHandler,
+)
 from pluto_duck.api.workspaces import WorkspacesHandler
 
 ROUTES: list[tuple[str, Any]] = [
@@ -63,6 +72,13 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/keys", KeysHandler),
     (r"/api/v1/keys/([^/]+)", KeyHandler),
     (r"/api/v1/keys/([^/]+)/rotate", RotationHandler),
+    (r"/api/v1/webhooks", WebhooksHandler),
+    (r"/api/v1/webhooks/([^/]+)", WebhookHandler),
+    (r"/api/v1/webhooks/([^/]+)/rotate-secret", RotateHandler),
+    (r"/api/v1/webhooks/([^/]+)/test", TryHandler),
+    (r"/api/v1/webhooks/([^/]+)/deliveries", DeliveriesHandler),
+    (r"/api/v1/webhooks/([^/]+)/deliveries/([^/]+)", DeliveryHandler),
+    (r"/api/v1/webhooks/([^/]+)/deliveries/([^/]+)/redeliver", RedeliverHandler),
     (r"/api/v1/policy", PolicyHandler),
     (r"/api/v1/policy/explain", ExplainHandler),
     (r"/api/v1/workspaces", WorkspacesHandler),

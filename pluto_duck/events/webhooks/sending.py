@@ -47,6 +47,7 @@ class _Until:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock, self.deadline = sock, 0.0
+        self._users = 1
 
     def _limit(self) -> socket.socket:
         left = self.deadline - time.monotonic()
@@ -59,10 +60,14 @@ class _Until:
         self._limit().sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
+        self._users += 1
         return io.BufferedReader(_Incoming(self))
 
     def close(self) -> None:
-        self.sock.close()
+        """As that of a socket: http.client closes the connection while an answer is still read from it."""
+        self._users -= 1
+        if self._users <= 0:
+            self.sock.close()
 
 
 class _Incoming(io.RawIOBase):
@@ -71,6 +76,11 @@ class _Incoming(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def close(self) -> None:
+        if not self.closed:
+            self._until.close()
+        super().close()
 
     def readinto(self, buffer: Any) -> int:
         return self._until._limit().recv_into(buffer)
@@ -123,6 +133,7 @@ class Line:
         said = answer.read(MOST_READ)
         status, wait_s = answer.status, retry_after(answer.getheader("Retry-After"), time.time())
         if not answer.isclosed() or answer.will_close:
+            answer.close()
             self.close()  # it says more than anybody reads, or wants to end it
         self._used = time.monotonic()
         return Answer(status, _ms(started), scrubbed(said), "" if 200 <= status < 300 else _meaning(status), wait_s)

@@ -1,0 +1,72 @@
+"""Webhooks of the workspaces this server may serve are delivered by it, unless somebody else does already.
+
+A workspace without webhooks costs a look at its control store each second, and its database stays closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pluto_duck.errors import PlutoError
+from pluto_duck.workspace import Workspace, personal_root
+from pluto_duck.workspace.folder import TOML
+
+LOOK_S = 5.0
+"""How often it looks whether a workspace has come to be."""
+
+_log = logging.getLogger("pluto_duck.events")
+
+
+class Delivering:
+    """A thread that looks for workspaces, and one for each of them."""
+
+    def __init__(self, root_dir: Path, others: Sequence[Path]) -> None:
+        self._root_dir, self._others = root_dir, others
+        self._stop = threading.Event()
+        self._threads: dict[Path, threading.Thread] = {}
+        self._watcher = threading.Thread(target=self._watch, daemon=True, name="pluto-duck-delivering")
+
+    def start(self) -> None:
+        self._watcher.start()
+
+    def close(self, wait_s: float = 5.0) -> None:
+        """What is under way is waited for a little; what is not noted then is sent again by whoever comes next."""
+        self._stop.set()
+        for one in (self._watcher, *list(self._threads.values())):
+            one.join(wait_s)
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            for workspace in self._there():
+                known = self._threads.get(workspace.root)
+                if known is None or not known.is_alive():
+                    self._threads[workspace.root] = threading.Thread(
+                        target=self._deliver, args=(workspace,), daemon=True,
+                        name=f"pluto-duck-webhooks-{workspace.name}")
+                    self._threads[workspace.root].start()
+            self._stop.wait(LOOK_S)
+
+    def _there(self) -> Iterator[Workspace]:
+        """Nothing is made: who only starts a server wants no folder of ours."""
+        here = self._root_dir.expanduser().absolute()
+        found = next((one for one in (here, *here.parents) if (one / TOML).is_file()), personal_root())
+        for folder in (found, *self._others):
+            workspace = Workspace(folder.expanduser().resolve())
+            if workspace.control.is_file():
+                yield workspace
+
+    def _deliver(self, workspace: Workspace) -> None:
+        from pluto_duck.governance.trust import is_trusted
+        from pluto_duck.session.webhooks_run import deliver
+        from pluto_duck.settings import Settings
+
+        try:
+            settings = Settings.load(workspace.toml, trusted=is_trusted(workspace))
+            deliver(workspace, settings, self._stop, role="server", label="Jupyter Server, webhooks")
+        except PlutoError as error:
+            _log.warning("Webhooks of %s are not delivered: %s", workspace.name, error.message)
+        except Exception:  # a thread of ours in somebody's server: it tells, and is begun again
+            _log.exception("Webhooks of %s are not delivered", workspace.name)
