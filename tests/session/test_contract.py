@@ -129,12 +129,11 @@ def test_returning_gives_rows(session: Session) -> None:
     assert session.query("INSERT INTO t VALUES (1), (2) RETURNING i * 10 AS ten").rows() == [(10,), (20,)]
 
 
-@pytest.mark.parametrize("value", [
-    None, True, 7, -(2**62), 2.5, float("inf"), Decimal("12345678901234567890.123"), "O'Brien; DROP TABLE t --",
-    "nul\0inside", "ünïcode 🦆", b"\x00\xff", dt.date(1999, 12, 31), dt.datetime(2024, 1, 2, 3, 4, 5, 6),
-    dt.time(23, 59), uuid.UUID(int=5), [1, 2, 3], ["a", "b'c"], {"a": 1}])
-def test_a_parameter_arrives_as_it_was(session: Session, value: object) -> None:
-    assert session.query("SELECT $v AS v", {"v": value}).scalar() == value
+def test_a_parameter_arrives_as_it_was(session: Session) -> None:
+    for value in (None, True, 7, -(2**62), 2.5, float("inf"), Decimal("12345678901234567890.123"), "O'Brien; DROP TABLE t --",
+                  "nul\0inside", "ünïcode 🦆", b"\x00\xff", dt.date(1999, 12, 31), dt.datetime(2024, 1, 2, 3, 4, 5, 6),
+                  dt.time(23, 59), uuid.UUID(int=5), [1, 2, 3], ["a", "b'c"], {"a": 1}):
+        assert session.query("SELECT $v AS v", {"v": value}).scalar() == value
 
 
 def test_an_aware_timestamp_is_the_same_moment(session: Session) -> None:
