@@ -133,3 +133,19 @@ def test_reader() -> None:
     write_section("<!-- bench-reader -->", "<!-- /bench-reader -->",
                   f"## `make bench`: SQL of keys\n{machine()}. Snapshots of both in turns; medians of three.\n\n"
                   + "\n".join([HEAD, *table]))
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(1800)
+def test_following() -> None:
+    from tests.benchmarks.following import all_rows
+
+    lines = []
+    for row in all_rows():
+        print(row.line(), flush=True)
+        lines.append(row.line())
+    write_section("<!-- bench-follow -->", "<!-- /bench-follow -->",
+                  f"## `make bench`: following a PostgreSQL\n{machine()}. A backlog applied from beginning to end, server and "
+                  f"follower on the same cores; load average at the end: {os.getloadavg()[0]:.1f}.\n\n" + HEAD + "\n"
+                  + "\n".join(lines))
+    assert lines

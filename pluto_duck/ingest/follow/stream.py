@@ -19,7 +19,7 @@ from pluto_duck.ingest.follow.messages import EPOCH_US, lsn_text
 
 AHEAD_BYTES: Final = 16 << 20
 """Read and not taken yet."""
-STATUS_S: Final = 5.0
+STATUS_S: Final = 2.0
 """A server ends a connection that says nothing for wal_sender_timeout, a minute by default."""
 _CHUNK = 500
 _HEADER = 25

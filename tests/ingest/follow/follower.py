@@ -30,6 +30,9 @@ def follow() -> None:
         report = Follower(session, sys.argv[2], LoadOptions(),
                           Told(say, lag=lambda lag: say(f"{lag.rows} rows, {lag.bytes} bytes behind")),
                           once="once" in sys.argv).run()
+        import resource
+
+        print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB", flush=True)
         print(f"applied {report.rows} rows; notices: {list(report.notices)}", flush=True)
 
 

@@ -48,7 +48,7 @@ def test_a_run_follows_in_the_background_and_ends_when_it_is_cancelled(bench: Wo
     assert row[2].startswith("pid ")
     assert row[5].endswith(("bytes", "KB", "MB"))
     bench.runs.cancel(run.run_id)
-    events = list(bench.runs.follow(run.run_id))
+    events = list(bench.runs.events(run.run_id))
     assert bench.runs.get(run.run_id).status == "cancelled"
     assert any("made at" in str(one.content) for one in events)
     assert any("lag_bytes" in one.content for one in events)
