@@ -7,14 +7,14 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pluto_duck import plugins
-from pluto_duck.errors import HostLost, PlutoError, Refused, StatementError, UnknownName, UsageError
+from pluto_duck.errors import HostLost, PlutoError, Refused, SessionReset, StatementError, UnknownName, UsageError
 from pluto_duck.session.activity import Activity as Activity
 from pluto_duck.session.merging import MergeColumn as MergeColumn
 from pluto_duck.session.merging import Merged as Merged
@@ -147,6 +147,8 @@ class Session:
 
             self._link = cast(Link, NotedLink(self._link, workspace, self.actor, role))
         self._whole = threading.RLock()
+        self._moment = ""
+        """The token of the one that `rows` reads of."""
         """One query at a time, up to its last row."""
         self.watching = self.actor is None
         """False: nothing happens for watched names (`session/watch.py`) before a statement."""
@@ -520,6 +522,26 @@ class Session:
         Raises UnknownName, and UsageError for a value that a column can't hold."""
         return self._asked_rows(wanted, timeout_s)[0]
 
+    @contextmanager
+    def moment(self) -> Iterator[None]:
+        """What `rows` reads within is of one moment, whoever writes meanwhile; after an error, of another one. Raises
+        SessionReset where what the actor may see, or the host, changes in between."""
+        if self.in_transaction or self._moment:
+            yield  # which is one already
+            return
+        self._begin_moment()
+        try:
+            yield
+        finally:
+            self._moment = ""
+            with suppress(PlutoError):
+                self._link.call(Request("moment", {"token": ""}, retry="read"))
+
+    def _begin_moment(self) -> None:
+        token = uuid.uuid4().hex
+        self._link.call(Request("moment", {"token": token}, retry="read"))
+        self._moment = token
+
     def page(self, wanted: Select, *, timeout_s: float | None = None) -> Page:
         """As `rows`, in the order asked for and then by the primary key, with where the next page begins. A table
         without a key has no next page: count with `offset` there."""
@@ -560,8 +582,15 @@ class Session:
         from pluto_duck.session.rows.model import to_dict
         from pluto_duck.session.rows.paging import result_of
 
-        request = Request("rows", {"wanted": to_dict(wanted), "timeout_s": timeout_s, "paged": paged}, retry="read")
-        return result_of(self, request)
+        request = Request("rows", {"wanted": to_dict(wanted), "timeout_s": timeout_s, "paged": paged,
+                                   **({"moment": self._moment} if self._moment else {})}, retry="read")
+        try:
+            return result_of(self, request)
+        except PlutoError as error:
+            if self._moment and not isinstance(error, SessionReset):
+                with suppress(PlutoError):
+                    self._begin_moment()  # a statement that failed has ended its transaction
+            raise
 
     # -- control ----------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ class GovernedSession(HostSession):
         self._ops = {"query": self._governed, "tables": self._tables, "versions": self._versions,
                      "rows": lambda request: self._rows().rows(request),
                      "by_key": lambda request: self._rows().by_key(request),
+                     "moment": lambda request: self._rows().moment(request),
                      "change": lambda request: self._rows().change(request), "publish": self._publish,
                      "rights": lambda _request: granted(self._rows()), "stamp": self._stamp}
 

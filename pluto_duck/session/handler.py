@@ -29,7 +29,7 @@ from pluto_duck.session.tables import listing, store
 from pluto_duck.session.targets import EVERYTHING, SCHEMA, WRITES, Target, may_write, target
 from pluto_duck.session.trimming import Trimming
 from pluto_duck.workspace.blot import blotted
-from pluto_duck.workspace.database import Database, Rows
+from pluto_duck.workspace.database import Cursor, Database, Rows
 from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.parser import Statement
 from pluto_duck.workspace.protocol import Hello, Json, Reply, Request
@@ -118,6 +118,8 @@ class HostSession:
         self._capturing = Capturing(handler, hello)
         self._recording: Recording | None = None
         """Of the open transaction."""
+        self._moment: tuple[str, Cursor, tuple[int, int]] | None = None
+        """(token, its cursor, what could be seen): within it rows are read as they were when it began."""
         self._temp_tables: set[str] = set()
         self._temp_before: set[str] = set()
         """As they were at BEGIN: a ROLLBACK takes later ones away."""
@@ -147,6 +149,7 @@ class HostSession:
             "track": self._track, "untrack": self._track, "tracked": self._tracked,
             "rows": lambda request: self._rows().rows(request),
             "by_key": lambda request: self._rows().by_key(request),
+            "moment": lambda request: self._rows().moment(request),
             "change": lambda request: self._rows().change(request),
         }
 
@@ -223,9 +226,16 @@ class HostSession:
         if self._in_bulk:
             self._in_bulk = False
             self._handler.ledger.bulk(False)
+        self.leave_moment()
         self._live.close()
         self._capturing.close()
         self._cursor.close()
+
+    def leave_moment(self) -> None:
+        """Closing its cursor ends its transaction."""
+        moment, self._moment = self._moment, None
+        if moment is not None:
+            moment[1].close()
 
     # -- query ------------------------------------------------------------------------------------
 

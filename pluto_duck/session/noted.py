@@ -24,7 +24,7 @@ KEY = "audit"
 """In the header of a reply and in the facts of an error; no door sees it."""
 _ACTIONS = {"query": "query", "publish": "query", "tables": "schema", "rows": "read", "by_key": "read",
             "change": "write"}
-_BESIDES = frozenset({"versions", "stamp"})
+_BESIDES = frozenset({"versions", "stamp", "moment"})
 """What we ourselves look up beside a statement that has an entry of its own: no row, and nobody's deed."""
 _MOST_WHY = 4_096
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,11 @@ from graphql import (
 
 from pluto_duck.api.graphql import by_keys, changing
 from pluto_duck.api.graphql.limits import Limits, check_values
-from pluto_duck.api.graphql.plan import TYPENAME, Planner, Rows, Totals, refused
+from pluto_duck.api.graphql.plan import TYPENAME, Column, Linked, Planner, Rows, Totals, refused
 from pluto_duck.api.graphql.read import Reading
 from pluto_duck.api.graphql.schema import Root, root_of
 from pluto_duck.api.graphql.serving import Document, Invalid, Served, canonical
-from pluto_duck.errors import PlutoError, Refused, UsageError
+from pluto_duck.errors import PlutoError, Refused, SessionReset, UsageError
 
 if TYPE_CHECKING:
     from graphql import FieldNode
@@ -168,9 +169,27 @@ def finish(prepared: Prepared, session: Session, timeout_s: float | None = None)
     if prepared.ready and prepared.document is not None and prepared.operation is not None:
         answer.began, answer.data = True, {}
         reading = Reading(session, timeout_s)
-        _do(reading, prepared.served, prepared.document, prepared.operation, prepared.asked, prepared.work, answer)
+        with session.moment() if several(prepared.work) else nullcontext():
+            _do(reading, prepared.served, prepared.document, prepared.operation, prepared.asked, prepared.work, answer)
         answer.rows = reading.count
     return answer
+
+
+def several(work: Work) -> bool:
+    """Whether it takes more than one statement to read it."""
+    plans = [plan for _key, plan, _nullable in work if isinstance(plan, Rows | Totals | changing.Changing)
+             and not (isinstance(plan, Rows) and plan.found is not None)]
+    return sum(map(_statements, plans)) > 1
+
+
+def _statements(plan: Any) -> int:
+    if isinstance(plan, changing.Changing):
+        return _statements(plan.rows) - 1  # its own rows come with the change
+    if isinstance(plan, Totals):
+        return sum(_statements(one) if isinstance(one, Rows) else 1 for one in plan.out.values()
+                   if not isinstance(one, str))
+    below = [one for one in plan.out.values() if not isinstance(one, Column | str)]
+    return 1 + sum(_statements(one.rows if isinstance(one, Linked) else one) for one in below)
 
 
 def begin(session: Session, served: Served, asked: Asked, may: May, limits: Limits,
@@ -254,6 +273,8 @@ def _do(reading: Reading, served: Served, document: Document, operation: Operati
         try:
             answer.data[key] = _one(reading, key, plan, written, look)
         except PlutoError as error:
+            if isinstance(error, SessionReset) and not changes:
+                raise  # whoever asked for all of it asks again
             if answer.fails(error, key, nullable):
                 answer.runs = []
                 return

@@ -65,6 +65,41 @@ class OwnersRows:
     def version(self, ref: TableRef) -> int:
         return self.handler.ledger.version(ref.key)
 
+    def state(self) -> tuple[int, int]:
+        """Another one as soon as the actor may see something else."""
+        return 0, 0
+
+    def standing(self) -> Cursor:
+        """Another cursor where `cursor` stands; the caller closes it."""
+        return self.handler.database.cursor()
+
+    # -- of one moment ------------------------------------------------------------------------------
+
+    def moment(self, request: Request) -> Reply:
+        """{token}: what `rows` of this token reads is of one moment, until the next token, or "". Nothing is written
+        down of it: on another host it is over."""
+        self.session.leave_moment()
+        token = str(request.args.get("token") or "")
+        if token:
+            self.begin()
+            cursor = self.standing()
+            try:
+                cursor.execute("BEGIN TRANSACTION READ ONLY")
+            except BaseException:
+                cursor.close()
+                raise
+            self.session._moment = token, cursor, self.state()
+        return Reply({})
+
+    def _standing_for(self, request: Request) -> Cursor:
+        token, moment = request.args.get("moment"), self.session._moment
+        if not token:
+            return self.cursor()
+        if moment is None or moment[0] != token or moment[2] != self.state():
+            raise SessionReset("What this session may see, or its host, changed while it was read.",
+                               hint="Run it again.")
+        return moment[1]
+
     # -- operations ---------------------------------------------------------------------------------
 
     def tries(self, expression: str) -> bool:
@@ -78,7 +113,7 @@ class OwnersRows:
         self.begin()
         wanted = select_from(request.args["wanted"])
         compiled = self.checked(lambda: self._compiled(wanted, bool(request.args.get("paged"))))
-        cursor = self.cursor()
+        cursor = self._standing_for(request)
         self.session._running.on(cursor)
         rows = cursor.execute(compiled.sql, select=True)
         if compiled.columns:
@@ -178,6 +213,12 @@ class GovernedRows(OwnersRows):
     def cursor(self) -> Cursor:
         assert self._standing is not None
         return self._standing
+
+    def state(self) -> tuple[int, int]:
+        return id(self._catalog), self._generation
+
+    def standing(self) -> Cursor:
+        return self.catalog.cursor_of(self.actor)
 
     def seen(self, ref: TableRef) -> Seen | None:
         found = self.catalog.seen.get(ref.key)

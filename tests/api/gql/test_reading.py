@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -9,10 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pluto_duck.errors import SessionReset
 from pluto_duck.session import Session
 from pluto_duck.session.rows import Aggregate, Select
+from pluto_duck.workspace import Workspace
+from tests.api.door import governed_again
+from tests.workspace.worker import Worker
 
-from .conftest import Asking
+from .conftest import POLICY, Asking
 
 
 def test_a_list_is_filtered_sorted_and_cut(reader: Asking) -> None:
@@ -201,3 +206,51 @@ def test_shapes_are_those_of_graphql_core(reader: Asking) -> None:
     theirs = execute_sync(served.schema, parse(text), root_value=plain)
     assert theirs.errors is None
     assert json.dumps(mine) == json.dumps(theirs.data), "with the order of the fields"
+
+
+NESTED = """{customers(order_by: {id: asc}, limit: 3) {id orders(order_by: {id: asc}, limit: 2) {id customer {id}}
+    orders_aggregate {aggregate {count}}} orders_aggregate {aggregate {count}}}"""
+
+
+@pytest.mark.parametrize("who", ["owner", "clerk", "guest"])
+def test_all_levels_are_of_one_moment(who: str, shop: Workspace, request: pytest.FixtureRequest) -> None:
+    with contextlib.ExitStack() as stack:
+        if who == "guest":
+            stack.enter_context(Worker(shop.root, role="kernel"))
+        asking: Asking = request.getfixturevalue("clerk" if who == "clerk" else "owner")
+        assert asking.session.hosting == ("guest" if who == "guest" else "host")
+        writer = stack.enter_context(Session.open(shop.root))
+        before, asked, rows = asking(NESTED), list[int](), Session.rows
+
+        def between(self: Session, *args: Any, **more: Any) -> Any:
+            found = rows(self, *args, **more)
+            asked.append(len(asked))
+            writer.query("DELETE FROM items")
+            writer.query(f"DELETE FROM orders WHERE id < {10 * len(asked)}")
+            return found
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Session, "rows", between)
+            assert asking(NESTED) == before
+        assert len(asked) == 5
+        assert asking(NESTED) != before
+
+
+def test_a_role_that_may_less_meanwhile_reads_nothing_of_the_moment_before(
+        shop: Workspace, eu: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = Session.rows
+
+    def between(self: Session, *args: Any, **more: Any) -> Any:
+        found = rows(self, *args, **more)
+        governed_again(shop, POLICY.replace("[orders, items]", "[items]"))
+        return found
+
+    monkeypatch.setattr(Session, "rows", between)
+    with pytest.raises(SessionReset):
+        eu.whole("{orders(limit: 2) {id items {line}}}")
+
+
+def test_what_one_statement_reads_needs_no_moment(reader: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "_begin_moment", lambda self: pytest.fail("a round trip in vain"))
+    for text in ("{customers {id name}}", "{customers_aggregate {aggregate {count}}}", "{items_by_pk(order_id: 3, line: 1) {price}}"):
+        reader(text)

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from pluto_duck.errors import Conflict, PreconditionFailed, Refused, UnknownName, UsageError
+from pluto_duck.errors import (
+    Conflict,
+    PreconditionFailed,
+    Refused,
+    SessionReset,
+    StatementError,
+    UnknownName,
+    UsageError,
+)
 from pluto_duck.session import Session, TableRef
 from pluto_duck.session.rows import (
     Aggregate,
@@ -228,3 +236,26 @@ def test_the_log_is_written_when_it_is_long_and_not_with_every_row(orders: Sessi
     assert sizes[0] > 60_000, "a row of a keyed table does not write the table"
     assert max(sizes) < 400_000
     assert min(sizes[3:]) < sizes[2], "and yet the log ends"
+
+
+def test_what_fails_within_a_moment_takes_nothing_else_along(session: Session) -> None:
+    session.query("CREATE TABLE good AS SELECT 1 AS i")
+    session.query("CREATE VIEW bad AS SELECT error('no') AS i FROM good")
+    with session.moment():
+        for wanted, error in (("bad", StatementError), ("nothere", UnknownName)):
+            with pytest.raises(error):
+                session.rows(Select(TableRef(wanted)))
+            assert session.rows(Select(TableRef("good"))).rows() == [(1,)]
+        with Session.open(session.workspace.root) as writer:
+            writer.query("UPDATE good SET i = 2")
+        assert session.rows(Select(TableRef("good"))).rows() == [(1,)]
+    assert session.rows(Select(TableRef("good"))).rows() == [(2,)]
+
+
+def test_a_moment_that_its_host_knows_nothing_of_is_over(session: Session) -> None:
+    session.query("CREATE TABLE good AS SELECT 1 AS i")
+    with session.moment():
+        session._link._channel._served.session.leave_moment()  # type: ignore[union-attr]
+        with pytest.raises(SessionReset):
+            session.rows(Select(TableRef("good")))
+    assert session.rows(Select(TableRef("good"))).rows() == [(1,)]
