@@ -43,8 +43,11 @@ class Intake:
         if owners:
             return self._take(next(iter(_groups(owners))), wait_s)
         before = self._head
-        batch = self._reader(None).changes(Position(before, Position.LAST), limit=1, wait_s=wait_s)
-        self._head = max(before, batch.head)
+        try:
+            head = self._reader(None).changes(Position(before, Position.LAST), limit=1, wait_s=wait_s).head
+        except HistoryGone as error:
+            head = int(error.facts["head"])
+        self._head = max(before, head)
         return self._head > before
 
     def _may_try(self, id: str) -> bool:
@@ -58,7 +61,7 @@ class Intake:
             try:
                 batch = reader.changes(first.position, limit=self._batch, wait_s=wait_s)
             except HistoryGone as error:
-                return self._reset(group, reader, error)
+                return self._reset(group, Position(int(error.facts["oldest"]), Position.LAST))
         except PlutoError as error:
             if first.wish.roles is None:
                 raise
@@ -71,11 +74,8 @@ class Intake:
         self._queue.put(wanted(group, batch), batch.position)
         return True
 
-    def _reset(self, group: Sequence[Webhook], reader: ChangeReader, error: HistoryGone) -> bool:
+    def _reset(self, group: Sequence[Webhook], start: Position) -> bool:
         """What is gone is said, and then it goes on with what is kept."""
-        batch = reader.changes(Position(int(error.facts["oldest"]), 0), limit=1, wait_s=0.0) \
-            if "oldest" in error.facts else None
-        start = Position(int(error.facts["oldest"]), 0) if batch is not None else Position(self._head, Position.LAST)
         for one in group:
             body = json.dumps({
                 "type": "io.plutoduck.changes.reset", "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

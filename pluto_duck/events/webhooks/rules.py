@@ -18,6 +18,7 @@ WORDS = {"insert": "c", "create": "c", "update": "u", "delete": "d", "read": "r"
 ALWAYS = ("resync",)
 """Changes that could not be seen can't be filtered either."""
 _VALUE = r"'(?:[^']|'')*'|[^\s'](?:.*?[^\s])?"
+_NUMERAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 _RULE = re.compile(
     rf"""\s*(?P<column>"(?:[^"]|"")+"|[^:"]+?)\s*:\s*(?P<before>{_VALUE})\s*->\s*(?P<after>{_VALUE})\s*""")
 
@@ -70,9 +71,9 @@ def _is(wanted: str, value: Any) -> bool:
         return value is None and wanted.lower() == "null"
     if isinstance(value, bool):
         return wanted.lower() == json.dumps(value)
-    if isinstance(value, int | Decimal):
-        try:
-            return Decimal(wanted) == value
+    if isinstance(value, int | Decimal) or (isinstance(value, str) and _NUMERAL.fullmatch(value)):
+        try:  # a DECIMAL is a text in an event, with all its digits: 1.50
+            return Decimal(wanted) == Decimal(value)
         except InvalidOperation:
             return False
     return wanted == (value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str))

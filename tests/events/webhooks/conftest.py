@@ -134,6 +134,7 @@ class Changes:
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
         self.oldest = 0
+        """The newest that is gone."""
         self.reads = 0
         self._changed = threading.Condition()
 
@@ -151,8 +152,8 @@ class Changes:
                 wait_s: float = 0.0) -> ChangeBatch:
         with self._changed:
             self.reads += 1
-            if after.seq < self.oldest - 1:
-                raise HistoryGone("It is gone.", oldest=self.oldest)
+            if after.seq < self.oldest:
+                raise HistoryGone("It is gone.", oldest=self.oldest, head=len(self.rows))
             self._changed.wait_for(lambda: len(self.rows) > after.seq, wait_s)
             found = [one for one in self.rows if Position(one["seq"], one["n"]) > after][:limit]
             schema = pyarrow.schema([("seq", pyarrow.int64()), ("n", pyarrow.int64()), ("last", pyarrow.bool_()),

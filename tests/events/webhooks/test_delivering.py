@@ -324,7 +324,7 @@ def test_changes_that_are_no_longer_kept_are_said_to_be_missing(bench: Bench, en
     bench.store.pause(hook.id)
     for _ in range(5):
         bench.changes.add()
-    bench.changes.oldest = 4
+    bench.changes.oldest = 3
     bench.store.resume(hook.id)
     bench.settle()
     assert [json.loads(body)["type"] for _, body, _ in endpoint.got] == [
