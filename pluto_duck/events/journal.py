@@ -136,7 +136,8 @@ class Journal:
         """Writes a new shape in the cursor's transaction."""
         columns = ", ".join(f"{{'name': {text(name)}, 'type': {text(kind)}}}" for name, kind in table.columns)
         cursor.execute(f"INSERT INTO {self.ours}.change_shapes VALUES ({table.shape}, {text(table.key)}, "
-                       f"{table.version}, [{columns}], {listed(table.key_columns)})")
+                       f"{table.version}, [{columns}], {listed(table.key_columns)}, "
+                       f"{'true' if table.before else 'false'})")
         cursor.execute(changes_ddl(table.shape, table.row_type).replace("_pluto.", f"{self.ours}.", 1))
 
     def reshaped(self, cursor: Cursor, table: Tracked, columns: tuple[tuple[str, str], ...],

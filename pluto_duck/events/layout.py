@@ -15,7 +15,7 @@ SETUP = (
     # Each shape that a tracked table has had; the changes made under it stand in `_pluto.changes_<shape>`.
     "CREATE TABLE IF NOT EXISTS _pluto.change_shapes "
     "(shape BIGINT NOT NULL, table_key VARCHAR NOT NULL, version BIGINT NOT NULL, "
-    "columns STRUCT(name VARCHAR, type VARCHAR)[] NOT NULL, key_columns VARCHAR[] NOT NULL)",
+    "columns STRUCT(name VARCHAR, type VARCHAR)[] NOT NULL, key_columns VARCHAR[] NOT NULL, before BOOLEAN NOT NULL)",
     # What concerns a table as a whole: t, schema, drop, resync. `detail` is JSON: of schema {before, after}, the
     # columns as [[name, type], ...]; of resync {why}.
     "CREATE TABLE IF NOT EXISTS _pluto.change_marks "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -55,6 +55,9 @@ class ChangeBatch:
     """After the last change looked at, also where none of them was for this reader."""
     head: int
     """The newest commit: `head - position.seq` tells how far behind the reader is."""
+    view: Mapping[str, str] = field(default_factory=dict)
+    """Of a reader with a policy: by TableRef.key, what moves when it begins to see the rows of a table otherwise. Rows
+    that came into its sight, or went out of it, by that alone are not told."""
 
 
 class ChangeReader(Protocol):

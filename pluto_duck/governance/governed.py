@@ -7,9 +7,9 @@ import logging
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import PlutoError, Refused
 from pluto_duck.governance.actor import BUILT_IN, Actor
@@ -80,6 +80,8 @@ class GovernedCatalog(RoleCatalog):
         """Tables that are granted and yet not seen, because their view could not be made."""
         self._asked = Names()
         self._lenses: Lenses | None = None
+        self.changes: dict[int, Any] = {}
+        """What is seen of changes, by the number of the shape they were made in; whoever reads them keeps it here."""
 
     def follow(self, schema_version: int, in_force: InForce) -> None:
         """Rebuilds the views when a table's shape or the policy changed."""
@@ -94,7 +96,7 @@ class GovernedCatalog(RoleCatalog):
 
     def _prepare(self, file_catalog: str, tables: list[TableRef]) -> None:
         self._asked, self._making, self.seen, self.problems = Names(), {}, {}, {}
-        self._lenses = None
+        self._lenses, self.changes = None, {}
         if self._in_force.policy is not None:
             from pluto_duck.governance.policy.expressions import Expressions
             from pluto_duck.governance.policy.lens import Lenses
@@ -151,6 +153,20 @@ class GovernedCatalog(RoleCatalog):
                           f"{'' if closed else ' together'}.", action=action, columns=closed, checked=True)
         conditions = [lenses.condition(rule) for rule in rules]
         return Right("" if "" in conditions else " OR ".join(dict.fromkeys(conditions)))
+
+    def allows(self, action: Action, table: TableRef) -> bool:
+        """What the policy says, whether or not there is such a table."""
+        from pluto_duck.governance.policy.deciding import decide
+
+        return decide(self._in_force, self.roles, action, table).allowed
+
+    def lens(self, table: TableRef, columns: Sequence[tuple[str, str]]) -> Lens | None:
+        """What is seen of rows with these columns (name, type), which the table may have had once. Raises what reading
+        its conditions and masks raises."""
+        from pluto_duck.governance.policy.deciding import decide
+
+        decision, lenses = decide(self._in_force, self.roles, "read", table), self._lenses
+        return lenses.of(decision, columns) if decision.allowed and lenses is not None else None
 
     def writable(self, action: Action, table: TableRef, columns: Iterable[str]) -> bool:
         """Whether `right` would give it."""

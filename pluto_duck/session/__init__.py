@@ -29,7 +29,11 @@ from pluto_duck.workspace.literals import encode
 from pluto_duck.workspace.node import join
 
 if TYPE_CHECKING:
+    import pyarrow
+
+    from pluto_duck.events.model import ChangeBatch, Position
     from pluto_duck.governance.actor import Actor
+    from pluto_duck.session.changes.asking import Asking
     from pluto_duck.session.dbapi import Connection
     from pluto_duck.session.rows.model import Aggregate, Change, Changed, Found, Page, Select, TextsFound
 
@@ -491,6 +495,27 @@ class Session:
         self._owners()
         return dict(self._link.call(Request("tracked", retry="read")).header)
 
+    def changes(self, after: Position, *, tables: Sequence[TableRef] = (), limit: int = 1000,
+                wait_s: float = 0.0) -> ChangeBatch:
+        """As `events.model.ChangeReader` says. A role reads what its policy shows of each change. While it waits, this
+        session may be used for something else. Raises HistoryGone; UsageError for tables that are not tracked."""
+        return self._asking_changes.changes(after, tables, limit, wait_s)
+
+    def snapshot_changes(self, table: TableRef) -> tuple[Position, pyarrow.RecordBatchReader]:
+        """The rows of a tracked table as changes `r`, and the position that they are of."""
+        return self._asking_changes.snapshot(table)
+
+    def changes_head(self, seen: int = 0, *, wait_s: float = 0.0) -> int:
+        """The newest commit with changes, waiting for one after `seen`; the owner's."""
+        self._owners()
+        return self._asking_changes.head(seen, wait_s)
+
+    @cached_property
+    def _asking_changes(self) -> Asking:
+        from pluto_duck.session.changes.asking import Asking
+
+        return Asking(self)
+
     # -- what is there ----------------------------------------------------------------------------
 
     def look_at_live(self, wanted: Any) -> list[tuple[str, str, str, str]]:
@@ -597,6 +622,8 @@ class Session:
     def interrupt(self) -> None:
         """Stops the running statement, from another thread; it fails with Cancelled."""
         self._link.interrupt()
+        if "_asking_changes" in self.__dict__:
+            self._asking_changes.interrupt()
         for stop in list(self._on_interrupt):
             stop()
 
@@ -627,6 +654,8 @@ class Session:
         the file. May be called twice."""
         if "asking" in self.__dict__ and self.asking is not self:
             self.asking.close()
+        if "_asking_changes" in self.__dict__:
+            self._asking_changes.close()
         if self._link is not None:
             self._link.close()
         for store in ("control", "records"):

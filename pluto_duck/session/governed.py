@@ -43,6 +43,7 @@ class GovernedSession(HostSession):
                      "by_key": lambda request: self._rows().by_key(request),
                      "moment": lambda request: self._rows().moment(request),
                      "change": lambda request: self._rows().change(request), "publish": self._publish,
+                     "changes": self._changes, "snapshot_changes": self._changes,
                      "rights": lambda _request: granted(self._rows()), "stamp": self._stamp}
 
     def handle(self, request: Request) -> Reply:
@@ -159,6 +160,15 @@ class GovernedSession(HostSession):
             if isinstance(error, PlutoError):
                 error.facts["bound"] = bound
             raise
+
+    def _changes(self, request: Request) -> Reply:
+        from pluto_duck.session.changes.views import GovernedViews
+
+        def look(catalog: GovernedCatalog) -> Reply:
+            cursor = catalog.cursor_of(self._actor)
+            return self._read_changes(cursor, GovernedViews(self._handler, catalog, self._actor, cursor), request)
+
+        return self._steady(look)
 
     def _stamp(self, request: Request) -> Reply:
         return Reply(self._handler.stamps.governed(self._cursor, self._catalog_now(), self._own_catalog,

@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Cancelled, HostLost, PlutoError, Refused, StatementError, UnknownName, UsageError
+from pluto_duck.events.kept import Shapes as KeptShapes
+from pluto_duck.events.model import Position
 from pluto_duck.events.recording import Ran, Recording, plainly
 from pluto_duck.governance import Gate, GovernedCatalogs, RoleCatalog
 from pluto_duck.governance.binding import Bound, missing
 from pluto_duck.governance.policy import PolicyFile
 from pluto_duck.session import activity as at_work
 from pluto_duck.session.capturing import Capturing
+from pluto_duck.session.changes.waiting import Waiting
 from pluto_duck.session.execute import exact, execute
 from pluto_duck.session.ledger import Ledger
 from pluto_duck.session.live import LiveHold, LiveSources
@@ -37,6 +40,7 @@ from pluto_duck.workspace.snapshots import Snapshots
 from pluto_duck.workspace.tableref import DEFAULT_SCHEMA, TableRef, fold, quote
 
 if TYPE_CHECKING:
+    from pluto_duck.session.changes.views import OwnersViews
     from pluto_duck.session.rows.host import OwnersRows
 
 CONFLICT_TRIES = 6
@@ -69,6 +73,7 @@ class SessionHandler:
         self.snapshots.tidy(self.ledger.versions, at_once=True)
         self._tidy_later()
         self.stamps = Stamps(self)
+        self.kept = KeptShapes(self.ledger.journal.ours)
         self.sessions: weakref.WeakSet[HostSession] = weakref.WeakSet()
 
     def open(self, hello: Hello) -> HostSession:
@@ -116,6 +121,7 @@ class HostSession:
         """Table keys written in the open transaction; None outside one."""
         self._transaction_affected = 0
         self._capturing = Capturing(handler, hello)
+        self._waiting = Waiting(handler.ledger.journal)
         self._recording: Recording | None = None
         """Of the open transaction."""
         self._moment: tuple[str, Cursor, tuple[int, int]] | None = None
@@ -147,6 +153,7 @@ class HostSession:
             "activity": self._activity, "stop": self._stop,
             "policy": self._policy,
             "track": self._track, "untrack": self._track, "tracked": self._tracked,
+            "changes": self._changes, "snapshot_changes": self._changes, "changes_head": self._changes_head,
             "rows": lambda request: self._rows().rows(request),
             "by_key": lambda request: self._rows().by_key(request),
             "moment": lambda request: self._rows().moment(request),
@@ -154,6 +161,16 @@ class HostSession:
         }
 
     # -- the HandlerSession protocol --------------------------------------------------------------
+
+    def hold(self, request: Request) -> None:
+        seconds = float(request.args.get("wait_s") or 0)
+        if seconds > 0 and request.op in ("changes", "changes_head") and request.op in self._ops:
+            seq, n = request.args["after"]
+            if n == Position.LAST:  # of the rest of a commit it must be looked whether there is any
+                self._waiting.until(int(seq), seconds)
+
+    def release(self) -> None:
+        self._waiting.end()
 
     def handle(self, request: Request) -> Reply:
         with self._lock:
@@ -183,6 +200,7 @@ class HostSession:
         return bound.told(error)
 
     def interrupt(self, reason: Reason) -> None:
+        self._waiting.end(cancel=reason == "cancel")
         self._running.stop(reason)
 
     def progress(self) -> float:
@@ -210,6 +228,7 @@ class HostSession:
 
     def close(self) -> None:
         # Not under the lock: closing must not wait for a statement that ignores interrupts.
+        self._waiting.end()
         if self._open_reply is not None:
             try:
                 self._open_reply.close()
@@ -770,6 +789,41 @@ class HostSession:
         from pluto_duck.session.rows.host import OwnersRows
 
         return OwnersRows(self)
+
+    # -- changes ------------------------------------------------------------------------------------
+
+    def _changes(self, request: Request) -> Reply:
+        """`Session.changes` and `Session.snapshot_changes`."""
+        from pluto_duck.session.changes.views import OwnersViews
+
+        self._handler.ledger.notice()
+        return self._read_changes(self._database.cursor(), OwnersViews(self._handler), request)
+
+    def _read_changes(self, cursor: Cursor, views: OwnersViews, request: Request) -> Reply:
+        """On a cursor of its own, which it closes: an open transaction of the session sees no newer ones."""
+        from pluto_duck.session.changes.reading import Reading
+
+        self._running.on(cursor)
+        reading = Reading(self._handler, cursor, views)
+
+        def let_go() -> None:
+            self._running.on(self._cursor)  # nobody may interrupt one that is closed
+            cursor.close()
+
+        try:
+            if request.op == "snapshot_changes":
+                return reading.snapshot(request, lambda rows: self._streamed(
+                    rows, "SELECT", "", {}, finish=cursor.close))
+            reply = reading.changes(request)
+        except BaseException:
+            let_go()
+            raise
+        let_go()
+        reply.on_close = self._ended(lambda: None)
+        return reply
+
+    def _changes_head(self, request: Request) -> Reply:
+        return Reply({"head": self._handler.ledger.journal.head})
 
     # -- small questions --------------------------------------------------------------------------
 

@@ -36,6 +36,9 @@ _SETUP = (
     "(source VARCHAR NOT NULL, source_table VARCHAR NOT NULL, table_key VARCHAR NOT NULL, cursor_column VARCHAR, "
     "last_value VARCHAR, source_state VARCHAR, selection VARCHAR NOT NULL, schema_hash VARCHAR NOT NULL, "
     "load_id VARCHAR NOT NULL, token VARCHAR NOT NULL, target_gone BOOLEAN NOT NULL, pulse VARCHAR)",
+    # What changes are known by outside, wherever the file is moved.
+    "CREATE TABLE IF NOT EXISTS _pluto.identity AS SELECT system.main.left(system.main.replace("
+    "CAST(system.main.gen_random_uuid() AS VARCHAR), '-', ''), 16) AS id",
 )
 
 KEEP_MS = 3_600_000
@@ -56,6 +59,7 @@ class Ledger:
             for statement in _SETUP:
                 cursor.execute(statement)
             self._check_shape(cursor)
+            self.workspace_id = str(cursor.fetchall(f"SELECT id FROM {self._ours}.identity")[0][0])
             self.versions: dict[str, int] = {
                 row[0]: row[1] for row in cursor.fetchall(_LATEST.format(self._commits))}
             self.noted: set[str] = {str(row[0]) for row in cursor.fetchall(

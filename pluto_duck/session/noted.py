@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 KEY = "audit"
 """In the header of a reply and in the facts of an error; no door sees it."""
 _ACTIONS = {"query": "query", "publish": "query", "tables": "schema", "rows": "read", "by_key": "read",
-            "change": "write"}
+            "change": "write", "changes": "read", "snapshot_changes": "read"}
 _BESIDES = frozenset({"versions", "stamp", "moment"})
 """What we ourselves look up beside a statement that has an entry of its own: no row, and nobody's deed."""
 _MOST_WHY = 4_096
@@ -88,7 +88,9 @@ def _named(request: Request) -> Iterator[tuple[Action, TableRef]]:
     args = request.args
     if request.op == "rows":
         yield from (("read", _ref(one["table"])) for one in args.get("wanted", {}).values())
-    elif request.op == "by_key" and "table" in args:
+    elif request.op == "changes":
+        yield from (("read", _ref(one)) for one in args.get("tables", ()))
+    elif request.op in ("by_key", "snapshot_changes") and "table" in args:
         yield "read", _ref(args["table"])
     elif request.op == "change":
         for group in args.get("groups", ()):

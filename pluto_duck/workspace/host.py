@@ -93,6 +93,11 @@ class Host:
         served.session.close()
         served.ended.set()
 
+    def _release(self) -> None:
+        """Who only waits asks the next host."""
+        for one in self._served.values():
+            one.session.release()
+
     def _busy(self, *, holding: bool) -> list[_Served]:
         return [s for s in self._served.values()
                 if s.running or s.session.in_transaction() or (holding and s.session.holdings())]
@@ -108,6 +113,7 @@ class Host:
                 busy = self._busy(holding=True)
                 if not busy:
                     self._leaving = True
+                    self._release()
                     return []
                 left = until - time.monotonic()
                 if left <= 0:
@@ -119,6 +125,7 @@ class Host:
         until = time.monotonic() + grace_s
         with self._changed:
             self._leaving = True
+            self._release()
             while self._busy(holding=False) and time.monotonic() < until:
                 self._changed.wait(0.01)
             busy = [s for s in self._served.values() if s.running]
@@ -239,7 +246,12 @@ class Host:
     def _answer(self, peer: Peer, served: _Served, fields: dict[str, Any]) -> None:
         upload = _Upload(peer) if fields.get("rows") else None
         try:
+            served.session.hold(Request(str(fields["op"]), dict(fields["args"])))
             self.enter(served)
+        except PlutoError as error:
+            peer.put_json("X", self._with_state(served, error.to_dict()))
+            peer.flush()
+            return
         except Moved:
             if upload is not None:
                 upload.drain()
@@ -318,6 +330,7 @@ class Host:
         self._stop.set()
         with self._changed:
             self._leaving = True
+            self._release()
         if self._listener is not None:
             _wake_and_close(self._listener)
         served = list(self._served.values())
@@ -409,6 +422,7 @@ class LocalChannel:
 
     def call(self, request: Request) -> Reply:
         self._host.database.check_process()
+        self._served.session.hold(request)
         self._host.enter(self._served)
         try:
             reply = self._served.session.handle(request)

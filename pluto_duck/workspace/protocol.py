@@ -61,6 +61,13 @@ class Hello:
 
 
 class HandlerSession(Protocol):
+    def hold(self, request: Request) -> None:
+        """Waits for what a request waits for, before it counts as running; `release` ends that, and what would stop a
+        running call."""
+
+    def release(self) -> None:
+        """From another thread: the host is about to leave."""
+
     def handle(self, request: Request) -> Reply: ...
 
     def interrupt(self, reason: Literal["cancel", "timeout", "moved", "gone"]) -> None:

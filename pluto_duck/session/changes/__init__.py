@@ -1,0 +1,1 @@
+"""Reading changes: in the host, with the policy inside, whoever asks and from wherever."""
