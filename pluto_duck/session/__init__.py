@@ -596,11 +596,12 @@ class Session:
         return done
 
     def change_each(self, groups: Sequence[Sequence[Change]], *,
-                    tokens: Sequence[str] = ()) -> list[list[Changed] | PlutoError]:
-        """Several such changes that wait together, as cheap as one: each comes to what it would alone."""
+                    tokens: Sequence[str] = (), texts: bool = False) -> list[list[Changed] | PlutoError]:
+        """Several such changes that wait together, as cheap as one: each comes to what it would alone. `texts`: the
+        rows as JSON and tags where they are plain."""
         from pluto_duck.session.rows.paging import change_each
 
-        return change_each(self, groups, tokens)
+        return change_each(self, groups, tokens, texts)
 
     def _asked_rows(self, wanted: Select | Aggregate, timeout_s: float | None,
                     paged: bool = False) -> tuple[Result, dict[str, Any]]:

@@ -147,7 +147,7 @@ class Desk:
 
     def _write(self, asked: Asked, groups: list[tuple[list[Change], str]]) -> list[list[Changed] | PlutoError]:
         return self._place.actors.ask(asked.actor, lambda session: session.change_each(
-            [changes for changes, _token in groups], tokens=[token for _changes, token in groups]))
+            [changes for changes, _token in groups], tokens=[token for _changes, token in groups], texts=True))
 
 
 def _of_texts(found: TextsFound) -> list[Row | None]:

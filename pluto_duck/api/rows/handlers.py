@@ -70,7 +70,11 @@ class _Rows(PlutoHandler):
 
     async def written(self, place: Place, done: Changed) -> tuple[list[dict[str, Any]], list[str]]:
         """The rows that a change wrote, as far as the client may see them, and their tags."""
-        return await self.in_thread(_written, done) if done.rows is not None and self.may_read() else ([], [])
+        if not self.may_read():
+            return [], []
+        if done.texts is not None:
+            return [json.loads(row) for row, _tag in done.texts], [tag for _row, tag in done.texts]
+        return await self.in_thread(_written, done) if done.rows is not None else ([], [])
 
 
     async def once(self, place: Place, table: TableRef, actions: Sequence[Action],
@@ -232,7 +236,7 @@ class TableRowsHandler(_Rows):
             if key and all(rows[0].get(one) is not None for one in key):
                 headers["Location"] = self.row_url(name, [_text(rows[0][one]) for one in key])
         status = 201 if done.affected else 200
-        if minimal(self.request.headers) or done.rows is None or not self.may_read():
+        if minimal(self.request.headers) or (done.rows is None and done.texts is None) or not self.may_read():
             return Kept(status if done.affected else 204, headers, "")
         told = {"workspace": place.name, "table": name, "affected": done.affected, "version": done.version,
                 "rows": rows, "links": {}}

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from pluto_duck.errors import PlutoError, Refused, SessionReset, UsageError, unknown_name
 from pluto_duck.governance.refusals import unseen_table
 from pluto_duck.session.rows.finding import find, find_texts
-from pluto_duck.session.rows.model import Select, change_from, select_from
+from pluto_duck.session.rows.model import Changed, Select, change_from, select_from
 from pluto_duck.session.rows.reading import Compiled, aggregate, select
 from pluto_duck.session.rows.shapes import Col, Shape
 from pluto_duck.session.rows.writing import Done, Owners, Writer, committed
 from pluto_duck.workspace.database import Cursor
 from pluto_duck.workspace.protocol import Json, Reply, Request
-from pluto_duck.workspace.result import Column
+from pluto_duck.workspace.result import Column, Result
 from pluto_duck.workspace.tableref import TableRef, fold, quote
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ class OwnersRows:
     def steadily(self, work: Callable[[], Reply]) -> Reply:
         return work()
 
-    def writer(self) -> Writer:
-        return Owners(self)
+    def writer(self, *, texts: bool = False) -> Writer:
+        return Owners(self, texts=texts)
 
     def version(self, ref: TableRef) -> int:
         return self.handler.ledger.version(ref.key)
@@ -154,12 +154,12 @@ class OwnersRows:
                      on_close=self.session._ended(lambda: None))
 
     def change(self, request: Request) -> Reply:
-        """{groups: [{changes, token}], again, look}: each group all or nothing, and whatever becomes of the others.
-        `look`: the tokens may have been used before."""
+        """{groups: [{changes, token}], again, look, texts}: each group all or nothing, and whatever becomes of the
+        others. `look`: the tokens may have been used before. `texts`: as of `by_key`."""
         self.begin()
         groups = request.args["groups"]
         again = bool(request.args.get("again") or request.args.get("look"))
-        outcomes = self.writer().all([
+        outcomes = self.writer(texts=bool(request.args.get("texts"))).all([
             ([change_from(one) for one in group["changes"]], str(group["token"])) for group in groups], again=again)
         return Reply({"outcomes": [one.to_dict() if isinstance(one, PlutoError) else
                                    [_told(done) for done in one] for one in outcomes]})
@@ -258,10 +258,10 @@ class GovernedRows(OwnersRows):
             reply.close()
         raise SessionReset("What this session may see changed again and again.", hint="Run it again.")
 
-    def writer(self) -> Writer:
+    def writer(self, *, texts: bool = False) -> Writer:
         from pluto_duck.session.rows.governed import Governed
 
-        return Governed(self)
+        return Governed(self, texts=texts)
 
     def version(self, ref: TableRef) -> int:
         """Of a filtered table the newest of all: what it shows may hang on others."""
@@ -279,25 +279,28 @@ class GovernedRows(OwnersRows):
 
 def _told(done: Done) -> Json:
     if done.table is None:
-        return [done.affected, done.version, done.created, done.key, None, None]
+        return [done.affected, done.version, done.created, done.key, None, None, done.texts]
     import pyarrow
 
     sink = pyarrow.BufferOutputStream()
     with pyarrow.ipc.new_stream(sink, done.table.schema) as writer:
         writer.write_table(done.table)
     return [done.affected, done.version, done.created, done.key, [[one.name, one.type] for one in done.columns],
-            base64.b64encode(sink.getvalue()).decode("ascii")]
+            base64.b64encode(sink.getvalue()).decode("ascii"), None]
 
 
-def untold(told: Json) -> tuple[int, int, bool, tuple[str, ...], tuple[Column, ...], Any]:
-    """(affected, version, created, key, columns, pyarrow.Table or None)."""
-    affected, version, created, key, columns, data = told
+def untold(told: Json, root: str) -> Changed:
+    affected, version, created, key, columns, data, texts = told
+    if texts is not None:
+        return Changed(affected, None, version, created, tuple(key), tuple((one[0], one[1]) for one in texts))
     if data is None:
-        return affected, version, created, tuple(key), (), None
+        return Changed(affected, None, version, created, tuple(key))
     import pyarrow
 
     table = pyarrow.ipc.open_stream(base64.b64decode(data)).read_all()
-    return affected, version, created, tuple(key), tuple(Column(name, kind) for name, kind in columns), table
+    rows = Result(columns=tuple(Column(name, kind) for name, kind in columns), table=table, sql="",
+                  statement="RETURNING", elapsed_s=0.0, workspace=root)
+    return Changed(affected, rows, version, created, tuple(key))
 
 
 def listed(names: Iterable[str]) -> str:

@@ -170,6 +170,8 @@ class Changed:
     """By a Put: the row was not there."""
     key: tuple[str, ...] = ()
     """The primary key, as far as the actor sees it."""
+    texts: tuple[tuple[str, str], ...] | None = None
+    """The rows as (JSON object, tag), where they were asked for so; `rows` is None then."""
 
 
 @dataclass(frozen=True)

@@ -106,8 +106,8 @@ def _errors(header: dict[str, Any]) -> dict[int, UsageError]:
     return {int(i): error for i, told in header["errors"].items() if isinstance(error := from_dict(told), UsageError)}
 
 
-def change_each(session: Session, groups: Sequence[Sequence[Change]],
-                tokens: Sequence[str]) -> list[list[Changed] | PlutoError]:
+def change_each(session: Session, groups: Sequence[Sequence[Change]], tokens: Sequence[str],
+                texts: bool) -> list[list[Changed] | PlutoError]:
     from pluto_duck.session.rows.host import untold
 
     given = [*tokens, *[""] * (len(groups) - len(tokens))]
@@ -116,17 +116,8 @@ def change_each(session: Session, groups: Sequence[Sequence[Change]],
     request = Request("change", {
         "groups": [{"changes": [to_dict(one) for one in group], "token": f"rows-{token}" if token else uuid.uuid4().hex}
                    for group, token in zip(groups, given, strict=True)],
-        "look": any(given)}, retry="token")
+        "look": any(given), "texts": texts}, retry="token")
     header = session._link.call(request).header
-    found: list[list[Changed] | PlutoError] = []
-    for told in header["outcomes"]:
-        if isinstance(told, dict):
-            found.append(from_dict(told))
-            continue
-        changed = []
-        for affected, version, created, key, columns, table in map(untold, told):
-            rows = None if table is None else Result(columns=columns, table=table, sql="", statement="RETURNING",
-                                                     elapsed_s=0.0, workspace=str(session.workspace.root))
-            changed.append(Changed(affected, rows, version, created, key))
-        found.append(changed)
-    return found
+    root = str(session.workspace.root)
+    return [from_dict(told) if isinstance(told, dict) else [untold(one, root) for one in told]
+            for told in header["outcomes"]]

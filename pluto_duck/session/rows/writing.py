@@ -18,6 +18,7 @@ from pluto_duck.session.rows.model import Change, Condition, Delete, Insert, Key
 from pluto_duck.session.rows.reading import select
 from pluto_duck.session.rows.shapes import Col, Shape
 from pluto_duck.session.rows.tags import tags
+from pluto_duck.session.rows.texts import Odd, Text
 from pluto_duck.session.rows.values import literal
 from pluto_duck.session.rows.violations import explained
 from pluto_duck.workspace.database import Cursor
@@ -43,13 +44,27 @@ class Done:
     version: int = 0
     created: bool = False
     key: tuple[str, ...] = ()
+    texts: list[Text] | None = None
+    """The rows as JSON and tags, instead of a table."""
+
+    @property
+    def known(self) -> int:
+        """Rows that are told."""
+        return len(self.texts) if self.texts is not None else self.table.num_rows if self.table is not None else 0
+
+    def part(self, i: int) -> Done:
+        """That of one of its rows."""
+        return Done(1, self.columns, None if self.table is None else self.table.slice(i, 1), key=self.key,
+                    texts=None if self.texts is None else self.texts[i:i + 1])
 
 
 class Writer(abc.ABC):
     """Of one call."""
 
-    def __init__(self, rows: OwnersRows) -> None:
+    def __init__(self, rows: OwnersRows, *, texts: bool = False) -> None:
+        """`texts`: rows are rather told as JSON, where that tells all of them."""
         self.rows = rows
+        self.texts = texts
         self.recording: Recording | None = None
         """Of the transaction that it writes in."""
 
@@ -120,7 +135,7 @@ class Writer(abc.ABC):
     def _together(self, groups: Sequence[Group]) -> list[list[Done]]:
         session, handler = self.rows.session, self.rows.handler
         if session._transaction is not None:
-            self.recording = session._recording
+            self.recording, self.texts = session._recording, False
             done = [[self._one(change) for change in changes] for changes, _token in groups]
             session._transaction |= self._keys(groups)
             return done
@@ -137,6 +152,9 @@ class Writer(abc.ABC):
                 for one in (one for made in done for one in made):
                     one.version = seq
                 return done
+            except Odd:
+                self._roll_back()
+                self.texts = False
             except BaseException as error:
                 self._roll_back()
                 told = error.facts.get("constraint") if isinstance(error, Conflict) else ""
@@ -170,9 +188,9 @@ class Writer(abc.ABC):
             return [[self._one(change) for change in changes] for changes, _token in groups]
         rows = tuple(row for changes, _token in groups for row in changes[0].rows)  # type: ignore[union-attr]
         done = self._one(Insert(first.table, rows))
-        if done.affected != len(groups) or done.table is None or done.table.num_rows != len(groups):
+        if done.affected != len(groups) or done.known != len(groups):
             raise UsageError("The rows can't be told apart.")
-        return [[Done(1, done.columns, done.table.slice(i, 1), key=done.key)] for i in range(len(groups))]
+        return [[done.part(i)] for i in range(len(groups))]
 
     def _one(self, change: Change) -> Done:
         real = self.rows.real(change.table)
@@ -267,6 +285,10 @@ class Writer(abc.ABC):
         return self.rows.session._capturing.returned(
             self.recording, self.cursor, real.ref, Write(verb, sql, _KINDS[verb], returning=True, appends=appends,
                                                          few=True, sets=frozenset(sets)))
+
+    def follows(self, real: Shape) -> bool:
+        """Whether what is written to the table becomes events."""
+        return self.recording is not None and real.ref.key in self.recording.journal.tracked
 
     def followed(self, real: Shape, verb: Verb, sets: Iterable[str],
                  work: Callable[[], pyarrow.Table]) -> pyarrow.Table:

@@ -8,7 +8,7 @@ import pytest
 
 from pluto_duck.errors import Conflict, PlutoError, Refused, UnknownName, UsageError
 from pluto_duck.session import Session, TableRef
-from pluto_duck.session.rows import Aggregate, Compare, Delete, Insert, Measure, Not, Order, Select, Update
+from pluto_duck.session.rows import Aggregate, Compare, Delete, Insert, Measure, Not, Order, Select, TextsFound, Update
 from tests.governance.policy.conftest import Company, company
 
 T = TableRef("orders")
@@ -203,10 +203,63 @@ def test_what_is_written_is_read_and_judged_at_once(eu: Session, roles: Company,
 
     monkeypatch.setattr(Governed, "_asked", counted)
     assert eu.change([Insert(T, ({"id": 100, "region": "EU"},))])[0].affected == 1
-    assert len(asked) == 1
     before = everything(roles)
     with pytest.raises(Refused):
         eu.change([Insert(T, ({"id": 101, "region": "EU"}, {"id": 102, "region": "US"}))])
     with pytest.raises(Refused):
         eu.change([Insert(T, ({"id": 103, "region": None},))])
     assert everything(roles) == before
+    assert not asked, "the INSERT itself tells it"
+
+
+OTHERS = """
+version: 1
+roles:
+  looks:
+    grants:
+      - {tables: days, actions: [read, insert], rows: "id IN (SELECT id + 100 FROM allowed)", masks: {extra: hash}}
+  plain:
+    grants:
+      - {tables: days, actions: [read, insert], rows: days.region = $region, masks: {extra: {expression: "days.extra[:1] || '%'"}}}
+  blind:
+    grants:
+      - {tables: days, actions: read, rows: region = $region}
+      - {tables: days, actions: insert}
+"""
+
+
+@pytest.mark.parametrize("role", ["looks", "plain", "blind"])
+def test_what_is_written_comes_as_it_is_read(company: Company, role: str) -> None:
+    company.owner.query("CREATE TABLE days (id INTEGER PRIMARY KEY, region VARCHAR, day DATE, note VARCHAR, "
+                        "made TIMESTAMP DEFAULT '2024-01-01 00:00:00.5', extra VARCHAR DEFAULT 'abc'); CREATE TABLE allowed AS SELECT i AS id FROM range(5) r(i)")
+    company.allow(OTHERS)
+    session = company.as_(role, region="EU")
+    table, rows = TableRef("days"), [{"id": 100 + i, "region": "EU", "day": "2024-02-29", "note": f"n{i}"} for i in range(4)]
+    rows[3]["day"] = "infinity"
+    for some in (rows[:1], rows[1:3], rows[3:]):
+        done = session.change_each([[Insert(table, (one,))] for one in some], texts=True)
+        read = session.texts_by_key(table, [[str(one["id"])] for one in some])
+        for i, each in enumerate(done):
+            assert not isinstance(each, PlutoError), each
+            if each[0].texts is not None:
+                assert isinstance(read, TextsFound)
+                assert each[0].texts == (read.rows[i],)
+                assert role != "looks", "a condition that looks elsewhere is asked beside"
+            else:
+                assert each[0].rows is not None
+                found = session.by_key(table, [[str(some[i]["id"])]]).result
+                assert each[0].rows.rows() == found.rows()
+                assert role == "looks" or some == rows[3:]
+    unseen = {"id": 200, "region": "US", "day": "2024-01-01", "note": "n"}
+    for texts in (True, False):
+        [outcome] = session.change_each([[Insert(table, ({**unseen, "id": 200 + texts},))]], texts=texts)
+        if role == "blind":
+            assert not isinstance(outcome, PlutoError)
+            assert outcome[0].affected == 1
+            assert outcome[0].texts == () if texts else outcome[0].rows is not None and outcome[0].rows.rows() == []
+        else:
+            assert isinstance(outcome, Refused)
+    [early, late] = session.change_each([
+        [Insert(table, ({"id": 104, "region": "EU"},))], [Insert(table, ({**unseen, "id": 210},))]], texts=True)
+    assert not isinstance(early, PlutoError), "one's refusal is not another's"
+    assert isinstance(late, Refused if role != "blind" else list)
