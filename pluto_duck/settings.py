@@ -155,6 +155,11 @@ SETTINGS: tuple[Setting, ...] = (
             needs_trust=True),
     Setting("webhooks.keep_days", "float", 7.0, "Days that a delivery is kept after its end, and can be "
             "sent again."),
+    Setting("changes.keep_days", "float", 7.0, "Days that the changes of tracked tables are kept, and longer where a "
+            "consumer has not read them."),
+    Setting("changes.max_rows", "int", 0, "Changes that are kept at most, in whole commits; 0: any number."),
+    Setting("changes.keep_at_most_days", "float", 30.0, "Days after which they go although a consumer has not read "
+            "them; it is told so."),
     Setting("runs.keep_days", "int", 7, "Days that finished runs and their results are kept."),
     Setting("runs.keep_most", "int", 10_000, "Finished runs that are kept at most; the oldest go first."),
 )

@@ -70,7 +70,7 @@ def written(recording: Recording, cursor: Cursor, table: Tracked, was: str, *, k
             all_differ: bool = False) -> int:
     """Takes down what makes the rows of `was` (SQL, in the table's shape) those of the table now. `all_differ`: rows
     of the same key differ in what can't be compared."""
-    catalog, tx, n = recording.journal.catalog, recording._tx(), recording.n
+    catalog, tx, n = recording.journal.catalog, recording.number(), recording.n
     now, changes = table.source(catalog), table.changes(catalog)
     if keyed:
         first = quote(table.key_columns[0])

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pluto_duck.errors import PlutoError
-from pluto_duck.events.tracked import Tracked, same
+from pluto_duck.events.tracked import Tracked
 from pluto_duck.workspace.database import Cursor, Rows
 from pluto_duck.workspace.tableref import quote
 
@@ -57,7 +57,7 @@ def take(recording: Recording, cursor: Cursor, shadow: Callable[[], Cursor], tab
     key = {one: f"k.k{i}" for i, one in enumerate(table.key_columns)}
 
     def there(alias: str) -> str:
-        return same(table, key, {one: f"{alias}.{quote(one)}" for one in table.key_columns})
+        return table.same(key, {one: f"{alias}.{quote(one)}" for one in table.key_columns})
 
     op = "CASE k.done WHEN 'INSERT' THEN 'c' WHEN 'DELETE' THEN 'd' ELSE 'u' END" if verb == "merge" \
         else f"'{_OPS.get(verb, 'u')}'"
@@ -73,8 +73,8 @@ def take(recording: Recording, cursor: Cursor, shadow: Callable[[], Cursor], tab
             if table.key in recording.cleared:
                 present, before = "false", "NULL"
             if recording.rows.get(table.key):
-                joins += f" LEFT JOIN {_own(recording, table, catalog)} AS o ON " + same(
-                    table, key, {one: f"o.k{i}" for i, one in enumerate(table.key_columns)})
+                joins += f" LEFT JOIN {_own(recording, table, catalog)} AS o ON " + table.same(
+                    key, {one: f"o.k{i}" for i, one in enumerate(table.key_columns)})
                 present = f"CASE WHEN o.op IS NULL THEN {present} ELSE o.op <> 'd' END"
                 before = f"CASE WHEN o.op IS NULL THEN {before} ELSE o.after END"
             if verb == "upsert":
@@ -83,7 +83,7 @@ def take(recording: Recording, cursor: Cursor, shadow: Callable[[], Cursor], tab
         kept = f"CASE {op} WHEN 'c' THEN NULL WHEN 'u' THEN {before if table.before else 'NULL'} ELSE " \
                f"{before if table.before else alone} END"
         return cursor.execute(
-            f"INSERT INTO {table.changes(catalog)} SELECT {recording._tx()}, {recording.n} + row_number() OVER "
+            f"INSERT INTO {table.changes(catalog)} SELECT {recording.number()}, {recording.n} + row_number() OVER "
             f"(ORDER BY k.nth), {op}, {kept}, CASE WHEN {op} <> 'd' THEN {table.row('t')} END "
             f"FROM {wanted} LEFT JOIN {table.source(catalog)} AS t ON {there('t')}{joins}")
     finally:
@@ -110,5 +110,5 @@ def _own(recording: Recording, table: Tracked, catalog: str) -> str:
     keys = ", ".join(f"coalesce(c.after, c.before).{quote(one)} AS k{i}" for i, one in enumerate(table.key_columns))
     names = ", ".join(f"k{i}" for i in range(len(table.key_columns)))
     return (f"(SELECT * FROM (SELECT {keys}, c.op, c.after, c.n FROM {table.changes(catalog)} AS c "
-            f"WHERE c.tx = {recording._tx()} AND c.n > {recording.cleared.get(table.key, 0)}) "
+            f"WHERE c.tx = {recording.number()} AND c.n > {recording.cleared.get(table.key, 0)}) "
             f"QUALIFY row_number() OVER (PARTITION BY {names} ORDER BY n DESC) = 1)")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import PlutoError, StatementError
-from pluto_duck.events import keyed
+from pluto_duck.events import few, keyed
 from pluto_duck.events.comparing import Copy, compare, copied
 from pluto_duck.events.journal import Journal, Who, detail
 from pluto_duck.events.remade import remade
@@ -121,6 +121,8 @@ class Recording:
             return self._compared(cursor, [table], lambda: plainly(write.sql, execute, write.kind))
         named = any(fold(name) == "rowid" for name, _kind in table.columns)
         by_key = self._by_key(table, standing, write.sets)
+        if write.verb == "insert" and write.few and table.by_text and not write.returning:
+            return self._returned(cursor, shadow, write, table, execute)
         if write.verb == "insert" and write.appends and not named and not (write.few and by_key):
             return self._appended(cursor, write, table, execute)
         if not by_key or (write.verb in ("update", "upsert", "merge") and standing.referenced):
@@ -161,7 +163,7 @@ class Recording:
         """Takes down the rows that were added after that one."""
         catalog = self.journal.catalog
         return self._wrote(table, cursor.execute(
-            f"INSERT INTO {table.changes(catalog)} SELECT {self._tx()}, {self.n} + row_number() OVER (ORDER BY "
+            f"INSERT INTO {table.changes(catalog)} SELECT {self.number()}, {self.n} + row_number() OVER (ORDER BY "
             f"pluto_t.rowid), 'c', NULL, {table.row('pluto_t')} FROM {table.source(catalog)} AS pluto_t "
             f"WHERE pluto_t.rowid > {after}"))
 
@@ -187,6 +189,12 @@ class Recording:
 
     def _returned(self, cursor: Cursor, shadow: Callable[[], Cursor], write: Write, table: Tracked,
                   execute: Callable[[str], Rows]) -> Ran:
+        if write.verb == "insert" and write.few and table.by_text and not write.returning:
+            rows = execute(write.returning_also(few.returned(table)))
+            made = rows.fetchall()
+            if made:
+                self._wrote(table, few.added(self, cursor, table, made))
+            return Ran(rows, len(made))
         rows = execute(write.returning_also(keyed.returned(table, write.verb)))
         own = len(rows.columns) - keyed.width(table, write.verb)
         found = rows.reader().read_all()
@@ -200,7 +208,10 @@ class Recording:
     def by_keys(self, cursor: Cursor, shadow: Callable[[], Cursor], table: Tracked, verb: str,
                 keys: pyarrow.Table) -> None:
         """`keys`: what `keyed.returned` gave of each row that was written."""
-        if keys.num_rows:
+        if keys.num_rows and few.can(self, table, verb, keys.num_rows):
+            columns = [one.to_pylist() for one in keys.columns]
+            self._wrote(table, few.take(self, cursor, shadow, table, verb, list(zip(*columns, strict=True))))
+        elif keys.num_rows:
             self._wrote(table, keyed.take(self, cursor, shadow, table, verb, keys))
 
     # -- tables that are compared -----------------------------------------------------------------
@@ -231,7 +242,8 @@ class Recording:
 
     # -- the Journal's rows -----------------------------------------------------------------------
 
-    def _tx(self) -> int:
+    def number(self) -> int:
+        """Of the transaction."""
         if not self.tx:
             self.tx = self.journal.next_tx()
         return self.tx
@@ -243,7 +255,7 @@ class Recording:
         return count
 
     def mark(self, cursor: Cursor, table: Tracked, op: str, **facts: Any) -> None:
-        cursor.execute(f"INSERT INTO {self.journal.ours}.change_marks VALUES ({self._tx()}, {self.n + 1}, "
+        cursor.execute(f"INSERT INTO {self.journal.ours}.change_marks VALUES ({self.number()}, {self.n + 1}, "
                        f"{text(table.key)}, {text(op)}, {table.shape}, {detail(**facts) if facts else 'NULL'})")
         self.n += 1
 
@@ -282,7 +294,7 @@ class Recording:
             return ""
         who = self.who
         values = ", ".join(text(one) if one else "NULL" for one in (who.actor, who.run, who.label))
-        return (f"INSERT INTO {self.journal.ours}.change_log VALUES ({seq}, {self._tx()}, {at_ms}, "
+        return (f"INSERT INTO {self.journal.ours}.change_log VALUES ({seq}, {self.number()}, {at_ms}, "
                 f"{values}, {self.n})")
 
 

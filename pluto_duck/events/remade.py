@@ -46,8 +46,8 @@ def _rows(recording: Recording, cursor: Cursor, old: Tracked, now: Tracked, was:
     if was is None:
         # No row of it is known to anybody.
         recording._wrote(now, cursor.execute(
-            f"INSERT INTO {now.changes(catalog)} SELECT {recording._tx()}, {recording.n} + row_number() OVER (), 'c', "
-            f"NULL, {now.row('t')} FROM {now.source(catalog)} AS t"))
+            f"INSERT INTO {now.changes(catalog)} SELECT {recording.number()}, {recording.n} + row_number() OVER (), "
+            f"'c', NULL, {now.row('t')} FROM {now.source(catalog)} AS t"))
         return
     kinds = {fold(name): (name, kind) for name, kind in was.columns}
     picks, retyped = [], False

@@ -56,9 +56,9 @@ class Tracked:
 
     def row(self, alias: str) -> str:
         """A row of it as the STRUCT that is kept."""
-        return self._packed({name: f"{alias}.{quote(name)}" for name, _kind in self.columns})
+        return self.packed({name: f"{alias}.{quote(name)}" for name, _kind in self.columns})
 
-    def _packed(self, values: dict[str, str]) -> str:
+    def packed(self, values: dict[str, str]) -> str:
         return "system.main.struct_pack(" + ", ".join(
             f"{quote(name)} := {value}" for name, value in values.items()) + ")"
 
@@ -69,12 +69,18 @@ class Tracked:
         return self.key_alone({name: f"{alias}.{quote(name)}" for name in self.key_columns})
 
     def key_alone(self, values: dict[str, str]) -> str:
-        return self._packed({name: values.get(name) or f"CAST(NULL AS {kind})" for name, kind in self.columns})
+        return self.packed({name: values.get(name) or f"CAST(NULL AS {kind})" for name, kind in self.columns})
 
     def same_key(self, left: str, right: str) -> str:
         """By what the values are, whatever a collation calls equal."""
-        return same(self, {name: f"{left}.{quote(name)}" for name in self.key_columns},
-                    {name: f"{right}.{quote(name)}" for name in self.key_columns})
+        return self.same({name: f"{left}.{quote(name)}" for name in self.key_columns},
+                         {name: f"{right}.{quote(name)}" for name in self.key_columns})
+
+    def same(self, left: dict[str, str], right: dict[str, str]) -> str:
+        tests = [f"{left[name]} = {right[name]}" for name in self.key_columns]
+        tests += [f"system.main.encode({left[name]}) = system.main.encode({right[name]})"
+                  for name in self.key_columns if self.types[name] == "VARCHAR"]
+        return " AND ".join(tests)
 
     @cached_property
     def by_arrow(self) -> bool:
@@ -88,13 +94,6 @@ class Tracked:
     @cached_property
     def key_by_text(self) -> bool:
         return all(_TEXT_IS_EXACT.fullmatch(self.types[name]) for name in self.key_columns)
-
-
-def same(table: Tracked, left: dict[str, str], right: dict[str, str]) -> str:
-    tests = [f"{left[name]} = {right[name]}" for name in table.key_columns]
-    tests += [f"system.main.encode({left[name]}) = system.main.encode({right[name]})"
-              for name in table.key_columns if table.types[name] == "VARCHAR"]
-    return " AND ".join(tests)
 
 
 def differs(kind: str, one: str, other: str) -> str:

@@ -25,6 +25,7 @@ from pluto_duck.session.changes.waiting import Waiting
 from pluto_duck.session.execute import exact, execute
 from pluto_duck.session.ledger import Ledger
 from pluto_duck.session.live import LiveHold, LiveSources
+from pluto_duck.session.retaining import Retaining
 from pluto_duck.session.rows.shapes import Shapes
 from pluto_duck.session.running import Reason, Running
 from pluto_duck.session.stamps import Stamps
@@ -62,6 +63,7 @@ class SessionHandler:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.ledger = Ledger(database)
+        self.retaining = Retaining(self.ledger, database.settings)
         self.gate = Gate(database.parser, [database.path, f"{database.path}.wal"])
         self.agent = RoleCatalog(database, "agent")
         self.policy = PolicyFile(database.workspace)
@@ -103,7 +105,10 @@ class SessionHandler:
             return list(self.sessions)
 
     def close(self) -> None:
-        pass
+        try:
+            self.ledger.leave()
+        except PlutoError:
+            pass  # the disk is full, or another program has the file: the next host looks at it
 
 
 class HostSession:

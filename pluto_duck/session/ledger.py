@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pluto_duck.errors import PlutoError, WorkspaceUnusable
 from pluto_duck.events.journal import Journal
 from pluto_duck.events.recording import Recording
+from pluto_duck.events.seal import Seal
 from pluto_duck.session.targets import EVERYTHING, SCHEMA
 from pluto_duck.workspace.database import WAL_BYTES, Cursor, Database
 from pluto_duck.workspace.literals import to_sql
@@ -50,6 +52,7 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        found = database.mark()
         cursor = database.cursor()
         try:
             # By its full name: USE moves a session elsewhere, our rows stay here.
@@ -66,15 +69,63 @@ class Ledger:
                 f"SELECT table_key FROM {self._ours}.known_keys UNION SELECT table_key FROM {self._ours}.ingest_state")}
             """Tables of which `_pluto` knows more than their version, and perhaps some others."""
             self._seq = int(cursor.fetchall(f"SELECT system.main.max(seq) FROM {self._commits}")[0][0] or 0)
-            self._trim(cursor)
         finally:
             cursor.close()
         self.journal = Journal(database, self.catalog)
-        # Opening a file does not checkpoint it: repeated kills would add up their logs.
-        database.checkpoint()
-        self._mark = database.mark()
+        self._seal = Seal(database.workspace.folder)
         self._since_trim = 0
         self._bulks = 0
+        self._sealing = False
+        """Whether nothing more is written before the file is closed."""
+        self._mark = found
+        strange = bool(self.journal.tracked) and not self._seal.holds(self._seq, found)
+        if not strange:
+            self._moving()
+        self._trim_now()
+        # Opening a file does not checkpoint it: repeated kills would add up their logs.
+        database.checkpoint()
+        if strange:
+            # Somebody wrote while no host ran: we can't tell what. Until it is said, the seal stays as it is.
+            self._mark = (-1, b"")
+            with suppress(PlutoError):
+                self.notice()
+        else:
+            self._marked()
+        database.on_closed.append(self._closed)
+
+    def _trim_now(self) -> None:
+        cursor = self._database.cursor()
+        try:
+            self._trim(cursor)
+        finally:
+            cursor.close()
+
+    def _marked(self) -> None:
+        """Under the commit lock: all that stands in the file now is known."""
+        self._mark = self._database.mark()
+        if self.journal.tracked:
+            self._seal.write(self._seq, self._mark)
+
+    def _moving(self) -> None:
+        """Before our own checkpoint."""
+        if self.journal.tracked:
+            self._seal.write(self._seq, self._mark, moving=True)
+
+    def _closed(self) -> None:
+        # What was committed past us since the last commit must be noticed by the next host.
+        if self._sealing and self.journal.tracked:
+            self._seal.write(self._seq, self._database.mark())
+        self._seal.close()
+
+    def leave(self) -> None:
+        """The host closes: notices what was written past us, and writes the log into the file."""
+        self.notice()
+        with self._database.commit_lock:
+            if self._database.mark() == self._mark:
+                self._moving()
+                self._database.checkpoint()
+                self._marked()
+                self._sealing = True
 
     def bulk(self, on: bool) -> None:
         """Of a hundred small tables loaded one by one each commit would checkpoint: two thirds of their time."""
@@ -82,8 +133,9 @@ class Ledger:
             self._bulks += 1 if on else -1
             # What was committed past us meanwhile must still be noticed.
             if not on and not self._bulks and self._database.mark() == self._mark:
+                self._moving()
                 self._database.checkpoint()
-                self._mark = self._database.mark()
+                self._marked()
 
     def _check_shape(self, cursor: Cursor) -> None:
         """A file made by someone else may hold a `_pluto` of its own."""
@@ -154,13 +206,14 @@ class Ledger:
             for key in keys:
                 self.versions[key] = seq
             if not self._bulks and self._database.wal_size() > WAL_BYTES:
+                self._moving()
                 self._database.checkpoint()
-            self._mark = self._database.mark()
             self._since_trim += 1
             if self._since_trim >= 5_000:
                 self._since_trim = 0
+                self._moving()
                 self._trim(cursor)
-                self._mark = self._database.mark()
+            self._marked()
         if changed:
             self.journal.committed(seq)
         return seq
@@ -197,8 +250,9 @@ class Ledger:
         if self._database.wal_size() > WAL_BYTES and lock.acquire(blocking=False):
             try:
                 if not self._bulks and self._database.mark() == self._mark:
+                    self._moving()
                     self._database.checkpoint()
-                    self._mark = self._database.mark()
+                    self._marked()
             finally:
                 lock.release()
 

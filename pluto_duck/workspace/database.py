@@ -239,7 +239,10 @@ class Database(Instance):
 
         super().__init__()
         self.workspace = workspace
+        self.settings = settings
         self.path = workspace.database
+        self.on_closed: list[Callable[[], None]] = []
+        """Called when DuckDB has let go of the file, while `mark` can still be asked."""
         self.commit_lock = threading.Lock()
         """Held from the bookkeeping row to the end of COMMIT: sequence order is commit order."""
         self._closed = False
@@ -350,6 +353,8 @@ class Database(Instance):
         self.watchdog.close()
         try:
             self._root.close()
+            for told in self.on_closed:
+                told()
         finally:
             if self._guard is not None:
                 os.close(self._guard)
