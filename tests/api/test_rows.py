@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -250,6 +251,44 @@ async def test_a_request_with_a_key_runs_once(ask: Any) -> None:
     assert (await post({"v": 1}, " ")).code == 400
     found = told(await ask("tables", "bare/rows?v=gte.70"))["rows"]
     assert sorted(one["v"] for one in found) == [70, 71, 72]
+
+
+async def test_two_actors_never_share_a_call(door: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests that wait together are one call, each actor's by itself."""
+    from pluto_duck.api.rows.desk import Desk
+    from tests.api.door import POLICY, governed_again
+
+    with Session.open(door.workspace.root) as session:
+        session.query("ALTER TABLE orders ADD PRIMARY KEY (id)")
+    governed_again(door.workspace, POLICY.replace("[read, ask]", "[read, ask, update]"))
+    keys = {region: door.key(name=region, claims={"region": region}) for region in ("EU", "US")}
+    calls: list[tuple[str, set[str], int]] = []
+
+    def spied(name: str) -> Any:
+        work = getattr(Desk, name)
+
+        def spy(self: Desk, asked: Any, items: list[Any]) -> Any:
+            rows = {one[0] for one in items} if name == "_read" else {one[0][0].where.parts[0] for one in items}
+            calls.append((asked.actor.name, rows, len(items)))
+            return work(self, asked, items)
+
+        return spy
+
+    for name in ("_read", "_write"):
+        monkeypatch.setattr(Desk, name, spied(name))
+    mine = {"EU": {"0", "2", "4"}, "US": {"1", "3", "5"}}
+    asked = [(region, row) for _ in range(8) for region in keys for row in sorted(mine[region])]
+    for method, body in (("GET", None), ("PATCH", {"region": None})):
+        calls.clear()
+        sent = {region: body and {"region": region} for region in keys}
+        answers = await asyncio.gather(*(door(f"tables/orders/rows/{row}", method, keys[region], sent[region])
+                                         for region, row in asked))
+        assert {one.code for one in answers} == {200}
+        assert all(json.loads(answer.body)["region"] == region for (region, _row), answer in zip(asked, answers, strict=True))
+        assert calls
+        for name, rows, _count in calls:
+            assert rows <= mine[name], f"{method}: a call of {name} was about rows of another"
+        assert len(calls) < len(asked), f"{method}: none waited together"
 
 
 async def test_each_write_with_a_key_runs_once(ask: Any) -> None:

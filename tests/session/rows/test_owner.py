@@ -27,8 +27,13 @@ from pluto_duck.session.rows import (
     Not,
     Order,
     Select,
+    TextsFound,
     Update,
 )
+from pluto_duck.workspace import Workspace
+from pluto_duck.workspace.guest import GuestChannel
+from pluto_duck.workspace.protocol import Request
+from tests.workspace.worker import Worker
 
 T = TableRef("orders")
 
@@ -259,3 +264,23 @@ def test_a_moment_that_its_host_knows_nothing_of_is_over(session: Session) -> No
         with pytest.raises(SessionReset):
             session.rows(Select(TableRef("good")))
     assert session.rows(Select(TableRef("good"))).rows() == [(1,)]
+
+
+@pytest.mark.parametrize("kind", ["by_key", "texts_by_key"])
+def test_a_guest_asks_for_many_rows_by_key_in_one_round_trip(orders: Session, workspace: Workspace, kind: str,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    orders.close()
+    with Worker(workspace.root, role="kernel"), Session.open(workspace.root) as guest:
+        assert guest.query("SELECT count(*) FROM orders").scalar() == 20
+        assert guest.hosting == "guest"
+        asked, call = list[str](), GuestChannel.call
+
+        def counted(self: GuestChannel, request: Request) -> Any:
+            asked.append(request.op)
+            return call(self, request)
+
+        monkeypatch.setattr(GuestChannel, "call", counted)
+        found = getattr(guest, kind)(T, [[str(i)] for i in range(64)], ["id", "note"])
+        assert asked == ["by_key"]
+        there = found.rows if isinstance(found, TextsFound) else found.at
+        assert sum(one is not None for one in there) == 20
