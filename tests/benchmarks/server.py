@@ -22,6 +22,7 @@ from pluto_duck.workspace import create
 from tests.benchmarks import server_peers as peers
 from tests.benchmarks.server_cache import cache_rows
 from tests.benchmarks.server_load import Ask, Load, load
+from tests.benchmarks.server_policy import policy_rows, statements_row
 from tests.benchmarks.table import Row
 from tests.newcomer import free_port
 from tests.serving import TOKEN, Served, serving, with_policy
@@ -262,3 +263,5 @@ def busy_kernels() -> Iterator[Row]:
 
 def server_rows() -> Iterator[Row]:
     yield from reads_and_writes()
+    yield statements_row()
+    yield from policy_rows()

@@ -107,14 +107,17 @@ def test_statements_are_counted_where_they_run(owner: Asking, monkeypatch: pytes
     from pluto_duck.workspace.database import Cursor
 
     run: list[str] = []
-    inner = Cursor.execute
 
-    def counted(self: Cursor, sql: str, *args: Any, **more: Any) -> Any:
-        run.append(sql)
-        return inner(self, sql, *args, **more)
+    def counting(inner: Any) -> Any:
+        def counted(self: Cursor, sql: str, *args: Any, **more: Any) -> Any:
+            run.append(sql)
+            return inner(self, sql, *args, **more)
+
+        return counted
 
     owner(THREE % (1, 1))
-    monkeypatch.setattr(Cursor, "execute", counted)
+    for name in ("execute", "fetchall"):
+        monkeypatch.setattr(Cursor, name, counting(getattr(Cursor, name)))
     counts = []
     for many in (1, 6):
         run.clear()
