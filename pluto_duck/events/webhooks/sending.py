@@ -130,8 +130,12 @@ class Line:
             connection.putheader(name, value)
         connection.endheaders(body)
         answer = connection.getresponse()
-        said = answer.read(MOST_READ)
         status, wait_s = answer.status, retry_after(answer.getheader("Retry-After"), time.time())
+        try:
+            said = answer.read(MOST_READ)
+        except (OSError, http.client.HTTPException):
+            said = b""  # the status was the answer
+            self.close()
         if not answer.isclosed() or answer.will_close:
             answer.close()
             self.close()  # it says more than anybody reads, or wants to end it

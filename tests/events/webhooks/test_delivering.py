@@ -375,7 +375,11 @@ def test_a_deadline_ends_what_never_answers(bench: Bench, endpoints: Make) -> No
     assert bench.queue.log(hook.id)[0].error == "no answer within 0.3 s"
 
 
-def test_a_drip_of_bytes_prolongs_nothing(bench: Bench) -> None:
+@pytest.mark.parametrize(("head", "outcome"), [
+    (b"HTTP/1.1 200 OK\r\n", ("pending", "no answer within 0.5 s")),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", ("delivered", "")),
+    (b"SSH-2.0-OpenSSH_9\r\n", ("pending", "it does not answer as HTTP does (BadStatusLine)"))])
+def test_a_drip_of_bytes_prolongs_nothing(bench: Bench, head: bytes, outcome: tuple[str, str]) -> None:
     import socket
 
     bench.timeout_s = 0.5
@@ -386,7 +390,7 @@ def test_a_drip_of_bytes_prolongs_nothing(bench: Bench) -> None:
     def drip() -> None:
         client, _ = listener.accept()
         with client:
-            client.sendall(b"HTTP/1.1 200 OK\r\n")
+            client.sendall(head)
             for _ in range(600):
                 try:
                     client.sendall(b"X: y\r\n")
@@ -403,7 +407,8 @@ def test_a_drip_of_bytes_prolongs_nothing(bench: Bench) -> None:
     over.set()
     thread.join(WAIT_S)
     listener.close()
-    assert bench.queue.log(hook.id)[0].error == "no answer within 0.5 s"
+    [delivery] = bench.queue.log(hook.id)
+    assert (delivery.state, delivery.error) == outcome
 
 
 def test_connections_are_used_again_and_one_that_was_closed_is_opened_anew(bench: Bench, endpoints: Make) -> None:
