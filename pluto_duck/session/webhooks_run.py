@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import cast
 
 from pluto_duck.events.lease import Lease
 from pluto_duck.events.model import ChangeReader
@@ -56,4 +55,4 @@ class Readers:
         key: tuple[object, ...] = () if webhook is None else (webhook.id, webhook.wish.roles, repr(webhook.wish.claims))
         if key not in self._known:
             self._known[key] = self._open(webhook)
-        return cast(ChangeReader, self._known[key])
+        return self._known[key]

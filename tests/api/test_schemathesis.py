@@ -37,6 +37,9 @@ CONDITIONS = {r"is no condition|needs brackets|begins with no operator|is no nam
 CLAIMS = {r"The claim .* can't be used": "a claim is known by name"}
 DOCUMENT = {r"application/graphql-response\+json": "whether a document is one by the actor's own schema: test_schemathesis_graphql.py",
             r"variables must be a JSON object": "JSON within a text"}
+WEBHOOK = {**CLAIMS, r"can't be sent to this address": "hosts and their addresses", r"is no rule about|never happens|is about "
+           r"updates alone": "the grammar of rules", r"is no pattern of tables|is not the name of a table": "of patterns"}
+NUMBER = {r"neither the number of a delivery|is not the number of one": "a number, within the path"}
 IN_WORDS: dict[str, dict[str, str]] = {
     "POST /query": SETTING,
     "GET /query": {**SETTING, **SQL, r"params must be a JSON": "JSON within a text"},
@@ -52,6 +55,10 @@ IN_WORDS: dict[str, dict[str, str]] = {
     "GET /graphql": DOCUMENT,
     "POST /ingest": {r"is no member of this request|\"mode\" is append or merge|Name one of": "keys may give less than the owner",
                      r" usage .*(sense|goes with|no table|needs|takes|once|without)": "which options go together: docs/ingest.md"},
+    "POST /webhooks": WEBHOOK,
+    "PATCH /webhooks/{id}": WEBHOOK,
+    "GET /webhooks/{id}/deliveries/{n}": NUMBER,
+    "POST /webhooks/{id}/deliveries/{n}/redeliver": NUMBER,
     "GET /audit": {r"is no time|is no length of time": "1h, 7d or a date"},
 }
 """By operation, what a request may be refused with though it fits its schema: which words, and for which reason."""
