@@ -98,7 +98,8 @@ def _bare(uri: str, publication: str, end: str) -> None:
     from pluto_duck.ingest.follow.messages import lsn_of
 
     last = lsn_of(end)
-    with psycopg.connect(f"{uri}?replication=database", autocommit=True) as connection:
+    connection = psycopg.connect(f"{uri}?replication=database", autocommit=True)
+    try:
         pg = connection.pgconn
         pg.send_query(f"START_REPLICATION SLOT \"bare\" LOGICAL 0/0 (proto_version '1', publication_names "
                       f"'\"{publication}\"')".encode())
@@ -112,3 +113,5 @@ def _bare(uri: str, publication: str, end: str) -> None:
                 break
         pg.put_copy_data(b"r" + struct.pack(">QQQqB", last, last, last, 0, 0))
         pg.flush()
+    finally:
+        connection.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -21,7 +22,9 @@ from pluto_duck.workspace import quote
 
 CHANGES = 50_000
 """Together in one commit, about; as many of a longer transaction are held in memory."""
-BYTES = 24 << 20
+BYTES = 8 << 20
+TRIM_BYTES, TRIM_S = 8 << 20, 0.2
+"""So much, at least, between two looks at what the host may let go of; and so long."""
 
 Ask = Callable[[Relation], tuple[Any, dict[str, Listed]]]
 """Of the source's catalog: (the types of a relation's columns, its columns as they are now)."""
@@ -59,6 +62,8 @@ class Applier:
         self._transactions = 0
         self._size = 0
         self._count = 0
+        self._written = 0
+        self._trimmed = 0.0
         self.notices: list[str] = []
 
     # -- the source's messages --------------------------------------------------------------------
@@ -76,6 +81,12 @@ class Applier:
     @property
     def full(self) -> bool:
         return self._count >= CHANGES or self._size >= BYTES
+
+    @property
+    def due(self) -> bool:
+        """Time to commit: what waits is enough, or a part of it is in the open transaction already, which must not go
+        on growing."""
+        return self.between and (self.full or self._open)
 
     @property
     def dirty(self) -> bool:
@@ -134,6 +145,7 @@ class Applier:
         self._count += 1
         self._in_this += 1
         self._size += len(data)
+        self._written += len(data)
         if self._begin is not None and self.full:
             self.flush()  # of a long transaction; what was read of it need not stay in memory
 
@@ -291,10 +303,18 @@ class Applier:
         self._session.internal(state.written(moved) if self._changed_tables else state.position(moved),
                                writes=[state.TABLE])
         self._session.query("COMMIT")
+        self._let_go()
         self._open = False
         self.follow, self._changed_tables = moved, False
         self._rows = self._transactions = 0
         return moved
+
+    def _let_go(self) -> None:
+        """DuckDB keeps every page it has written as long as there is memory: a gigabyte of backlog left 2.5 of them."""
+        now = time.monotonic()
+        if self._written > TRIM_BYTES and now > self._trimmed + TRIM_S:
+            self._session.trim()
+            self._written, self._trimmed = 0, now
 
     def pass_to(self, lsn: int) -> Follow:
         """Nothing of ours was committed before `lsn`: remembers that."""

@@ -294,7 +294,7 @@ class Follower:
             for one in taken:
                 if isinstance(one, bytes):
                     applier.message(one)
-                    if applier.full and applier.between:
+                    if applier.due:
                         self._commit(stream, applier)
                 else:
                     passed = one

@@ -17,7 +17,7 @@ from pluto_duck.ingest.connectors import postgres_errors as errors
 from pluto_duck.ingest.connectors.postgres_address import Address, psycopg
 from pluto_duck.ingest.follow.messages import EPOCH_US, lsn_text
 
-AHEAD_BYTES: Final = 16 << 20
+AHEAD_BYTES: Final = 8 << 20
 """Read and not taken yet."""
 STATUS_S: Final = 2.0
 """A server ends a connection that says nothing for wal_sender_timeout, a minute by default."""

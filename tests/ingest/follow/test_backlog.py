@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pluto_duck.ingest.follow import applying, stream
+from pluto_duck.ingest.follow import applying, state, stream
 from pluto_duck.session import Session
 from pluto_duck.workspace import create
 from tests.ingest.follow.follower import begun
@@ -53,6 +53,25 @@ def test_a_long_transaction_goes_through_in_pieces_and_is_seen_whole(
     assert (500, 0) in seen
     assert len(seen) <= 3, "between the transactions nothing is ever seen"
     assert_same(session, database, tmp_path / "fresh", "t", "other")
+
+
+def test_many_transactions_do_not_come_to_be_one(session: Session, database: Database,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applying, "CHANGES", 150)
+    database.run("CREATE TABLE t (id int PRIMARY KEY)")
+    follow(session, database)
+    database.run(*(f"INSERT INTO t SELECT generate_series({at}, {at + 99})" for at in range(0, 2000, 100)))
+    commits, plain = [0], applying.Applier.commit
+
+    def commit(self: applying.Applier) -> state.Follow:
+        commits.append(self.waiting)
+        return plain(self)
+
+    monkeypatch.setattr(applying.Applier, "commit", commit)
+    follow(session, database)
+    # What was taken to the tables in the midst of one is committed with its end, not with that of them all.
+    assert max(commits) <= 300
+    assert session.query("SELECT count(*) FROM t").scalar() == 2000
 
 
 @pytest.mark.soak
