@@ -1,6 +1,7 @@
-"""Webhooks of the workspaces this server may serve are delivered by it, unless somebody else does already.
+"""Changes of the workspaces this server may serve are delivered by it to webhooks and sinks, unless somebody else does
+already.
 
-A workspace without webhooks costs a look at its control store each second, and its database stays closed.
+A workspace without any costs a look at its control store each second, and its database stays closed.
 """
 
 from __future__ import annotations
@@ -9,10 +10,14 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pluto_duck.errors import PlutoError
 from pluto_duck.workspace import Workspace, personal_root
 from pluto_duck.workspace.folder import TOML
+
+if TYPE_CHECKING:
+    from pluto_duck.commands.relaying import Relays
 
 LOOK_S = 5.0
 """How often it looks whether a workspace has come to be."""
@@ -27,6 +32,7 @@ class Delivering:
         self._root_dir, self._others = root_dir, others
         self._stop = threading.Event()
         self._threads: dict[Path, threading.Thread] = {}
+        self._relays: dict[Path, Relays] = {}
         self._watcher = threading.Thread(target=self._watch, daemon=True, name="pluto-duck-delivering")
 
     def start(self) -> None:
@@ -35,12 +41,15 @@ class Delivering:
     def close(self, wait_s: float = 5.0) -> None:
         """What is under way is waited for a little; what is not noted then is sent again by whoever comes next."""
         self._stop.set()
+        for relays in list(self._relays.values()):
+            relays.stop(wait_s)
         for one in (self._watcher, *list(self._threads.values())):
             one.join(wait_s)
 
     def _watch(self) -> None:
         while not self._stop.is_set():
             for workspace in self._there():
+                self._relay(workspace)
                 known = self._threads.get(workspace.root)
                 if known is None or not known.is_alive():
                     self._threads[workspace.root] = threading.Thread(
@@ -48,6 +57,13 @@ class Delivering:
                         name=f"pluto-duck-webhooks-{workspace.name}")
                     self._threads[workspace.root].start()
             self._stop.wait(LOOK_S)
+
+    def _relay(self, workspace: Workspace) -> None:
+        from pluto_duck.commands.relaying import Relays
+
+        if workspace.root not in self._relays:
+            self._relays[workspace.root] = Relays(workspace)
+            self._relays[workspace.root].start()
 
     def _there(self) -> Iterator[Workspace]:
         """Nothing is made: who only starts a server wants no folder of ours."""

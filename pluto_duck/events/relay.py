@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     import pyarrow
 
 
+_NEW = "This target is told of it for the first time."
+
+
 class _Stopped(Exception):
     """In the middle of a table; it begins again next time."""
 
@@ -43,6 +46,8 @@ class Pace:
     """For the first change, when there is none: also how soon a pause counts."""
     first_retry_s: float = 0.1
     longest_retry_s: float = 15.0
+    look_s: float = 30.0
+    """How soon a table is told whole that is tracked since, if nothing of it changes; with its first change, else."""
     failed_retry_s: float = 60.0
     """After an error that will not pass by itself; sooner when somebody pauses or resumes the sink."""
 
@@ -199,6 +204,11 @@ class _Line:
     def _parts(self, batch: ChangeBatch) -> Iterator[ChangeBatch]:
         """What of it is to be delivered, in pieces of a bounded size; a table that changed unseen is told between."""
         table = self._unknown(batch.table)
+        new = {one.key: one for one in _refs(table) if one.key not in self._covered} if table.num_rows else {}
+        if new:
+            for one in new.values():
+                self._snapshot(one, _NEW)
+            table = self._unknown(table)
         ops = table.column("op").to_pylist()
         done = 0
         while "resync" in ops[done:]:
@@ -267,12 +277,12 @@ class _Line:
         now = time.monotonic()
         if now < self._next_look:
             return
-        self._next_look = now + self._pace.wait_s
+        self._next_look = now + self._pace.look_s
         fresh = self.position == Position() and not self._covered
         wanted = self._record.tables or self._relay._tracked()
         new = [one for one in wanted if one.key not in self._covered]
         for one in new:
-            self._snapshot(one, "This target is told of it for the first time.")
+            self._snapshot(one, _NEW)
         if fresh and self._covered:
             self.position = min(at for _, at in self._covered.values())
             self._sinks.went(self._record.name, self._token, self.position, head=self._head)

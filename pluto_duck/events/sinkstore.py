@@ -53,6 +53,7 @@ class SinkRecord:
     options: Mapping[str, Any]
     origin: str
     """"" for one that was added by a verb, else the file that it stands in."""
+    added_at: float
     paused: bool
     revision: int
     """Grows with each change that a relay must know of."""
@@ -121,7 +122,8 @@ class Sinks:
                        (name, kind, json.dumps([[one.schema, one.name] for one in tables]), json.dumps(dict(options)),
                         origin, time.time(), start.seq, start.n))
             db.executemany("INSERT INTO sink_tables VALUES (?, ?, ?, ?, ?, ?)", [
-                (name, one.key, one.schema, one.name, start.seq, start.n) for one in known])
+                (name, one.key, one.schema, one.name, start.seq, start.n)
+                for one in (known if position is not None else ())])
         return self.get(name)
 
     def change(self, name: str, *, kind: str, tables: Sequence[TableRef], options: Mapping[str, Any]) -> None:
@@ -160,6 +162,10 @@ class Sinks:
         if found is None:
             raise unknown_name("sink", name, [one.name for one in self.all()])
         return found
+
+    def change_mark(self) -> int:
+        """Differs from the last call of this thread when any other connection has written to the control store."""
+        return int(self._control.read(_ROOM, MIGRATIONS).execute("PRAGMA data_version").fetchone()[0])
 
     # -- what a relay notes -----------------------------------------------------------------------
 
@@ -270,7 +276,8 @@ def _record(row: sqlite3.Row) -> SinkRecord:
     return SinkRecord(
         name=row["name"], kind=row["kind"], tables=tuple(TableRef(name, schema) for schema, name in
                                                          json.loads(row["tables"])),
-        options=json.loads(row["options"]), origin=row["origin"], paused=bool(row["paused"]), revision=row["revision"],
+        options=json.loads(row["options"]), origin=row["origin"], added_at=row["added_at"],
+        paused=bool(row["paused"]), revision=row["revision"],
         position=Position(row["seq"], row["n"]), sent=Position(row["sent_seq"], row["sent_n"]),
         head=row["head"], delivered=row["delivered"],
         delivered_at=row["delivered_at"], state=row["state"], error=row["error"] or "", hint=row["hint"] or "",

@@ -14,6 +14,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,11 @@ class Cursor:
         return self._connection
 
     def interrupt(self) -> None:
-        self._connection.interrupt()
+        """Of one that is closed meanwhile there is nothing left to stop."""
+        import duckdb
+
+        with suppress(duckdb.ConnectionException):
+            self._connection.interrupt()
 
     def progress(self) -> float:
         try:

@@ -112,10 +112,10 @@ def world(tmp_path: Path) -> Iterator[World]:
     found.control.close()
 
 
-def until(condition: Callable[[], object], timeout_s: float = 30.0) -> None:
+def until(condition: Callable[[], object], what: Callable[[], object] = lambda: "", timeout_s: float = 30.0) -> None:
     end = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < end, "It did not come to pass."
+        assert time.monotonic() < end, f"It did not come to pass: {what()}"
         time.sleep(0.005)
 
 
