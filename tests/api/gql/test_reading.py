@@ -123,7 +123,7 @@ def test_statements_are_counted_where_they_run(owner: Asking, monkeypatch: pytes
         run.clear()
         owner(THREE % (many, many))
         counts.append(len(run))
-    assert counts[0] == counts[1] <= 6
+    assert counts[0] == counts[1] <= 7, "six, and the BEGIN of their moment"
 
 
 def test_a_list_that_our_limit_cuts_says_so(reader: Asking) -> None:
