@@ -9,6 +9,7 @@ import uuid
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from pluto_duck.governance.policy import PolicyFile
 from pluto_duck.session import activity as at_work
 from pluto_duck.session.capturing import Capturing
 from pluto_duck.session.changes.waiting import Waiting
+from pluto_duck.session.consumers import slowest
 from pluto_duck.session.execute import exact, execute
 from pluto_duck.session.ledger import Ledger
 from pluto_duck.session.live import LiveHold, LiveSources
@@ -64,6 +66,7 @@ class SessionHandler:
         self.database = database
         self.ledger = Ledger(database)
         self.retaining = Retaining(self.ledger, database.settings)
+        self.retaining.slowest = partial(slowest, database.workspace)
         self.gate = Gate(database.parser, [database.path, f"{database.path}.wal"])
         self.agent = RoleCatalog(database, "agent")
         self.policy = PolicyFile(database.workspace)

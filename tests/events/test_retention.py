@@ -6,9 +6,14 @@ import time
 
 import pytest
 
+from pluto_duck.events.model import Position
 from pluto_duck.events.retention import DAY_MS, Keep
+from pluto_duck.events.webhooks.guard import parse
+from pluto_duck.events.webhooks.model import Wish
+from pluto_duck.events.webhooks.rules import Filter
 from pluto_duck.session import Session
 from pluto_duck.session.retaining import Retaining
+from pluto_duck.session.webhooks import Hooks
 from pluto_duck.workspace import TableRef, Workspace
 from tests.events.replay import journal, replayed, table
 
@@ -69,3 +74,17 @@ def test_shapes_that_nothing_is_left_of_go_too(session: Session, filled: Retaini
     assert [one["op"] for one in journal(session, T)] == ["u"]
 
 
+
+
+def test_an_active_webhook_is_waited_for_and_a_paused_one_is_not(session: Session, filled: Retaining) -> None:
+    seqs = sorted({one["seq"] for one in journal(session, T)})
+    hooks = Hooks.of(session.workspace, session.control, session.settings)
+    hook, _ = hooks.store.create(Wish(parse("https://1.1.1.1/"), Filter()), Position(seqs[1], Position.LAST))
+    filled.trim(NOW + 8 * DAY_MS)
+    assert sorted({one["seq"] for one in journal(session, T)}) == seqs[2:]
+    hooks.queue.put({hook.id: []}, Position(seqs[3], 1))
+    filled.trim(NOW + 8 * DAY_MS)
+    assert sorted({one["seq"] for one in journal(session, T)}) == seqs[3:], "of a commit that it has read in part all is kept"
+    hooks.store.pause(hook.id)
+    filled.trim(NOW + 8 * DAY_MS)
+    assert journal(session, T) == []
