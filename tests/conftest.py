@@ -59,6 +59,11 @@ LONG = ("panel/", "notebooks/", "test_docs.py", "test_packaging.py")
 """Files that take long begin first: side by side, the last one to end should be a short one."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files of soak tests alone, where making up their cases takes long."""
+    return True if collection_path.name.endswith("_soak.py") and "not soak" in config.option.markexpr else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _leave_out_what_needs_root(config, items)
     items.sort(key=lambda item: not item.nodeid.removeprefix("tests/").startswith(LONG))

@@ -127,17 +127,3 @@ def test_any_request_gets_what_is_described(case: Any, served: Served) -> None:
 @rounds(2)
 def test_any_request_by_key_gets_what_is_described(case: Any, served: Served) -> None:
     _ask(case, served, "key")
-
-
-@pytest.mark.soak
-@schema.parametrize()
-@rounds(150)
-def test_many_requests_get_what_is_described(case: Any, served: Served) -> None:
-    _ask(case, served, "owner")
-
-
-@pytest.mark.soak
-@by_key.parametrize()
-@rounds(150)
-def test_many_requests_by_key_get_what_is_described(case: Any, served: Served) -> None:
-    _ask(case, served, "key")
