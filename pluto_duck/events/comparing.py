@@ -77,10 +77,11 @@ def written(recording: Recording, cursor: Cursor, table: Tracked, was: str, *, k
         changed = "true" if all_differ else " OR ".join(
             differs(kind, f"pluto_o.{quote(name)}", f"pluto_t.{quote(name)}") for name, kind in table.columns
             if fold(name) not in {fold(one) for one in table.key_columns} or kind == "VARCHAR") or "false"
-        old = table.row("pluto_o") if table.before else "NULL"
+        kept = table.chosen(("op = 'd'", table.gone("pluto_o")),
+                            ("op = 'u'", table.row("pluto_o") if table.before else "NULL"))
+        after = table.chosen(("op <> 'd'", table.row("pluto_t")))
         return int(cursor.fetchall(
-            f"INSERT INTO {changes} SELECT {tx}, {n} + row_number() OVER (), op, CASE op WHEN 'c' THEN NULL WHEN 'u' "
-            f"THEN {old} ELSE {table.gone('pluto_o')} END, CASE WHEN op <> 'd' THEN {table.row('pluto_t')} END "
+            f"INSERT INTO {changes} SELECT {tx}, {n} + row_number() OVER (), op, {kept}, {after} "
             "FROM (SELECT pluto_o, pluto_t, "
             f"CASE WHEN pluto_o.{first} IS NULL THEN 'c' WHEN pluto_t.{first} IS NULL THEN 'd' ELSE 'u' END AS op "
             f"FROM {was} AS pluto_o FULL JOIN {now} AS pluto_t ON {table.same_key('pluto_o', 'pluto_t')} "

@@ -76,15 +76,17 @@ def take(recording: Recording, cursor: Cursor, shadow: Callable[[], Cursor], tab
                 joins += f" LEFT JOIN {_own(recording, table, catalog)} AS o ON " + table.same(
                     key, {one: f"o.k{i}" for i, one in enumerate(table.key_columns)})
                 present = f"CASE WHEN o.op IS NULL THEN {present} ELSE o.op <> 'd' END"
-                before = f"CASE WHEN o.op IS NULL THEN {before} ELSE o.after END"
+                before = table.chosen(("o.op IS NULL", before), ("true", "o.after"))
             if verb == "upsert":
                 op = f"CASE WHEN {present} THEN 'u' ELSE 'c' END"
         alone = table.key_alone(key)
-        kept = f"CASE {op} WHEN 'c' THEN NULL WHEN 'u' THEN {before if table.before else 'NULL'} ELSE " \
-               f"{before if table.before else alone} END"
+        kept = table.chosen((f"{op} = 'c'", f"CAST(NULL AS {table.row_type})"),
+                            (f"{op} = 'd'", before if table.before else alone),
+                            (f"{op} = 'u'", before if table.before else "NULL")) if verb != "insert" else "NULL"
+        after = table.chosen((f"{op} <> 'd'", table.row("t")))
         return cursor.execute(
             f"INSERT INTO {table.changes(catalog)} SELECT {recording.number()}, {recording.n} + row_number() OVER "
-            f"(ORDER BY k.nth), {op}, {kept}, CASE WHEN {op} <> 'd' THEN {table.row('t')} END "
+            f"(ORDER BY k.nth), {op}, {kept}, {after} "
             f"FROM {wanted} LEFT JOIN {table.source(catalog)} AS t ON {there('t')}{joins}")
     finally:
         for one in (name, was):
@@ -107,7 +109,8 @@ def _register_before(cursor: Cursor, shadow: Cursor, table: Tracked, catalog: st
 
 def _own(recording: Recording, table: Tracked, catalog: str) -> str:
     """What this transaction itself has made of each row: (k0, ..., op, after)."""
-    keys = ", ".join(f"coalesce(c.after, c.before).{quote(one)} AS k{i}" for i, one in enumerate(table.key_columns))
+    keys = ", ".join(f"coalesce(c.after.{quote(one)}, c.before.{quote(one)}) AS k{i}"
+                     for i, one in enumerate(table.key_columns))
     names = ", ".join(f"k{i}" for i in range(len(table.key_columns)))
     return (f"(SELECT * FROM (SELECT {keys}, c.op, c.after, c.n FROM {table.changes(catalog)} AS c "
             f"WHERE c.tx = {recording.number()} AND c.n > {recording.cleared.get(table.key, 0)}) "

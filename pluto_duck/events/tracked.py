@@ -82,6 +82,21 @@ class Tracked:
                   for name in self.key_columns if self.types[name] == "VARCHAR"]
         return " AND ".join(tests)
 
+    def chosen(self, *cases: tuple[str, str]) -> str:
+        """The row of the first condition that holds, else NULL."""
+        cases = tuple((condition, row) for condition, row in cases if row != "NULL")
+        if not cases:
+            return "NULL"
+        if not self._has_arrays:
+            return "CASE " + " ".join(f"WHEN {condition} THEN {row}" for condition, row in cases) + " END"
+        # DuckDB 1.5 can't choose between arrays of a fixed length, but between members of a list.
+        number = " ".join(f"WHEN {condition} THEN {i}" for i, (condition, _row) in enumerate(cases, 1))
+        return f"system.main.list_extract([{', '.join(row for _condition, row in cases)}], CASE {number} END)"
+
+    @cached_property
+    def _has_arrays(self) -> bool:
+        return any(re.search(r"\[\d+\]", kind) for _name, kind in self.columns)
+
     @cached_property
     def by_arrow(self) -> bool:
         """Whether its rows can pass from one cursor to another unchanged."""

@@ -31,13 +31,11 @@ class Write:
     """Columns, folded, that it may set in rows that are there; "*" where that can't be told."""
     end: int = 0
     """Where, in bytes, a RETURNING can be added."""
-    listed: bool = False
-    """What stands there ends with a comma."""
 
     def returning_also(self, columns: str) -> str:
         """The statement with more columns to return, after its own."""
         text = self.sql.encode()[:self.end].decode() if self.end else self.sql
-        joint = "" if self.listed else "," if self.returning else "\nRETURNING"
+        joint = "," if self.returning else "RETURNING"
         return f"{text}\n{joint} {columns}"
 
 
@@ -56,10 +54,8 @@ def write_of(statement: Statement, parser: Parser) -> Write:
     top = _top(tokens)
     end = next((tokens[i].start for i in reversed(range(len(tokens))) if tokens[i].text == ";"
                 and all(one.text == ";" for one in tokens[i:]) and (i == 0 or tokens[i - 1].text != ";")), 0)
-    last = next((word for word in reversed(words) if word != ";"), "")
     returning = any(words[i] == "returning" for i in top)
-    shared = {"sql": statement.sql, "kind": kind, "returning": returning, "end": end,
-              "listed": returning and last == ","}
+    shared = {"sql": statement.sql, "kind": kind, "returning": returning, "end": end}
     if kind == "INSERT":
         start = next((i for i in top if words[i] == "insert"), 0)
         conflict = next((i for i in top if words[i:i + 2] == ["on", "conflict"]), None)

@@ -31,7 +31,7 @@ def journal(session: Session, ref: TableRef) -> list[dict[str, Any]]:
         def packed(what: str, names: list[str]) -> str:
             fields = [f"CASE WHEN c.{what}.{_quoted(one)} IS NOT NULL THEN [{_text(one)}, "
                       f"CAST(c.{what}.{_quoted(one)} AS VARCHAR)] END" for one in names]
-            return f"CASE WHEN c.{what} IS NOT NULL THEN list_filter([{', '.join(fields)}], x -> x IS NOT NULL) END"
+            return f"CASE WHEN c.{what} IS NOT NULL THEN list_filter([{', '.join(fields)}], lambda x: x IS NOT NULL) END"
         names = [one["name"] for one in columns]
         rows = session.query(
             f"SELECT l.seq, c.tx, c.n, c.op, {packed('before', names)}, {packed('after', names)}, l.actor, l.label "
