@@ -9,6 +9,7 @@ from pluto_duck.api.handler import PlutoHandler, guarded
 from pluto_duck.api.openapi_agent import AGENT_PATHS, AGENT_SCHEMAS
 from pluto_duck.api.openapi_audit import PATHS as AUDIT_PATHS
 from pluto_duck.api.openapi_audit import SCHEMAS as AUDIT_SCHEMAS
+from pluto_duck.api.openapi_changes import CHANGES_PATHS, CHANGES_SCHEMAS
 from pluto_duck.api.openapi_graphql import GRAPHQL_PATHS, GRAPHQL_SCHEMAS
 from pluto_duck.api.openapi_identity import IDENTITY_PATHS, IDENTITY_SCHEMAS
 from pluto_duck.api.openapi_ingest import PATHS as INGEST_PATHS
@@ -103,7 +104,7 @@ PATHS: dict[str, Json] = {
     "/tables/{name}": {"get": {
         "summary": "Columns and keys of a table", "parameters": [path("name", "table or schema.table"), WORKSPACE],
         "responses": {"200": answer("The table.", "Table"), **PROBLEM}}},
-    **ROWS_PATHS, **LOOKING_PATHS, **IDENTITY_PATHS, **GRAPHQL_PATHS, **AUDIT_PATHS, **INGEST_PATHS,
+    **ROWS_PATHS, **LOOKING_PATHS, **IDENTITY_PATHS, **CHANGES_PATHS, **GRAPHQL_PATHS, **AUDIT_PATHS, **INGEST_PATHS,
     **WEBHOOK_PATHS,
     "/workspaces": {"get": {"summary": "The workspaces that requests may name", "responses": {
         "200": answer("The first is the default.", "Workspaces"), **PROBLEM}}},
@@ -179,7 +180,7 @@ SCHEMAS: dict[str, Json] = {
         "run_id": one("string"), "seq": one("integer"), "at": one("string", format="date-time"),
         "type": one("string", enum=["reasoning", "tool", "message", "rows", "progress", "log", "run"]),
         "subtype": one("string", enum=["start", "chunk", "end", "final", "error"]), "content": one("object")}),
-    **WEBHOOK_SCHEMAS,
+    **WEBHOOK_SCHEMAS, **CHANGES_SCHEMAS,
     **AGENT_SCHEMAS, **LOOKING_SCHEMAS, **IDENTITY_SCHEMAS, **ROWS_SCHEMAS, **GRAPHQL_SCHEMAS, **AUDIT_SCHEMAS,
     **INGEST_SCHEMAS,
     "Tables": one("object", properties={"workspace": one("string"), "tables": one("array", items=one("object")),

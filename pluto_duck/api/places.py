@@ -29,6 +29,7 @@ from pluto_duck.workspace.folder import TOML
 
 if TYPE_CHECKING:
     from pluto_duck.api.app import PlutoDuckApp
+    from pluto_duck.api.changes.feed import Feeds
     from pluto_duck.api.graphql.desk import Desk
     from pluto_duck.api.panel import Seats
     from pluto_duck.api.rows.desk import Desk as RowDesk
@@ -65,6 +66,7 @@ class Place:
         self._session: Session | None = None
         self._desk: RowDesk | None = None
         self._seats: Seats | None = None
+        self._feeds: Feeds | None = None
         self._lock = threading.Lock()
 
     def seats(self, app: PlutoDuckApp) -> Seats:
@@ -88,6 +90,14 @@ class Place:
 
             self._desk = Desk(app, self)
         return self._desk
+
+    def feeds(self, app: PlutoDuckApp) -> Feeds:
+        """On the event loop."""
+        if self._feeds is None:
+            from pluto_duck.api.changes.feed import Feeds
+
+            self._feeds = Feeds(app, self)
+        return self._feeds
 
     def _session_of(self, actor: Actor | None) -> Session:
         self.keep_open()
@@ -124,6 +134,8 @@ class Place:
         self.looks.close()
         self.once.close()
         self.actors.close()
+        if self._feeds is not None:
+            self._feeds.close()
         if self._seats is not None:
             self._seats.close()
         if self.graphql is not None:

@@ -166,7 +166,9 @@ class GovernedSession(HostSession):
 
         def look(catalog: GovernedCatalog) -> Reply:
             cursor = catalog.cursor_of(self._actor)
-            return self._read_changes(cursor, GovernedViews(self._handler, catalog, self._actor, cursor), request)
+            reply = self._read_changes(cursor, GovernedViews(self._handler, catalog, self._actor, cursor), request)
+            self._deciding.named += [("read", TableRef(name, schema)) for schema, name in reply.header.pop("on", ())]
+            return reply
 
         return self._steady(look)
 

@@ -65,7 +65,9 @@ class Reading:
             else:
                 table, position = self._read(views, window, limit)
             prints = self._views.prints(one.kept for one in views)
-        return Reply({"position": [position.seq, position.n], "head": max(head, position.seq), "view": prints},
+        told = set(zip(table.column("schema").to_pylist(), table.column("name").to_pylist(), strict=True))
+        return Reply({"position": [position.seq, position.n], "head": max(head, position.seq), "view": prints,
+                      "on": sorted(told)},
                      schema=table.schema, batches=iter(table.to_batches()))
 
     def _seen(self, shapes: dict[int, Kept], wanted: set[str]) -> list[View]:
