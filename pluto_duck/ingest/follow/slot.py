@@ -30,7 +30,7 @@ SELECT current_setting('wal_level'), current_user, current_database(),
 
 _TABLES = """
 SELECT c.oid::bigint, n.nspname, c.relname, c.relkind::text, c.relpersistence::text, c.relreplident::text,
-  pg_has_role(c.relowner, 'USAGE'),
+  pg_has_role(c.relowner, 'USAGE'), c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits h WHERE h.inhparent = c.oid),
   (SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid
     AND a.attnum = ANY (i.indkey) WHERE i.indrelid = c.oid AND i.indimmediate AND i.indisvalid
     AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END)
@@ -65,6 +65,8 @@ class Published:
     mine: bool
     key: tuple[str, ...]
     """What an UPDATE or DELETE will name its row by; () for the whole row, or nothing."""
+    parent: bool = False
+    """Other tables inherit from it: a load has their rows too, a publication has not."""
 
     @property
     def shown(self) -> str:
@@ -125,8 +127,8 @@ def facts(connection: Any, shown: str, *, making: bool) -> Facts:
 def published(connection: Any, oids: Sequence[int]) -> list[Published]:
     rows = connection.execute(_TABLES, (list(oids),)).fetchall()
     return [Published(int(oid), schema, name, kind, persistence == "p", identity, bool(mine),
-                      tuple(key or ()) if identity != "n" else ())
-            for oid, schema, name, kind, persistence, identity, mine, key in rows]
+                      tuple(key or ()) if identity != "n" else (), bool(parent))
+            for oid, schema, name, kind, persistence, identity, mine, parent, key in rows]
 
 
 def check_tables(tables: Sequence[Published], known: Facts, *, append_only: bool) -> None:
@@ -136,6 +138,9 @@ def check_tables(tables: Sequence[Published], known: Facts, *, append_only: bool
         raise SourceError(f"Only its owner can publish a table, and the user {known.user} does not own "
                           f"{_some(theirs)}.", reason="permission",
                           hint="Follow as their owner or a member of its role, or leave them out with --exclude.")
+    if parents := [one.shown for one in tables if one.parent]:
+        raise SourceError(f"{_some(parents)} has tables that inherit from it, whose changes are not told as its own.",
+                          reason="inherits", hint="Follow those tables instead; leave it out with --exclude.")
     without = [one for one in tables if not one.identified]
     if without and not append_only:
         first = without[0]

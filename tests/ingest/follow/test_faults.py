@@ -16,12 +16,14 @@ import pytest
 from pluto_duck.commands.private_postgres import PrivatePostgres
 from pluto_duck.errors import DatabaseBusy, SourceError
 from pluto_duck.ingest.follow import Follower, Told, slot, state
+from pluto_duck.ingest.follow.applying import Applier
 from pluto_duck.ingest.options import LoadOptions
 from pluto_duck.session import Session
 from pluto_duck.workspace import create
 from tests.ingest.follow.follower import begun
 from tests.ingest.follow.same import follow, rows
 from tests.services.postgres import Database, new_database
+from tests.workspace.worker import Worker
 
 BANK = ("CREATE TABLE accounts (id int PRIMARY KEY, balance numeric(12,2) NOT NULL)",
         "INSERT INTO accounts SELECT i, 100 FROM generate_series(1, 500) i",
@@ -232,3 +234,73 @@ def test_a_second_follower_is_refused_and_so_is_a_load_of_its_tables(tmp_path: P
         process.wait(30)
         process.stdout.close()  # type: ignore[union-attr]
     assert slot.name_of("a", state.Server("1", 1, "d")) != slot.name_of("b", state.Server("1", 1, "d"))
+
+
+def test_a_follower_goes_on_with_the_host_that_takes_over(tmp_path: Path, database: Database) -> None:
+    root = create(tmp_path / "w").root
+    database.run("CREATE TABLE t (id int PRIMARY KEY)")
+    stop, ended = threading.Event(), threading.Event()
+    said: list[str] = []
+    with Worker(root, "kernel") as host, Session.open(root) as mine:
+        assert mine.hosting == "guest"
+        follow(mine, database)
+
+        def follows() -> None:
+            Follower(mine, database.uri, LoadOptions(), Told(said.append, stopped=stop.is_set)).run()
+            ended.set()
+
+        thread = threading.Thread(target=follows)
+        with Session.open(root) as reader:
+            thread.start()
+            try:
+                for number in range(1, 5):
+                    database.run(f"INSERT INTO t SELECT generate_series({number * 1000}, {number * 1000 + 999})")
+                    if number == 3:
+                        host.kill()
+                    until = time.monotonic() + 60
+                    while rows(reader, "t").total() != number * 1000:
+                        assert time.monotonic() < until, said
+            finally:
+                stop.set()
+                thread.join(60)
+            assert ended.is_set()
+            assert len(rows(reader, "t")) == 4000
+
+
+def test_the_server_is_answered_however_long_a_commit_takes(session: Session, database: Database,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    database.run("CREATE TABLE t (id int PRIMARY KEY)")
+    follow(session, database)
+    database.run("INSERT INTO t VALUES (1)")
+    database.uri += "?options=-c%20wal_sender_timeout%3D1000"
+    plain = Applier.commit
+
+    def slow(self: Applier) -> state.Follow:
+        began = database.run("SELECT clock_timestamp()::text")[0][0]
+        until = time.monotonic() + 60
+        while database.run(f"SELECT coalesce(max(reply_time) > '{began}'::timestamptz + interval '2 s', false) "
+                           "FROM pg_stat_replication") != [(True,)]:
+            assert time.monotonic() < until, "nobody answers the server any more"
+        return plain(self)
+
+    monkeypatch.setattr(Applier, "commit", slow)
+    said: list[str] = []
+    follow(session, database, told=Told(said.append))
+    assert rows(session, "t") == {("1",): 1}
+    assert not [one for one in said if "Trying again" in one]
+
+
+def test_a_table_with_children_is_refused(session: Session, database: Database) -> None:
+    database.run("CREATE TABLE parent (id int PRIMARY KEY)", "CREATE TABLE child () INHERITS (parent)")
+    with pytest.raises(SourceError, match="parent has tables that inherit from it"):
+        follow(session, database, tables=("parent",))
+
+
+def test_a_partitioned_table_is_followed_as_one(session: Session, database: Database) -> None:
+    database.run("CREATE TABLE p (id int, region text, PRIMARY KEY (id, region)) PARTITION BY LIST (region)",
+                 "CREATE TABLE p_a PARTITION OF p FOR VALUES IN ('a')", "INSERT INTO p VALUES (1, 'a')")
+    follow(session, database)
+    database.run("CREATE TABLE p_b PARTITION OF p FOR VALUES IN ('b')", "INSERT INTO p VALUES (2, 'b'), (3, 'a')",
+                 "UPDATE p SET region = 'b' WHERE id = 1")
+    assert not follow(session, database).notices
+    assert rows(session, "p") == {("1", "b"): 1, ("2", "b"): 1, ("3", "a"): 1}
