@@ -104,10 +104,14 @@ def test_the_floors_in_the_readme_name_every_room() -> None:
 
 @pytest.fixture
 def shell(tmp_path: Path) -> dict[str, str]:
+    return _shell(tmp_path)
+
+
+def _shell(folder: Path) -> dict[str, str]:
     """The environment of somebody who has pluto-duck on the path."""
     programs = str(Path(sys.executable).parent)
     return {**os.environ, "PATH": programs + os.pathsep + os.environ["PATH"], "COLUMNS": "400",
-            "PLUTODUCK_HOME": str(tmp_path / "home")}
+            "PLUTODUCK_HOME": str(folder / "home")}
 
 
 def _commands(block: str) -> list[tuple[str, str]]:
@@ -159,15 +163,21 @@ def test_the_python_in_the_readme_runs(tmp_path: Path, shell: dict[str, str]) ->
         assert said in done.stdout, done.stdout
 
 
-@pytest.fixture
-def served(tmp_path: Path, shell: dict[str, str]) -> Iterator[tuple[int, dict[str, str]]]:
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, dict[str, str]]]:
     """`serve` over the sample: its port, and the environment of a shell that may call it."""
     from pluto_duck.commands.demo import SAMPLE
     from pluto_duck.commands.workbench import open
     from pluto_duck.workspace import create
 
-    with open(create(tmp_path / "work").root) as session:
-        session.ingest(str(SAMPLE), tables=["flights"])
+    tmp_path = tmp_path_factory.mktemp("served")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLUTODUCK_HOME", str(tmp_path / "home"))
+        for name in ("REFUSED", "READS", "WRITES", "RUNS"):
+            patch.setenv(f"PLUTODUCK_LIMITS__{name}", "unlimited")
+        shell = _shell(tmp_path)
+        with open(create(tmp_path / "work").root) as session:
+            session.ingest(str(SAMPLE), tables=["flights"])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
