@@ -13,6 +13,7 @@ from pluto_duck.errors import HostLost, PlutoError, UsageError, VersionMismatch
 from pluto_duck.workspace import wire
 from pluto_duck.workspace.database import Database
 from pluto_duck.workspace.protocol import Handler, HandlerSession, Hello, Reply, Request
+from pluto_duck.workspace.turns import short_turns
 from pluto_duck.workspace.wire import Peer
 
 RELOCK_S = 1.0
@@ -179,7 +180,8 @@ class Host:
             peer.settimeout(None)
             purpose = hello.get("purpose")
             if purpose == "session":
-                self._serve_session(peer, hello)
+                with short_turns():
+                    self._serve_session(peer, hello)
             elif purpose == "control":
                 self._serve_control(peer, str(hello.get("session_id")))
             elif purpose == "watch":
