@@ -97,7 +97,9 @@ class Sink(Protocol):
     def start(self, position: Position) -> Position:
         """Opens it; where to go on: what the target itself has durably, else `position`, the relay's own note.
         Raises Transient for what may pass (the broker is away), Terminal for what will not. A target that lost what
-        came after that position, although it stands where the relay's note does, says so by `has_forgotten = True`."""
+        came after that position, although it stands where the relay's note does, says so by `has_forgotten = True`.
+        A sink may have a method `look()`, called when there is nothing to deliver: it raises what `deliver` would
+        where the target has lost something or is away."""
         ...
 
     def deliver(self, batch: ChangeBatch) -> Delivery:

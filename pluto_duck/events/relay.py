@@ -197,6 +197,9 @@ class _Line:
             return False
         for part in self._parts(batch):
             self._deliver(part)
+        look = getattr(self._sink, "look", None)
+        if look is not None and not batch.table.num_rows:
+            look()
         return batch.table.num_rows == 0 and batch.position.seq >= batch.head
 
     # -- batches ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from pluto_duck.events.model import Position
 from pluto_duck.events.sinks import checked
 from pluto_duck.events.sinks.contract import SinkContract, Target, batch, change, of_key, once, place_of
 from pluto_duck.events.sinks.kafka import KafkaSink, topic_of
+from pluto_duck.events.sinks.kafka_position import Note, Stand, standing
 from pluto_duck.workspace.tableref import TableRef
 from tests.services.kafka import Broker, new_prefix
 
@@ -153,6 +154,66 @@ def test_a_broker_that_forgot_is_told_again(mortal_kafka: Broker, prefix: str, t
     assert stands == Position({1: 1, 2: 2, 3: 2}[max(lost)], 1)
     assert sink.has_forgotten == (lost != [1, 2, 3])
     sink.close()
+
+
+def test_a_broker_that_forgot_between_two_batches_is_noticed_by_the_next(mortal_kafka: Broker, prefix: str,
+                                                                          tmp_path: Path) -> None:
+    """Its clients connect again without a word: a publisher that is not told would go on behind a gap."""
+    sink = make(mortal_kafka, prefix, tmp_path, partitions=1)
+    sink.start(Position())
+    sink.deliver(batch(change(1)))
+    time.sleep(1.2)  # that is on the broker's disk
+    for seq in range(2, 6):
+        sink.deliver(batch(change(seq)))
+    mortal_kafka.end()
+    mortal_kafka.start()
+    there = of_key(mortal_kafka.events([f"{prefix}.main.things"]), 1)
+    told = 5
+    if there != [1, 2, 3, 4, 5]:
+        with pytest.raises(PlutoError) as error:
+            sink.deliver(batch(change(6)))
+        assert error.value.transient
+    sink.close()
+    sink = make(mortal_kafka, prefix, tmp_path, partitions=1)
+    stands = sink.start(Position(told, 1))
+    assert stands.seq == there[-1]
+    sink.deliver(batch(*(change(seq) for seq in range(stands.seq + 1, 8))))
+    sink.close()
+    assert of_key(mortal_kafka.events([f"{prefix}.main.things"]), 1) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_broker_that_forgot_is_noticed_while_nothing_changes(mortal_kafka: Broker, prefix: str, tmp_path: Path,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pluto_duck.events.sinks.kafka.LOOK_S", 0.0)
+    sink = make(mortal_kafka, prefix, tmp_path, timeout_s=2)
+    sink.start(Position())
+    sink.deliver(batch(change(1)))
+    time.sleep(1.2)
+    sink.look()
+    sink.deliver(batch(change(2)))
+    mortal_kafka.end()
+    mortal_kafka.start()
+    if of_key(mortal_kafka.events([f"{prefix}.main.things"]), 1) == [1]:
+        with pytest.raises(PlutoError) as error:
+            sink.look()
+        assert error.value.transient
+    sink.close()
+
+
+def test_a_lost_partition_is_told_again_although_its_position_is_there() -> None:
+    """What several brokers can do, and one can't: the position stays, a partition is cut."""
+    note = Note(Path("unused"), count=3)
+    stands = [Stand(Position(seq, 1), seq, 0, {"t": {0: seq * 10}}) for seq in (3, 2, 1)]
+    assert standing(note, stands, {"t": {0: 30}}) == stands[0]
+    assert standing(note, stands, {"t": {0: 29}}) == stands[1]
+    assert standing(note, stands, {"t": {0: 5}}) is None
+    assert standing(note, stands, {}) is None
+    note.generation, note.cut = 1, [(1, "t", 0, 15)]
+    assert standing(note, stands, {"t": {0: 99}}) == stands[2], "what was lost is not there because its offsets are"
+    again = Stand(Position(2, 1), 2, 1, {"t": {0: 40}})
+    assert standing(note, [again, *stands], {"t": {0: 40}}) == again
+    note.lost = [(2, 1)]
+    assert standing(note, [again, *stands], {"t": {0: 40}}) == stands[2]
 
 
 def test_the_time_it_takes_to_forget_is_known(mortal_kafka: Broker, prefix: str, tmp_path: Path) -> None:

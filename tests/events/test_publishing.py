@@ -227,7 +227,7 @@ def test_two_publishers_take_turns_and_the_second_takes_over(work: Work, kafka: 
 def test_a_disk_that_is_full_for_a_while_loses_nothing(work: Work, tmp_path: Path, rounds: int) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], check=False).returncode:
         pytest.skip("a disk can't be mounted here")
     try:
         work.sinks.add("out", "file", options={"folder": str(disk / "out"), "rotate_mb": 10})

@@ -7,10 +7,11 @@ commit together; the transactional id fences whoever published before.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pluto_duck.errors import TargetError, missing_extra
+from pluto_duck.errors import TargetBusy, TargetError, missing_extra
 from pluto_duck.events.model import ChangeBatch, DeadLetter, Delivery, Position
 from pluto_duck.events.sinks import Option, Place, kafka_options
 from pluto_duck.events.sinks.kafka_errors import telling, told
@@ -26,6 +27,11 @@ NO_ROW = b"{}"
 """The key of what concerns a table as a whole: a compacted topic takes none without."""
 BATCH_BYTES = 1 << 18
 LOOK_BACK = 500
+LOOK_S = 5.0
+"""How soon it is noticed that a broker forgot something while there was nothing to deliver."""
+
+
+_AGAIN = "What it lost is published again by itself."
 
 
 class KafkaSink:
@@ -45,6 +51,11 @@ class KafkaSink:
         self._topics: dict[str, str] = {}
         """By the table's key; the value is its topic, which is there."""
         self._ends: Ends = {}
+        """As far as this producer knows each partition to reach: none may ever end before."""
+        self._last = -1
+        """The offset of the last record of a position."""
+        self._consumer: KafkaConsumer | None = None
+        self._looked_at = 0.0
         self._note = Note(place.folder / "kafka.json")
         self.has_forgotten = False
         """The broker lost something after the position that `start` told, perhaps of a table that was told whole."""
@@ -90,16 +101,15 @@ class KafkaSink:
         from kafka import KafkaConsumer
 
         self._note = Note.read(self._note.path)
-        consumer = KafkaConsumer(**{**connection, "isolation_level": "read_committed", "enable_auto_commit": False,
-                                    "allow_auto_create_topics": False})
-        try:
-            ends = self._ends_now(consumer)
-            found = standing(self._note, self._stands(consumer), ends)
-        finally:
-            consumer.close()
+        self._consumer = consumer = KafkaConsumer(**{
+            **connection, "isolation_level": "read_committed", "enable_auto_commit": False,
+            "allow_auto_create_topics": False})
+        ends = self._ends_now(consumer)
+        found = standing(self._note, self._stands(consumer), ends)
         never = found is None and self._note.count == 0
         self.has_forgotten = settle(self._note, found)
-        self._ends = {topic: dict(mine) for topic, mine in found.ends.items()} if found else {}
+        self._last = ends.pop(self.positions, {}).get(0, 0) - 1
+        self._ends = ends
         if never:
             return position
         return found.position if found else Position()
@@ -188,11 +198,18 @@ class KafkaSink:
                 producer.close(timeout=2)
                 self._producer = self._made(kafka_options.connection(self._options, self._place))
                 return False
+            first: Ends = {}
             for _, future in sent:
                 written = future.get(timeout=self._options["timeout_s"])
+                first.setdefault(written.topic, {}).setdefault(written.partition, written.offset)
                 raised(ends, written.topic, written.partition, written.offset + 1)
+            self._must_reach(first)
             stand = Stand(position, self._note.count + 1, self._note.generation, ends)
-            producer.send(self.positions, key=self._place.name.encode(), value=stand.to_json(), partition=0)
+            noted = producer.send(self.positions, key=self._place.name.encode(), value=stand.to_json(), partition=0)
+            producer.flush()
+            at = noted.get(timeout=self._options["timeout_s"]).offset
+            if at <= self._last:
+                raise TargetBusy(f"Kafka at {self._options['bootstrap']} lost positions.", hint=_AGAIN)
             producer.commit_transaction()
         except BaseException as error:
             try:
@@ -202,8 +219,29 @@ class KafkaSink:
             if isinstance(error, KafkaError):
                 raise told(error, str(self._options["bootstrap"])) from error
             raise
-        self._ends, self._note.count = ends, stand.count
+        self._ends, self._note.count, self._last = ends, stand.count, at
         return True
+
+    def _must_reach(self, ends: Ends) -> None:
+        """Raises TargetBusy where a partition ends before what it had: the broker was another one for a moment, and
+        its clients went on with it without a word."""
+        for topic, mine in ends.items():
+            for number, end in mine.items():
+                if end < self._ends.get(topic, {}).get(number, 0):
+                    self._note.cut_off(topic, number, end)
+                    raise TargetBusy(f"Kafka at {self._options['bootstrap']} lost messages of {topic}.", hint=_AGAIN)
+
+    def look(self) -> None:
+        """Asks the broker for what it has, now and then, while there is nothing to deliver."""
+        if self._consumer is None or time.monotonic() - self._looked_at < LOOK_S:
+            return
+        self._looked_at = time.monotonic()
+        with self._telling:
+            now = self._ends_now(self._consumer)
+        if now.pop(self.positions, {}).get(0, 0) <= self._last:
+            raise TargetBusy(f"Kafka at {self._options['bootstrap']} lost positions.", hint=_AGAIN)
+        self._must_reach({topic: {number: now.get(topic, {}).get(number, 0) for number in mine}
+                          for topic, mine in self._ends.items()})
 
     def _send(self, row: dict[str, Any]) -> list[Any]:
         assert self._producer is not None
@@ -268,8 +306,11 @@ class KafkaSink:
     def close(self) -> None:
         producer, self._producer = self._producer, None
         admin, self._admin = self._admin, None
+        consumer, self._consumer = self._consumer, None
         if producer is not None:
             producer.close(timeout=2)
+        if consumer is not None:
+            consumer.close()
         if admin is not None:
             admin.close()
 

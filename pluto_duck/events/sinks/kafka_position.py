@@ -62,27 +62,40 @@ class Note:
     generation: int = 0
     lost: list[tuple[int, int]] = field(default_factory=list)
     """(generation, count): records of an older generation count only up to that many batches."""
+    cut: list[tuple[int, str, int, int]] = field(default_factory=list)
+    """(generation, topic, partition, end): the same for records by which the partition ended later than there."""
 
     @classmethod
     def read(cls, path: Path) -> Note:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             return cls(path, int(found["count"]), int(found["generation"]),
-                       [(int(generation), int(count)) for generation, count in found["lost"]])
+                       [(int(generation), int(count)) for generation, count in found["lost"]],
+                       [(int(generation), str(topic), int(number), int(end))
+                        for generation, topic, number, end in found["cut"]])
         except (OSError, ValueError, KeyError, TypeError):
             return cls(path)
 
     def write(self, *, durable: bool = False) -> None:
         temporary = self.path.with_name(f"{self.path.name}.tmp")
         with open(temporary, "w", encoding="utf-8") as file:
-            json.dump({"count": self.count, "generation": self.generation, "lost": self.lost[-100:]}, file)
+            json.dump({"count": self.count, "generation": self.generation, "lost": self.lost[-100:],
+                       "cut": self.cut[-100:]}, file)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
         temporary.replace(self.path)
 
     def allows(self, stand: Stand) -> bool:
-        return all(stand.count <= count for generation, count in self.lost if stand.generation < generation)
+        return all(stand.count <= count for generation, count in self.lost if stand.generation < generation) and all(
+            stand.ends.get(topic, {}).get(number, 0) <= end
+            for generation, topic, number, end in self.cut if stand.generation < generation)
+
+    def cut_off(self, topic: str, number: int, end: int) -> None:
+        """The partition was found to end there although it had been longer: what comes next takes the lost offsets."""
+        self.generation += 1
+        self.cut.append((self.generation, topic, number, end))
+        self.write(durable=True)
 
 
 def standing(note: Note, stands: Iterable[Stand], ends: Mapping[str, Mapping[int, int]]) -> Stand | None:
