@@ -89,6 +89,7 @@ def examine(door: Door) -> Facts:
                                       ("tables", str(len(session.tables()))))))
         sections += _words(session, problems)
         sections += _followed(session, problems)
+        _webhooks(session, problems)
     except PlutoError as error:
         problems.append((error.message, error.hint))
     if not problems:
@@ -260,3 +261,23 @@ def _followed(session: Session, problems: Pairs) -> list[tuple[str, tuple[tuple[
                              "Go on with pluto-duck ingest ... --follow, or end it with --unfollow."))
     pairs = tuple((one.source, f"{len(one.tables)} tables, by {one.by or 'nobody'}") for one in found)
     return [("Followed", pairs)] if pairs else []
+
+
+def _webhooks(session: Session, problems: Pairs) -> None:
+    """Those that send nothing, though nobody paused them."""
+    from pluto_duck.commands.webhooks import when
+    from pluto_duck.session.webhooks import Hooks
+
+    for one in Hooks.of(session.workspace, session.control, session.settings).store.all():
+        if not one.sealed:
+            problems.append((f"The webhook {one.id} was not made by you on this machine; it sends nothing.",
+                             f"pluto-duck webhooks delete {one.id}, and make it anew."))
+        elif one.state == "disabled":
+            problems.append((f"The webhook {one.id} is disabled. {one.reason}",
+                             f"pluto-duck webhooks resume {one.id}, once its endpoint is mended."))
+        elif one.failing_since is not None:
+            problems.append((f"The webhook {one.id} has failed since {when(one.failing_since)}; {one.pending} wait.",
+                             f"pluto-duck webhooks deliveries {one.id}"))
+        elif one.trouble:
+            problems.append((f"The webhook {one.id} gets no changes: {one.trouble}",
+                             f"pluto-duck webhooks show {one.id}"))

@@ -27,10 +27,10 @@ def hooks(door: Door) -> Hooks:
     return Hooks.of(session.workspace, session.control, session.settings)
 
 
-def _when(seconds: float | None) -> str:
-    from pluto_duck.governance.keys import when
+def when(seconds: float | None) -> str:
+    from pluto_duck.governance.keys import when as told
 
-    return when(None if seconds is None else int(seconds))
+    return told(None if seconds is None else int(seconds))
 
 
 @family(SECTIONS[3], "webhooks create https://hooks.example.com/orders --tables orders --ops insert,update",
@@ -64,7 +64,7 @@ def _state(webhook: Webhook) -> str:
     if not webhook.sealed:
         return "not made here: sends nothing"
     if webhook.state == "active" and webhook.failing_since is not None:
-        return f"failing since {_when(webhook.failing_since)}"
+        return f"failing since {when(webhook.failing_since)}"
     return webhook.state
 
 
@@ -190,10 +190,10 @@ def deliveries(door: Door, id: str, state: str | None, number: int | None, limit
     if number is not None:
         delivery, attempts = known.queue.get(id, number)
         return formatted(Rows(("at", "status", "ms", "error", "said"), tuple(
-            (_when(one.at), one.status, one.ms, one.error, one.said) for one in attempts),
+            (when(one.at), one.status, one.ms, one.error, one.said) for one in attempts),
             f"{delivery.message} was not tried yet."), format_)
     rows = tuple((one.n, one.position, one.type, one.state, one.attempts, one.status, one.error,
-                  _when(one.due_at if one.state == "pending" else one.done_at))
+                  when(one.due_at if one.state == "pending" else one.done_at))
                  for one in known.queue.log(id, state=state or "", limit=limit))
     return formatted(Rows(("n", "change", "type", "state", "attempts", "status", "error", "at"), rows,
                           "Nothing was sent there."), format_)
@@ -242,7 +242,7 @@ def _shown(webhook: Webhook, first: tuple[tuple[str, str], ...] = (), mind: str 
     if webhook.wish.roles is not None:
         facts.append(("as", ", ".join(webhook.wish.roles) + (f" with {json.dumps(dict(webhook.wish.claims))}"
                                                              if webhook.wish.claims else "")))
-    facts += [("at once", str(webhook.wish.concurrency)), ("made", _when(webhook.created_at)),
+    facts += [("at once", str(webhook.wish.concurrency)), ("made", when(webhook.created_at)),
               ("after change", str(webhook.position)), ("waiting", str(webhook.pending))]
     for name, told in (("trouble", webhook.trouble), ("mind", mind)):
         if told:

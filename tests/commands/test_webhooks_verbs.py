@@ -34,6 +34,10 @@ def do(door: Door, *words: str) -> str:
     return "".join(to_chunks(invoke(["webhooks", *words], door), max_rows=50, width=300))
 
 
+def doctor(door: Door) -> str:
+    return "".join(to_chunks(invoke(["doctor"], door), max_rows=50, width=300))
+
+
 def id_of(said: str) -> str:
     found = re.search(r"Webhook (wh\w+)", said)
     assert found is not None
@@ -140,4 +144,8 @@ def test_a_test_is_sent_at_once_and_says_what_came_back(
     bad = id_of(do(door, "create", f"{base}/bad"))
     assert "500" in do(door, "test", bad)
     assert "failing" not in do(door, "list"), "a test tells nothing of the others"
+    assert bad not in doctor(door)
+    with session.control.connection("webhooks", ()) as db:
+        db.execute("UPDATE webhooks SET state = 'disabled', reason = 'It is gone.' WHERE id = ?", (bad,))
+    assert f"The webhook {bad} is disabled. It is gone." in doctor(door)
     assert "failed" in do(door, "deliveries", bad, "--state", "failed")

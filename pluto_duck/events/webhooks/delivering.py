@@ -22,7 +22,9 @@ from pluto_duck.events.webhooks.sending import TIMEOUT_S, Answer, Line
 from pluto_duck.events.webhooks.store import Webhooks
 
 LOOK_S = 1.0
-"""How often it looks for what verbs have changed: new webhooks, redeliveries."""
+"""How often it looks for what verbs have changed: redeliveries, what goes on again. A change wakes it at once."""
+QUIET_LOOK_S, QUIET_AFTER_S = 10.0, 20.0
+"""The same once nothing has come for so long: a look costs some milliseconds of a processor."""
 PRUNE_S = 3_600.0
 
 _log = logging.getLogger("pluto_duck.events")
@@ -63,14 +65,15 @@ class Deliverer:
         self._threads: dict[str, int] = {}
         self._lock = threading.Condition()
         self._stop = threading.Event()
-        self._pruned = 0.0
+        self._pruned, self._moved = 0.0, time.monotonic()
 
     def run(self, stop: threading.Event) -> None:
         """Until `stop`; what is under way then is waited for a little."""
         try:
             while not stop.is_set():
                 try:
-                    self.turn(LOOK_S)
+                    quiet = time.monotonic() - self._moved > QUIET_AFTER_S
+                    self.turn(QUIET_LOOK_S if quiet else LOOK_S)
                 except PlutoError as error:
                     _log.warning("Webhooks wait: %s", error.message)
                     stop.wait(LOOK_S)
@@ -79,12 +82,15 @@ class Deliverer:
 
     def turn(self, wait_s: float) -> bool:
         """One look for changes and for what is due; whether there was a change."""
+        self._prune()
         live = [one for one in self._webhooks.all() if one.live]
         self._dispatch(live)
-        moved = self._intake.turn(live, self._until_due(live, wait_s)) if live else self._stop.wait(wait_s)
+        if not live:
+            return self._stop.wait(min(wait_s, LOOK_S)) and False
+        moved = self._intake.turn(live, self._until_due(live, wait_s))
         if moved:
+            self._moved = time.monotonic()
             self._dispatch(live)
-        self._prune()
         return moved
 
     def close(self, wait_s: float = 2.0) -> None:
@@ -122,6 +128,7 @@ class Deliverer:
                 if line is None or line.url != webhook.wish.url:
                     line = self._sender.line(webhook)
                 self._queue.note(delivery, self._sender.send(webhook, delivery, line))
+                self._tell(webhook)
             except PlutoError as error:  # it can't be noted, so it will be sent again
                 _log.warning("The webhook %s waits: %s", id, error.message)
                 self._stop.wait(LOOK_S)
@@ -130,6 +137,14 @@ class Deliverer:
                     self._under_way[id].discard(delivery.n)
         if line is not None:
             line.close()
+
+    def _tell(self, before: Webhook) -> None:
+        """In the log, when an endpoint begins to fail and when it is given up."""
+        now = self._webhooks.find(before.id)
+        if now.state == "disabled" and before.state != "disabled":
+            _log.error("The webhook %s is disabled: %s", now.id, now.reason)
+        elif now.failing_since is not None and before.failing_since is None:
+            _log.warning("The webhook %s fails; pluto-duck webhooks deliveries %s tells why.", now.id, now.id)
 
     def _claim(self, id: str) -> tuple[Webhook, Delivery] | None:
         """None ends the thread, which counts no more from that moment on: what comes after it begins another."""
