@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import threading
 import uuid
 from collections.abc import Iterator
@@ -22,16 +23,26 @@ from tests.workspace.worker import Worker
 ENDLESS = "SELECT count(*) FROM range(100000000000) a, range(1000) b WHERE a.range + b.range = 7"
 
 
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """One process for all guests: starting it is most of what such a test takes."""
+    home = tmp_path_factory.mktemp("worker")
+    with Worker(home, opened=False, PLUTODUCK_HOME=str(home)) as started:
+        yield started
+
+
 @pytest.fixture(params=["host", "guest"])
-def session(request: pytest.FixtureRequest, workspace: Workspace) -> Iterator[Session]:
+def session(request: pytest.FixtureRequest, workspace: Workspace, worker: Worker) -> Iterator[Session]:
     if request.param == "host":
         with Session.open(workspace.root) as opened:
             assert opened.hosting == "host"
             yield opened
         return
-    with Worker(workspace.root), Session.open(workspace.root) as opened:
+    assert worker.do("open", root=str(workspace.root), home=os.environ["PLUTODUCK_HOME"]) == "host"
+    with Session.open(workspace.root) as opened:
         assert opened.hosting == "guest"
         yield opened
+    assert worker.do("close") is True
 
 
 def test_a_query_returns_rows_types_and_names_in_order(session: Session) -> None:

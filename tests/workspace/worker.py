@@ -84,8 +84,11 @@ def _serve() -> None:
     session: Session | None = None
 
     def run(op: str, fields: dict[str, Any]) -> Any:
-        nonlocal session
+        nonlocal session, root
         if op == "open":
+            root = fields.pop("root", root)
+            if "home" in fields:
+                os.environ["PLUTODUCK_HOME"] = fields.pop("home")
             session = Session.open(root, role=role, label=f"worker {os.getpid()}", **fields)  # type: ignore[arg-type]
             return session.hosting
         assert session is not None
