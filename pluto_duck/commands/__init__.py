@@ -73,6 +73,15 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Growing:
+    """Rows that become more: a shell prints what is new, a notebook shows all of them in one place."""
+
+    id: str
+    rows: Rows
+    new: str
+
+
+@dataclass(frozen=True)
 class Facts:
     """Names and values, grouped under headings, and what is wrong with them."""
 
@@ -154,4 +163,4 @@ def each(value: object) -> Iterable[object]:
         yield value
 
 
-__all__ = ["Done", "Door", "Facts", "Formatted", "Rows", "each", "exit_code", "invoke", "only_in_a_shell"]
+__all__ = ["Done", "Door", "Facts", "Formatted", "Growing", "Rows", "each", "exit_code", "invoke", "only_in_a_shell"]

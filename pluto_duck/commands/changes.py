@@ -23,6 +23,9 @@ def changes(context: click.Context) -> object:
     return context.invoke(status, table=None, format_="table") if context.invoked_subcommand is None else None
 
 
+changes.otherwise = "show"
+
+
 @changes.verb("changes track orders", "changes track 'raw.*' --before", "changes track log --full-row")
 @click.argument("table")
 @click.option("--before", is_flag=True, help="Keep the rows as they were, too.")

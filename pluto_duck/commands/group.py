@@ -75,6 +75,8 @@ class Family(click.Group, Verb):
     """A verb with verbs below it: `connections add`, `connections list`."""
 
     command_class = Verb
+    otherwise = ""
+    """The verb that is meant where what stands there is the name of something else: `changes orders`."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
@@ -89,6 +91,9 @@ class Family(click.Group, Verb):
     def resolve_command(
         self, ctx: click.Context, args: list[str],
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.otherwise and args and args[0] not in self.commands and not args[0].startswith("-") \
+                and not nearest(args[0], self.commands):
+            args = [self.otherwise, *args]
         _know(self, args, ctx, f"{self.name} ")
         return super().resolve_command(ctx, args)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
-from pluto_duck.commands import Done, Facts, Formatted, Rows, answers
+from pluto_duck.commands import Done, Facts, Formatted, Growing, Rows, answers
 from pluto_duck.commands.kinds import is_answer, is_diagnosis, is_load, is_plan, is_result, is_table, rows_of
 from pluto_duck.commands.load_report import count, plan_parts, report_lines
 from pluto_duck.commands.writing import plain, to_csv, to_json
@@ -29,6 +29,9 @@ def to_chunks(value: object, *, format: Format = "table", max_rows: int = 50,
     """As `to_text`, piece by piece, for results that should not be held twice. `width`: of the terminal."""
     if isinstance(value, Formatted):
         yield from to_chunks(value.value, format=value.format, max_rows=value.max_rows or max_rows, width=width)
+        return
+    if isinstance(value, Growing):
+        yield value.new
         return
     if format == "table":
         yield _table_text(value, max_rows, width)
@@ -72,6 +75,8 @@ def to_bundles(value: object) -> list[dict[str, Any]]:
 def _bundles(value: object, max_rows: int) -> list[dict[str, Any]]:
     if value is None or isinstance(value, Done):
         return []
+    if isinstance(value, Growing):
+        return _bundles(value.rows, len(value.rows.rows) or 1)
     if is_answer(value):
         return answers.bundles(value, max_rows)
     if isinstance(value, str | Facts) or (isinstance(value, Rows) and not value.rows):

@@ -11,6 +11,7 @@ from pluto_duck.commands import (
            audit,
            backups,
            changes,
+           changes_show,
            connections,
            conversations,
            diagnosing,
@@ -41,6 +42,6 @@ pluto.commands = {name: pluto.commands[name] for name in sorted(
     pluto.commands, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))}
 
 __all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "approvals", "asking", "audit", "backups", "changes",
-           "connections", "conversations", "diagnosing", "evaluating", "exporting", "keeping", "keys", "live",
-           "loading", "loads", "pluto", "policy", "reloading", "semantics", "sinks", "transforming", "verified",
-           "webhooks"]
+           "changes_show", "connections", "conversations", "diagnosing", "evaluating", "exporting", "keeping",
+           "keys", "live", "loading", "loads", "pluto", "policy", "reloading", "semantics", "sinks", "transforming",
+           "verified", "webhooks"]

@@ -29,6 +29,8 @@ class Notebook:
         self.last_error: PlutoError | None = None
         self.last_answer: Answer | None = None
         """The one that was shown last: what `%pluto cell` and `%pluto chart` are about."""
+        self.growing: set[str] = set()
+        """What is shown already and is still becoming more."""
         self._folder: str | None = None
         self._session: Workbench | None = None
         self._tables: list[TableInfo] | None = None

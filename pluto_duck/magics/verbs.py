@@ -117,13 +117,21 @@ def show(notebook: Notebook, value: object, progress: Progress | LiveMeter | Non
     """Displays each part of a value, the first in place of the progress that was shown."""
     from IPython.display import display
 
-    from pluto_duck.commands import Formatted
+    from pluto_duck.commands import Formatted, Growing
     from pluto_duck.commands.kinds import is_answer
     from pluto_duck.commands.render import to_bundles
 
     whole = value.value if isinstance(value, Formatted) else value
     if not isinstance(value, Formatted):
         value = Formatted(value, "table", notebook.max_rows)
+    if isinstance(whole, Growing):
+        [bundle] = to_bundles(value)
+        if notebook.width is None:
+            display(bundle, raw=True, display_id=whole.id, update=whole.id in notebook.growing)
+            notebook.growing.add(whole.id)
+        elif whole.new:
+            print(whole.new)
+        return
     for bundle in to_bundles(value):
         if progress is not None:
             progress.settle(bundle)
