@@ -221,10 +221,12 @@ class Follower:
     # -- going on ---------------------------------------------------------------------------------
 
     def _go_on(self, worker: Session, follow: Follow) -> None:
-        wait_s, tried = FIRST_WAIT_S, 0
+        wait_s, tried, again = FIRST_WAIT_S, 0, False
         while not self._told.stopped():
             before = self._rows
             try:
+                if again:  # it may be another one by now, or have thrown away what it kept
+                    self._translated("its slot was looked at", lambda: self._check(follow, self._identify()))  # noqa: B023
                 self._stream(worker, follow)
                 return
             except (SourceError, HostLost, StatementError) as error:
@@ -238,9 +240,7 @@ class Follower:
             while time.monotonic() < until and not self._told.stopped():
                 time.sleep(min(LOOK_S, wait_s))
             wait_s = min(LONGEST_WAIT_S, wait_s * 2)
-            follow = self._known(worker, follow)
-            with suppress(SourceError):  # not there yet: said when connecting
-                self._check_again(follow)
+            follow, again = self._known(worker, follow), True
 
     def _may_try_again(self, error: PlutoError) -> bool:
         if isinstance(error, HostLost):
@@ -258,14 +258,6 @@ class Follower:
             except HostLost:
                 time.sleep(LOOK_S)
         return follow
-
-    def _check_again(self, follow: Follow) -> None:
-        try:
-            self._check(follow, self._identify())
-        except SourceError as error:
-            if error.facts.get("reason") == "gap":
-                raise _Final(error) from None
-            raise
 
     def _stream(self, worker: Session, follow: Follow) -> None:
         with slots.open_plain(self._address, follow.slot) as plain:
@@ -378,13 +370,6 @@ class Follower:
             return work()
         except psycopg().Error as error:
             raise slots.refused(error, self._address, when) from None
-
-
-class _Final(SourceError):
-    """Trying again will not help."""
-
-    def __init__(self, error: SourceError) -> None:
-        super().__init__(error.message, hint=error.hint, **error.facts)
 
 
 class _Kept:

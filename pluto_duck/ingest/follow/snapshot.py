@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -41,11 +42,16 @@ class SnapshotConnector(PostgresConnector):
     def _take_moment(self, lock: Sequence[Relation]) -> None:
         if lock:
             raise SourceError(f"{self.source} changed while it was copied.", hint="Run it again.", reason="changed")
+        # It goes into SQL, and the server may be anybody.
+        if not re.fullmatch(r"[0-9A-Fa-f-]{1,64}", self._given):
+            raise SourceError(f"{self.source} does not answer as a PostgreSQL does.", hint="Is it one?")
         self._shared = True  # this moment is the only one that will do
         self._snapshot = self._given
         self._connection.execute("; ".join(("SET default_transaction_read_only = on", *self._adopting())))
         # From now on it does not hang on the connection that made the slot.
         self._snapshot = str(self._connection.execute("SELECT pg_export_snapshot()").fetchone()[0])
+        if not re.fullmatch(r"[0-9A-Fa-f-]{1,64}", self._snapshot):
+            raise SourceError(f"{self.source} does not answer as a PostgreSQL does.", hint="Is it one?")
 
     def twin(self) -> Any:
         other = type(self).__new__(type(self))

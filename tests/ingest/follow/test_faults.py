@@ -304,3 +304,39 @@ def test_a_partitioned_table_is_followed_as_one(session: Session, database: Data
                  "UPDATE p SET region = 'b' WHERE id = 1")
     assert not follow(session, database).notices
     assert rows(session, "p") == {("1", "b"): 1, ("2", "b"): 1, ("3", "a"): 1}
+
+
+def test_a_slot_that_goes_while_it_is_followed_is_told(session: Session, database: Database) -> None:
+    database.run("CREATE TABLE t (id int PRIMARY KEY)")
+    name = follow(session, database).slot
+    failed: list[SourceError] = []
+
+    def follows() -> None:
+        with Session.open(session.workspace.root) as mine:
+            try:
+                Follower(mine, database.uri, LoadOptions(), Told()).run()
+            except SourceError as error:
+                failed.append(error)
+
+    thread = threading.Thread(target=follows)
+    thread.start()
+    until = time.monotonic() + 60
+    while database.run("SELECT active FROM pg_replication_slots WHERE slot_name = '" + name + "'") != [(True,)]:
+        assert time.monotonic() < until
+    with database.connect() as connection:
+        slot.drop(connection, name)
+    thread.join(60)
+    assert "is gone" in failed[0].message
+    assert "--resnapshot" in failed[0].hint
+
+
+def test_new_tables_at_the_source_are_told(session: Session, database: Database) -> None:
+    database.run("CREATE TABLE t (id int PRIMARY KEY)", "CREATE UNLOGGED TABLE fleeting (id int PRIMARY KEY)")
+    assert follow(session, database).notices == ("fleeting is no table that PostgreSQL publishes: not followed",)
+    database.run("CREATE TABLE u (id int PRIMARY KEY)", "INSERT INTO u VALUES (1)", "ALTER TABLE t RENAME TO renamed",
+                 "INSERT INTO renamed VALUES (5)")
+    notices = follow(session, database).notices
+    assert any("new at the source and not followed: public.u" in one for one in notices)
+    assert rows(session, "t") == {("5",): 1}
+    follow(session, database, resnapshot=True)
+    assert rows(session, "u") == {("1",): 1}
