@@ -28,6 +28,9 @@ O = TypeVar("O")  # noqa: E741
 
 MOST = 256
 """Requests in one call."""
+READING = 2
+"""Turns of the event loop from bytes that have come to a request that waits: those who were answered together ask
+again together (7.5 instead of 4.8 of 8 in one call)."""
 
 
 class Together(Generic[K, I, O]):
@@ -64,7 +67,10 @@ class Together(Generic[K, I, O]):
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, group: K) -> None:
-        while waiting := self._waiting[group]:
+        while self._waiting[group]:
+            for _ in range(READING):
+                await asyncio.sleep(0)
+            waiting = self._waiting[group]
             some, self._waiting[group] = waiting[:MOST], waiting[MOST:]
             told = Trail()  # of all of them: each takes its part
             try:
