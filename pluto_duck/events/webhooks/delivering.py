@@ -127,8 +127,10 @@ class Deliverer:
             try:
                 if line is None or line.url != webhook.wish.url:
                     line = self._sender.line(webhook)
-                self._queue.note(delivery, self._sender.send(webhook, delivery, line))
-                self._tell(webhook)
+                answer = self._sender.send(webhook, delivery, line)
+                self._queue.note(delivery, answer)
+                if not answer.good:
+                    self._tell(webhook)
             except PlutoError as error:  # it can't be noted, so it will be sent again
                 _log.warning("The webhook %s waits: %s", id, error.message)
                 self._stop.wait(LOOK_S)
