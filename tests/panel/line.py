@@ -30,7 +30,11 @@ class Line:
             if not whole:
                 here.close()
                 continue
-            there = socket.create_connection(("127.0.0.1", self._to))
+            try:
+                there = socket.create_connection(("127.0.0.1", self._to))
+            except OSError:  # the server is not there: the line goes on for when it is
+                here.close()
+                continue
             with self._lock:
                 self._open |= {here, there}
             for one, other in ((here, there), (there, here)):

@@ -28,7 +28,7 @@ def opened(line: Line) -> Iterator[Lab]:
     """As in conftest, over a line that can be cut."""
     with chromium() as browser:
         page: Any = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(120_000)
         yield Lab(page, f"http://127.0.0.1:{line.port}")
         page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
 
