@@ -38,7 +38,7 @@ class _Stopped(Exception):
 class Pace:
     """How much at once, and how long to wait for what."""
 
-    rows: int = 1000
+    rows: int = 5000
     """Changes of a batch; memory holds one batch."""
     bytes: int = 4 << 20
     """Of a batch's events; a single larger event goes alone."""
@@ -99,7 +99,7 @@ class Relay:
             try:
                 with _Line(self, record, token) as line:
                     while not self._stop.is_set() and line.is_wanted():
-                        if line.step() and until_caught_up:
+                        if line.step(0.0 if until_caught_up else self.pace.wait_s) and until_caught_up:
                             return False
                         if line.position > before:
                             tries = 0
@@ -181,13 +181,13 @@ class _Line:
             raise LeaseLost
         return found.revision == self._record.revision
 
-    def step(self) -> bool:
-        """One batch; True when there was nothing to do."""
+    def step(self, wait_s: float) -> bool:
+        """One batch; True when there was nothing to do for so long."""
         self._again()
         self._cover_new()
         try:
             batch = self._reader.changes(self.position, tables=self._record.tables, limit=self._pace.rows,
-                                         wait_s=self._pace.wait_s)
+                                         wait_s=wait_s)
         except HistoryGone:
             self._begin_anew()
             return False
@@ -207,7 +207,7 @@ class _Line:
     def _parts(self, batch: ChangeBatch) -> Iterator[ChangeBatch]:
         """What of it is to be delivered, in pieces of a bounded size; a table that changed unseen is told between."""
         table = self._unknown(batch.table)
-        new = {one.key: one for one in _refs(table) if one.key not in self._covered} if table.num_rows else {}
+        new = {one.key: one for one in _tables(table) if one.key not in self._covered}
         if new:
             for one in new.values():
                 self._snapshot(one, _NEW)
@@ -230,7 +230,7 @@ class _Line:
             return table
         first = Position(table.column("seq")[0].as_py(), table.column("n")[0].as_py())
         ahead = {key: at for key, (_, at) in self._covered.items() if at >= first}
-        if not ahead:
+        if not ahead.keys() & {one.key for one in _tables(table)}:
             return table
         import pyarrow
 
@@ -345,6 +345,12 @@ class _Line:
             self._went(batch, self.position, dead, sent=self.position)
             if not dead:
                 self._sinks.drop(self._record.name, [one.id])
+
+
+def _tables(table: pyarrow.Table) -> list[TableRef]:
+    """Each once, in the order of their first change."""
+    pairs = dict.fromkeys(zip(table.column("name").to_pylist(), table.column("schema").to_pylist(), strict=True))
+    return [TableRef(name, schema) for name, schema in pairs]
 
 
 def _refs(table: pyarrow.Table) -> list[TableRef]:

@@ -149,3 +149,18 @@ def test_following() -> None:
                   f"follower on the same cores; load average at the end: {os.getloadavg()[0]:.1f}.\n\n" + HEAD + "\n"
                   + "\n".join(lines))
     assert lines
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(1800)
+def test_sinks() -> None:
+    from tests.benchmarks.sinks import all_rows
+
+    lines = []
+    for row in all_rows():
+        print(row.line(), flush=True)
+        lines.append(row.line())
+    write_section("<!-- bench-sinks -->", "<!-- /bench-sinks -->",
+                  f"## `make bench`: sinks of changes\n{machine()}. Broker (noida-db), relay and reader on the same cores; "
+                  f"load average at the end: {os.getloadavg()[0]:.1f}.\n\n" + HEAD + "\n" + "\n".join(lines))
+    assert lines
