@@ -167,6 +167,8 @@ async def _of_token(handler: PlutoHandler, text: str) -> Caller | None:
             except Unauthenticated as error:
                 why = error
             else:
+                if await handler.in_thread(place.revocations.hold, found):
+                    raise refused("the owner of the workspace has revoked it")
                 return Caller(bearer.actor(found, rules, roles), bearer.scopes(found, rules), place.name)
     raise why
 

@@ -37,6 +37,12 @@ IDENTITY_PATHS: dict[str, Json] = {
         "summary": "Another secret for the same key", "parameters": [_KEY, WORKSPACE],
         "requestBody": _body("Rotation", required=False),
         "responses": {"201": answer("The old one goes on for the overlap.", "NewKey", **_CREATED), **PROBLEM}}},
+    "/revocations": {
+        "get": {"summary": "Access tokens that count here no longer", "parameters": [WORKSPACE], "responses": {
+            "200": answer("Newest first.", "Revocations"), **PROBLEM}},
+        "post": {"summary": "Revoke an access token, or all of a subject until now", "parameters": [WORKSPACE],
+                 "requestBody": _body("RevocationWanted"),
+                 "responses": {"201": answer("From the next request on.", "Revocation"), **PROBLEM}}},
     "/policy": {"get": {"summary": "Which policy is in force, and whether it fits the tables",
                         "parameters": [WORKSPACE],
                         "responses": {"200": answer("As `policy check` tells it.", "Policy"), **PROBLEM}}},
@@ -55,7 +61,20 @@ _OF_A_KEY: Json = {
     "scopes": _TEXTS, "good": one("boolean"), "created_at": _TIME, "expires_at": _TIME, "last_used_at": _TIME,
     "successor": one("string", "The id of the key that took over by rotation.")}
 
+_REVOKED: Json = {
+    "kind": one("string", enum=["id", "subject"]), "value": one("string"),
+    "issuer": one("string", "Empty: any."), "at": one("string", format="date-time")}
+
 IDENTITY_SCHEMAS: dict[str, Json] = {
+    "Revocation": one("object", properties={"workspace": one("string"), **_REVOKED}),
+    "Revocations": one("object", properties={
+        "workspace": one("string"), "revocations": one("array", items=one("object", properties=_REVOKED))}),
+    "RevocationWanted": one("object", additionalProperties=False, oneOf=[
+        {"required": ["id"], "properties": {"subject": False}}, {"required": ["subject"], "properties": {"id": False}}],
+        properties={"id": one("string", "Its jti.", minLength=1, maxLength=1_000, pattern=r"^[ -~]+$"),
+                    "subject": one("string", "The sub of all that were issued until now.", minLength=1, maxLength=1_000,
+                                   pattern=r"^[ -~]+$"),
+                    "issuer": one("string", "Of this one alone.", maxLength=1_000)}),
     "Me": one("object", properties={
         "kind": one("string", enum=["owner", "key", "token"]), "name": one("string"), "workspace": one("string"),
         "roles": {"type": ["array", "null"], "description": "null: the owner's own rights."}, "scopes": _TEXTS,

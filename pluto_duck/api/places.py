@@ -18,6 +18,7 @@ from pluto_duck.errors import RunNotFound, SessionReset, WorkspaceNotFound, unkn
 from pluto_duck.governance.actor import Actor
 from pluto_duck.governance.keys import Keys
 from pluto_duck.governance.policy.file import PolicyFile
+from pluto_duck.governance.tokens.revoking import Revocations
 from pluto_duck.governance.trust import is_trusted
 from pluto_duck.runs import Run, Runs
 from pluto_duck.runs.cache import ResultCache
@@ -52,6 +53,7 @@ class Place:
             if self.settings["query.cache"] else None
         self.keys = Keys(ControlStore(workspace.control, busy_s=wait_s), workspace)
         self.hooks = Hooks.of(workspace, ControlStore(workspace.control, busy_s=wait_s), self.settings)
+        self.revocations = Revocations(ControlStore(workspace.control, busy_s=wait_s), workspace)
         self.policy = PolicyFile(workspace)
         self.tokens = Tokens(workspace)
         self.following: dict[str, int] = {}
@@ -130,6 +132,7 @@ class Place:
     def close(self) -> None:
         self.runs.close()
         self.keys.close()
+        self.revocations.close()
         self.hooks.close()
         self.looks.close()
         self.once.close()

@@ -28,6 +28,7 @@ from pluto_duck.api.panel import PanelHandler
 from pluto_duck.api.policy import ExplainHandler, PolicyHandler
 from pluto_duck.api.query import QueriesHandler, QueryHandler
 from pluto_duck.api.resource import ResourceHandler
+from pluto_duck.api.revocations import RevocationsHandler
 from pluto_duck.api.rows.handlers import TableRowHandler, TableRowsHandler
 from pluto_duck.api.tables import TableHandler, TablesHandler
 from pluto_duck.api.verified import VerifiedHandler
@@ -81,6 +82,7 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/webhooks/([^/]+)/deliveries", DeliveriesHandler),
     (r"/api/v1/webhooks/([^/]+)/deliveries/([^/]+)", DeliveryHandler),
     (r"/api/v1/webhooks/([^/]+)/deliveries/([^/]+)/redeliver", RedeliverHandler),
+    (r"/api/v1/revocations", RevocationsHandler),
     (r"/api/v1/policy", PolicyHandler),
     (r"/api/v1/policy/explain", ExplainHandler),
     (r"/api/v1/workspaces", WorkspacesHandler),

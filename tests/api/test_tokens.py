@@ -5,15 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pluto_duck.api.issuers import AFTER_FAILURE_S, KEEP_S, UNKNOWN_EVERY_S, Issuer
+from pluto_duck.commands import Door as CommandDoor
+from pluto_duck.commands import invoke
 from pluto_duck.errors import IssuerUnreachable
 from pluto_duck.governance import trust
+from pluto_duck.governance.audit import Chain
 from pluto_duck.governance.keys import Keys
+from pluto_duck.governance.tokens.revoking import Revocations
+from pluto_duck.governance.tokens.verifying import Verified
+from pluto_duck.session import Session
 from pluto_duck.workspace import ControlStore, Workspace, create
 from tests.api.door import Door, governed, takes_tokens
 from tests.services.issuer import TestIssuer, private_key, public_jwk
@@ -99,6 +107,46 @@ async def test_the_owner_takes_its_word_back_at_once(taking: Door, issuer: TestI
     assert "resource_metadata" not in answer.headers["WWW-Authenticate"]
     owner = f"token {jp_serverapp.identity_provider.token}"
     assert (await taking("tables", Authorization=owner)).code == 200
+
+
+async def test_a_token_that_is_revoked_is_over_with_the_next_request(taking: Door, issuer: TestIssuer, jp_serverapp: Any) -> None:
+    owner = {"Authorization": f"token {jp_serverapp.identity_provider.token}"}
+    now = int(time.time())
+    tokens = {name: issuer.token(sub=sub, jti=jti, iat=iat) for name, sub, jti, iat in (
+        ("one", "alice", "1", now - 9), ("two", "alice", "2", now - 9),
+        ("other", "bob", "4", now - 9), ("without", "bob", ..., now - 9))}
+
+    async def good() -> list[str]:
+        return [name for name, token in tokens.items() if (await taking("tables", key=token)).code == 200]
+
+    async def revoke(**wanted: str) -> int:
+        return int((await taking("revocations", "POST", body=wanted, **owner)).code)
+
+    assert await good() == ["one", "two", "other", "without"]
+    assert await revoke(id="1", issuer="https://elsewhere.example") == 201
+    assert await good() == ["one", "two", "other", "without"], "of another issuer"
+    assert await revoke(id="1") == 201
+    assert await good() == ["two", "other", "without"]
+    answer = await taking("tables", key=tokens["one"])
+    assert (answer.code, "revoked" in body(answer)["detail"]) == (401, True)
+    assert await revoke(subject="alice", issuer=issuer.url) == 201
+    assert await good() == ["other", "without"]
+    for wanted in ({}, {"id": "1", "subject": "alice"}, {"id": "a\nb"}):
+        assert await revoke(**wanted) == 400
+    listed = body(await taking("revocations", **owner))["revocations"]
+    assert {(one["kind"], one["value"]) for one in listed} == {("id", "1"), ("subject", "alice")}
+    with Session.open(taking.workspace.root) as session:
+        known = Revocations(session.control, session.workspace)
+        later = Verified(issuer.url, "alice", {"iat": now + 60, "sub": "alice"}, now + 90.0)
+        assert not known.hold(later), "what is issued from then on is good"
+        assert known.hold(replace(later, claims={"iat": now - 1, "sub": "alice"}))
+        door = CommandDoor(lambda: session)
+        assert "bob" in str(invoke(["tokens", "revoke", "bob"], door))
+        assert ("subject", "bob") in {row[:2] for row in invoke(["tokens"], door).rows}  # type: ignore[attr-defined]
+        told = [json.loads(row[0])["action"] for row in Chain(session.workspace, session.control).reading().execute(
+            "SELECT body FROM audit")]
+        assert told.count("token.revoke") == 4
+    assert await good() == []
 
 
 async def test_settings_that_make_no_sense_stop_tokens_alone(taking: Door, issuer: TestIssuer, jp_serverapp: Any,
