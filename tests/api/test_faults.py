@@ -208,7 +208,10 @@ def test_any_number_of_open_runs_leaves_the_server_answering(
         answers = _flood(served, count, "key")
         begun = [one for one in answers if one.status_code == 202]
         refused = [one for one in answers if one.status_code != 202]
-        assert 1 <= len(begun) <= 20
+        # Ten thousand take longer than a run may: others take the places of those that have ended.
+        left = [one for state in ("queued", "running") for one in owner.get(f"/query?status={state}&limit=500").json()["runs"]]
+        assert 1 <= len(left) <= 20
+        assert len(left) <= len(begun)
         assert {one.status_code for one in refused} == {429}
         assert all("Retry-After" in one.headers for one in refused)
         run = owner.post("/query", json={"sql": "SELECT 42"}).json()["run_id"]

@@ -44,7 +44,7 @@ IN_WORDS: dict[str, dict[str, str]] = {
     "POST /query": SETTING,
     "GET /query": {**SETTING, **SQL, r"params must be a JSON": "JSON within a text"},
     "GET /conversations": CURSOR,
-    "GET /tables/{name}/rows": {**CONDITIONS, **CURSOR, **OF_A_TABLE},
+    "GET /tables/{name}/rows": {**CONDITIONS, **CURSOR, **OF_A_TABLE, r"takes no offset": "parameters that exclude each other"},
     "POST /tables/{name}/rows": {**OF_A_TABLE, **ONCE},
     "GET /tables/{name}/rows/{key}": OF_A_TABLE,
     **{f"{method} /tables/{{name}}/rows/{{key}}": {**OF_A_TABLE, **ONCE} for method in ("PUT", "PATCH", "DELETE")},
