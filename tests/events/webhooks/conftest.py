@@ -68,6 +68,9 @@ def _handler(endpoint: Callable[[], Endpoint]) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             one = endpoint()
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if len(body) < int(self.headers["Content-Length"]):
+                self.close_connection = True  # its sender was killed in the middle of it
+                return
             with one.changed:
                 number = len(one.got)
                 one.got.append(({name.lower(): value for name, value in self.headers.items()}, body, self.path))
