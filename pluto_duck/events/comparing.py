@@ -40,7 +40,10 @@ def copied(cursor: Cursor, catalog: str, table: Tracked, *, whole: bool = False)
 
 def compare(recording: Recording, cursor: Cursor, copy: Copy) -> int:
     """Takes down how the table differs from its copy, and drops that."""
-    count = written(recording, cursor, copy.table, copy.source, keyed=_keyed(cursor, recording, copy))
+    table, keyed = copy.table, bool(copy.table.key_columns)
+    if keyed and not tells_apart(cursor, table, table.source(recording.journal.catalog)):
+        table, keyed = recording.keyless(cursor, table), False
+    count = written(recording, cursor, table, copy.source, keyed=keyed)
     drop(cursor, copy)
     return count
 
@@ -48,11 +51,6 @@ def compare(recording: Recording, cursor: Cursor, copy: Copy) -> int:
 def drop(cursor: Cursor, copy: Copy) -> None:
     if copy.present:
         cursor.execute(f"DROP TABLE {copy.source}")
-
-
-def _keyed(cursor: Cursor, recording: Recording, copy: Copy) -> bool:
-    return tells_apart(cursor, copy.table, copy.source) and tells_apart(
-        cursor, copy.table, copy.table.source(recording.journal.catalog))
 
 
 def tells_apart(cursor: Cursor, table: Tracked, source: str) -> bool:

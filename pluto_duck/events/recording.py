@@ -8,7 +8,7 @@ is copied first and compared afterwards; and a table that is itself made anew is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -83,9 +83,17 @@ class Recording:
 
     # -- statements -------------------------------------------------------------------------------
 
+    @property
+    def tracked(self) -> dict[str, Tracked]:
+        """As this transaction has them."""
+        known = self.journal.tracked
+        if not self.adopted:
+            return known
+        return {key: one for key, one in {**known, **self.adopted}.items() if one is not None}
+
     def among(self, keys: Collection[str]) -> list[Tracked]:
         """Those of the tables that are tracked."""
-        tracked = self.journal.tracked
+        tracked = self.tracked
         return [tracked[key] for key in sorted(keys) if key in tracked]
 
     def run(self, cursor: Cursor, shadow: Callable[[], Cursor], write: Write, tables: list[Tracked],
@@ -254,6 +262,15 @@ class Recording:
         self.rows[table.key] = self.rows.get(table.key, 0) + count
         return count
 
+    def keyless(self, cursor: Cursor, table: Tracked) -> Tracked:
+        """The declared key of a table that was made without one tells its rows apart no longer."""
+        made = self.journal.reshaped(cursor, table, table.columns, ())
+        self.journal.shaped(cursor, made)
+        self.adopted[table.key] = made
+        columns = [list(one) for one in made.columns]
+        self.mark(cursor, made, "schema", before=columns, after=columns)
+        return made
+
     def mark(self, cursor: Cursor, table: Tracked, op: str, **facts: Any) -> None:
         cursor.execute(f"INSERT INTO {self.journal.ours}.change_marks VALUES ({self.number()}, {self.n + 1}, "
                        f"{text(table.key)}, {text(op)}, {table.shape}, {detail(**facts) if facts else 'NULL'})")
@@ -261,22 +278,27 @@ class Recording:
 
     # -- the commit -------------------------------------------------------------------------------
 
-    def finish(self, cursor: Cursor) -> None:
-        """Before the commit lock is taken: compares the tables that were made anew."""
-        for key, copy in self.remade.items():
-            table = self.journal.tracked.get(key)
-            if table is not None:
-                remade(self, cursor, table, copy)
-
-    def closing(self, cursor: Cursor, keys: Collection[str], *, anything: bool, foreign: bool, seq: int, at_ms: int,
-                versions: dict[str, int]) -> str:
-        """Under the commit lock: the statement that tells which commit this is; "" where nothing changed.
-        `anything`: it wrote who knows what; `foreign`: so did somebody past us. Raises where a table that is made anew
-        was written meanwhile."""
+    def check(self, versions: Mapping[str, int]) -> None:
+        """Raises where a table that is made anew was written by others meanwhile: their rows would be lost."""
         for key in self.remade:
             if versions.get(key, 0) > self.begun and key in self.journal.tracked:
                 raise StatementError("TransactionContext Error: Conflict on a table that is made anew: others wrote "
                                      "to it meanwhile.", hint="Run it again.", engine="Transaction")
+
+    def finish(self, cursor: Cursor, versions: Mapping[str, int]) -> None:
+        """Before the commit lock is taken: compares the tables that were made anew."""
+        self.check(versions)
+        for key, copy in self.remade.items():
+            table = self.tracked.get(key)
+            if table is not None:
+                remade(self, cursor, table, copy)
+
+    def closing(self, cursor: Cursor, keys: Collection[str], *, anything: bool, foreign: bool, seq: int, at_ms: int,
+                versions: Mapping[str, int]) -> str:
+        """Under the commit lock: the statement that tells which commit this is; "" where nothing changed.
+        `anything`: it wrote who knows what; `foreign`: so did somebody past us. Raises where a table that is made anew
+        was written meanwhile."""
+        self.check(versions)
         for table in list(self.journal.tracked.values()):
             written = anything or table.key in keys
             if foreign:

@@ -48,9 +48,9 @@ class Capturing:
 
     def written(self, recording: Recording, written: Target, statement: Statement, schema: str) -> list[Tracked]:
         """The tracked tables that a statement may write."""
-        if not recording.journal.tracked:
+        if not recording.tracked:
             return []
-        parser, tracked = self._handler.database.parser, recording.journal.tracked
+        parser, tracked = self._handler.database.parser, recording.tracked
         tokens = parser.tokens(statement.sql)
         words, keys = [fold(one.text) for one in tokens], set(written.keys)
         if statement.type == "DROP" and words[1:2] not in (["table"], ["view"]):
@@ -81,7 +81,7 @@ class Capturing:
 
     def stored(self, recording: Recording, cursor: Cursor, table: TableRef, mode: str, work: Callable[[], int]) -> int:
         """Fills a tracked table by `Session.write`."""
-        one = recording.journal.tracked[table.key]
+        one = recording.tracked[table.key]
         if mode != "append":
             recording.shapes_changed = True
             recording.keep(cursor, [one])
@@ -90,7 +90,7 @@ class Capturing:
 
     def internal(self, recording: Recording | None, cursor: Cursor, sql: str) -> list[list[Any]]:
         """Runs a statement of our own making; its rows."""
-        if recording is not None and recording.journal.tracked:
+        if recording is not None and recording.tracked:
             parser = self._handler.database.parser
             statement = parser.statements(sql)[0]
             if statement.type in WRITES:
@@ -106,7 +106,7 @@ class Capturing:
 
     def returned(self, recording: Recording | None, cursor: Cursor, ref: TableRef, write: Write) -> pyarrow.Table:
         """What a statement of our own with a RETURNING wrote."""
-        table = recording.journal.tracked.get(ref.key) if recording is not None else None
+        table = recording.tracked.get(ref.key) if recording is not None else None
         if recording is None or table is None:
             return cursor.execute(write.sql).reader().read_all()
         ran = recording.run(cursor, self.shadow, write, [table], cursor.execute, certain=True,
@@ -117,7 +117,7 @@ class Capturing:
     def followed(self, recording: Recording | None, cursor: Cursor, ref: TableRef, verb: Verb, sets: Iterable[str],
                  work: Callable[[], pyarrow.Table]) -> pyarrow.Table:
         """Does what gives the rows that it wrote, in columns of the table's names."""
-        table = recording.journal.tracked.get(ref.key) if recording is not None else None
+        table = recording.tracked.get(ref.key) if recording is not None else None
         if recording is None or table is None:
             return work()
         return recording.follow(cursor, self.shadow, table, verb, sets, work,
@@ -158,7 +158,7 @@ class Capturing:
     def run_hidden(self, recording: Recording, cursor: Cursor, keys: frozenset[str], text: str, statement: Statement,
                    execute: Callable[[str], Rows]) -> Ran:
         """`keys`, `text`: what `hidden` found; without a text, any table may be written."""
-        tracked = recording.journal.tracked
+        tracked = recording.tracked
         recording.seen |= set(tracked)
         named = {unquoted(one.text) for one in self._handler.database.parser.tokens(text)} if text else set()
         tables = recording.among(keys) if EVERYTHING not in keys else [

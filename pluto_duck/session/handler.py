@@ -705,7 +705,7 @@ class HostSession:
         def work(recording: Recording | None = None) -> tuple[None, int]:
             if temporary:
                 return None, self._store(f"temp.main.{quote(table.name)}", request)
-            if recording is not None and table.key in recording.journal.tracked:
+            if recording is not None and table.key in recording.tracked:
                 return None, self._capturing.stored(recording, self._cursor, table, str(args["mode"]), into)
             return None, into()
 

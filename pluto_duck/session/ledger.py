@@ -171,7 +171,7 @@ class Ledger:
         One commit at a time: the order of `seq` is the order of commits.
         """
         if recording is not None and recording.remade:
-            recording.finish(cursor)
+            recording.finish(cursor, self.versions)
         changed = False
         with self._database.commit_lock:
             self._database.refuse_intruder()

@@ -164,3 +164,19 @@ def test_sinks() -> None:
                   f"## `make bench`: sinks of changes\n{machine()}. Broker (noida-db), relay and reader on the same cores; "
                   f"load average at the end: {os.getloadavg()[0]:.1f}.\n\n" + HEAD + "\n" + "\n".join(lines))
     assert lines
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(1800)
+def test_journaling() -> None:
+    from tests.benchmarks.journaling import all_rows, loads
+
+    lines, before = [], loads()
+    for row in all_rows():
+        print(row.line(), flush=True)
+        lines.append(row.line())
+    write_section("<!-- bench-journal -->", "<!-- /bench-journal -->",
+                  f"## `make bench`: the Journal\n{machine()}. Through a Session, tracked and untracked in turns; tables of "
+                  f"100,000 rows with a primary key; load average {before} before and {loads()} after.\n\n" + HEAD + "\n"
+                  + "\n".join(lines))
+    assert lines
