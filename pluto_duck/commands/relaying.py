@@ -119,12 +119,15 @@ def tracked_of(session: Session) -> Sequence[TableRef]:
 
 def relay_of(session: Session, name: str, *, pace: Pace | None = None) -> Relay:
     """For the thread that runs it; the session must be its own."""
+    from pluto_duck.events.envelope import Origin
     from pluto_duck.events.relay import Relay
 
     workspace = session.workspace
+    ((identity,),) = session.query("SELECT id FROM _pluto.identity").rows()
     return Relay(name, session, lambda: tracked_of(session), Sinks(session.control),
                  lambda record: make(workspace, record), locks=locks_of(workspace),
-                 holder=f"{socket.gethostname()}:{os.getpid()}", pace=pace)
+                 holder=f"{socket.gethostname()}:{os.getpid()}", origin=Origin(str(identity), workspace.name),
+                 pace=pace)
 
 
 def _changed_at(path: Path) -> int:

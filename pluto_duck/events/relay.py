@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     import pyarrow
 
+    from pluto_duck.events.envelope import Origin
+
 
 _NEW = "This target is told of it for the first time."
 
@@ -56,9 +58,10 @@ class Relay:
     """`run` in a thread of its own; the reader and the store are used from there alone."""
 
     def __init__(self, name: str, reader: ChangeReader, tracked: Callable[[], Sequence[TableRef]], sinks: Sinks,
-                 make: Callable[[SinkRecord], Sink], *, locks: Path, holder: str, pace: Pace | None = None) -> None:
+                 make: Callable[[SinkRecord], Sink], *, locks: Path, holder: str, origin: Origin,
+                 pace: Pace | None = None) -> None:
         """`tracked`: the tables whose changes are kept now. `make`: the sink, not yet started."""
-        self.name, self.holder, self.pace = name, holder, pace or Pace()
+        self.name, self.holder, self.origin, self.pace = name, holder, origin, pace or Pace()
         self._reader, self._tracked, self._sinks, self._make, self._locks = reader, tracked, sinks, make, locks
         self._stop = threading.Event()
 
@@ -299,12 +302,16 @@ class _Line:
         wanted = list(self._record.tables or self._relay._tracked())
         for key, (table, at) in known.items():
             if key not in {one.key for one in wanted}:
-                self._deliver(mark(table, "drop", at, self.position, head=self._head, why=why), moves=False)
+                self._mark(table, "drop", at, why)
         for one in wanted:
             self._snapshot(one, why)
         if self._covered:
             self.position = min(at for _, at in self._covered.values())
             self._sinks.went(self._record.name, self._token, self.position, head=self._head)
+
+    def _mark(self, table: TableRef, op: str, at: Position, why: str) -> None:
+        self._deliver(mark(table, op, at, self.position, head=self._head, why=why, origin=self._relay.origin),
+                      moves=False)
 
     def _snapshot(self, table: TableRef, why: str) -> None:
         """The table as it is now, after a mark that what the target has of it counts no more. A crash in between
@@ -313,13 +320,13 @@ class _Line:
             at, rows = self._reader.snapshot_changes(table)
         except UnknownName:  # dropped since
             at = self.position
-            self._deliver(mark(table, "drop", at, self.position, head=self._head, why=why), moves=False)
+            self._mark(table, "drop", at, why)
         else:
             import pyarrow
 
             # Before the rows, whose own positions are not older than this one.
             start = Position(at.seq, 0)
-            self._deliver(mark(table, "t", start, self.position, head=self._head, why=why), moves=False)
+            self._mark(table, "t", start, why)
             for chunk in rows:
                 if self._relay._stop.is_set():
                     raise _Stopped

@@ -4,6 +4,7 @@ killed in between."""
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -133,6 +134,10 @@ def test_what_kafka_alone_tells_is_the_table(work: Work, kafka: Broker) -> None:
     deliver(work)
     assert as_consumers_see(kafka, prefix) == work.table()
     assert work.record.lag == 0
+    told = [json.loads(one) for one in kafka.events([f"{prefix}.main.things"])]
+    marks, rows = ([one for one in told if (one["data"]["op"] == "t") == is_mark] for is_mark in (True, False))
+    assert {one["source"] for one in marks} == {one["source"] for one in rows}, "of one shape, whoever made them"
+    assert {len(one["sequence"]) for one in told} == {29}
 
 
 def test_a_consumer_that_history_passed_has_the_table_again(work: Work, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pluto_duck.errors import PlutoError, TargetBusy, TargetError
+from pluto_duck.events.envelope import Origin
 from pluto_duck.events.lease import Lease, is_held
 from pluto_duck.events.model import ChangeBatch, DeadLetter, Delivery, Position, Sink
 from pluto_duck.events.relay import Pace, Relay
@@ -81,7 +82,7 @@ class World:
 
     def relay(self, make: Any = None, pace: Pace = QUICK) -> Relay:
         return Relay("out", self.journal, self.journal.tracked, self.sinks, make or self.kept, locks=self.folder,
-                     holder="here", pace=pace)
+                     holder="here", origin=Origin("w1", "test"), pace=pace)
 
     def start(self, make: Any = None, pace: Pace = QUICK) -> Relay:
         relay = self.relay(make, pace)
