@@ -52,11 +52,11 @@ async def test_what_is_denied_says_what_and_why(door: Door, entries: Callable[[]
     key, bare = door.key(), door.key("none", name="bare", scopes=("query:ask",))
     for sql in ("SELECT * FROM other", "DROP TABLE orders", "SELECT * FROM nosuch"):
         await outcome(door, key, sql=sql)
-    assert (await door("approvals", key=key)).code == 403
+    assert (await door("keys", key=key)).code == 403
     assert (await door("query", "POST", bare, {"sql": "SELECT 1"})).code == 403
     denied = [one for one in entries() if one.decision == "deny"]
     assert [(one.action, one.on, one.status) for one in denied] == [
-        ("query", ("main.other",), "failed"), ("query", (), "failed"), ("read", (), "403"), ("query", (), "403")]
+        ("query", ("main.other",), "failed"), ("query", (), "failed"), ("keys", (), "403"), ("query", (), "403")]
     assert [one.rule for one in denied[2:]] == ["Only the owner of the workspace may do this.",
                                                 "The key does not have the scope query:run."]
     assert denied[0].rule == "No grant of role eu gives read on other. What nobody grants is denied."
@@ -101,7 +101,7 @@ async def test_what_cannot_be_recorded_is_not_served(
     holder = sqlite3.connect(workspace.control, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:
-        refused = await door("approvals", key=key)  # a denial waits for its entry, and so finds out
+        refused = await door("keys", key=key)  # a denial waits for its entry, and so finds out
         assert refused.code == 503
         assert body(refused)["code"] == "audit_unavailable"
         answer = await door("tables", key=key)
