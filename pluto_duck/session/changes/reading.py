@@ -91,7 +91,9 @@ class Reading:
             f"FROM {self._ours}.change_log WHERE seq > {after.seq} "
             f"OR (seq = {after.seq} AND changes > {after.n}) ORDER BY seq LIMIT {most + 1}")
         if not rows:
-            return self._journal.head, None
+            # Not the Journal's own: a commit that it knows already may not be in what this transaction sees.
+            return int(self._cursor.fetchall(
+                f"SELECT coalesce(system.main.max(seq), 0) FROM {self._ours}.change_log")[0][0]), None
         total, txs = 0, list[int]()
         end = after
         for seq, tx, changes, _head in rows:

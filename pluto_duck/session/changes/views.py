@@ -96,12 +96,13 @@ class GovernedViews(OwnersViews):
                                 and self.handler.shapes.of(self._cursor, ref) is None)
 
     def _made(self, kept: Kept) -> View | Refused | None:
+        cursor = self._catalog.cursor_of(self._actor)  # on 2.0 what fails here would end the open transaction
         try:
             lens = self._catalog.lens(kept.ref, kept.columns)
             if lens is None:
                 return None
             empty = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in kept.columns)
-            shown = self._cursor.fetchall(
+            shown = cursor.fetchall(
                 f"DESCRIBE {lens.sql(f'(SELECT {empty}) AS {quote(kept.ref.name)}')}")
         except PlutoError:
             if not kept.newest:
@@ -110,6 +111,8 @@ class GovernedViews(OwnersViews):
                 f"What your roles may see of changes of {kept.ref} can't be told.", checked=True,
                 hint="The owner of the workspace finds out why: pluto-duck policy check. A condition there may name "
                      "a column that was not there yet, or say schema.table.column where table.column would do.")
+        finally:
+            cursor.close()
         columns = tuple((str(row[0]), str(row[1])) for row in shown)
         plain = {fold(one) for one in lens.plain}
         key = kept.key if {fold(one) for one in kept.key} <= plain else ()

@@ -127,6 +127,14 @@ def test_who_waits_is_told_of_the_next_commit_and_may_use_the_session_meanwhile(
     assert (none.table.num_rows, none.position) == (0, told[0].position)
 
 
+def test_a_commit_that_the_reading_does_not_see_yet_is_not_passed_over(shop: Session) -> None:
+    shop.query("INSERT INTO orders VALUES (1, 'a', 1)")
+    batch = shop.changes(Position())
+    journal = shop._link.node._host._handler.ledger.journal  # type: ignore[union-attr]
+    journal.head += 5  # as it is for a moment, where the reading began before a COMMIT and looks after it
+    assert shop.changes(batch.position).position == batch.position
+
+
 def test_waiting_ends_when_it_is_cancelled(shop: Session) -> None:
     start = shop.changes(Position()).position
     caught: list[BaseException] = []
