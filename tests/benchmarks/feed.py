@@ -50,7 +50,7 @@ def _served(workspace: Workspace, folder: Path) -> Iterator[Row]:
             ring = threading.Condition()
 
             def listen() -> None:
-                while data := client.recv(1 << 20):
+                while data := _received(client):
                     if b"event: change" in data:
                         with ring:
                             came.append(time.perf_counter())
@@ -88,6 +88,13 @@ def _bulk(root: Path) -> Row:
         wall, cpu = time.perf_counter() - began, time.process_time() - cpu
     return Row(f"events made of {BULK:,} changes of one commit, six columns", f"{count / wall:,.0f} /s",
                f"{count / cpu:,.0f} per second of CPU", f"{count / wall:,.0f} /s", "20,000 /s", "-", count / wall >= 20_000)
+
+
+def _received(client: socket.socket) -> bytes:
+    try:
+        return client.recv(1 << 20)
+    except OSError:
+        return b""  # closed at the end
 
 
 def _cpu_s(pid: int) -> float:
