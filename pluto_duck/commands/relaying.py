@@ -76,6 +76,35 @@ def make(workspace: Workspace, record: SinkRecord) -> Sink:
                 sinks.Place(record.name, workspace.root, folder, secret_of(workspace, record)))
 
 
+def sealed(workspace: Workspace, name: str, kind: str, tables: Sequence[TableRef], options: Mapping[str, Any]) -> str:
+    """The mark of a sink that this user wished for on this machine."""
+    from pluto_duck.governance.seal import seal
+
+    return seal(workspace, *_sealed_parts(name, kind, tables, options))
+
+
+def _sealed_parts(name: str, kind: str, tables: Sequence[TableRef], options: Mapping[str, Any]) -> tuple[Any, ...]:
+    return "sink", name.casefold(), kind, [[one.schema, one.name] for one in tables], dict(options)
+
+
+def is_ours(workspace: Workspace, one: SinkRecord) -> bool:
+    """Whether this user made it on this machine. The records of a folder that was copied or cloned send nothing."""
+    from pluto_duck.governance.seal import is_sealed
+
+    return is_sealed(workspace, one.seal, *_sealed_parts(one.name, one.kind, one.tables, one.options))
+
+
+def not_ours(one: SinkRecord) -> TargetError:
+    return TargetError(f"The sink {one.name} was not made by you on this machine, so it sends nothing.",
+                       hint=f"sinks status {one.name} shows where it goes; remove it, and add it again if it may.")
+
+
+def _ours(workspace: Workspace, one: SinkRecord) -> SinkRecord:
+    if not is_ours(workspace, one):
+        raise not_ours(one)
+    return one
+
+
 def sync(workspace: Workspace, known: Sinks) -> str:
     """Takes over what pluto.toml says; what it says no more is removed. Why nothing of it counts, or ""."""
     from pluto_duck.governance.trust import is_trusted
@@ -89,12 +118,15 @@ def sync(workspace: Workspace, known: Sinks) -> str:
         kind, tables, options = _entry(name, entry)
         found = there.get(name.casefold())
         if found is None:
-            known.add(name, kind, tables=tables, options=options, origin=origin)
+            known.add(name, kind, tables=tables, options=options, origin=origin,
+                      seal=sealed(workspace, name, kind, tables, options))
         elif found.origin != origin:
             raise UsageError(f"A sink {name} stands in {workspace.toml.name}, and another was added by a verb.",
                              hint=f"Remove one of them: pluto-duck sinks remove {name}")
-        elif (found.kind, found.tables, dict(found.options)) != (kind, tables, options):
-            known.change(found.name, kind=kind, tables=tables, options=options)
+        elif ((found.kind, found.tables, dict(found.options)) != (kind, tables, options)
+              or not is_ours(workspace, found)):
+            known.change(found.name, kind=kind, tables=tables, options=options,
+                         seal=sealed(workspace, found.name, kind, tables, options))
     for one in there.values():
         if one.origin == origin and one.name.casefold() not in {name.casefold() for name in wanted}:
             known.remove(one.name)
@@ -125,7 +157,7 @@ def relay_of(session: Session, name: str, *, pace: Pace | None = None) -> Relay:
     workspace = session.workspace
     ((identity,),) = session.query("SELECT id FROM _pluto.identity").rows()
     return Relay(name, session, lambda: tracked_of(session), Sinks(session.control),
-                 lambda record: make(workspace, record), locks=locks_of(workspace),
+                 lambda record: make(workspace, _ours(workspace, record)), locks=locks_of(workspace),
                  holder=f"{socket.gethostname()}:{os.getpid()}", origin=Origin(str(identity), workspace.name),
                  pace=pace)
 
@@ -216,5 +248,5 @@ class Relays:
             log.exception("The sink %s of %s", name, self._workspace.root)
 
 
-__all__ = ["Relays", "account", "address_of", "folder_of", "locks_of", "make", "relay_of", "secret_of", "sync",
-           "tracked_of"]
+__all__ = ["Relays", "account", "address_of", "folder_of", "is_ours", "locks_of", "make", "not_ours", "relay_of",
+           "sealed", "secret_of", "sync", "tracked_of"]

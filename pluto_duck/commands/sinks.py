@@ -91,7 +91,7 @@ def state_of(one: SinkRecord, workspace: Workspace) -> str:
               help="Whether the target is told the tables as they are first, or only what changes from now on.")
 def add(door: Door, name: str, kind: str, tables: tuple[str, ...], options: tuple[str, ...], begin: str) -> str:
     """Send changes to a target from now on."""
-    from pluto_duck.commands.relaying import tracked_of
+    from pluto_duck.commands.relaying import sealed, tracked_of
     from pluto_duck.events.model import Position
     from pluto_duck.events.sinks import checked
     from pluto_duck.workspace.tableref import TableRef
@@ -111,7 +111,8 @@ def add(door: Door, name: str, kind: str, tables: tuple[str, ...], options: tupl
         _try(workspace, name, kind, refs, wanted)
         _keep_secrets(door, workspace, name, kind, wanted)
         now = Position(session.changes(Position(), limit=1).head, Position.LAST) if begin == "now" else None
-        known.add(name, kind, tables=refs, options=wanted, position=now, known=refs or tracked)
+        known.add(name, kind, tables=refs, options=wanted, position=now, known=refs or tracked,
+                  seal=sealed(workspace, name, kind, refs, wanted))
     return (f"Added the sink {name}.\n{door.program} serve and Jupyter Server deliver to it; here and now: "
             f"{door.program} sinks run {name}")
 
@@ -152,6 +153,8 @@ def _keep_secrets(door: Door, workspace: Workspace, name: str, kind: str, option
 @click.argument("name")
 def status(door: Door, name: str) -> Facts:
     """One sink: how far, how fresh, what is wrong."""
+    from pluto_duck.commands.relaying import is_ours, not_ours
+
     with kept(door) as (known, workspace, why):
         one = known.get(name)
         dead, state = known.dead_count(one.name), state_of(one, workspace)
@@ -162,6 +165,8 @@ def status(door: Door, name: str) -> Facts:
              ("last sign of life", _when(one.seen_at)), ("since", _when(one.added_at)),
              ("stands in", one.origin), *((f"option {key}", str(value)) for key, value in one.options.items())]
     problems = []
+    if not (why and one.origin) and not is_ours(workspace, one):
+        problems.append((str(not_ours(one)), not_ours(one).hint))
     if why and one.origin:
         problems.append((why, f"{door.program} trust"))
     if state in _WRONG:
@@ -219,14 +224,16 @@ def remove(door: Door, name: str) -> str:
 @click.option("--until-caught-up", is_flag=True, help="Stop once everything there is has been delivered.")
 def run(door: Door, name: str, until_caught_up: bool) -> str:
     """Deliver here, until Ctrl-C. Waits while another process does."""
-    from pluto_duck.commands.relaying import relay_of
+    from pluto_duck.commands.relaying import is_ours, not_ours, relay_of
 
     if not until_caught_up:
         only_in_a_shell(door, "sinks run", "it does not end. --until-caught-up does.")
-    with kept(door) as (known, _, why):
+    with kept(door) as (known, workspace, why):
         one = known.get(name)
         if why and one.origin:
             raise Refused(why, hint=f"{door.program} trust")
+        if not is_ours(workspace, one):
+            raise not_ours(one)
     session = door.open_session()
     relay = relay_of(session, one.name)
     door.say(f"Delivering to {one.name} ..." + ("" if until_caught_up else " Ctrl-C stops."))

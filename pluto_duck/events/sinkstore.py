@@ -33,6 +33,7 @@ MIGRATIONS = (
         n INTEGER NOT NULL, schema_name TEXT NOT NULL, table_name TEXT NOT NULL, op TEXT NOT NULL, key TEXT,
         event TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 1,
         wanted INTEGER NOT NULL DEFAULT 0, UNIQUE (sink, seq, n, schema_name, table_name))""",
+    "ALTER TABLE sinks ADD COLUMN seal TEXT NOT NULL DEFAULT ''",
 )
 _ROOM = "sinks"
 _NAME = re.compile(r"[A-Za-z][\w-]{0,62}\Z", re.ASCII)
@@ -73,6 +74,8 @@ class SinkRecord:
     token: int
     holder: str
     seen_at: float | None
+    seal: str = ""
+    """Who wrote it down proves by it that it was they: a folder that came from elsewhere may bring records along."""
 
     @property
     def lag(self) -> int:
@@ -107,7 +110,8 @@ class Sinks:
     # -- what people say --------------------------------------------------------------------------
 
     def add(self, name: str, kind: str, *, tables: Sequence[TableRef] = (), options: Mapping[str, Any],
-            origin: str = "", position: Position | None = None, known: Sequence[TableRef] = ()) -> SinkRecord:
+            origin: str = "", position: Position | None = None, known: Sequence[TableRef] = (),
+            seal: str = "") -> SinkRecord:
         """`position`: only what comes after it, without telling the tables `known` whole first. Raises Refused where
         there is one of that name."""
         if not _NAME.match(name):
@@ -117,20 +121,22 @@ class Sinks:
         with self._control.connection(_ROOM, MIGRATIONS) as db:
             if db.execute("SELECT 1 FROM sinks WHERE name = ?", (name,)).fetchone():
                 raise Refused(f"There is a sink {name} already.", hint=f"`sinks remove {name}` takes it away.")
-            db.execute("INSERT INTO sinks (name, kind, tables, options, origin, added_at, seq, n) VALUES "
-                       "(?, ?, ?, ?, ?, ?, ?, ?)",
+            db.execute("INSERT INTO sinks (name, kind, tables, options, origin, added_at, seq, n, seal) VALUES "
+                       "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
                        (name, kind, json.dumps([[one.schema, one.name] for one in tables]), json.dumps(dict(options)),
-                        origin, time.time(), start.seq, start.n))
+                        origin, time.time(), start.seq, start.n, seal))
             db.executemany("INSERT INTO sink_tables VALUES (?, ?, ?, ?, ?, ?)", [
                 (name, one.key, one.schema, one.name, start.seq, start.n)
                 for one in (known if position is not None else ())])
         return self.get(name)
 
-    def change(self, name: str, *, kind: str, tables: Sequence[TableRef], options: Mapping[str, Any]) -> None:
+    def change(self, name: str, *, kind: str, tables: Sequence[TableRef], options: Mapping[str, Any],
+               seal: str = "") -> None:
         """Another wish for the same sink; where it stands stays."""
         with self._control.connection(_ROOM, MIGRATIONS) as db:
-            db.execute("UPDATE sinks SET kind = ?, tables = ?, options = ?, revision = revision + 1 WHERE name = ?",
-                       (kind, json.dumps([[one.schema, one.name] for one in tables]), json.dumps(dict(options)), name))
+            db.execute("UPDATE sinks SET kind = ?, tables = ?, options = ?, seal = ?, revision = revision + 1 "
+                       "WHERE name = ?", (kind, json.dumps([[one.schema, one.name] for one in tables]),
+                                          json.dumps(dict(options)), seal, name))
 
     def pause(self, name: str, paused: bool = True) -> SinkRecord:
         """Also what lets a failed one try again."""
@@ -281,4 +287,4 @@ def _record(row: sqlite3.Row) -> SinkRecord:
         position=Position(row["seq"], row["n"]), sent=Position(row["sent_seq"], row["sent_n"]),
         head=row["head"], delivered=row["delivered"],
         delivered_at=row["delivered_at"], state=row["state"], error=row["error"] or "", hint=row["hint"] or "",
-        error_at=row["error_at"], token=row["token"], holder=row["holder"], seen_at=row["seen_at"])
+        error_at=row["error_at"], token=row["token"], holder=row["holder"], seen_at=row["seen_at"], seal=row["seal"])

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pluto_duck.commands.relaying import relay_of
+from pluto_duck.commands.relaying import relay_of, sealed
 from pluto_duck.events.model import Position
 from pluto_duck.events.sinkstore import Sinks
 from pluto_duck.session import Session
@@ -52,7 +52,8 @@ def _drained(session: Session, name: str) -> float:
 
 def _add(session: Session, name: str, kind: str, options: dict[str, Any]) -> None:
     head = Position(session.tracked()["head"], Position.LAST)
-    Sinks(session.control).add(name, kind, options=options, position=head, known=[TableRef("orders")])
+    Sinks(session.control).add(name, kind, options=options, position=head, known=[TableRef("orders")],
+                               seal=sealed(session.workspace, name, kind, (), options))
 
 
 def _files(session: Session) -> Row:

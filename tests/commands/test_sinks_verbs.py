@@ -11,7 +11,7 @@ import pytest
 from pluto_duck.commands import Door, exit_code, invoke
 from pluto_duck.commands.relaying import Relays
 from pluto_duck.commands.render import to_chunks
-from pluto_duck.errors import Refused, UnknownName, UsageError
+from pluto_duck.errors import Refused, TargetError, UnknownName, UsageError
 from pluto_duck.events.sinkstore import Sinks
 from pluto_duck.governance import trust
 from pluto_duck.session import Session
@@ -123,6 +123,20 @@ def test_a_secret_is_asked_for_kept_in_the_keyring_and_never_shown(door: Door, s
             secret_of(session.workspace, record)("password")
     finally:
         keyring.set_keyring(before)
+
+
+def test_a_sink_that_came_with_the_folder_sends_nothing(door: Door, session: Session,
+                                                        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    say(door, "sinks add archive --kind file -o folder=changes")
+    monkeypatch.setenv("PLUTODUCK_HOME", str(tmp_path / "somebody-else"))
+    assert "not made by you" in say(door, "sinks status archive")
+    with pytest.raises(TargetError, match="not made by you"):
+        say(door, "sinks run archive --until-caught-up")
+    relays = Relays(session.workspace)
+    relays.start()
+    until(lambda: Sinks(session.control).get("archive").state == "failed")
+    relays.stop()
+    assert not (session.workspace.root / "changes").exists()
 
 
 def test_sinks_of_a_file_count_once_its_folder_is_trusted(door: Door, session: Session) -> None:
