@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -206,3 +207,29 @@ async def test_a_key_that_is_revoked_reads_no_further(door: Door, wire: Wire, wo
     following = Events(found)
     door.keys.revoke("dash")
     assert (await following.next())["event"] == "error"
+
+
+async def test_a_key_that_is_revoked_reads_no_further_though_changes_never_pause(
+        door: Door, wire: Wire, workspace: Workspace, jp_serverapp: Any) -> None:
+    jp_serverapp.web_app.settings["pluto_duck"].heartbeat_s = 0.5
+    with Session.open(workspace.root) as session:
+        session.query("ALTER TABLE orders ADD PRIMARY KEY (id)")
+        session.track(TableRef("orders"), before=True)
+    found = await wire("changes", headers={**SSE, "Authorization": f"Bearer {door.key()}"})
+    following, heard = Events(found), threading.Event()
+
+    def busy() -> None:
+        with Session.open(workspace.root) as session:
+            while not heard.wait(0.02):
+                session.query("INSERT INTO orders SELECT max(id) + 1, 'a@b.c', 'c', 'EU' FROM orders")
+
+    writing = asyncio.create_task(asyncio.to_thread(busy))
+    try:
+        assert (await following.next())["event"] == "change"
+        door.keys.revoke("dash")
+        async with asyncio.timeout(60):
+            while (await following.next())["event"] != "error":
+                pass
+    finally:
+        heard.set()
+        await writing

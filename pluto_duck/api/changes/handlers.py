@@ -196,12 +196,16 @@ class Following:
         feeds: Feeds = self._place.feeds(self._app)
         handler, feed = self._handler, feeds.of(self._handler.actor, self._tables)
         feed.join(self._bell, position)
-        shared = 0
+        shared, loop = 0, asyncio.get_running_loop()
+        looked = loop.time()
         try:
             while not self._left and not self._app.closing:
                 self._bell.clear()
                 if feed.error is not None:
                     raise feed.error
+                if loop.time() - looked >= self._app.heartbeat_s:  # also where changes come without a pause
+                    await self._still_welcome()
+                    looked = loop.time()
                 lot = feed.next_after(position)
                 if feed.is_behind(position) or (feed.view is not None and feed.view != self._view):
                     lot = await self._by_itself(feed, position)
@@ -214,6 +218,7 @@ class Following:
                     await asyncio.wait_for(self._bell.wait(), self._app.heartbeat_s)
                 except TimeoutError:
                     await self._still_welcome()
+                    looked = loop.time()
                     handler.write(f": still here\nid: {position}\n\n")
                     await handler.flush()
         finally:
