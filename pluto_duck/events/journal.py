@@ -40,6 +40,7 @@ class Journal:
         """Called with the number of each commit that has changes, from the thread that made it."""
         self._changed = threading.Condition()
         self._standing: dict[str, tuple[int, Standing]] = {}
+        self._unsteady: tuple[int, frozenset[str]] = -1, frozenset()
         cursor = database.cursor()
         try:
             self._set_up(cursor)
@@ -84,6 +85,17 @@ class Journal:
         if known is None or known[0] != schema_version:
             known = self._standing[table.key] = schema_version, standing_of(cursor, self.catalog, table)
         return known[1]
+
+    def unsteady(self, cursor: Cursor, schema_version: int | None) -> frozenset[str]:
+        """Functions, folded, that need not tell the same twice of one row, and what people made themselves."""
+        if schema_version is None or self._unsteady[0] != schema_version:
+            rows = cursor.fetchall("SELECT DISTINCT function_name FROM system.main.duckdb_functions() "
+                                   "WHERE stability = 'VOLATILE' OR NOT internal")
+            found = frozenset(fold(row[0]) for row in rows)
+            if schema_version is None:
+                return found
+            self._unsteady = schema_version, found
+        return self._unsteady[1]
 
     # -- track ------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from pluto_duck.errors import PlutoError, StatementError
 from pluto_duck.events import few, keyed
 from pluto_duck.events.comparing import Copy, compare, copied
 from pluto_duck.events.journal import Journal, Who, detail
+from pluto_duck.events.picked import Picked
 from pluto_duck.events.remade import remade
 from pluto_duck.events.tracked import Standing, Tracked, text
 from pluto_duck.events.writes import Verb, Write, touches
@@ -128,6 +129,9 @@ class Recording:
         if table.key_columns and not standing.constrained:
             return self._compared(cursor, [table], lambda: plainly(write.sql, execute, write.kind))
         named = any(fold(name) == "rowid" for name, _kind in table.columns)
+        if write.picks and self._steady(cursor, write, schema_version) and (
+                write.verb == "delete" or (standing.constrained and not touches(write.sets, table.key_columns))):
+            return self._picked(cursor, write, table, execute)
         by_key = self._by_key(table, standing, write.sets)
         if write.verb == "insert" and write.few and table.by_text and not write.returning:
             return self._returned(cursor, shadow, write, table, execute)
@@ -192,6 +196,19 @@ class Recording:
         count = work()
         self.added(cursor, table, after)
         return count
+
+    # -- rows that are told beforehand ------------------------------------------------------------
+
+    def _steady(self, cursor: Cursor, write: Write, schema_version: int) -> bool:
+        return not write.calls or not write.calls & self.journal.unsteady(
+            cursor, None if self.shapes_changed else schema_version)
+
+    def _picked(self, cursor: Cursor, write: Write, table: Tracked, execute: Callable[[str], Rows]) -> Ran:
+        picked = Picked(cursor, table, write.picks, deletes=write.verb == "delete")
+        ran = plainly(write.sql, execute, write.kind)
+        if self._wrote(table, picked.take(self)) != ran.affected:
+            self.lost[table.key] = "a statement wrote other rows than its condition had told"
+        return ran
 
     # -- rows whose keys are returned -------------------------------------------------------------
 

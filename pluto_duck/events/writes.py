@@ -31,6 +31,11 @@ class Write:
     """Columns, folded, that it may set in rows that are there; "*" where that can't be told."""
     end: int = 0
     """Where, in bytes, a RETURNING can be added."""
+    picks: str = ""
+    """Of an UPDATE or DELETE whose condition looks at one row at a time: what a SELECT of the same rows has after its
+    FROM; "" for others."""
+    calls: frozenset[str] = frozenset()
+    """Functions that the condition calls, folded."""
 
     def returning_also(self, columns: str) -> str:
         """The statement with more columns to return, after its own."""
@@ -68,13 +73,47 @@ def write_of(statement: Statement, parser: Parser) -> Write:
         few = len(tokens) <= SMALL and "values" in words and not {"select", "from", "table", "unnest"} & set(words)
         return Write("insert", appends=plain, few=few, **shared)  # type: ignore[arg-type]
     if kind == "DELETE":
-        return Write("delete", **shared)  # type: ignore[arg-type]
+        picks, calls = _picks(statement.sql, tokens, words, top, "from")
+        return Write("delete", picks=picks, calls=calls, **shared)  # type: ignore[arg-type]
     if kind == "UPDATE":
-        return Write("update", sets=_sets(tokens, words, top), **shared)  # type: ignore[arg-type]
+        picks, calls = _picks(statement.sql, tokens, words, top, "update")
+        return Write("update", sets=_sets(tokens, words, top), picks=picks, calls=calls,
+                     **shared)  # type: ignore[arg-type]
     sets = _sets(tokens, words, top)
     bare = any(words[i] == "update" and words[i + 1:i + 2] != ["set"] for i in top) \
         or any(words[i:i + 2] == ["set", "*"] for i in top)
     return Write("merge", sets=sets | {"*"} if bare else sets, **shared)  # type: ignore[arg-type]
+
+
+_MORE_THAN_A_ROW = frozenset({"select", "from", "with", "table", "values", "over", "returning", "using", "limit",
+                              "order", "pivot", "unpivot", "tablesample", "rowid"})
+_POINT = 4
+"""Tokens of a condition up to which it is `key = value`: of one row DuckDB returns what it wrote more quickly."""
+
+
+def _picks(sql: str, tokens: list[Token], words: list[str], top: list[int], first: str) -> tuple[str, frozenset[str]]:
+    """`Write.picks` and `Write.calls`."""
+    start = 2 if first == "from" else 1
+    if words[:start] != (["delete", "from"] if first == "from" else ["update"]):
+        return "", frozenset()
+    where = next((i for i in top if words[i] == "where"), len(words))
+    until = where if first == "from" else next((i for i in top if words[i] == "set"), 0)
+    stop = next((i for i in top if i > until and words[i] == ";"), len(words))
+    condition = words[where + 1:stop]
+    if not start < until or set(words[start:until]) & {"only", "using", ","} or set(condition) & _MORE_THAN_A_ROW \
+            or (0 < len(condition) <= _POINT and "=" in condition) \
+            or any(one.text[:1] in "$?" for one in tokens) or (first == "update" and any(
+                words[i] in ("from", "returning") for i in top if i > until)):
+        return "", frozenset()
+    data = sql.encode()
+
+    def text(begin: int, end: int) -> str:
+        last = tokens[end - 1]
+        return data[tokens[begin].start:last.start + len(last.text.encode())].decode() if begin < end else ""
+
+    calls = frozenset(unquoted(condition[i]) for i in range(len(condition) - 1) if condition[i + 1].startswith("("))
+    named = text(start, min(until, stop))
+    return (f"{named} WHERE ({text(where + 1, stop)}\n)" if condition else named), calls
 
 
 def hides(tokens: list[Token]) -> bool:

@@ -1,0 +1,53 @@
+"""Changes of an UPDATE or DELETE whose rows can be told beforehand: its condition looks at one row at a time.
+
+DuckDB turns an UPDATE with RETURNING into deletes and inserts, which costs ten times as much where there is a key.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from pluto_duck.events.tracked import Tracked
+from pluto_duck.workspace.database import Cursor
+from pluto_duck.workspace.tableref import quote
+
+if TYPE_CHECKING:
+    from pluto_duck.events.recording import Recording
+
+
+class Picked:
+    """The rows that the statement is about to change, as they are; a temporary table, dropped by `take`."""
+
+    def __init__(self, cursor: Cursor, table: Tracked, picks: str, *, deletes: bool) -> None:
+        self._cursor, self._table, self._deletes = cursor, table, deletes
+        self._whole = table.before or not table.key_columns
+        self._name = f"pluto_was_{uuid.uuid4().hex}"
+        shown = [f"{quote(one)} AS k{i}" for i, one in enumerate(table.key_columns)]
+        if self._whole:
+            shown.append(table.packed({name: quote(name) for name, _kind in table.columns}) + " AS was")
+        # By a name of its own the table would hide what the condition calls it.
+        cursor.execute(f"CREATE TEMPORARY TABLE {self._name} AS SELECT {', '.join(shown)} FROM {picks}\n")
+
+    def take(self, recording: Recording) -> int:
+        """Takes down what became of them."""
+        table, catalog = self._table, recording.journal.catalog
+        into = (f"INSERT INTO {table.changes(catalog)} SELECT {recording.number()}, "
+                f"{recording.n} + row_number() OVER ()")
+        was = "p.was" if self._whole else "NULL"
+        keys = {one: f"p.k{i}" for i, one in enumerate(table.key_columns)}
+        if self._deletes:
+            was = was if self._whole else table.key_alone(keys)
+            rows = self._cursor.fetchall(f"{into}, 'd', {was}, NULL FROM temp.main.{self._name} AS p")
+        else:
+            there = {one: f"t.{quote(one)}" for one in table.key_columns}
+            rows = self._cursor.fetchall(f"{into}, 'u', {was}, {table.row('t')} FROM temp.main.{self._name} AS p "
+                                         f"JOIN {table.source(catalog)} AS t ON {table.same(keys, there)}")
+        self.drop()
+        return int(rows[0][0])
+
+    def drop(self) -> None:
+        self._cursor.execute(f"DROP TABLE temp.main.{self._name}")
+
+
+__all__ = ["Picked"]
