@@ -70,11 +70,14 @@ class OwnersViews:
 
 
 class GovernedViews(OwnersViews):
-    """Each shape has the lens of its own columns: a column that is gone now was hidden, too."""
+    """Each shape has the lens of those of its columns that the table still has: the rules of a policy name columns as
+    they are called now, and would let one pass that was dropped or renamed since."""
 
     def __init__(self, handler: SessionHandler, catalog: GovernedCatalog, actor: Actor, cursor: Cursor) -> None:
         super().__init__(handler)
         self._catalog, self._actor, self._cursor = catalog, actor, cursor
+        self._now: dict[str, set[str]] = {}
+        """By the table's key, the columns that it has now, or had last."""
 
     def of(self, kept: Kept, *, strict: bool = True) -> View | None:
         if not self._may(kept.ref):
@@ -98,7 +101,8 @@ class GovernedViews(OwnersViews):
     def _made(self, kept: Kept) -> View | Refused | None:
         cursor = self._catalog.cursor_of(self._actor)  # on 2.0 what fails here would end the open transaction
         try:
-            lens = self._catalog.lens(kept.ref, kept.columns)
+            now = self._now[kept.ref.key]
+            lens = self._catalog.lens(kept.ref, [one for one in kept.columns if fold(one[0]) in now])
             if lens is None:
                 return None
             empty = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in kept.columns)
@@ -142,6 +146,7 @@ class GovernedViews(OwnersViews):
     def wanted(self, cursor: Cursor, tables: Iterable[TableRef], shapes: Mapping[int, Kept]) -> set[str]:
         tables = list(tables)
         newest = {one.ref.key: one for one in shapes.values() if one.newest}
+        self._now = {key: {fold(name) for name, _kind in one.columns} for key, one in newest.items()}
         for ref in tables:
             if not self._may(ref):
                 raise _checked(unseen_table(str(ref), self._catalog.names_for(self._actor)))
