@@ -385,3 +385,13 @@ async def test_a_key_reads_and_writes_by_its_policy(door: Any) -> None:
     answer = await door("tables/orders/rows", key=writer)
     assert answer.code == 403
     assert 'scope="data:read"' in answer.headers["WWW-Authenticate"]
+
+
+async def test_a_row_that_is_nothing_but_its_key_can_be_put_again(ask: Any, workspace: Workspace) -> None:
+    with Session.open(workspace.root) as session:
+        session.query("CREATE TABLE labels (label VARCHAR PRIMARY KEY)")
+    made = await ask("tables", "labels/rows/red", method="PUT", body={})
+    again = await ask("tables", "labels/rows/red", method="PUT", body={})
+    assert (made.code, told(again), again.headers["ETag"]) == (201, {"label": "red"}, made.headers["ETag"])
+    assert (await ask("tables", "labels/rows/red", method="PUT", body={}, headers={"If-None-Match": "*"})).code == 412
+    assert (await ask("tables", "labels/rows/red", method="PUT", body={}, headers={"Prefer": "return=minimal"})).code == 204

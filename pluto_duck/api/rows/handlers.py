@@ -328,6 +328,8 @@ class TableRowHandler(_Rows):
                 if none and error.facts.get("constraint") == "unique":
                     raise PreconditionFailed("There is such a row.", hint="If-Match replaces it.") from error
                 raise
+            if not done.affected:
+                return await self._as_it_was(place, table, key)
             made = await self._wrote(place, done, table, key, 201 if done.created else 200)
             if done.created:
                 made.headers["Location"] = self.row_url(name, list(key))
@@ -359,6 +361,17 @@ class TableRowHandler(_Rows):
             raise HTTPProblem(428, "This server wants If-Match with every change of a row.",
                               hint="GET the row, and send its ETag as If-Match; * for any.")
         return found
+
+    async def _as_it_was(self, place: Place, table: TableRef, key: tuple[str, ...]) -> Kept:
+        """Of a row that has nothing but its key, and so nothing to write. Raises UnknownName where it is gone."""
+        from pluto_duck.api.rows.bodies import minimal
+        from pluto_duck.api.rows.once import Kept
+
+        if not self.may_read():
+            return Kept(204, {}, "")
+        row = await place.desk(self.app).reads.ask(self.asked(table), key)
+        headers = {"ETag": f'"{row.tag}"'}
+        return Kept(204, headers, "") if minimal(self.request.headers) else Kept(200, headers, row.body.decode())
 
     async def _wrote(self, place: Place, done: Changed, table: TableRef, key: tuple[str, ...],
                      status: int = 200) -> Kept:
