@@ -46,7 +46,7 @@ class Journal:
             self._set_up(cursor)
             last = cursor.fetchall(
                 f"SELECT system.main.max(seq), system.main.max(tx) FROM {self.ours}.change_log")[0]
-            self.head = int(last[0] or 0)
+            self.head = max(int(last[0] or 0), self.oldest(cursor))
             self._numbers = itertools.count(int(last[1] or 0) + 1)
             self.tracked = self._read(cursor)
         finally:

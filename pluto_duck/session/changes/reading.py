@@ -66,7 +66,7 @@ class Reading:
                 table, position = self._read(views, window, limit)
             prints = self._views.prints(one.kept for one in views)
         told = set(zip(table.column("schema").to_pylist(), table.column("name").to_pylist(), strict=True))
-        return Reply({"position": [position.seq, position.n], "head": max(head, position.seq), "view": prints,
+        return Reply({"position": [position.seq, position.n], "head": head, "view": prints,
                       "on": sorted(told)},
                      schema=table.schema, batches=iter(table.to_batches()))
 
@@ -84,16 +84,21 @@ class Reading:
                               oldest=oldest, head=self._journal.head)
 
     def _window(self, after: Position, limit: int, *, all_: bool) -> tuple[int, Window | None]:
-        """The newest commit, and what is looked at; None where nothing has come."""
+        """The newest commit, and what is looked at; None where nothing has come. Raises
+        HistoryGone for a position that no commit has had yet: changes would be left out in silence."""
         most = limit if all_ else limit * LOOK_FURTHER
         rows = self._cursor.fetchall(
             f"SELECT seq, tx, changes, (SELECT coalesce(system.main.max(seq), 0) FROM {self._ours}.change_log) "
             f"FROM {self._ours}.change_log WHERE seq > {after.seq} "
             f"OR (seq = {after.seq} AND changes > {after.n}) ORDER BY seq LIMIT {most + 1}")
         if not rows:
-            # Not the Journal's own: a commit that it knows already may not be in what this transaction sees.
-            return int(self._cursor.fetchall(
-                f"SELECT coalesce(system.main.max(seq), 0) FROM {self._ours}.change_log")[0][0]), None
+            # Not the Journal's own head: a commit that it knows already may not be in what this transaction sees.
+            head = max(self._newest(), self._journal.oldest(self._cursor))
+            if after.seq > head:
+                raise HistoryGone(f"The newest change here is {head}; yours, {after}, is of another database.",
+                                  hint="Read the tables anew, and then the changes since.", checked=True,
+                                  oldest=head, head=head)
+            return head, None
         total, txs = 0, list[int]()
         end = after
         for seq, tx, changes, _head in rows:
@@ -105,6 +110,10 @@ class Reading:
             total += changes - start
             end = Position(seq, Position.LAST)
         return int(rows[0][3]), Window(after, end, min(txs), max(txs))
+
+    def _newest(self) -> int:
+        return int(self._cursor.fetchall(
+            f"SELECT coalesce(system.main.max(seq), 0) FROM {self._ours}.change_log")[0][0])
 
     def _read(self, views: list[View], window: Window, limit: int) -> tuple[pyarrow.Table, Position]:
         import pyarrow
@@ -192,8 +201,7 @@ class Reading:
             raise UnknownName(f"There is no table {ref}.", kind="table", name=str(ref), checked=True)
         if {fold(name) for name, _kind in kept.columns} - {fold(one.name) for one in shape.columns}:
             raise UsageError(f"{ref} is changing its shape.", hint="Try again in a moment.", checked=True)
-        head = int(self._cursor.fetchall(
-            f"SELECT coalesce(system.main.max(seq), 0) FROM {self._ours}.change_log")[0][0])
+        head = max(self._newest(), self._journal.oldest(self._cursor))  # of a quiet table all may have been dropped
         named = f"{shape.source} AS {quote(kept.ref.name)}"
         rows = self._cursor.execute(snapshot_sql(view, self._origin, named, head, int(time.time() * 1000)),
                                     select=True)

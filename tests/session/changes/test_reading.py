@@ -12,6 +12,7 @@ from cloudevents.core.v1.event import CloudEvent
 
 from pluto_duck.errors import Cancelled, HistoryGone, UnknownName, UsageError
 from pluto_duck.events.decode import insert_sql
+from pluto_duck.events.journal import Journal
 from pluto_duck.events.model import ChangeReader, Position
 from pluto_duck.session import Session, TableRef
 from pluto_duck.workspace import Workspace
@@ -208,3 +209,41 @@ def test_history_that_is_gone_is_an_error_with_the_position_of_now(shop: Session
         shop.changes(Position(seq, 0))
     assert told.value.facts["head"] == seq + 1
     assert len(every(shop, Position(seq, Position.LAST))) == 1
+
+
+def test_a_position_that_no_commit_has_had_is_refused_instead_of_waited_for(shop: Session) -> None:
+    shop.query("INSERT INTO orders VALUES (1, 'a', 1)")
+    head = shop.changes(Position()).head
+    assert shop.changes(Position(head, Position.LAST)).table.num_rows == 0
+    with pytest.raises(HistoryGone) as told:
+        shop.changes(Position(head + 1, 1))
+    assert (told.value.facts["oldest"], told.value.facts["head"]) == (head, head)
+
+
+def test_a_commit_while_changes_are_read_is_told_next(shop: Session, workspace: Workspace,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    start = shop.changes(Position()).position
+    plain, once = Journal.oldest, []
+
+    def oldest(journal: Journal, cursor: Any) -> int:
+        found = plain(journal, cursor)
+        if not once:
+            once.append(True)
+            with Session.open(workspace.root) as other:
+                other.query("INSERT INTO orders VALUES (1, 'a', 1)")
+        return found
+
+    monkeypatch.setattr(Journal, "oldest", oldest)
+    now = shop.changes(start).position
+    assert once
+    assert [data(one)["after"]["id"] for one in every(shop, now)] == [1]
+
+
+def test_after_everything_was_dropped_by_age_a_snapshot_can_be_gone_on_from(shop: Session) -> None:
+    shop.query("INSERT INTO orders VALUES (1, 'a', 1)")
+    seq = shop.changes(Position()).head
+    with shop.transaction():
+        shop.internal([f"INSERT INTO _pluto.change_trim VALUES ({seq})", "DELETE FROM _pluto.change_log"],
+                      writes=["_pluto.change_trim", "_pluto.change_log"])
+    position, reader = shop.snapshot_changes(ORDERS)
+    assert (reader.read_all().num_rows, shop.changes(position).table.num_rows) == (1, 0)
