@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -93,6 +94,13 @@ class Applier:
         return self._transactions > 0 or self._open
 
     def message(self, data: bytes) -> None:
+        try:
+            self._message(data)
+        except (struct.error, IndexError, ValueError) as error:
+            raise SourceError("The source sent a message that can't be read; nothing of its transaction was applied.",
+                              reason="protocol", hint="Is it PostgreSQL that stands there?") from error
+
+    def _message(self, data: bytes) -> None:
         kind = data[0]
         if kind == messages.INSERT:
             if not self._skipping and (pending := self._of(data)) is not None:

@@ -145,6 +145,8 @@ def row(data: bytes, at: int) -> tuple[Row, int]:
         else:
             add(None if kind == _NULL else KEPT)
             at += 1
+    if at > len(data):
+        raise ValueError("a value that ends before its length")
     return found, at
 
 

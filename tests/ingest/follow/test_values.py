@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from pluto_duck.errors import SourceError
+from pluto_duck.ingest.follow import messages
+from pluto_duck.ingest.follow.applying import Applier
+from pluto_duck.ingest.follow.state import Follow, Server
 from pluto_duck.ingest.follow.texts import Misfit, _array, _record
 from pluto_duck.session import Session
 from tests.ingest.connectors.test_postgres_types import KINDS
@@ -93,3 +96,15 @@ def test_an_array_of_another_shape_is_told(text: str) -> None:
 def test_row_literals_are_read() -> None:
     assert _record('(1,"a ""b"" \\\\",,"")') == ["1", 'a "b" \\', None, ""]
     assert _record("()") == [None]
+
+
+@pytest.mark.parametrize("data", [b"I", b"B\0", b"C\0\0", b"R\0\0\0\1public", b"R\0\0\0\1\xff\0t\0", b"T\0\0\0\5\0"])
+def test_a_message_that_is_none_is_told(session: Session, data: bytes) -> None:
+    follow = Follow("slot", "postgresql://far/db", Server("1", 1, "db"), {}, (), 0)
+    with pytest.raises(SourceError, match="can't be read"):
+        Applier(session, follow, lambda _: (None, {}), freeze=False, say=print).message(data)
+
+
+def test_a_value_that_ends_before_its_length_is_no_shorter_value() -> None:
+    with pytest.raises(ValueError, match="ends before"):
+        messages.row(b"\0\1t\0\0\0\5abc", 0)
