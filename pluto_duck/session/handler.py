@@ -140,6 +140,7 @@ class HostSession:
         self._frames: set[str] = set()
         self._stale: list[str] = []
         self._schema = DEFAULT_SCHEMA
+        self._path_has_ours = False
         """Where a bare table name stands; moved by USE."""
         self._own_catalog = self._catalog = str(self._cursor.fetchall(_WHERE)[0][0])
         self._opened: dict[str, str] = {}
@@ -299,6 +300,7 @@ class HostSession:
                     begun = i
             if statement.type == "SET":
                 self._catalog, self._schema, path = self._cursor.fetchall(_WHERE)[0]
+                self._path_has_ours = "_pluto" in fold(path)
                 if "," in path:
                     self._schema = ""  # any of them
                 setup.append((_setup_key(statement.sql), statement.sql))
@@ -358,10 +360,9 @@ class HostSession:
                                               for token in self._database.parser.tokens(statement.sql)):
             raise Refused("Names that begin with pluto_role_ are kept for the catalogs of roles.",
                           hint="Attach it under another name.")
-        if self._handler.ledger.journal.tracked:
-            ran = self._hidden(statement, parameters, args)
-            if ran is not None:
-                return ran
+        ran = self._hidden(statement, parameters, args)
+        if ran is not None:
+            return ran
         rows = execute(self._cursor, self._database.parser, statement, parameters)
         if statement.type == "SELECT":
             rows = exact(rows, self._cursor, self._database.parser, statement, parameters)
@@ -380,13 +381,17 @@ class HostSession:
 
     def _hidden(self, statement: Statement, parameters: dict[str, Json], args: dict[str, Json]) -> Reply | None:
         """Runs what hides a write that tracked tables may be concerned by; None where it is not so."""
-        if not (statement.type == "SELECT" and self._database.is_two) \
+        tracked = bool(self._handler.ledger.journal.tracked)
+        if not (tracked and statement.type == "SELECT" and self._database.is_two) \
                 and not may_write(statement, self._database.parser):
             return None
         found = self._capturing.hidden(statement, self._schema)
         if found is None:
             return None
         keys, text = found
+        self._leave_ours(keys)
+        if not tracked:
+            return None
 
         def work(recording: Recording) -> Ran:
             return self._capturing.run_hidden(recording, self._cursor, keys, text, statement, lambda sql: execute(
@@ -405,14 +410,20 @@ class HostSession:
     def _notice(self) -> None:
         self._handler.ledger.notice()
 
+    def _leave_ours(self, keys: frozenset[str]) -> None:
+        """Raises Refused for what would write to our own tables."""
+        bare = EVERYTHING in keys and self._path_has_ours  # a bare name may be one of them
+        if bare or any(key.startswith("_pluto.") for key in keys):
+            raise Refused("The schema _pluto keeps this workspace's own records; it can be read, not written.",
+                          hint="Take it out of the search path, or name the schema of the table." if bare else "")
+
     # -- writes -----------------------------------------------------------------------------------
 
     def _written(self, statement: Statement, parameters: dict[str, Json], args: dict[str, Json]) -> Reply:
         written = target(statement, self._database.parser, schema=self._schema)
         temporary = written.temporary or fold(written.table) in self._temp_tables or self._elsewhere(written)
-        protected = [key for key in written.keys if key.startswith("_pluto.")]
-        if protected and not args.get("internal"):
-            raise Refused("The schema _pluto keeps this workspace's own records; it can be read, not written.")
+        if not args.get("internal"):
+            self._leave_ours(written.keys)
 
         def execute_as(sql: str) -> Rows:
             return execute(self._cursor, self._database.parser, replace(statement, sql=sql), parameters)

@@ -387,9 +387,15 @@ def test_versions_move_with_commits_and_only_with_commits(session: Session) -> N
     assert after["main.b"] == before["main.b"]
 
 
-def test_the_records_of_the_workspace_are_read_only(session: Session) -> None:
+@pytest.mark.parametrize("sql", [
+    "DELETE FROM _pluto.commits", "EXPLAIN ANALYZE DELETE FROM _pluto.commits",
+    "PREPARE hidden AS DELETE FROM _pluto.commits; EXECUTE hidden",
+    "SET search_path = 'main,_pluto'; DELETE FROM commits",
+    "SET search_path = '_pluto,main'; EXPLAIN ANALYZE DELETE FROM commits"])
+def test_the_records_of_the_workspace_are_read_only(session: Session, sql: str) -> None:
     with pytest.raises(Refused):
-        session.query("DELETE FROM _pluto.commits")
+        session.query(sql)
+    session.query("SET search_path = 'main'")
     assert session.query("SELECT count(*) FROM _pluto.commits").scalar() >= 0
     assert session.tables() == []
 
