@@ -15,8 +15,8 @@ from pluto_duck.errors import UsageError, unknown_name
 from pluto_duck.session import Session, TableRef
 
 
-@family(SECTIONS[3], "changes track orders", "changes track 'raw.*' --before", "changes status",
-        "changes untrack orders")
+@family(SECTIONS[3], "changes track orders", "changes track 'raw.*' --before", "changes status", "changes show orders",
+        "changes follow orders", "changes untrack orders")
 def changes(context: click.Context) -> object:
     """Tracked tables: every change of their rows is kept, in order, for whoever follows them. Without a verb: the
     status."""
@@ -34,8 +34,20 @@ def track(door: Door, table: str, before: bool, full_row: bool) -> Facts:
     """Keep every change of a table from now on, or of all that a pattern like main.* names."""
     session = door.open_session()
     refs = _named(session, table, [one.ref for one in session.tables() if one.kind == "table"])
+    lost = [] if before else [str(one) for one in refs if one.key in _with_before(session)]
     session.track(refs, before=before, full_row=full_row)
-    return Facts((("Changes", (("tracked", ", ".join(map(str, refs))),)),))
+    told = ("the row as it was and as it is" if before else "a delete and an insert" if full_row else
+            "the row as it is; with --before also as it was")
+    facts = [("tracked", ", ".join(map(str, refs))), ("updates tell", told)]
+    if lost:
+        facts.append(("no longer", f"the rows of {', '.join(lost)} as they were, which webhooks with --when need, and "
+                      "roles that see some rows"))
+    facts.append(("see them", f"{door.program} changes follow {refs[0] if len(refs) == 1 else ''}".rstrip()))
+    return Facts((("Changes", tuple(facts)),))
+
+
+def _with_before(session: Session) -> set[str]:
+    return {TableRef(one["name"], one["schema"]).key for one in session.tracked()["tables"] if one["before"]}
 
 
 @changes.verb("changes untrack orders")

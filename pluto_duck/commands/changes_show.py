@@ -64,6 +64,8 @@ def follow(door: Door, table: str | None, since: str | None, format_: Format) ->
     session = door.open_session()
     tables = _tables(table)
     _none, at = _after(session, tables, 0, since or "now")
+    if door.kind == "shell":
+        door.say("Waiting for changes; Ctrl-C stops.")
     return _followed(session, tables, [], at, format_)
 
 

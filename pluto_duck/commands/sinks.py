@@ -90,7 +90,7 @@ def state_of(one: SinkRecord, workspace: Workspace) -> str:
 @click.option("--from", "begin", type=click.Choice(["snapshot", "now"]), default="snapshot", show_default=True,
               help="Whether the target is told the tables as they are first, or only what changes from now on.")
 def add(door: Door, name: str, kind: str, tables: tuple[str, ...], options: tuple[str, ...], begin: str) -> str:
-    """Send changes to a target from now on."""
+    """Send tables to a target as they are, and each of their changes from then on."""
     from pluto_duck.commands.relaying import sealed, tracked_of
     from pluto_duck.events.model import Position
     from pluto_duck.events.sinks import checked
@@ -224,7 +224,8 @@ def remove(door: Door, name: str) -> str:
 @click.option("--until-caught-up", is_flag=True, help="Stop once everything there is has been delivered.")
 def run(door: Door, name: str, until_caught_up: bool) -> str:
     """Deliver here, until Ctrl-C. Waits while another process does."""
-    from pluto_duck.commands.relaying import is_ours, not_ours, relay_of
+    from pluto_duck.commands.relaying import is_ours, locks_of, not_ours, relay_of
+    from pluto_duck.events.lease import is_held
 
     if not until_caught_up:
         only_in_a_shell(door, "sinks run", "it does not end. --until-caught-up does.")
@@ -236,7 +237,9 @@ def run(door: Door, name: str, until_caught_up: bool) -> str:
             raise not_ours(one)
     session = door.open_session()
     relay = relay_of(session, one.name)
-    door.say(f"Delivering to {one.name} ..." + ("" if until_caught_up else " Ctrl-C stops."))
+    busy = is_held(locks_of(workspace), one.name)
+    door.say((f"{one.holder or 'Another process'} delivers to {one.name}; waiting for its turn ..." if busy
+              else f"Delivering to {one.name} ...") + ("" if until_caught_up else " Ctrl-C stops."))
     try:
         relay.run(until_caught_up=until_caught_up)
     except KeyboardInterrupt:

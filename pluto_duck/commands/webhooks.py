@@ -48,7 +48,8 @@ def list_(door: Door, format_: Format) -> object:
     rows = tuple((one.id, one.wish.url.shown, ", ".join(one.wish.filter.tables), _what(one), _state(one), one.pending)
                  for one in hooks(door).store.all())
     return formatted(Rows(("id", "address", "tables", "what", "state", "waiting"), rows,
-                          "There are no webhooks: nobody is told of changes."), format_)
+                          "There are no webhooks: nobody is told of changes. Make one: "
+                          f"{door.program} webhooks create https://hooks.example.com/orders"), format_)
 
 
 def _what(webhook: Webhook) -> str:
@@ -208,6 +209,8 @@ def redeliver(door: Door, id: str, numbers: str, failed: bool) -> str:
     known = hooks(door)
     known.store.find(id)
     count = known.queue.again(id, *reach(numbers), failed_only=failed)
+    if not count:
+        return f"Nothing there to send again: {door.program} webhooks deliveries {id} lists what there is."
     return f"{count} {'is' if count == 1 else 'are'} sent again."
 
 

@@ -22,6 +22,7 @@ from pluto_duck.events.webhooks.store import Webhooks
 from pluto_duck.governance import seal as seals
 from pluto_duck.governance.actor import Actor
 from pluto_duck.governance.audit import Chain, owners
+from pluto_duck.governance.trust import is_trusted
 from pluto_duck.settings import Settings
 from pluto_duck.workspace import ControlStore, TableRef, Workspace
 from pluto_duck.workspace.tableref import fold
@@ -57,16 +58,24 @@ class OwnersVault:
 class Hooks:
     """All that verbs and routes need of one workspace."""
 
+    workspace: Workspace
     store: Webhooks
     queue: Queue
     settings: Settings
 
     @classmethod
     def of(cls, workspace: Workspace, control: ControlStore, settings: Settings) -> Hooks:
-        return cls(Webhooks(control, OwnersVault(workspace, control)), Queue(control), settings)
+        return cls(workspace, Webhooks(control, OwnersVault(workspace, control)), Queue(control), settings)
 
     def guard(self) -> Guard:
-        return Guard(Allowed.read(self.settings["webhooks.allow"]))
+        return Guard(self._allowed)
+
+    def _allowed(self) -> Allowed:
+        """As pluto.toml and its trust are now: a server that runs for weeks is not begun again for an address."""
+        settings = self.settings
+        if settings.values["webhooks.allow"].source != "argument":
+            settings = Settings.load(self.workspace.toml, trusted=is_trusted(self.workspace))
+        return Allowed.read(settings["webhooks.allow"])
 
     def sender(self) -> Sender:
         """Raises SettingError."""

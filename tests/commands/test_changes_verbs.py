@@ -36,6 +36,14 @@ def test_tables_are_tracked_by_name_and_by_pattern(door: Door, session: Session)
     assert [one["schema"] for one in session.tracked()["tables"]] == ["raw"]
 
 
+def test_tracking_says_what_updates_tell_and_what_they_tell_no_longer(door: Door) -> None:
+    assert "no longer" not in shown(door, "changes track a --before")
+    told = shown(door, "changes track a*")
+    assert "with --before also" in told
+    assert "the rows of a as they were" in told
+    assert "a delete and an insert" in shown(door, "changes track rest --full-row")
+
+
 def test_what_can_not_be_tracked_says_why(door: Door, session: Session) -> None:
     with pytest.raises(UsageError, match="no primary key"):
         shown(door, "changes track rest")

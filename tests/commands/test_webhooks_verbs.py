@@ -64,7 +64,7 @@ def test_a_webhook_from_its_making_to_its_end(door: Door, url: str) -> None:
     assert "paused" in do(door, "list")
     assert "goes on after change" in do(door, "resume", id)
     assert "Nothing was sent" in do(door, "deliveries", id)
-    assert "0 are sent again" in do(door, "redeliver", id, "1-9", "--failed")
+    assert "Nothing there to send again" in do(door, "redeliver", id, "1-9", "--failed")
     assert "deleted" in do(door, "delete", id)
     with pytest.raises(UnknownName):
         do(door, "show", id)

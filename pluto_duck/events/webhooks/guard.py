@@ -153,10 +153,11 @@ def look_up(host: str, port: int) -> Sequence[str]:
 
 
 class Guard:
-    """Judges addresses; `resolve` is the seam where tests are a name server."""
+    """Judges addresses, each time by what is allowed then; `resolve` is the seam where tests are a name server."""
 
-    def __init__(self, allowed: Allowed, *, resolve: Resolver = look_up) -> None:
-        self.allowed, self._resolve = allowed, resolve
+    def __init__(self, allowed: Allowed | Callable[[], Allowed], *, resolve: Resolver = look_up) -> None:
+        self._now_allowed = allowed
+        self._resolve = resolve
 
     def addresses(self, url: Url) -> list[str]:
         """Those that a connection may be made to, in the order of the name server. Raises Refused, OSError.
@@ -166,16 +167,18 @@ class Guard:
         found = [ipaddress.ip_address(one.partition("%")[0]) for one in self._resolve(url.host, url.port)]
         if not found:
             raise OSError(f"{url.host} has no address")
+        allowed = self._now_allowed() if callable(self._now_allowed) else self._now_allowed
         for address in found:
-            self._judge(url, address)
+            _judge(url, address, allowed)
         return [str(one) for one in found]
 
-    def _judge(self, url: Url, address: Address) -> None:
-        why = why_not(address)
-        named = url.host in self.allowed.hosts and why in ("private", "loopback", "not public")
-        if why and not named and not self.allowed.address(address):
-            raise Refused(f"{url.host} has the address {address}, which is {why}: no webhook goes there.",
-                          hint=f'If it may: [webhooks] allow = "{address}" in pluto.toml, and pluto-duck trust.')
-        if url.scheme != "https" and why != "loopback":
-            raise Refused(f"A webhook to {url.host} must go by https: others could read it and change it on its way.",
-                          hint="http is for this machine alone.")
+
+def _judge(url: Url, address: Address, allowed: Allowed) -> None:
+    why = why_not(address)
+    named = url.host in allowed.hosts and why in ("private", "loopback", "not public")
+    if why and not named and not allowed.address(address):
+        raise Refused(f"{url.host} has the address {address}, which is {why}: no webhook goes there.",
+                      hint=f'If it may: [webhooks] allow = "{address}" in pluto.toml, and pluto-duck trust.')
+    if url.scheme != "https" and why != "loopback":
+        raise Refused(f"A webhook to {url.host} must go by https: others could read it and change it on its way.",
+                      hint="http is for this machine alone.")

@@ -16,6 +16,9 @@ from typing import Any
 
 import pytest
 
+from pluto_duck.errors import Refused
+from pluto_duck.events.webhooks.guard import parse
+from pluto_duck.governance.trust import trust
 from pluto_duck.session import Session
 from pluto_duck.session.webhooks import Asked, Hooks, wish
 from pluto_duck.session.webhooks_run import deliver
@@ -161,3 +164,14 @@ def test_serve_delivers_and_when_it_is_killed_somebody_else_does(tmp_path: Path,
     assert [by_id[one] for one in once] == list(range(made)), "all of them, in order, once their ids are looked at"
     assert len(endpoint.ids) <= made + rounds, "twice at worst is what was under way"
     endpoint.verified(secret)
+
+
+def test_what_is_allowed_later_counts_for_a_process_that_runs(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PLUTODUCK_WEBHOOKS__ALLOW")
+    guard, url = Hooks.of(session.workspace, session.control, session.settings).guard(), parse("http://127.0.0.1:8741/x")
+    with session.workspace.toml.open("a") as file:
+        file.write('\n[webhooks]\nallow = "127.0.0.1"\n')
+    with pytest.raises(Refused):
+        guard.addresses(url)
+    trust(session.workspace)
+    assert guard.addresses(url) == ["127.0.0.1"]

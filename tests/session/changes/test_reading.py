@@ -223,7 +223,8 @@ def test_a_position_that_no_commit_has_had_is_refused_instead_of_waited_for(shop
 def test_a_commit_while_changes_are_read_is_told_next(shop: Session, workspace: Workspace,
                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     start = shop.changes(Position()).position
-    plain, once = Journal.oldest, []
+    plain = Journal.oldest
+    once: list[bool] = []
 
     def oldest(journal: Journal, cursor: Any) -> int:
         found = plain(journal, cursor)
