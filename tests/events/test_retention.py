@@ -75,6 +75,21 @@ def test_shapes_that_nothing_is_left_of_go_too(session: Session, filled: Retaini
 
 
 
+def test_a_snapshot_after_all_changes_went_can_be_gone_on_from(session: Session, workspace: Workspace,
+                                                               filled: Retaining) -> None:
+    last = filled.trim(NOW + 8 * DAY_MS)
+    at, rows = session.snapshot_changes(T)
+    assert at == Position(last, Position.LAST)
+    assert len(rows.read_all()) == 12
+    assert session.changes(at).table.num_rows == 0
+    session.query("UPDATE t SET v = 'w' WHERE id = 3")
+    assert session.changes(at).table.column("op").to_pylist() == ["u"]
+    filled.trim(NOW + 8 * DAY_MS)
+    last = session.tracked()["head"]
+    session.close()
+    with Session.open(workspace.root) as again:
+        assert again.tracked()["head"] == last
+
 
 def test_an_active_webhook_is_waited_for_and_a_paused_one_is_not(session: Session, filled: Retaining) -> None:
     seqs = sorted({one["seq"] for one in journal(session, T)})
