@@ -42,8 +42,9 @@ def compare(recording: Recording, cursor: Cursor, copy: Copy) -> int:
     """Takes down how the table differs from its copy, and drops that."""
     table, keyed = copy.table, bool(copy.table.key_columns)
     if keyed and not tells_apart(cursor, table, table.source(recording.journal.catalog)):
-        table, keyed = recording.keyless(cursor, table), False
-    count = written(recording, cursor, table, copy.source, keyed=keyed)
+        count = recording.keyless(cursor, table)
+    else:
+        count = written(recording, cursor, table, copy.source, keyed=keyed)
     drop(cursor, copy)
     return count
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import PlutoError, StatementError
 from pluto_duck.events import few, keyed
-from pluto_duck.events.comparing import Copy, compare, copied
+from pluto_duck.events.comparing import Copy, compare, copied, tells_apart
 from pluto_duck.events.journal import Journal, Who, detail
 from pluto_duck.events.picked import Picked
 from pluto_duck.events.remade import remade
@@ -194,7 +194,11 @@ class Recording:
             return int(self.around(cursor, [table], work))
         after = self.newest(cursor, table)
         count = work()
-        self.added(cursor, table, after)
+        if table.key_columns and not self.journal.standing(cursor, table, None).constrained and not tells_apart(
+                cursor, table, table.source(self.journal.catalog)):
+            self._wrote(table, self.keyless(cursor, table))
+        else:
+            self.added(cursor, table, after)
         return count
 
     # -- rows that are told beforehand ------------------------------------------------------------
@@ -279,14 +283,22 @@ class Recording:
         self.rows[table.key] = self.rows.get(table.key, 0) + count
         return count
 
-    def keyless(self, cursor: Cursor, table: Tracked) -> Tracked:
-        """The declared key of a table that was made without one tells its rows apart no longer."""
+    def keyless(self, cursor: Cursor, table: Tracked) -> int:
+        """The declared key of a table that was made without one tells its rows apart no longer: it is told whole."""
         made = self.journal.reshaped(cursor, table, table.columns, ())
         self.journal.shaped(cursor, made)
         self.adopted[table.key] = made
         columns = [list(one) for one in made.columns]
         self.mark(cursor, made, "schema", before=columns, after=columns)
-        return made
+        self.mark(cursor, made, "t")
+        return self.whole(cursor, made)
+
+    def whole(self, cursor: Cursor, table: Tracked) -> int:
+        """Tells every row as an insert, for those who know none of it."""
+        catalog = self.journal.catalog
+        return int(cursor.fetchall(
+            f"INSERT INTO {table.changes(catalog)} SELECT {self.number()}, {self.n} + row_number() OVER (), 'c', NULL, "
+            f"{table.row('t')} FROM {table.source(catalog)} AS t")[0][0])
 
     def mark(self, cursor: Cursor, table: Tracked, op: str, **facts: Any) -> None:
         cursor.execute(f"INSERT INTO {self.journal.ours}.change_marks VALUES ({self.number()}, {self.n + 1}, "

@@ -44,10 +44,7 @@ def remade(recording: Recording, cursor: Cursor, table: Tracked, was: Copy | Non
 def _rows(recording: Recording, cursor: Cursor, old: Tracked, now: Tracked, was: Copy | None) -> None:
     catalog = recording.journal.catalog
     if was is None:
-        # No row of it is known to anybody.
-        recording._wrote(now, cursor.execute(
-            f"INSERT INTO {now.changes(catalog)} SELECT {recording.number()}, {recording.n} + row_number() OVER (), "
-            f"'c', NULL, {now.row('t')} FROM {now.source(catalog)} AS t"))
+        recording._wrote(now, recording.whole(cursor, now))
         return
     kinds = {fold(name): (name, kind) for name, kind in was.columns}
     picks, retyped = [], False
@@ -62,8 +59,9 @@ def _rows(recording: Recording, cursor: Cursor, old: Tracked, now: Tracked, was:
             picks.append(f"TRY_CAST({quote(before[0])} AS {kind}) AS {quote(name)}")
     source = f"(SELECT {', '.join(picks)} FROM {was.source})"
     keyed = bool(now.key_columns) and bool(old.key_columns) and tells_apart(cursor, now, source)
-    if retyped and not keyed:
-        # The rows that others have can't be told apart from these by their values.
+    rekeyed = [fold(one) for one in old.key_columns] != [fold(one) for one in now.key_columns]
+    if rekeyed or (retyped and not keyed):
+        # The rows that others have can't be told apart from these by their values, or stand there under another key.
         recording.mark(cursor, now, "t")
         _rows(recording, cursor, old, now, None)
         return

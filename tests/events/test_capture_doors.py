@@ -12,6 +12,7 @@ import pyarrow
 import pytest
 
 from pluto_duck.errors import PlutoError
+from pluto_duck.events.model import Position
 from pluto_duck.ingest.load import ingest
 from pluto_duck.session import Session, WriteColumn
 from pluto_duck.session.rows.model import Delete, Insert, Keyed, Put, Update
@@ -175,3 +176,27 @@ def test_whoever_waits_is_woken_by_a_commit_with_changes_alone(session: Session)
     waiting.join()
     assert sorted(told) == [-1, journal(session, T)[-1]["seq"]]
     assert dt.datetime.fromtimestamp(session.tracked()["tables"][0]["last_at_ms"] / 1000, dt.UTC).year > 2000
+
+
+@pytest.mark.parametrize("how", ["sql", "load", "transaction"])
+def test_a_key_that_names_two_rows_is_none_any_more(session: Session, how: str) -> None:
+    session.query("CREATE TABLE t (id INTEGER PRIMARY KEY, v VARCHAR)")
+    session.track(T, before=True)
+    session.query("CREATE OR REPLACE TABLE t AS SELECT 1 AS id, 'a' AS v")
+    columns = [WriteColumn("id", "INTEGER", "id"), WriteColumn("v", "VARCHAR", "v")]
+    if how == "load":
+        session.write(T, pyarrow.table({"id": [1, 2], "v": ["b", "c"]}).to_reader(), columns, mode="append")
+    elif how == "sql":
+        session.query("INSERT INTO t VALUES (1, 'b'), (2, 'c')")
+    else:
+        with session.transaction():
+            session.query("INSERT INTO t VALUES (2, 'x')")
+            session.query("INSERT INTO t VALUES (1, 'b')")
+            session.query("UPDATE t SET v = 'c' WHERE id = 2")
+    session.query("DELETE FROM t WHERE v = 'a'")
+    session.query("UPDATE t SET v = 'd' WHERE id = 1")
+    _same(session)
+    events = session.changes(Position(), tables=[T]).table.to_pylist()
+    assert [one["key"] for one in events if one["op"] in "cd"][-3:] == [None, None, None]
+    session.query("ALTER TABLE t ADD PRIMARY KEY (id); UPDATE t SET v = 'e' WHERE id = 1")
+    assert _same(session)[-1] == "u"
