@@ -42,7 +42,6 @@ def remade(recording: Recording, cursor: Cursor, table: Tracked, was: Copy | Non
 
 
 def _rows(recording: Recording, cursor: Cursor, old: Tracked, now: Tracked, was: Copy | None) -> None:
-    catalog = recording.journal.catalog
     if was is None:
         recording._wrote(now, recording.whole(cursor, now))
         return
