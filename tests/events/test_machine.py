@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from pluto_duck.commands.relaying import relay_of
+from pluto_duck.commands.relaying import relay_of, sealed
 from pluto_duck.errors import HistoryGone, PlutoError
 from pluto_duck.events.model import Position
 from pluto_duck.events.retention import DAY_MS
@@ -71,12 +71,15 @@ class Machine(RuleBasedStateMachine):
             first.knows(ref, COLUMNS)
         self.consumers = [first]
         """The first one slowly: it never reads before the end, unless history is gone."""
-        self.sinks = Sinks(self.session.control)
-        self.sinks.add("out", "file", options={"folder": str(self.root / "out"), "rotate_mb": 0.02})
+        self._add("out", "file", {"folder": str(self.root / "out"), "rotate_mb": 0.02})
         self.prefix = new_prefix()
         if self.broker is not None:
-            self.sinks.add("kafka", "kafka", options={"bootstrap": self.broker.address, "prefix": self.prefix})
+            self._add("kafka", "kafka", {"bootstrap": self.broker.address, "prefix": self.prefix})
         assert self.guest.do("open", str(self.root)) is None
+
+    def _add(self, name: str, kind: str, options: dict[str, Any]) -> None:
+        Sinks(self.session.control).add(name, kind, options=options,
+                                        seal=sealed(self.session.workspace, name, kind, [], options))
 
     # -- who writes -------------------------------------------------------------------------------
 
