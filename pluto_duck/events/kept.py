@@ -49,8 +49,8 @@ class Shapes:
             f"FROM {self._ours}.change_shapes AS s LEFT JOIN {self._ours}.tracked AS t USING (table_key) ORDER BY 1")
         found = {}
         for shape, key, schema, name, version, columns, keys, tracked, before, newest in rows:
-            ref = TableRef(name, schema) if tracked else TableRef.parse(key) if key.count(".") == 1 \
-                else TableRef(key.partition(".")[2], key.partition(".")[0])
+            where, _, what = key.partition(".")  # no text for a parser: a name may hold quotes and dots
+            ref = TableRef(name, schema) if tracked else TableRef(what, where)
             found[int(shape)] = Kept(int(shape), ref, int(version),
                                      tuple((str(one["name"]), str(one["type"])) for one in columns), tuple(keys),
                                      bool(tracked), bool(before), bool(newest))

@@ -16,6 +16,7 @@ from pluto_duck.events.journal import Journal
 from pluto_duck.events.model import ChangeReader, Position
 from pluto_duck.session import Session, TableRef
 from pluto_duck.workspace import Workspace
+from pluto_duck.workspace.tableref import quote
 
 START = Position()
 ORDERS, ITEMS = TableRef("orders"), TableRef("Items", "shop")
@@ -248,3 +249,14 @@ def test_after_everything_was_dropped_by_age_a_snapshot_can_be_gone_on_from(shop
                       writes=["_pluto.change_trim", "_pluto.change_log"])
     position, reader = shop.snapshot_changes(ORDERS)
     assert (reader.read_all().num_rows, shop.changes(position).table.num_rows) == (1, 0)
+
+
+@pytest.mark.parametrize("name", ['"', 'a"b', 'a"."b', "x.y", "..", " ", "line\nbreak", "it's"])
+def test_names_that_no_parser_would_take_are_told_as_long_as_their_changes_are_kept(session: Session, name: str) -> None:
+    ref = TableRef(name)
+    session.query(f"CREATE TABLE {quote(name)} ({quote(name)} INTEGER PRIMARY KEY)")
+    session.track(ref)
+    session.query(f"INSERT INTO {quote(name)} VALUES (1)")
+    assert [one["name"] for one in every(session, tables=(ref,))] == [name]
+    session.untrack(ref)
+    assert [one["name"] for one in every(session)] == [name]
