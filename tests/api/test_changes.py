@@ -233,3 +233,18 @@ async def test_a_key_that_is_revoked_reads_no_further_though_changes_never_pause
     finally:
         heard.set()
         await writing
+
+
+async def test_a_long_poll_of_a_key_that_was_revoked_meanwhile_tells_nothing(
+        door: Door, workspace: Workspace, jp_serverapp: Any) -> None:
+    with Session.open(workspace.root) as session:
+        session.query("ALTER TABLE orders ADD PRIMARY KEY (id)")
+        session.track(TableRef("orders"), before=True)
+    waiting = asyncio.create_task(door("changes?wait=60", key=door.key()))
+    place = jp_serverapp.web_app.settings["pluto_duck"].places.get()
+    async with asyncio.timeout(60):
+        while not place.feeds(jp_serverapp.web_app.settings["pluto_duck"]).bell._listeners:
+            await asyncio.sleep(0.01)
+    door.keys.revoke("dash")
+    await asyncio.to_thread(write, workspace, "INSERT INTO orders VALUES (10, 'a@b.c', 'c', 'EU')")
+    assert (await waiting).code == 401

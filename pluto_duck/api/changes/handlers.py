@@ -117,12 +117,19 @@ class ChangesHandler(PlutoHandler):
             drained()
             if off is not None:
                 off()
+        if wait_s:
+            await self.still_welcome()
         events = ",".join(batch.table.column("event").to_pylist())
         self.spend(rows=batch.table.num_rows)
         more = "true" if batch.position.seq < batch.head else "false"
         self.set_header("Cache-Control", "no-store")
         self.finish(f'{{"workspace":{json.dumps(place.name)},"changes":[{events}],"next":"{batch.position}",'
                     f'"head":{batch.head},"more":{more}}}')
+
+    async def still_welcome(self) -> None:
+        """A key that was revoked meanwhile reads no further. Raises Unauthenticated."""
+        if self.caller is not None:
+            await self.identity_provider.get_user(self)
 
     def _wait_s(self) -> float:
         text = self.get_query_argument("wait", "0")
@@ -204,7 +211,7 @@ class Following:
                 if feed.error is not None:
                     raise feed.error
                 if loop.time() - looked >= self._app.heartbeat_s:  # also where changes come without a pause
-                    await self._still_welcome()
+                    await handler.still_welcome()
                     looked = loop.time()
                 lot = feed.next_after(position)
                 if feed.is_behind(position) or (feed.view is not None and feed.view != self._view):
@@ -217,7 +224,7 @@ class Following:
                 try:
                     await asyncio.wait_for(self._bell.wait(), self._app.heartbeat_s)
                 except TimeoutError:
-                    await self._still_welcome()
+                    await handler.still_welcome()
                     looked = loop.time()
                     handler.write(f": still here\nid: {position}\n\n")
                     await handler.flush()
@@ -232,11 +239,6 @@ class Following:
             now = Position(int(gone.facts["head"]), Position.LAST)
             await self._reset(now, "Changes that you have not had are no longer kept.")
             return Lot(position, now, (), b"", self._view)
-
-    async def _still_welcome(self) -> None:
-        """A key that was revoked meanwhile reads no further. Raises Unauthenticated."""
-        if self._handler.caller is not None:
-            await self._handler.identity_provider.get_user(self._handler)
 
     async def _send(self, lot: Lot, position: Position) -> Position:
         handler = self._handler
