@@ -147,7 +147,7 @@ def _hint(door: Door, report: DbtReport) -> str:
     if one.compiled:
         lines += ["", *_sql(one)]
     if one.kind == "test":
-        lines += ["", f"Its rows: {door.program} query \"<the SQL above>\""]
+        lines += ["", f"Its rows: {door.program} run-dbt show --select {one.name}"]
     return "\n".join(lines)
 
 
@@ -159,7 +159,8 @@ def _sql(node: DbtNode) -> list[str]:
     found = re.search(r"LINE (\d+)", node.message)
     at = min(int(found[1]), len(lines)) if found else 1
     begin = max(0, min(at - 1 - _SHOWN_SQL // 2, len(lines) - _SHOWN_SQL))
-    return [f"{number:4} {line}" for number, line in enumerate(lines, 1)][begin:begin + _SHOWN_SQL]
+    shown = [f"{number:4} {line}" for number, line in enumerate(lines, 1)][begin:begin + _SHOWN_SQL]
+    return shown if len(shown) == len(lines) else [*shown, f"     of {len(lines)} lines"]
 
 
 @dbt.verb("dbt init", "dbt init shop --schema main")

@@ -111,6 +111,8 @@ class Relay:
             except _Stopped:
                 break
             except Exception as error:  # a sink is a plug-in: its slip must not end the others
+                if self._stop.is_set():
+                    break  # whoever ended us took the session away, too: nothing is wrong with the target
                 told = error if isinstance(error, PlutoError) else PlutoError(f"{type(error).__name__}: {error}")
                 passing = told.transient or not isinstance(error, PlutoError)
                 if until_caught_up and not passing:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -420,3 +420,16 @@ def _op(event: str) -> str:
     import json
 
     return str(json.loads(event)["data"]["op"])
+
+
+def test_an_error_while_it_is_being_stopped_is_not_the_targets(world: World) -> None:
+    relay = world.relay()
+
+    def ended(*_: object, **__: object) -> NoReturn:
+        relay.stop()
+        raise PlutoError("This session has been closed.")
+
+    world.journal.changes = ended  # type: ignore[method-assign]
+    relay.run()
+    found = world.sinks.get("out")
+    assert (found.state, found.error) == ("stopped", "")

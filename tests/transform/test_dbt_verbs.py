@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from pluto_duck.commands import Door, Rows, each, invoke
+from pluto_duck.commands.transforming import _hint
 from pluto_duck.errors import Refused, RunError, UnknownName
 from pluto_duck.runs import Runs
 from pluto_duck.session import Session
+from pluto_duck.transform.dbt.model import DbtNode, DbtReport
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -69,3 +71,10 @@ def test_without_tables_there_is_nothing_to_make_models_of(session: Session, tmp
         invoke(["dbt", "init", str(tmp_path / "x")], Door(lambda: session))
     assert "ingest" in told.value.hint
     assert not (tmp_path / "x").exists()
+
+
+def test_a_test_that_failed_says_how_its_rows_are_seen_and_that_its_sql_is_cut(session: Session) -> None:
+    node = DbtNode("test.p.unique_id", "unique_id", "test", "failed", compiled="\n".join(f"-- {i}" for i in range(20)))
+    hint = _hint(Door(lambda: session), DbtReport("build", session.workspace.root, (node,)))
+    assert hint.endswith("Its rows: pluto-duck run-dbt show --select unique_id")
+    assert "of 20 lines" in hint
