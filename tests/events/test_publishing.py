@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pluto_duck.commands.relaying import relay_of
+from pluto_duck.commands.relaying import relay_of, sealed
 from pluto_duck.events.sinkstore import SinkRecord, Sinks
 from pluto_duck.session import Session
 from pluto_duck.workspace.tableref import TableRef
@@ -57,6 +57,9 @@ class Work:
         session.query("CREATE TABLE things (id INTEGER PRIMARY KEY, text VARCHAR)")
         session.query("INSERT INTO things SELECT range, 'old' || range FROM range(20)")
         session.track(THINGS)
+
+    def add(self, name: str, kind: str, *, options: dict[str, Any]) -> None:
+        self.sinks.add(name, kind, options=options, seal=sealed(self.session.workspace, name, kind, [], options))
 
     def write(self, times: int = 1) -> None:
         for _ in range(times):
@@ -116,7 +119,7 @@ def as_readers_see(folder: Path) -> dict[Any, str]:
 
 
 def add_kafka(work: Work, broker: Broker, prefix: str) -> None:
-    work.sinks.add("out", "kafka", options={"bootstrap": broker.address, "prefix": prefix, "timeout_s": 2})
+    work.add("out", "kafka", options={"bootstrap": broker.address, "prefix": prefix, "timeout_s": 2})
 
 
 def deliver(work: Work) -> None:
@@ -141,7 +144,7 @@ def test_what_kafka_alone_tells_is_the_table(work: Work, kafka: Broker) -> None:
 
 
 def test_a_consumer_that_history_passed_has_the_table_again(work: Work, tmp_path: Path) -> None:
-    work.sinks.add("out", "file", options={"folder": str(tmp_path / "out")})
+    work.add("out", "file", options={"folder": str(tmp_path / "out")})
     deliver(work)
     work.write(5)
     work.session.query("DELETE FROM things WHERE id < 5")
@@ -185,7 +188,7 @@ def test_publishers_to_kafka_may_be_killed(work: Work, kafka: Broker, rounds: in
 
 @pytest.mark.parametrize("rounds", [2, pytest.param(100, marks=pytest.mark.soak)])
 def test_publishers_to_files_may_be_killed(work: Work, tmp_path: Path, rounds: int) -> None:
-    work.sinks.add("out", "file", options={"folder": str(tmp_path / "out"), "rotate_mb": 0.02})
+    work.add("out", "file", options={"folder": str(tmp_path / "out"), "rotate_mb": 0.02})
     _publishers_killed(work, rounds, lambda: as_readers_see(tmp_path / "out"))
     events = [one for one in events_in(tmp_path / "out") if '"snapshot":"true"' not in one and '"op":"t"' not in one]
     assert len(events) == len(set(events))
@@ -235,7 +238,7 @@ def test_a_disk_that_is_full_for_a_while_loses_nothing(work: Work, tmp_path: Pat
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], check=False).returncode:
         pytest.skip("a disk can't be mounted here")
     try:
-        work.sinks.add("out", "file", options={"folder": str(disk / "out"), "rotate_mb": 10})
+        work.add("out", "file", options={"folder": str(disk / "out"), "rotate_mb": 10})
         work.publish()
         work.write(3)
         until(work.all_told, lambda: work.record)
