@@ -6,6 +6,7 @@ A workspace without any costs a look at its control store each second, and its d
 
 from __future__ import annotations
 
+import atexit
 import logging
 import threading
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ LOOK_S = 5.0
 """How often it looks whether a workspace has come to be."""
 
 _log = logging.getLogger("pluto_duck.events")
+AT_EXIT_S = 1.0
 
 
 class Delivering:
@@ -37,9 +39,12 @@ class Delivering:
 
     def start(self) -> None:
         self._watcher.start()
+        # A server that is interrupted does not always stop its extensions, and the sessions close at exit.
+        atexit.register(self.close, AT_EXIT_S)
 
     def close(self, wait_s: float = 5.0) -> None:
         """What is under way is waited for a little; what is not noted then is sent again by whoever comes next."""
+        atexit.unregister(self.close)
         self._stop.set()
         for relays in list(self._relays.values()):
             relays.stop(wait_s)
