@@ -224,7 +224,7 @@ def test_the_curl_of_the_rest_page_works_against_serve(
                           timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (first, asked, picked, listed, paged, cancelled, conversations, verified, approvals, tables,
-     described, profiled, filtered, made, row, patched, window, graph, loaded, sent, audited,
+     described, profiled, filtered, made, row, patched, changes, window, graph, loaded, sent, audited,
      me, key, hooked) = done.stdout.split("\n---\n")
     assert '"kind": "owner"' in me
     assert '"secret": "pdk_' in key
@@ -240,6 +240,7 @@ def test_the_curl_of_the_rest_page_works_against_serve(
     assert '{"id":7,"name":"Lounge","fee":"12.50"}' in made
     assert 'etag: "' in row.lower()
     assert '"fee":"14.00"' in patched
+    assert '"changes":[]' in changes
     assert '"JFK"' in window
     assert graph.startswith('{"data":{"flights":[{"dest":')
     assert '"offset": 5' in paged

@@ -14,7 +14,7 @@ from pluto_duck.api.docs_style import STYLE
 from pluto_duck.api.openapi_parts import Json
 
 _METHODS = ("get", "post", "put", "patch", "delete")
-_EXAMPLES = {"run_id": "$RUN", "name": "flights", "table": "flights", "sql": "select 42",
+_EXAMPLES = {"run_id": "$RUN", "n": "7", "name": "flights", "table": "flights", "sql": "select 42",
              "question": "how many flights?", "query": "{ __typename }"}
 
 

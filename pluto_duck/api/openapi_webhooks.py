@@ -57,7 +57,7 @@ PATHS: dict[str, Json] = {
 
 _WISH: Json = {
     "url": one("string", "https; its host is looked up, and must be public or allowed (webhooks.allow).",
-               maxLength=2_000),
+               maxLength=2_000, example="https://hooks.example.com/orders"),
     "tables": one("array", "Patterns: orders, sales.*; all tracked ones unless given.", items=one("string")),
     "ops": one("array", "Which changes; all unless given.", items=one("string", enum=[
         "c", "u", "d", "t", "schema", "drop", "resync", "r", "insert", "create", "update", "delete", "truncate",

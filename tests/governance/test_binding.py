@@ -4,6 +4,7 @@ nothing that a value says becomes SQL."""
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -117,5 +118,5 @@ def test_an_error_shows_the_line_as_it_was_written(gate: Gate, data: Any) -> Non
             assert "secret" not in position
             assert "éé" not in position
             if position:  # none, where DuckDB's own window leaves the place open
-                line, caret = position.split("\n")
-                assert line[len(caret) - 1:].startswith("nothere"), position
+                line, column = map(int, re.findall(r"\d+", position))
+                assert sql.split("\n")[line - 1][column - 1:].startswith("nothere"), position

@@ -20,7 +20,8 @@ from pluto_duck.commands.private_postgres import PrivatePostgres
 from pluto_duck.errors import PlutoError
 
 # Safe to lose, so quick; wal_level for tests that follow changes.
-OPTIONS = {"fsync": "off", "log_checkpoints": "off", "wal_level": "logical", "max_wal_senders": "10", "max_replication_slots": "10"}
+OPTIONS = {"fsync": "off", "log_checkpoints": "off", "wal_level": "logical", "max_wal_senders": "100",
+           "max_replication_slots": "100"}
 
 _numbers = itertools.count(1)
 

@@ -220,7 +220,8 @@ def test_an_operation_that_the_owner_has_is_no_roles_by_itself(filled: Company) 
     owner, role = filled.owner, filled.as_("everybody")
     operations = set(owner._link._channel._served.session._ops)  # type: ignore[union-attr]
     assert len(operations) > 12
-    for op in operations - {"query", "tables", "versions", "rows", "by_key", "change", "publish", "stamp", "moment"}:
+    for op in operations - {"query", "tables", "versions", "rows", "by_key", "change", "publish", "stamp", "moment",
+                            "changes", "changes_head", "snapshot_changes"}:
         with pytest.raises(Refused):
             role._link.call(Request(op, {}))
 

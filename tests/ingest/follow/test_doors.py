@@ -99,10 +99,10 @@ def test_changes_of_a_followed_table_can_be_tracked(session: Session, database: 
 
 
 def test_a_user_without_the_rights_is_told_which_before_anything_is_made(session: Session, database: Database) -> None:
-    database.run("CREATE TABLE t (id int PRIMARY KEY)", "DROP ROLE IF EXISTS reader",
-                 "CREATE ROLE reader LOGIN", "GRANT SELECT ON t TO reader")
+    database.run("CREATE TABLE t (id int PRIMARY KEY)", "DROP ROLE IF EXISTS follows_one",
+                 "CREATE ROLE follows_one LOGIN", "GRANT SELECT ON t TO follows_one")
     as_reader = Database(database.server, database.name)
-    as_reader.uri = database.uri.replace("postgres@", "reader@")
+    as_reader.uri = database.uri.replace("postgres@", "follows_one@")
     assert as_reader.uri != database.uri
 
     def refused() -> str:
@@ -112,12 +112,12 @@ def test_a_user_without_the_rights_is_told_which_before_anything_is_made(session
         assert database.run("SELECT count(*) FROM pg_replication_slots WHERE database = current_database()") == [(0,)]
         return f"{error.value.message} {error.value.hint}"
 
-    assert "ALTER ROLE \"reader\" REPLICATION" in refused()
-    database.run("ALTER ROLE reader REPLICATION")
+    assert "ALTER ROLE \"follows_one\" REPLICATION" in refused()
+    database.run("ALTER ROLE follows_one REPLICATION")
     assert "GRANT CREATE ON DATABASE" in refused()
-    database.run(f'GRANT CREATE ON DATABASE "{database.name}" TO reader')
+    database.run(f'GRANT CREATE ON DATABASE "{database.name}" TO follows_one')
     assert "does not own public.t" in refused()
-    database.run("ALTER TABLE t OWNER TO reader", "INSERT INTO t VALUES (1)")
+    database.run("ALTER TABLE t OWNER TO follows_one", "INSERT INTO t VALUES (1)")
     assert follow(session, as_reader).caught_up
     assert rows(session, "t") == {("1",): 1}
 
