@@ -128,7 +128,7 @@ def _start(session: Session) -> int:
 
 
 @pytest.mark.parametrize(("keyed", "before"), [
-    pytest.param(True, True, id="keyed-before"), pytest.param(False, False, id="whole-rows"),
+    pytest.param(True, True, id="keyed-before"), pytest.param(False, False, id="whole-rows", marks=pytest.mark.soak),
     pytest.param(True, False, id="keyed", marks=pytest.mark.soak)])
 def test_replaying_the_journal_gives_the_table(tmp_path: Path, keyed: bool, before: bool) -> None:
     cases = list({**STATEMENTS, **MERGES, **(KEYED if keyed else {})}.items())

@@ -103,7 +103,7 @@ def test_a_large_transaction_is_cut_and_goes_on_where_it_was_cut(shop: Session) 
     # Of a table that has few of many changes, too.
     shop.query("INSERT INTO shop.\"Items\" VALUES (1, 'x')")
     assert len(every(shop, limit=10, tables=(ITEMS,))) == 1
-    assert len(every(shop, limit=3, tables=(ITEMS, ORDERS))) == 2502
+    assert len(every(shop, limit=97, tables=(ITEMS, ORDERS))) == 2502
 
 
 def test_a_guest_reads_what_the_host_reads_and_any_position_can_be_gone_on_from(shop: Session) -> None:
@@ -173,7 +173,7 @@ def test_a_snapshot_and_the_changes_after_it_make_the_table(shop: Session) -> No
             del table[one["key"]]
     columns = [("id", "INTEGER"), ("name", "VARCHAR"), ("price", "DECIMAL(12,2)")]
     shop.query("CREATE TABLE copy AS FROM orders LIMIT 0")
-    shop.query(";".join(insert_sql("copy", columns, row) for row in table.values()))
+    shop.query(f"BEGIN; {'; '.join(insert_sql('copy', columns, row) for row in table.values())}; COMMIT")
     assert shop.query("(FROM orders EXCEPT FROM copy) UNION ALL (FROM copy EXCEPT FROM orders)").rows() == []
 
 
