@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 JSON, EVENTS = "application/json", "text/event-stream"
 PAGE, MAX_PAGE = 1_000, 10_000
 """Rows of a JSON page."""
-MAX_WAIT_S = 60.0
 
 
 class RunForms(PlutoHandler):
@@ -96,7 +95,7 @@ class RunForms(PlutoHandler):
 
         offset = self.integer("offset", 0, least=0, most=2**62) or 0
         limit = self.integer("limit", PAGE, least=0, most=MAX_PAGE)
-        wait_s = self._wait_s()
+        wait_s = self.wait_s()
         if wait_s and not run.done:
             follower = Follower(self.app, place, run.run_id, counts=False)
             self.on_gone = follower.leave
@@ -118,16 +117,6 @@ class RunForms(PlutoHandler):
         self.send({**summary(run), **waiting(place, run), "workspace": place.name,
                    "columns": None if run.columns is None else [{"name": c.name, "type": c.type} for c in run.columns],
                    "offset": offset, "limit": limit, "rows": rows, "links": links})
-
-    def _wait_s(self) -> float:
-        text = self.get_query_argument("wait", "0")
-        try:
-            wait_s = float(text)
-        except ValueError:
-            wait_s = -1.0
-        if not 0 <= wait_s <= MAX_WAIT_S:
-            raise UsageError(f"wait={text} must be seconds from 0 to {MAX_WAIT_S:g}.", name="wait")
-        return wait_s
 
 
 def summary(run: Run) -> dict[str, Any]:

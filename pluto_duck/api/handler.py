@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MOST_HOSTS = 100
+MAX_WAIT_S = 60.0
+"""For an answer, by `wait=`."""
 NOT_IN_FORCE = ("No policy is in force in this workspace: until its owner allows one (pluto-duck trust), nothing is "
                 "open to keys and tokens.")
 
@@ -422,6 +424,17 @@ class PlutoHandler(Audited):
         if not least <= value <= most:
             raise UsageError(f"{name} must be from {least} to {most}.", name=name)
         return value
+
+    def wait_s(self) -> float:
+        """How long the answer may be waited for, by `wait=`."""
+        text = self.get_query_argument("wait", "0")
+        try:
+            wait_s = float(text)
+        except ValueError:
+            wait_s = -1.0
+        if not 0 <= wait_s <= MAX_WAIT_S:
+            raise UsageError(f"wait={text} must be seconds from 0 to {MAX_WAIT_S:g}.", name="wait")
+        return wait_s
 
     def accepted(self, offered: tuple[str, ...]) -> str:
         """The best of the offered types by the Accept header (RFC 9110 12.5.1); the first when it has none."""

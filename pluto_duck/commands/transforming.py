@@ -12,12 +12,11 @@ from pluto_duck.commands import Door, Rows
 from pluto_duck.commands.group import SECTIONS, Whole, family, verb
 from pluto_duck.commands.load_report import count
 from pluto_duck.errors import Cancelled, RunError
+from pluto_duck.transform import DBT_COMMANDS
 
 if TYPE_CHECKING:
     from pluto_duck.transform.dbt import DbtNode, DbtOptions, DbtReport
 
-COMMANDS = ("build", "run", "test", "seed", "snapshot", "compile", "docs", "ls", "show", "parse", "deps", "clean",
-            "source")
 _WORDS = {"ok": "ok", "warned": "warning", "failed": "FAILED", "skipped": "skipped"}
 _PASSED_ON = {"ignore_unknown_options": True}
 _SHOWN_SQL = 15
@@ -26,7 +25,7 @@ _SHOWN_SQL = 15
 
 @verb(SECTIONS[0], "run-dbt", "run-dbt run --select staging+ --full-refresh", "run-dbt test",
       "run-dbt build --project ./shop --vars '{since: 2026-01-01}'", name="run-dbt")
-@click.argument("command", type=click.Choice(COMMANDS), default="build", required=False)
+@click.argument("command", type=click.Choice(DBT_COMMANDS), default="build", required=False)
 @click.option("--project", type=click.Path(path_type=Path), help="Folder of the dbt project; else the nearest one.")
 @click.option("--target", help="The target of the project's profile to take schema and threads from.")
 @click.option("--threads", type=Whole(1), help="Nodes at a time (4, or what the profile says).")
@@ -177,5 +176,5 @@ def init(door: Door, folder: Path | None, schemas: tuple[str, ...]) -> str:
             f"Build it: {door.program} run-dbt --project {made.folder}")
 
 
-for _one in COMMANDS:
+for _one in DBT_COMMANDS:
     _enter(_one)

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 JSON, EVENTS = "application/json", "text/event-stream"
 LIMIT, MOST = 1_000, 10_000
-MAX_WAIT_S = 60.0
 MOST_TABLES = 100
 
 
@@ -84,7 +83,7 @@ class ChangesHandler(PlutoHandler):
 
     async def _json(self, place: Place, tables: list[TableRef], after: Position | None) -> None:
         limit = self.integer("limit", LIMIT, least=1, most=MOST) or LIMIT
-        wait_s = self._wait_s()
+        wait_s = self.wait_s()
         gone, news = asyncio.Event(), asyncio.Event()
 
         def leave() -> None:
@@ -130,16 +129,6 @@ class ChangesHandler(PlutoHandler):
         """A key that was revoked meanwhile reads no further. Raises Unauthenticated."""
         if self.caller is not None:
             await self.identity_provider.get_user(self)
-
-    def _wait_s(self) -> float:
-        text = self.get_query_argument("wait", "0")
-        try:
-            wait_s = float(text)
-        except ValueError:
-            wait_s = -1.0
-        if not 0 <= wait_s <= MAX_WAIT_S:
-            raise UsageError(f"wait={text} must be seconds from 0 to {MAX_WAIT_S:g}.", name="wait")
-        return wait_s
 
 
 class Following:

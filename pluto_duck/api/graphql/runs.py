@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from graphql import GraphQLObjectType, get_named_type
 
 from pluto_duck.api.follow import Follower
-from pluto_duck.api.forms import MAX_PAGE, MAX_WAIT_S, PAGE, page, summary
+from pluto_duck.api.forms import MAX_PAGE, PAGE, page, summary
 from pluto_duck.api.graphql.plan import TYPENAME
+from pluto_duck.api.handler import MAX_WAIT_S
 from pluto_duck.api.query import mine, start
 from pluto_duck.errors import PlutoError, UsageError
 

@@ -34,14 +34,6 @@ class SessionCursor(dbapi.Cursor):
     def interrupt(self) -> None:
         self._session.interrupt()
 
-    def fetch_arrow_table(self) -> Any:
-        assert self._result is not None
-        return self._result.arrow()
-
-    def df(self) -> Any:
-        assert self._result is not None
-        return self._result.df()
-
     def relation(self, local: Any, name: str) -> Any:
         """A table of the workspace, in the private instance `local`."""
         return local.from_arrow(self._session.query(f"SELECT * FROM {name}").arrow())

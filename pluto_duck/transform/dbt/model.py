@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-COMMANDS = ("build", "run", "test", "seed", "snapshot", "compile", "docs", "ls", "show", "parse", "deps", "clean",
-            "source")
 Status = Literal["running", "ok", "warned", "failed", "skipped"]
 
 
@@ -55,7 +53,6 @@ class DbtReport:
     """What `ls`, `show` and `compile` print."""
     problem: str = ""
     """Why dbt stopped before or beside its nodes: a project that can't be parsed."""
-    facts: dict[str, Any] = field(default_factory=dict)
 
     @property
     def failed(self) -> tuple[DbtNode, ...]:

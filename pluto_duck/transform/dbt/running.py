@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pluto_duck.errors import Cancelled, DatabaseBusy, MissingExtra, RunError
-from pluto_duck.transform.dbt.model import COMMANDS, DbtNode, DbtOptions, DbtReport, Status
+from pluto_duck.transform import DBT_COMMANDS
+from pluto_duck.transform.dbt.model import DbtNode, DbtOptions, DbtReport, Status
 from pluto_duck.transform.dbt.project import find_project, profile_for
 from pluto_duck.workspace.locks import FileLock
 
@@ -69,7 +70,7 @@ def _words(options: DbtOptions) -> list[str]:
         return ["docs", "generate", *options.args]
     if options.command == "source":
         return ["source", "freshness", *options.args]
-    assert options.command in COMMANDS
+    assert options.command in DBT_COMMANDS
     return [options.command, *options.args]
 
 
