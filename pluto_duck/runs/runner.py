@@ -536,7 +536,10 @@ class Runs:
         if monitor is not None:
             monitor.join()
         for job in unfinished:
-            self._store.finish(job.run_id, "cancelled", error=Cancelled("Its process was closed.").to_dict())
+            try:
+                self._store.finish(job.run_id, "cancelled", error=Cancelled("Its process was closed.").to_dict())
+            except (ControlBusy, WorkspaceUnusable) as error:  # the rest of the process still has to end
+                _log.warning("Run %s could not be noted as cancelled: %s", job.run_id, error)
         for worker in self._workers:
             worker.join(1.0)
         if self._presence is not None:

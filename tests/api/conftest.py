@@ -22,6 +22,11 @@ def jp_server_config() -> dict[str, Any]:
             "PlutoDuckApp": {"disconnect_grace_s": 0.05}}
 
 
+@pytest.fixture(autouse=True)
+def jp_server_cleanup(tmp_path: Path, jp_server_cleanup: None) -> None:
+    """The server ends before its folder goes: what is set up later is taken down earlier."""
+
+
 @pytest.fixture
 def jp_root_dir(workspace: Workspace) -> Path:
     """The server stands in the workspace's folder: that makes it the default."""

@@ -14,7 +14,16 @@ from typing import Any
 import pyarrow
 import pytest
 
-from pluto_duck.errors import Cancelled, QueueFull, RunError, RunNotFound, StatementError, TimedOut, UsageError
+from pluto_duck.errors import (
+    Cancelled,
+    QueueFull,
+    RunError,
+    RunNotFound,
+    StatementError,
+    TimedOut,
+    UsageError,
+    WorkspaceUnusable,
+)
 from pluto_duck.runs import RunContext, Runs
 from pluto_duck.session import Session
 from pluto_duck.workspace.blot import blotted
@@ -445,3 +454,18 @@ def test_what_work_done_here_raises_comes_out_as_it_is(
     (run,) = runs.list(1)
     assert run.status == status
     assert runs.progress(run.run_id) == -1.0
+
+
+def test_a_workspace_that_went_away_hinders_nobody_from_closing(
+        session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = Runs(session)
+    gate, reached = threading.Event(), threading.Event()
+    runs.start("x", "x", lambda run: (reached.set(), gate.wait(60)))
+    assert reached.wait(30)
+
+    def gone(*_: object, **__: object) -> None:
+        raise WorkspaceUnusable("its folder is gone", hint="none")
+
+    monkeypatch.setattr(runs._store, "finish", gone)
+    runs.close()  # raises nothing
+    gate.set()
