@@ -20,6 +20,20 @@ ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
+TOP = {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "constraints.txt", "Dockerfile",
+       "compose.yaml", "SECURITY.md", ".gitignore", ".dockerignore", ".gitattributes", ".ci", ".github", "pluto_duck",
+       "jupyter_extension", "notebooks", "dbt_examples", "tests", "binder", "docs"}
+
+
+def test_nothing_was_left_lying_in_the_house() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is no clone, so git can't tell what belongs here")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    files = listed.split("\0")[:-1]
+    assert {one.split("/")[0] for one in files} <= TOP
+    assert [one for one in files if one.endswith((".db", ".duckdb", ".wal", ".log", ".pyc", ".sqlite"))] == []
+
+
 def _pins() -> dict[str, str]:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     return dict(line.split("==") for line in lines if line and not line.startswith("#"))
