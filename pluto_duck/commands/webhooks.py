@@ -54,11 +54,13 @@ def list_(door: Door, format_: Format) -> object:
 
 def _what(webhook: Webhook) -> str:
     from pluto_duck.events.model import OPS
+    from pluto_duck.events.webhooks.rules import WORDS
 
     filter = webhook.wish.filter
+    words = {op: word for word, op in reversed(WORDS.items())}  # as they are written: the first word of two
     if filter.when:
         return "; ".join(str(one) for one in filter.when)
-    return "all changes" if filter.ops == OPS else ", ".join(filter.ops)
+    return "all changes" if filter.ops == OPS else ", ".join(words.get(one, one) for one in filter.ops)
 
 
 def _state(webhook: Webhook) -> str:

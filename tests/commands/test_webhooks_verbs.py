@@ -51,6 +51,7 @@ def test_a_webhook_from_its_making_to_its_end(door: Door, url: str) -> None:
     assert re.search(r"secret +whsec_[A-Za-z0-9+/=]{44}", said)
     assert "abcdef123456" not in said
     assert "mind" not in said
+    assert re.search(r"what +insert, delete", said)
     for again in (do(door, "list"), do(door, "show", id), do(door, "list", "--format", "json")):
         assert "whsec_" not in again
         assert "abcdef123456" not in again
