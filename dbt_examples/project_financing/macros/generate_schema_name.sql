@@ -1,0 +1,4 @@
+{# Schemas as they are written in dbt_project.yml: financing, not main_financing. #}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ (custom_schema_name or target.schema) | trim }}
+{%- endmacro %}
