@@ -9,6 +9,7 @@ from pluto_duck.commands.load_report import diagnosis_rows, plan_rows, report_ro
 
 if TYPE_CHECKING:
     from pluto_duck.agent import Answer
+    from pluto_duck.catalog.lineage import Around, Impact
     from pluto_duck.ingest import LoadReport
     from pluto_duck.ingest.attempts import Freshness
     from pluto_duck.ingest.diagnosis import Diagnosis
@@ -37,6 +38,14 @@ def is_plan(value: object) -> TypeGuard[LoadPlan]:
 
 def is_diagnosis(value: object) -> TypeGuard[Diagnosis]:
     return type(value).__name__ == "Diagnosis"
+
+
+def is_lineage(value: object) -> TypeGuard[Around]:
+    return type(value).__name__ == "Around"
+
+
+def is_impact(value: object) -> TypeGuard[Impact]:
+    return type(value).__name__ == "Impact"
 
 
 def is_table(value: object) -> TypeGuard[TableInfo]:

@@ -8,7 +8,17 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
 from pluto_duck.commands import Done, Facts, Formatted, Growing, Rows, answers
-from pluto_duck.commands.kinds import is_answer, is_diagnosis, is_load, is_plan, is_result, is_table, rows_of
+from pluto_duck.commands.kinds import (
+    is_answer,
+    is_diagnosis,
+    is_impact,
+    is_lineage,
+    is_load,
+    is_plan,
+    is_result,
+    is_table,
+    rows_of,
+)
 from pluto_duck.commands.load_report import count, plan_parts, report_lines
 from pluto_duck.commands.writing import plain, to_csv, to_json
 from pluto_duck.errors import UsageError
@@ -79,7 +89,7 @@ def _bundles(value: object, max_rows: int) -> list[dict[str, Any]]:
         return _bundles(value.rows, len(value.rows.rows) or 1)
     if is_answer(value):
         return answers.bundles(value, max_rows)
-    if isinstance(value, str | Facts) or (isinstance(value, Rows) and not value.rows):
+    if isinstance(value, str | Facts) or is_impact(value) or (isinstance(value, Rows) and not value.rows):
         text = _table_text(value, max_rows)
         return [{"text/plain": text, "text/html": f"<pre style='{answers.PRE}'>{escape(text)}</pre>"}]
     if is_plan(value):
@@ -131,6 +141,14 @@ def _table_text(value: object, max_rows: int, width: int | None = None) -> str:
         return answers.text(value, max_rows, width)
     if is_plan(value):
         return _plan_text(value, width)
+    if is_lineage(value):
+        from pluto_duck.display.lineage import text
+
+        return answers.shown(text(value))
+    if is_impact(value):
+        from pluto_duck.display.lineage import impact_text
+
+        return answers.shown(impact_text(value))
     if isinstance(value, Rows) and not value.rows:
         return value.none
     if isinstance(value, list) and not value:

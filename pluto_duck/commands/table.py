@@ -19,6 +19,7 @@ from pluto_duck.commands import (
            exporting,
            keeping,
            keys,
+           lineage,
            live,
            loading,
            loads,
@@ -35,14 +36,14 @@ from pluto_duck.commands.group import EXIT_CODES, SECTIONS, Told, Verb, pluto
 
 # In this order help and docs list them, whichever module was imported first; one that is not named here comes last.
 _ORDER = (
-    "ingest", "diagnose", "connections", "loads", "reload", "help", "tables", "describe", "query", "ask", "history",
-    "approvals", "backup", "restore", "conversations", "eval", "export", "init", "status", "doctor", "trust", "demo",
-    "run-dbt", "dbt", "serve", "lend", "keys", "tokens", "policy", "audit", "changes", "webhooks", "sinks", "detach",
-    "cache", "semantics", "verified")
+    "ingest", "diagnose", "connections", "loads", "reload", "help", "tables", "describe", "query", "ask", "lineage",
+    "history", "approvals", "backup", "restore", "conversations", "eval", "export", "init", "status", "doctor",
+    "trust", "demo", "run-dbt", "dbt", "serve", "lend", "keys", "tokens", "policy", "audit", "changes", "webhooks",
+    "sinks", "detach", "cache", "semantics", "verified")
 pluto.commands = {name: pluto.commands[name] for name in sorted(
     pluto.commands, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))}
 
 __all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "approvals", "asking", "audit", "backups", "changes",
            "changes_show", "connections", "conversations", "diagnosing", "evaluating", "exporting", "keeping",
-           "keys", "live", "loading", "loads", "pluto", "policy", "reloading", "semantics", "sinks", "tokens",
-           "transforming", "verified", "webhooks"]
+           "keys", "lineage", "live", "loading", "loads", "pluto", "policy", "reloading", "semantics", "sinks",
+           "tokens", "transforming", "verified", "webhooks"]

@@ -16,8 +16,9 @@ def quote(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
-def _split(text: str) -> list[str]:
-    parts: list[str] = []
+def parts(text: str) -> list[str]:
+    """Of a name with dots, any of them quoted: `"odd.name".x`."""
+    found: list[str] = []
     current, quoted, i = "", False, 0
     was_quoted = False
     while i < len(text):
@@ -32,15 +33,15 @@ def _split(text: str) -> list[str]:
         elif char == '"' and not current:
             quoted = was_quoted = True
         elif char == ".":
-            parts.append(current)
+            found.append(current)
             current, was_quoted = "", False
         else:
             current += char
         i += 1
     if quoted:
         raise UsageError(f"{text!r} has an opening quote without a closing one.")
-    parts.append(current if was_quoted else current.strip())
-    return parts
+    found.append(current if was_quoted else current.strip())
+    return found
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,11 @@ class TableRef:
     @classmethod
     def parse(cls, text: str) -> TableRef:
         """From `orders`, `raw.orders` or `"My schema"."odd.name"`."""
-        parts = _split(text.strip())
-        if not 1 <= len(parts) <= 2 or not all(parts):
+        found = parts(text.strip())
+        if not 1 <= len(found) <= 2 or not all(found):
             raise UsageError(f"{text!r} is not the name of a table.",
                              hint='Write table or schema.table; quote odd names: "my.table".')
-        ref = cls(parts[-1]) if len(parts) == 1 else cls(parts[1], parts[0])
+        ref = cls(found[-1]) if len(found) == 1 else cls(found[1], found[0])
         quote(ref.name), quote(ref.schema)
         return ref
 

@@ -1,0 +1,102 @@
+"""`lineage`: what a table or column is made of, who reads it, and what would break without it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pluto_duck.commands import Door
+from pluto_duck.commands.group import SECTIONS, Whole, verb
+from pluto_duck.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from pluto_duck.catalog.lineage import Around, Impact, Lineage, Link, Node
+    from pluto_duck.session import Session
+
+
+@verb(SECTIONS[2], "lineage orders", "lineage orders.total --up", "lineage raw.customers.email --impact",
+      "lineage orders --down --depth 1 --json")
+@click.argument("name", metavar="TABLE[.COLUMN]")
+@click.option("--up", is_flag=True, help="Only what it is made of.")
+@click.option("--down", is_flag=True, help="Only what is made of it, and who reads it.")
+@click.option("--depth", type=Whole(1), metavar="N", help="So many steps in each direction; else all.")
+@click.option("--impact", "breaks", is_flag=True, help="Instead: what would break without it.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def lineage(door: Door, name: str, up: bool, down: bool, depth: int | None, breaks: bool, as_json: bool) -> object:
+    """Where a table or column comes from, and what hangs on it: loads, views, dbt models, questions, who is served."""
+    session = door.open_session()
+    known = whole(session)
+    id, column = find(known, name)
+    if breaks:
+        from pluto_duck.catalog.lineage import impact
+
+        found = impact(known, id, column)
+        return _json(impact_object(found)) if as_json else found
+    around = known.around(id, column, up=up or not down, down=down or not up, depth=depth or 0)
+    return _json(as_object(around)) if as_json else around
+
+
+def whole(session: Session) -> Lineage:
+    """All that is known of the workspace; the owner's."""
+    from pluto_duck.catalog.lineage import Lineage, collect, known
+    from pluto_duck.ingest.lineage import loaded
+
+    tables = session.tables()
+    names, sql = known(session, tables)
+    return Lineage([collect(session, tables, names, sql), loaded(session, tables)])
+
+
+def find(lineage: Lineage, name: str) -> tuple[str, str | None]:
+    """The id and the column that are meant. Raises UnknownName with the nearest names."""
+    from pluto_duck.workspace.tableref import TableRef, fold, parts
+
+    by_name = {one.name: one.id for one in reversed(lineage.nodes.values())}
+    if name in by_name:
+        return by_name[name], None
+    path = parts(name)
+    if not 1 <= len(path) <= 3 or not all(path):
+        raise UsageError(f"{name!r} is not the name of a table or column.",
+                         hint='table, schema.table, table.column or schema.table.column; quote odd names: "my.table"')
+    for length in (2, 1):
+        if len(path) - length not in (0, 1) or len(path) < length:
+            continue
+        key = TableRef(path[length - 1], *path[:length - 1]).key
+        node = lineage.nodes.get(key)
+        if node is None:
+            continue
+        if len(path) == length:
+            return key, None
+        column = next((one for one in node.columns if fold(one) == fold(path[-1])), None)
+        if column is None and (node.columns or node.kind != "missing"):
+            raise unknown_name("column", path[-1], node.columns, where=node.name)
+        return key, column or path[-1]
+    raise unknown_name("table", name, by_name)
+
+
+def as_object(around: Around) -> dict[str, Any]:
+    """As REST has it, too."""
+    return {"start": around.start.id, "column": around.column, "more": around.more,
+            "nodes": [_node(one) for one in around.nodes], "links": [_link(one) for one in around.links]}
+
+
+def impact_object(found: Impact) -> dict[str, Any]:
+    return {"start": found.start.id, "column": found.column, "effects": [
+        {"id": one.node.id, "kind": one.node.kind, "name": one.node.name, "what": one.what,
+         "columns": list(one.columns), "why": one.why} for one in found.effects]}
+
+
+def _node(node: Node) -> dict[str, Any]:
+    return {"id": node.id, "kind": node.kind, "name": node.name, "columns": list(node.columns),
+            "facts": dict(node.facts), "note": node.note}
+
+
+def _link(link: Link) -> dict[str, Any]:
+    return {"above": link.above, "below": link.below, "by": link.by, "whole": link.whole,
+            "columns": [{"above": above, "below": below, "how": how} for above, below, how in link.columns],
+            "uses": [{"column": column, "for": list(kinds)} for column, kinds in link.uses]}
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1)
