@@ -93,7 +93,7 @@ def event_sql(origin: Origin, seen: Seen, *, snapshot: bool = False) -> str:
 
 def mark_event(origin: Origin, seen: Seen, mark: Mark, more: dict[str, Any]) -> str:
     """A change of the table as a whole. `more`: what else its data says."""
-    at = _iso(mark.at_ms)
+    at = iso(mark.at_ms)
     return json.dumps({
         "specversion": "1.0", "id": f"{origin.id}:{mark.seq}.{mark.n}", "source": origin.source(seen.ref),
         "type": PREFIX + TYPES[mark.op], "time": at, "datacontenttype": "application/json",
@@ -122,7 +122,7 @@ class Mark:
     detail: str | None
 
 
-def _iso(at_ms: int) -> str:
+def iso(at_ms: int) -> str:
     import datetime as dt
 
     at = dt.datetime(1970, 1, 1) + dt.timedelta(milliseconds=at_ms)
@@ -140,4 +140,4 @@ def _merged(parts: list[str]) -> list[str]:
     return found
 
 
-__all__ = ["TYPES", "Mark", "Origin", "Seen", "event_sql", "field", "image_sql", "mark_event"]
+__all__ = ["PREFIX", "TYPES", "Mark", "Origin", "Seen", "event_sql", "field", "image_sql", "iso", "mark_event"]

@@ -11,6 +11,7 @@ from typing import Any
 
 from pluto_duck.errors import UnknownName, UsageError, unknown_name
 from pluto_duck.events.layout import SETUP, changes_ddl
+from pluto_duck.events.recent import Commit, Recent
 from pluto_duck.events.tracked import Standing, Tracked, columns_of, columns_of_many, standing_of, text
 from pluto_duck.workspace.database import Cursor, Database
 from pluto_duck.workspace.tableref import TableRef, fold, quote
@@ -47,6 +48,7 @@ class Journal:
             last = cursor.fetchall(
                 f"SELECT system.main.max(seq), system.main.max(tx) FROM {self.ours}.change_log")[0]
             self.head = max(int(last[0] or 0), self.oldest(cursor))
+            self.recent = Recent(self.head)
             self._numbers = itertools.count(int(last[1] or 0) + 1)
             self.tracked = self._read(cursor)
         finally:
@@ -194,8 +196,12 @@ class Journal:
 
     # -- commits ----------------------------------------------------------------------------------
 
-    def adopt(self, tables: dict[str, Tracked | None]) -> None:
-        """Under the commit lock, after the COMMIT: what is tracked now."""
+    def adopt(self, tables: dict[str, Tracked | None], seq: int, told: Commit | None, *, changes: bool) -> None:
+        """Under the commit lock, after COMMIT `seq`: what is tracked now, and what has changed."""
+        if told is not None:
+            self.recent.add(told)
+        elif changes or tables:
+            self.recent.forget(seq, changes=changes)
         if tables:
             changed = {**self.tracked, **tables}
             self.tracked = {key: one for key, one in sorted(changed.items()) if one is not None}

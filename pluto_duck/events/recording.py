@@ -17,6 +17,7 @@ from pluto_duck.events import few, keyed
 from pluto_duck.events.comparing import Copy, compare, copied, tells_apart
 from pluto_duck.events.journal import Journal, Who, detail
 from pluto_duck.events.picked import Picked
+from pluto_duck.events.recent import MOST_OF_A_COMMIT, Commit, Said
 from pluto_duck.events.remade import remade
 from pluto_duck.events.tracked import Standing, Tracked, text
 from pluto_duck.events.writes import Verb, Write, touches
@@ -81,6 +82,8 @@ class Recording:
     adopted: dict[str, Tracked | None] = field(default_factory=dict)
     """What is tracked otherwise once this is committed."""
     shapes_changed: bool = False
+    said: list[Said] = field(default_factory=list)
+    """Changes whose values are at hand; of use where it is all of them."""
 
     # -- statements -------------------------------------------------------------------------------
 
@@ -218,11 +221,12 @@ class Recording:
 
     def _returned(self, cursor: Cursor, shadow: Callable[[], Cursor], write: Write, table: Tracked,
                   execute: Callable[[str], Rows]) -> Ran:
-        if write.verb == "insert" and write.few and table.by_text and not write.returning:
+        if table.by_text and not write.returning and self._is_few(write, table):
             rows = execute(write.returning_also(few.returned(table)))
             made = rows.fetchall()
             if made:
-                self._wrote(table, few.added(self, cursor, table, made))
+                self._wrote(table, few.added(self, cursor, table, made) if write.verb == "insert"
+                            else few.written(self, cursor, shadow, table, write.verb, made))
             return Ran(rows, len(made))
         rows = execute(write.returning_also(keyed.returned(table, write.verb)))
         own = len(rows.columns) - keyed.width(table, write.verb)
@@ -233,6 +237,13 @@ class Recording:
         if write.returning:
             return Ran(rows, None, found.select(list(range(own))))
         return Ran(rows, found.num_rows)
+
+    def _is_few(self, write: Write, table: Tracked) -> bool:
+        """Whether it writes so few rows that all of their values may be returned."""
+        if write.verb == "insert":
+            return write.few
+        at_most_one = [write.point] == [fold(one) for one in table.key_columns]
+        return at_most_one and (write.verb == "delete" or not table.before or few.is_fresh(self, table))
 
     def by_keys(self, cursor: Cursor, shadow: Callable[[], Cursor], table: Tracked, verb: str,
                 keys: pyarrow.Table) -> None:
@@ -282,6 +293,17 @@ class Recording:
         self.n += count
         self.rows[table.key] = self.rows.get(table.key, 0) + count
         return count
+
+    def say(self, table: Tracked, changes: Iterable[few.Change]) -> None:
+        """Before they are counted: what was just written to the Journal."""
+        if len(self.said) <= MOST_OF_A_COMMIT:
+            self.said += [Said(self.n + 1 + i, table, *one) for i, one in enumerate(changes)]
+
+    def told(self, seq: int, at_ms: int) -> Commit | None:
+        """All that it has changed; None where not all of that is at hand."""
+        if len(self.said) != self.n or self.n > MOST_OF_A_COMMIT or self.adopted:
+            return None
+        return Commit(seq, self.tx, at_ms, self.who, tuple(self.said))
 
     def keyless(self, cursor: Cursor, table: Tracked) -> int:
         """The declared key of a table that was made without one tells its rows apart no longer: it is told whole."""

@@ -62,6 +62,28 @@ class Tracked:
         return "system.main.struct_pack(" + ", ".join(
             f"{quote(name)} := {value}" for name, value in values.items()) + ")"
 
+    def literal(self, name: str, value: str | None) -> str:
+        """SQL of a value of that column, from its text."""
+        kind = self.types[name]
+        shown = "NULL" if value is None else text(value)
+        return shown if kind == "VARCHAR" and value is not None else f"CAST({shown} AS {kind})"
+
+    @cached_property
+    def _key_at(self) -> tuple[int, ...]:
+        names = [name for name, _kind in self.columns]
+        return tuple(names.index(one) for one in self.key_columns)
+
+    def key_of(self, row: tuple[str | None, ...]) -> tuple[str | None, ...]:
+        """Of a row, given as the texts of its columns."""
+        return tuple(row[i] for i in self._key_at)
+
+    def with_key(self, key: tuple[str | None, ...]) -> tuple[str | None, ...]:
+        """A row that has nothing but its key."""
+        found: list[str | None] = [None] * len(self.columns)
+        for i, one in zip(self._key_at, key, strict=True):
+            found[i] = one
+        return tuple(found)
+
     def gone(self, alias: str) -> str:
         """What is kept as `before` of a row that is deleted."""
         if self.before or not self.key_columns:

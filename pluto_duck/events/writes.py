@@ -36,6 +36,8 @@ class Write:
     FROM; "" for others."""
     calls: frozenset[str] = frozenset()
     """Functions that the condition calls, folded."""
+    point: str = ""
+    """Of an UPDATE or DELETE whose whole condition is `column = value`: that column, folded."""
 
     def returning_also(self, columns: str) -> str:
         """The statement with more columns to return, after its own."""
@@ -74,10 +76,10 @@ def write_of(statement: Statement, parser: Parser) -> Write:
         return Write("insert", appends=plain, few=few, **shared)  # type: ignore[arg-type]
     if kind == "DELETE":
         picks, calls = _picks(statement.sql, tokens, words, top, "from")
-        return Write("delete", picks=picks, calls=calls, **shared)  # type: ignore[arg-type]
+        return Write("delete", picks=picks, calls=calls, point=_point(tokens, top), **shared)  # type: ignore[arg-type]
     if kind == "UPDATE":
         picks, calls = _picks(statement.sql, tokens, words, top, "update")
-        return Write("update", sets=_sets(tokens, words, top), picks=picks, calls=calls,
+        return Write("update", sets=_sets(tokens, words, top), picks=picks, calls=calls, point=_point(tokens, top),
                      **shared)  # type: ignore[arg-type]
     sets = _sets(tokens, words, top)
     bare = any(words[i] == "update" and words[i + 1:i + 2] != ["set"] for i in top) \
@@ -114,6 +116,17 @@ def _picks(sql: str, tokens: list[Token], words: list[str], top: list[int], firs
     calls = frozenset(unquoted(condition[i]) for i in range(len(condition) - 1) if condition[i + 1].startswith("("))
     named = text(start, min(until, stop))
     return (f"{named} WHERE ({text(where + 1, stop)}\n)" if condition else named), calls
+
+
+def _point(tokens: list[Token], top: list[int]) -> str:
+    """`Write.point`"""
+    where = next((i for i in top if tokens[i].text.lower() == "where"), len(tokens))
+    rest = [one for one in tokens[where + 1:] if one.text != ";"]
+    value = rest[2:]
+    if len(rest) not in (3, 4) or rest[1].text != "=" or rest[0].kind != "identifier" or (
+            value[0].text != "$" if len(value) == 2 else value[0].kind == "identifier"):
+        return ""
+    return unquoted(rest[0].text)
 
 
 def hides(tokens: list[Token]) -> bool:

@@ -813,9 +813,15 @@ class HostSession:
 
     def _changes(self, request: Request) -> Reply:
         """`Session.changes` and `Session.snapshot_changes`."""
+        from pluto_duck.session.changes.remembering import remembered
         from pluto_duck.session.changes.views import OwnersViews
 
         self._handler.ledger.notice()
+        if request.op == "changes":
+            reply = remembered(self._handler, request)
+            if reply is not None:
+                reply.on_close = self._ended(lambda: None)
+                return reply
         return self._read_changes(self._database.cursor(), OwnersViews(self._handler), request)
 
     def _read_changes(self, cursor: Cursor, views: OwnersViews, request: Request) -> Reply:

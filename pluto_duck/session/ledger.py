@@ -202,9 +202,12 @@ class Ledger:
                     raise
             self._seq = seq
             if recording is not None:
-                self.journal.adopt(recording.adopted)
+                self.journal.adopt(recording.adopted, seq, recording.told(seq, now) if changed else None,
+                                   changes=changed)
             for key in keys:
                 self.versions[key] = seq
+                if key.startswith("_pluto.change"):
+                    self.journal.recent.forget(seq)  # somebody has put the Journal's own tables right
             if not self._bulks and self._database.wal_size() > WAL_BYTES:
                 self._moving()
                 self._database.checkpoint()

@@ -54,7 +54,9 @@ class Retaining:
                     pass
                 if until:
                     self._committed(cursor, lambda: drop_shapes(journal, cursor))
-                return journal.oldest(cursor)
+                oldest = journal.oldest(cursor)
+                journal.recent.forget(oldest)
+                return oldest
             finally:
                 cursor.close()
 
