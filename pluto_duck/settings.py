@@ -162,6 +162,7 @@ SETTINGS: tuple[Setting, ...] = (
             "them; it is told so."),
     Setting("runs.keep_days", "int", 7, "Days that finished runs and their results are kept."),
     Setting("runs.keep_most", "int", 10_000, "Finished runs that are kept at most; the oldest go first."),
+    Setting("schedules.running", "int", 2, "Schedules of a workspace that run at once; others that are due wait."),
 )
 
 _BY_NAME = {one.name: one for one in SETTINGS}

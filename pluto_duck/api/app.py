@@ -58,6 +58,10 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         True, config=True,
         help="Whether this server delivers the webhooks of its workspaces; one process at a time does.")
 
+    runs_schedules = Bool(
+        True, config=True,
+        help="Whether this server runs the schedules of its workspaces; one process at a time does.")
+
     drains = Bool(
         False, config=True,
         help="Whether SIGTERM lets what runs end first, for the setting server.drain_s. `pluto-duck serve` does; a "
@@ -90,7 +94,7 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         if self.drains:
             self.drain.listen()
             self.serverapp.io_loop.add_callback(self._bound_connections)
-        if self.delivers:
+        if self.delivers or self.runs_schedules:
             self.serverapp.io_loop.call_later(DELIVER_AFTER_S, self._deliver)
         # Beside the base URL, not below it: that is where this address must be.
         self.serverapp.web_app.add_handlers(".*$", at_the_root(self))
@@ -147,7 +151,9 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
         from pluto_duck.api.delivering import Delivering
 
         if not self.closing:
-            self._delivering = Delivering(Path(self.serverapp.root_dir), [Path(one) for one in self.workspaces])
+            self._delivering = Delivering(Path(self.serverapp.root_dir), [Path(one) for one in self.workspaces],
+                                          delivers=self.delivers, runs_schedules=self.runs_schedules)
+            self.drain.on_begin(self._delivering.begin_nothing)
             self._delivering.start()
 
     async def _bound_connections(self) -> None:
@@ -157,9 +163,12 @@ class PlutoDuckApp(ExtensionApp):  # type: ignore[misc]
 
     def at_work(self) -> int:
         """Runs of this process that have not ended."""
-        return self._places.at_work() if self._places is not None else 0
+        scheduled = self._delivering.at_work() if self._delivering is not None else 0
+        return scheduled + (self._places.at_work() if self._places is not None else 0)
 
     def cancel_all(self) -> None:
+        if self._delivering is not None:
+            self._delivering.cancel_all()
         if self._places is not None:
             self._places.cancel_all()
 

@@ -1,5 +1,5 @@
-"""Changes of the workspaces this server may serve are delivered by it to webhooks and sinks, unless somebody else does
-already.
+"""What a server does by itself for the workspaces it may serve, unless somebody else does already: changes are
+delivered to webhooks and sinks, and schedules are run.
 
 A workspace without any costs a look at its control store each second, and its database stays closed.
 """
@@ -19,6 +19,7 @@ from pluto_duck.workspace.folder import TOML
 
 if TYPE_CHECKING:
     from pluto_duck.commands.relaying import Relays
+    from pluto_duck.schedule.running import Scheduler
 
 LOOK_S = 5.0
 """How often it looks whether a workspace has come to be."""
@@ -30,11 +31,16 @@ AT_EXIT_S = 1.0
 class Delivering:
     """A thread that looks for workspaces, and one for each of them."""
 
-    def __init__(self, root_dir: Path, others: Sequence[Path]) -> None:
+    def __init__(self, root_dir: Path, others: Sequence[Path], *, delivers: bool = True, runs_schedules: bool = True,
+                 ) -> None:
         self._root_dir, self._others = root_dir, others
+        self._delivers, self._runs_schedules = delivers, runs_schedules
         self._stop = threading.Event()
         self._threads: dict[Path, threading.Thread] = {}
         self._relays: dict[Path, Relays] = {}
+        self._schedulers: dict[Path, Scheduler] = {}
+        self._scheduling: dict[Path, threading.Thread] = {}
+        self._leaving = False
         self._watcher = threading.Thread(target=self._watch, daemon=True, name="pluto-duck-delivering")
 
     def start(self) -> None:
@@ -46,14 +52,23 @@ class Delivering:
         """What is under way is waited for a little; what is not noted then is sent again by whoever comes next."""
         atexit.unregister(self.close)
         self._stop.set()
+        for scheduler in list(self._schedulers.values()):
+            scheduler.close(wait_s)
         for relays in list(self._relays.values()):
             relays.stop(wait_s)
-        for one in (self._watcher, *list(self._threads.values())):
+        for one in (self._watcher, *list(self._threads.values()), *list(self._scheduling.values())):
             one.join(wait_s)
+        if not any(one.is_alive() for one in self._scheduling.values()):
+            for scheduler in list(self._schedulers.values()):
+                scheduler.leave()
 
     def _watch(self) -> None:
         while not self._stop.is_set():
             for workspace in self._there():
+                if self._runs_schedules and not self._leaving:
+                    self._schedule(workspace)
+                if not self._delivers:
+                    continue
                 self._relay(workspace)
                 known = self._threads.get(workspace.root)
                 if known is None or not known.is_alive():
@@ -69,6 +84,43 @@ class Delivering:
         if workspace.root not in self._relays:
             self._relays[workspace.root] = Relays(workspace)
             self._relays[workspace.root].start()
+
+    def _schedule(self, workspace: Workspace) -> None:
+        known = self._scheduling.get(workspace.root)
+        if known is None or not known.is_alive():
+            self._scheduling[workspace.root] = threading.Thread(
+                target=self._run_schedules, args=(workspace,), daemon=True,
+                name=f"pluto-duck-schedules-{workspace.name}")
+            self._scheduling[workspace.root].start()
+
+    def _run_schedules(self, workspace: Workspace) -> None:
+        from pluto_duck.governance.trust import is_trusted
+        from pluto_duck.schedule.running import Scheduler
+        from pluto_duck.settings import Settings
+
+        try:
+            settings = Settings.load(workspace.toml, trusted=is_trusted(workspace))
+            if workspace.root not in self._schedulers:
+                self._schedulers[workspace.root] = Scheduler(workspace, settings)
+            self._schedulers[workspace.root].run(self._stop)
+        except PlutoError as error:
+            _log.warning("Schedules of %s are not run: %s", workspace.name, error.message)
+        except Exception:  # a thread of ours in somebody's server: it tells, and is begun again
+            _log.exception("Schedules of %s are not run", workspace.name)
+
+    def begin_nothing(self) -> None:
+        """What runs may end; the next schedule is another server's."""
+        self._leaving = True
+        for scheduler in list(self._schedulers.values()):
+            scheduler.begin_nothing()
+
+    def cancel_all(self) -> None:
+        for scheduler in list(self._schedulers.values()):
+            scheduler.cancel_all()
+
+    def at_work(self) -> int:
+        """Scheduled runs."""
+        return sum(one.at_work for one in list(self._schedulers.values()))
 
     def _there(self) -> Iterator[Workspace]:
         """Nothing is made: who only starts a server wants no folder of ours."""

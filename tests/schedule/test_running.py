@@ -1,0 +1,235 @@
+"""Firings as they really run: in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pluto_duck.errors import UnknownName
+from pluto_duck.runs import Runs
+from pluto_duck.schedule import words
+from pluto_duck.schedule.running import Scheduler, somebody_runs
+from pluto_duck.schedule.store import Schedules
+from pluto_duck.session import Session
+from pluto_duck.settings import Settings
+from pluto_duck.workspace import ControlStore, Workspace
+from tests.schedule.conftest import Clock, Desk, at
+
+LONG = "SELECT count(*) FROM range(100_000_000_000) WHERE hash(range) % 1000003 = 7"
+
+
+def until(holds: Callable[[], Any], wait_s: float = 90.0) -> Any:
+    end = time.monotonic() + wait_s
+    while not (found := holds()):
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture
+def scheduler(desk: Desk, workspace: Workspace) -> Iterator[Scheduler]:
+    made = Scheduler(workspace, Settings.load(workspace.toml), known=desk.known)
+    yield made
+    made.close()
+
+
+def due(desk: Desk, *args: str, **wished: Any) -> None:
+    """One that is due now."""
+    desk.add("0 6 * * *", args=args, **wished)
+    desk.clock.now = at("2026-03-11 06:00")
+
+
+def test_a_load_that_is_due_is_loaded_and_its_run_tells(desk: Desk, scheduler: Scheduler, folder: Path) -> None:
+    (folder / "sales.csv").write_text("id,amount\n1,2\n2,3\n", encoding="utf-8")
+    due(desk, "ingest", "sales.csv")
+    [done] = scheduler.run_due()
+    assert (done.state, done.error) == ("succeeded", "")
+    with Session.open(folder) as session:
+        assert session.query("SELECT sum(amount) FROM sales").rows() == [(5,)]
+        runs = Runs(session)
+        assert {(one.kind, one.status) for one in runs.list()} >= {("schedule", "succeeded"), ("ingest", "succeeded")}
+        log = "".join(str(one.content.get("text", "")) for one in runs.read_events(done.run_id))
+        assert "sales" in log
+        assert runs.get(done.run_id).facts["schedule"] == "it"
+        runs.close()
+    assert scheduler.run_due() == []
+
+
+def test_a_failure_says_what_the_verb_said_and_is_tried_again(desk: Desk, scheduler: Scheduler, folder: Path) -> None:
+    due(desk, "ingest", "late.csv", retries=1, backoff_s=0)
+    [done] = scheduler.run_due()
+    assert (done.state, done.attempt, done.code) == ("failed", 2, "unknown_name")
+    assert "late.csv" in done.error
+
+
+def test_a_verb_that_is_gone_fails_with_its_reason(desk: Desk, scheduler: Scheduler,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    from pluto_duck.commands.table import pluto
+
+    due(desk, "backup", retries=3)
+    monkeypatch.delitem(pluto.commands, "backup")
+    [done] = scheduler.run_due()
+    assert (done.state, done.attempt, done.code) == ("failed", 1, "usage")
+    assert "no verb 'backup'" in done.error
+
+
+def test_a_folder_that_is_gone_fails_with_its_reason(desk: Desk, scheduler: Scheduler, tmp_path: Path) -> None:
+    from pluto_duck.schedule.model import Wish
+
+    (tmp_path / "elsewhere").mkdir()
+    desk.known.add("it", Wish("0 6 * * *", "UTC", ("query", "select 1"), str(tmp_path / "elsewhere")))
+    (tmp_path / "elsewhere").rmdir()
+    desk.clock.now = at("2026-03-11 06:00", "UTC")
+    [done] = scheduler.run_due()
+    assert done.state == "failed"
+    assert "folder" in done.error
+
+
+def test_files_of_its_folder_are_no_modules_of_ours(desk: Desk, scheduler: Scheduler, folder: Path) -> None:
+    (folder / "click.py").write_text("open('taken', 'w')", encoding="utf-8")
+    (folder / "json.py").write_text("open('taken', 'w')", encoding="utf-8")
+    due(desk, "query", "select 1")
+    assert [one.state for one in scheduler.run_due()] == ["succeeded"]
+    assert not (folder / "taken").exists()
+
+
+def test_one_that_takes_too_long_is_stopped(desk: Desk, scheduler: Scheduler, workspace: Workspace) -> None:
+    due(desk, "query", LONG, timeout_s=4.0)
+    [done] = scheduler.run_due()
+    assert (done.state, done.code) == ("timed_out", "timed_out")
+
+
+def test_one_is_cancelled_as_any_run_is(desk: Desk, scheduler: Scheduler, workspace: Workspace) -> None:
+    due(desk, "query", LONG, retries=3)
+    thread = threading.Thread(target=scheduler.run_due)
+    thread.start()
+    runs = Runs(ControlStore(workspace.control), workspace)
+    found = until(lambda: next((one for one in runs.list() if one.kind == "sql"), None) or next(
+        (one for one in runs.list() if one.kind == "schedule" and one.status == "running"), None))
+    runs.cancel(next(one.run_id for one in runs.list() if one.kind == "schedule"))
+    thread.join(90)
+    assert not thread.is_alive(), found
+    [done] = desk.known.history()
+    assert (done.state, done.attempt) == ("cancelled", 1)
+    runs.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_one_whose_process_is_killed_is_failed_and_tried_again(desk: Desk, scheduler: Scheduler, workspace: Workspace) -> None:
+    due(desk, "query", LONG, retries=1, backoff_s=3_000)
+    thread = threading.Thread(target=scheduler.run_due)
+    thread.start()
+    os.kill(until(lambda: child_of(os.getpid())), signal.SIGKILL)
+    thread.join(90)
+    [done] = desk.known.history()
+    assert (done.state, done.attempt) == ("queued", 1)
+    assert "SIGKILL" in done.error
+
+
+def child_of(pid: int) -> int:
+    for one in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"pluto_duck.schedule.child" in (one / "cmdline").read_bytes() and int(
+                    (one / "stat").read_text().rsplit(")", 1)[1].split()[1]) == pid:
+                return int(one.name)
+        except (OSError, ValueError):
+            continue
+    return 0
+
+
+SERVER = """
+import sys, threading
+from pluto_duck.schedule.running import Scheduler
+from pluto_duck.settings import Settings
+from pluto_duck.workspace import Workspace
+from pathlib import Path
+workspace = Workspace(Path(sys.argv[1]))
+Scheduler(workspace, Settings.load(workspace.toml)).run(threading.Event())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
+def test_after_kill_9_of_whoever_runs_it_the_next_one_knows_and_goes_on(workspace: Workspace) -> None:
+    known = Schedules(ControlStore(workspace.control), workspace)
+    desk = Desk(workspace, Clock(time.time()))
+    desk.add("0 6 * * *", args=("query", LONG), retries=1, backoff_s=0)
+    asked = known.ask_for("it")
+    first, second = (subprocess.Popen([sys.executable, "-c", SERVER, str(workspace.root)]) for _ in range(2))
+    try:
+        child = until(lambda: child_of(first.pid) or child_of(second.pid))
+        works = first if child_of(first.pid) else second
+        assert somebody_runs(workspace)
+        works.kill()
+        works.wait()
+        until(lambda: not Path(f"/proc/{child}/cmdline").exists() or not Path(f"/proc/{child}/cmdline").read_bytes())
+        left = second if works is first else first
+        until(lambda: child_of(left.pid))
+        one = known.firing(asked.id)
+        assert one is not None
+        assert (one.state, one.attempt) == ("running", 2), "the other one made the second attempt"
+    finally:
+        for process in (first, second):
+            process.kill()
+            process.wait()
+        known.close()
+        desk.known.close()
+
+
+def test_the_loop_fires_on_time_and_once_with_two_of_them(workspace: Workspace) -> None:
+    known = Schedules(ControlStore(workspace.control), workspace)
+    clocks = [Clock(at("2026-03-11 05:59") + 58.0) for _ in range(2)]
+    desk = Desk(workspace, clocks[0])
+    desk.add("0 6 * * *", args=("query", "select 1"))
+    stop = threading.Event()
+    both = [Scheduler(workspace, Settings.load(workspace.toml), known=Schedules(
+        ControlStore(workspace.control), workspace, clock)) for clock in clocks]
+    threads = [threading.Thread(target=one.run, args=(stop,)) for one in both]
+    for one in threads:
+        one.start()
+    try:
+        until(lambda: somebody_runs(workspace))
+        assert known.history() == []
+        for clock in clocks:
+            clock.now += 3
+        until(lambda: [one.state for one in known.history()] == ["succeeded"])
+        assert known.history()[0].due_at == at("2026-03-11 06:00")
+    finally:
+        stop.set()
+        for made in both:
+            made.close()
+        for one in threads:
+            one.join(30)
+    assert not somebody_runs(workspace)
+    assert len(known.history()) == 1
+    known.close()
+    desk.known.close()
+
+
+def test_lines_of_verbs_are_understood_before_they_are_kept() -> None:
+    for line in (("ingest", "x.csv", "--into", "y"), ("sinks",), ("sinks", "list"), ("dbt", "build", "--select", "a+"),
+                 ("run-dbt", "test", "--exclude", "b"), ("query", "select 1"), ("backup", "--keep", "3")):
+        words.checked(line)
+    for line, kind in ((("igest",), "usage"), (("ingest", "--nope"), "usage"), (("serve",), "refused"),
+                       (("schedule", "list"), "refused"), (("-w", "/", "query", "x"), "usage"), ((), "usage"),
+                       (("ingest", "--help"), "usage"), (("sinks", "lst"), "usage"), (("keys", "list"), "refused"),
+                       (("ingest", "postgresql://me:hunter2@host/db"), "refused"), (("backup", "a", "b"), "usage")):
+        with pytest.raises(Exception) as told:
+            words.checked(line)
+        assert getattr(told.value, "code", "") == kind, line
+        assert "hunter2" not in str(told.value)
+
+
+def test_unknown_names_offer_near_ones(desk: Desk) -> None:
+    desk.add("0 6 * * *", name="nightly")
+    with pytest.raises(UnknownName, match="nightli") as told:
+        desk.known.get("nightli")
+    assert "nightly" in told.value.hint
