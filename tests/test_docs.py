@@ -178,6 +178,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, dict
         shell = _shell(tmp_path)
         with open(create(tmp_path / "work").root) as session:
             session.ingest(str(SAMPLE), tables=["flights"])
+    (tmp_path / "work/dbt_project.yml").write_text("name: work\n", encoding="utf-8")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -224,9 +225,10 @@ def test_the_curl_of_the_rest_page_works_against_serve(
                           timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (first, asked, picked, listed, paged, cancelled, conversations, verified, approvals, tables,
-     described, profiled, filtered, made, row, patched, changes, window, graph, loaded, sent, audited,
+     described, profiled, filtered, made, row, patched, changes, window, graph, loaded, sent, built, audited,
      me, key, hooked) = done.stdout.split("\n---\n")
     assert '"kind": "owner"' in me
+    assert '"run_id"' in built
     assert '"secret": "pdk_' in key
     assert '"secret": "whsec_' in hooked
     assert '"status": "succeeded"' in first

@@ -10,6 +10,8 @@ from pluto_duck.api.openapi_agent import AGENT_PATHS, AGENT_SCHEMAS
 from pluto_duck.api.openapi_audit import PATHS as AUDIT_PATHS
 from pluto_duck.api.openapi_audit import SCHEMAS as AUDIT_SCHEMAS
 from pluto_duck.api.openapi_changes import CHANGES_PATHS, CHANGES_SCHEMAS
+from pluto_duck.api.openapi_dbt import PATHS as DBT_PATHS
+from pluto_duck.api.openapi_dbt import SCHEMAS as DBT_SCHEMAS
 from pluto_duck.api.openapi_graphql import GRAPHQL_PATHS, GRAPHQL_SCHEMAS
 from pluto_duck.api.openapi_identity import IDENTITY_PATHS, IDENTITY_SCHEMAS
 from pluto_duck.api.openapi_ingest import PATHS as INGEST_PATHS
@@ -105,7 +107,7 @@ PATHS: dict[str, Json] = {
         "summary": "Columns and keys of a table", "parameters": [path("name", "table or schema.table"), WORKSPACE],
         "responses": {"200": answer("The table.", "Table"), **PROBLEM}}},
     **ROWS_PATHS, **LOOKING_PATHS, **IDENTITY_PATHS, **CHANGES_PATHS, **GRAPHQL_PATHS, **AUDIT_PATHS, **INGEST_PATHS,
-    **WEBHOOK_PATHS,
+    **DBT_PATHS, **WEBHOOK_PATHS,
     "/workspaces": {"get": {"summary": "The workspaces that requests may name", "responses": {
         "200": answer("The first is the default.", "Workspaces"), **PROBLEM}}},
     "/.well-known/oauth-protected-resource": {"get": {
@@ -130,7 +132,8 @@ _ERROR = {"type": ["object", "null"], "properties": {
     "code": one("string"), "message": one("string"), "hint": one("string"), "facts": one("object")}}
 _STATUS = one("string", enum=["queued", "running", "succeeded", "failed", "cancelled", "timed_out"])
 _SUMMARY: Json = {
-    "run_id": one("string"), "kind": one("string", enum=["sql", "question", "approval", "replay", "ingest", "profile"]),
+    "run_id": one("string"),
+    "kind": one("string", enum=["sql", "question", "approval", "replay", "ingest", "dbt", "profile"]),
     "text": one("string"),
     "status": _STATUS, "created_at": one("string", format="date-time"),
     "started_at": {"type": ["string", "null"], "format": "date-time"},
@@ -182,7 +185,7 @@ SCHEMAS: dict[str, Json] = {
         "subtype": one("string", enum=["start", "chunk", "end", "final", "error"]), "content": one("object")}),
     **WEBHOOK_SCHEMAS, **CHANGES_SCHEMAS,
     **AGENT_SCHEMAS, **LOOKING_SCHEMAS, **IDENTITY_SCHEMAS, **ROWS_SCHEMAS, **GRAPHQL_SCHEMAS, **AUDIT_SCHEMAS,
-    **INGEST_SCHEMAS,
+    **INGEST_SCHEMAS, **DBT_SCHEMAS,
     "Tables": one("object", properties={"workspace": one("string"), "tables": one("array", items=one("object")),
                                         "mind": MIND}),
     "Table": one("object", properties={

@@ -14,6 +14,7 @@ from pluto_duck.api.conversations import (
     RatingHandler,
     ReplayHandler,
 )
+from pluto_duck.api.dbt import DbtHandler
 from pluto_duck.api.docs import DocsHandler
 from pluto_duck.api.graphql.page import GraphiQLHandler
 from pluto_duck.api.graphql.ws import GraphQLSocket
@@ -59,6 +60,7 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/audit/verify", AuditVerifyHandler),
     (r"/api/v1/ingest", IngestHandler),
     (r"/api/v1/ingest/([^/]+)", UploadHandler),
+    (r"/api/v1/dbt", DbtHandler),
     (r"/api/v1/tables", TablesHandler),
     (r"/api/v1/tables/([^/]+)", TableHandler),
     (r"/api/v1/tables/([^/]+)/profile", ProfileHandler),

@@ -11,16 +11,15 @@ import click
 from pluto_duck.commands import Door, Rows
 from pluto_duck.commands.group import SECTIONS, Whole, family, verb
 from pluto_duck.commands.load_report import count
-from pluto_duck.errors import Cancelled, RunError
+from pluto_duck.errors import RunError
 from pluto_duck.transform import DBT_COMMANDS
 
 if TYPE_CHECKING:
+    from pluto_duck.runs import RunContext
     from pluto_duck.transform.dbt import DbtNode, DbtOptions, DbtReport
 
 _WORDS = {"ok": "ok", "warned": "warning", "failed": "FAILED", "skipped": "skipped"}
 _PASSED_ON = {"ignore_unknown_options": True}
-_SHOWN_SQL = 15
-"""Lines of a failed model's SQL that are shown around the line of the error."""
 
 
 @verb(SECTIONS[0], "run-dbt", "run-dbt run --select staging+ --full-refresh", "run-dbt test",
@@ -67,6 +66,8 @@ def _enter(command: str) -> None:
 
 
 def _run(door: Door, options: DbtOptions) -> Iterator[object]:
+    from pluto_duck.transform.dbt.telling import failure, nodes
+
     report = perform(door, options)
     if report.text:
         yield report.text
@@ -74,92 +75,48 @@ def _run(door: Door, options: DbtOptions) -> Iterator[object]:
         yield Rows(("node", "kind", "status", "seconds", "what it says"), tuple(
             (one.name, one.kind, _WORDS.get(one.status, one.status), round(one.elapsed_s, 3), first(one))
             for one in report.nodes))
-        yield _summary(report)
+        parts = [f"{number} {_WORDS.get(status, status)}" for status, number in report.counts().items()]
+        yield f"{nodes(len(report.nodes))} in {report.elapsed_s:.1f} s: {', '.join(parts)}."
     elif report.ok and not report.text:
         yield f"dbt {options.command}: done in {report.elapsed_s:.1f} s."
-    if not report.ok:
-        raise RunError(_problem(report), hint=_hint(door, report),
-                       failed=[one.unique_id for one in report.failed])
+    wrong = failure(report, str(report.project), program=door.program)
+    if wrong is not None:
+        raise wrong
 
 
 def perform(door: Door, options: DbtOptions) -> DbtReport:
-    """As a run of kind `dbt`, with an event for each node."""
+    """As a run of kind `dbt`, with an event for each node. What failed is in the report, and the run has failed."""
     from pluto_duck.commands.asking import _runs
-    from pluto_duck.transform.dbt import run_dbt as running
+    from pluto_duck.transform.dbt.telling import facts, failure, run_told
 
     session = door.open_session()
-    text = " ".join(("dbt", options.command, *options.args))
+    found: list[DbtReport] = []
 
-    def work(run: Any) -> tuple[DbtReport, int, dict[str, Any]]:
-        def told(node: DbtNode) -> None:
-            if node.status != "running":
-                door.say(f"{_WORDS[node.status]:8} {node.kind} {node.name}  {node.elapsed_s:.2f} s")
-            try:
-                run.emit("tool", "start" if node.status == "running" else "end", name=node.name, node=node.unique_id,
-                         node_kind=node.kind, status=node.status, elapsed_s=round(node.elapsed_s, 3),
-                         message=node.message[:2000])
-            except Cancelled:
-                pass  # it is being stopped already
+    def told(node: DbtNode) -> None:
+        if node.status != "running":
+            door.say(f"{_WORDS[node.status]:8} {node.kind} {node.name}  {node.elapsed_s:.2f} s")
 
-        def logged(line: str) -> None:
-            try:
-                run.emit("log", "chunk", text=line[:2000])
-            except Cancelled:
-                pass
-
-        report = running(session, options, on_node=told, on_log=logged)
-        return report, 0, {"project": str(report.project), "counts": dict(report.counts()), "ok": report.ok,
-                           "problem": report.problem[:2000], "nodes": [
-                               {"node": one.unique_id, "status": one.status, "relation": one.relation,
-                                "elapsed_s": round(one.elapsed_s, 3), "message": one.message[:500],
-                                "failures": one.failures} for one in report.nodes]}
+    def work(run: RunContext) -> tuple[DbtReport, int, dict[str, Any]]:
+        report = run_told(run, session, options, told)
+        found.append(report)
+        wrong = failure(report, str(report.project), program=door.program)
+        if wrong is not None:
+            raise wrong
+        return report, 0, facts(report, str(report.project))
 
     with _runs(session) as runs:
-        done: DbtReport = runs.attend("dbt", text, session, work)
-        return done
+        try:
+            return runs.attend("dbt", " ".join(("dbt", options.command, *options.args)), session, work)
+        except RunError:
+            if not found:
+                raise
+            return found[0]
 
 
 def first(node: DbtNode) -> str:
     """What a node says, in a line."""
     said = [line.strip() for line in node.message.splitlines() if line.strip()]
     return said[0][:100] if said else ""
-
-
-def _summary(report: DbtReport) -> str:
-    counts = report.counts()
-    parts = [f"{number} {_WORDS.get(status, status)}" for status, number in counts.items()]
-    return f"{count(len(report.nodes), 'node')} in {report.elapsed_s:.1f} s: {', '.join(parts)}."
-
-
-def _problem(report: DbtReport) -> str:
-    if not report.failed:
-        return report.problem
-    return f"{len(report.failed)} of {count(len(report.nodes), 'node')} failed: " + ", ".join(
-        one.name for one in report.failed[:5]) + ("..." if len(report.failed) > 5 else "")
-
-
-def _hint(door: Door, report: DbtReport) -> str:
-    if not report.failed:
-        return "Mend the project; the tables are as they were."
-    one = report.failed[0]
-    lines = [f"{one.name} ({one.path}): {one.message.strip()}"]
-    if one.compiled:
-        lines += ["", *_sql(one)]
-    if one.kind == "test":
-        lines += ["", f"Its rows: {door.program} run-dbt show --select {one.name}"]
-    return "\n".join(lines)
-
-
-def _sql(node: DbtNode) -> list[str]:
-    """The SQL as it ran, numbered; around the line that DuckDB named, where it is long."""
-    import re
-
-    lines = node.compiled.strip("\n").splitlines()
-    found = re.search(r"LINE (\d+)", node.message)
-    at = min(int(found[1]), len(lines)) if found else 1
-    begin = max(0, min(at - 1 - _SHOWN_SQL // 2, len(lines) - _SHOWN_SQL))
-    shown = [f"{number:4} {line}" for number, line in enumerate(lines, 1)][begin:begin + _SHOWN_SQL]
-    return shown if len(shown) == len(lines) else [*shown, f"     of {len(lines)} lines"]
 
 
 @dbt.verb("dbt init", "dbt init shop --schema main")

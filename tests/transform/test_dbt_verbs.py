@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from pluto_duck.commands import Door, Rows, each, invoke
-from pluto_duck.commands.transforming import _hint
 from pluto_duck.errors import Refused, RunError, UnknownName
 from pluto_duck.runs import Runs
 from pluto_duck.session import Session
 from pluto_duck.transform.dbt.model import DbtNode, DbtReport
+from pluto_duck.transform.dbt.telling import failure
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -56,7 +56,10 @@ def test_the_tables_become_a_project_that_builds_and_tells_what_failed(session: 
     try:
         (run,) = [one for one in runs.list(5) if one.kind == "dbt"]
         assert run.text == "dbt build"
-        assert not run.facts["ok"]
+        assert run.status == "failed"
+        assert run.error is not None
+        assert run.error["message"] == told.value.message
+        assert {one["name"]: one["status"] for one in run.error["facts"]["nodes"]}["wrong"] == "failed"
         names = [event.content["name"] for event in runs.events(run.run_id) if event.type == "tool"]
         assert names.count("stg_orders") == 2
     finally:
@@ -75,6 +78,8 @@ def test_without_tables_there_is_nothing_to_make_models_of(session: Session, tmp
 
 def test_a_test_that_failed_says_how_its_rows_are_seen_and_that_its_sql_is_cut(session: Session) -> None:
     node = DbtNode("test.p.unique_id", "unique_id", "test", "failed", compiled="\n".join(f"-- {i}" for i in range(20)))
-    hint = _hint(Door(lambda: session), DbtReport("build", session.workspace.root, (node,)))
+    found = failure(DbtReport("build", session.workspace.root, (node,)), ".")
+    assert found is not None
+    hint = found.hint
     assert hint.endswith("Its rows: pluto-duck run-dbt show --select unique_id")
     assert "of 20 lines" in hint

@@ -33,6 +33,26 @@ def find_project(workspace: Workspace, start: Path | None) -> Path:
             return folder
         if folder in (workspace.root, Path.home()):
             break
+    return _only_one(workspace)
+
+
+def project_inside(workspace: Workspace, name: str | None) -> Path:
+    """A project of the workspace's own folder, by its path there; None: the only one. Links that lead out are none."""
+    if name is None:
+        return _only_one(workspace)
+    root = workspace.root.resolve()
+    try:
+        folder = (root / name).resolve()
+        there = folder.is_relative_to(root) and (folder / FILE).is_file()
+    except (OSError, ValueError):  # too long, or with a NUL
+        there = False
+    if not there:
+        raise UnknownName(f"There is no dbt project {name} in the workspace.",
+                          hint=f"A path from the workspace's folder on, of a folder with {FILE}.")
+    return folder
+
+
+def _only_one(workspace: Workspace) -> Path:
     found = sorted({one.parent for depth in ("", "*/", "*/*/") for one in workspace.root.glob(f"{depth}{FILE}")
                     if not {"dbt_packages", "target", ".pluto-duck"} & set(one.parts)})
     if not found:
@@ -40,7 +60,7 @@ def find_project(workspace: Workspace, start: Path | None) -> Path:
                           hint="Make one from the tables you have: pluto-duck dbt init")
     if len(found) > 1:
         names = ", ".join(str(one.relative_to(workspace.root)) for one in found)
-        raise UsageError(f"There are {len(found)} dbt projects: {names}.", hint="Name one: --project FOLDER")
+        raise UsageError(f"There are {len(found)} dbt projects: {names}.", hint="Say which: --project FOLDER")
     return found[0]
 
 

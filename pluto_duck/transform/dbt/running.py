@@ -42,8 +42,7 @@ def run_dbt(session: Session, options: DbtOptions, *, on_node: OnNode | None = N
     Raises MissingExtra, UnknownName for no project, DatabaseBusy while the same project is being built, Cancelled, and
     RunError where dbt's process ended without a word.
     """
-    if importlib.util.find_spec("dbt.adapters.duckdb") is None or importlib.util.find_spec("dbt.cli") is None:
-        raise MissingExtra("dbt is not installed.", hint="pip install 'pluto-duck[dbt]'")
+    must_be_installed()
     project = find_project(session.workspace, options.project)
     started = time.monotonic()
     session.query("SELECT 1")  # the host is this process, or another one: dbt's is a guest
@@ -63,6 +62,11 @@ def run_dbt(session: Session, options: DbtOptions, *, on_node: OnNode | None = N
                   "database": "" if options.own_profile else str(session.workspace.database)}
         report = _Child(session, wanted, on_node, on_log).report(DbtReport(options.command, project))
     return replace(report, elapsed_s=time.monotonic() - started)
+
+
+def must_be_installed() -> None:
+    if importlib.util.find_spec("dbt.adapters.duckdb") is None or importlib.util.find_spec("dbt.cli") is None:
+        raise MissingExtra("dbt is not installed.", hint="pip install 'pluto-duck[dbt]'")
 
 
 def _words(options: DbtOptions) -> list[str]:

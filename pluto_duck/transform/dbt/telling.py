@@ -1,0 +1,87 @@
+"""A build as a run: an event for each node while it goes on, and at its end what failed and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pluto_duck.errors import Cancelled, RunError
+from pluto_duck.transform.dbt.model import DbtNode, DbtOptions, DbtReport
+from pluto_duck.transform.dbt.running import run_dbt
+
+if TYPE_CHECKING:
+    from pluto_duck.runs import RunContext
+    from pluto_duck.session import Session
+
+_SHOWN_SQL = 15
+"""Lines of a failed model's SQL that are shown around the line of the error."""
+
+
+def run_told(run: RunContext, session: Session, options: DbtOptions,
+             on_node: Callable[[DbtNode], None] | None = None) -> DbtReport:
+    """`run_dbt` with its nodes and log lines as events of the run."""
+
+    def told(node: DbtNode) -> None:
+        if on_node is not None:
+            on_node(node)
+        _emit(run, "tool", "start" if node.status == "running" else "end", name=node.name, node=node.unique_id,
+              node_kind=node.kind, status=node.status, elapsed_s=round(node.elapsed_s, 3), message=node.message[:2000])
+
+    return run_dbt(session, options, on_node=told, on_log=lambda line: _emit(run, "log", "chunk", text=line[:2000]))
+
+
+def _emit(run: RunContext, kind: Any, subtype: Any, **content: Any) -> None:
+    try:
+        run.emit(kind, subtype, **content)
+    except Cancelled:
+        pass  # it is being stopped already
+
+
+def facts(report: DbtReport, project: str) -> dict[str, Any]:
+    """What stays of a build in its run; of one that failed, as facts of the error."""
+    return {"project": project, "counts": dict(report.counts()), "elapsed_s": round(report.elapsed_s, 3), "nodes": [
+        {"node": one.unique_id, "name": one.name, "kind": one.kind, "status": one.status, "relation": one.relation,
+         "elapsed_s": round(one.elapsed_s, 3), "message": one.message[:500], "failures": one.failures}
+        for one in report.nodes], **({"text": report.text} if report.text else {})}
+
+
+def failure(report: DbtReport, project: str, *, program: str = "pluto-duck") -> RunError | None:
+    """None where all went well."""
+    if report.ok:
+        return None
+    return RunError(_problem(report), hint=_hint(report, program), failed=[one.unique_id for one in report.failed],
+                    **facts(report, project))
+
+
+def _problem(report: DbtReport) -> str:
+    if not report.failed:
+        return report.problem
+    named = ", ".join(one.name for one in report.failed[:5]) + ("..." if len(report.failed) > 5 else "")
+    return f"{len(report.failed)} of {nodes(len(report.nodes))} failed: {named}"
+
+
+def _hint(report: DbtReport, program: str) -> str:
+    if not report.failed:
+        return "Mend the project; the tables are as they were."
+    one = report.failed[0]
+    lines = [f"{one.name} ({one.path}): {one.message.strip()}"]
+    if one.compiled:
+        lines += ["", *_sql(one)]
+    if one.kind == "test":
+        lines += ["", f"Its rows: {program} run-dbt show --select {one.name}"]
+    return "\n".join(lines)
+
+
+def _sql(node: DbtNode) -> list[str]:
+    """The SQL as it ran, numbered; around the line that DuckDB named, where it is long."""
+    lines = node.compiled.strip("\n").splitlines()
+    found = re.search(r"LINE (\d+)", node.message)
+    at = min(int(found[1]), len(lines)) if found else 1
+    begin = max(0, min(at - 1 - _SHOWN_SQL // 2, len(lines) - _SHOWN_SQL))
+    shown = [f"{number:4} {line}" for number, line in enumerate(lines, 1)][begin:begin + _SHOWN_SQL]
+    return shown if len(shown) == len(lines) else [*shown, f"     of {len(lines)} lines"]
+
+
+def nodes(number: int) -> str:
+    return "1 node" if number == 1 else f"{number:,} nodes"
