@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
+import ssl
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from pluto_duck.errors import PlutoError, Refused, TargetError, UsageError
 from pluto_duck.events.model import Position
@@ -18,6 +21,7 @@ from pluto_duck.events.sinks.kafka import KafkaSink, topic_of
 from pluto_duck.events.sinks.kafka_position import Note, Stand, standing
 from pluto_duck.workspace.tableref import TableRef
 from tests.services.kafka import Broker, new_prefix
+from tests.services.kafka_gateway import Gateway
 
 
 def make(broker: Broker, prefix: str, folder: Path, **options: Any) -> KafkaSink:
@@ -226,3 +230,72 @@ def test_the_time_it_takes_to_forget_is_known(mortal_kafka: Broker, prefix: str,
     mortal_kafka.end()
     mortal_kafka.start()
     assert of_key(mortal_kafka.events([f"{prefix}.main.things"]), 1) == [1, 2]
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> trustme.CA:
+    made = trustme.CA()
+    made.cert_pem.write_to_path(tmp_path / "ca.pem")
+    return made
+
+
+@pytest.fixture
+def gateway(kafka: Broker, authority: trustme.CA, request: pytest.FixtureRequest) -> Iterator[Gateway]:
+    """TLS in front of the broker; asks for a certificate of the client's where the test says "mutual"."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+    if getattr(request, "param", "") == "mutual":
+        authority.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+    made = Gateway(kafka.address, context)
+    yield made
+    made.close()
+
+
+def _delivers(gateway: Gateway, kafka: Broker, prefix: str, folder: Path, **options: Any) -> list[str]:
+    sink = KafkaSink(checked("kafka", {"bootstrap": gateway.address, "prefix": prefix, "timeout_s": 3, **options}, KafkaSink),
+                     place_of(folder))
+    try:
+        sink.start(Position())
+        sink.deliver(batch(change(1)))
+    finally:
+        sink.close()
+    return kafka.events([f"{prefix}.main.things"])
+
+
+def test_a_broker_is_spoken_to_in_tls(kafka: Broker, gateway: Gateway, prefix: str, tmp_path: Path) -> None:
+    assert len(_delivers(gateway, kafka, prefix, tmp_path, security="SSL", ca="ca.pem")) == 1
+    assert gateway.spoken > 5, "all went through it"
+
+
+def test_a_broker_that_nobody_vouches_for_is_told_nothing(gateway: Gateway, kafka: Broker, prefix: str,
+                                                          tmp_path: Path) -> None:
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    with pytest.raises(TargetError, match=r"(?i)certificate"):
+        _delivers(gateway, kafka, prefix, tmp_path, security="SSL", ca="other.pem")
+    assert gateway.spoken == 0
+    assert f"{prefix}.main.things" not in kafka.topics(prefix)
+
+
+@pytest.mark.parametrize("gateway", ["mutual"], indirect=True)
+def test_a_certificate_of_our_own_is_shown(gateway: Gateway, authority: trustme.CA, kafka: Broker, prefix: str,
+                                           tmp_path: Path) -> None:
+    with pytest.raises(TargetError):
+        _delivers(gateway, kafka, prefix, tmp_path, security="SSL", ca="ca.pem")
+    mine = authority.issue_cert("publisher")
+    mine.private_key_pem.write_to_path(tmp_path / "key.pem")
+    mine.cert_chain_pems[0].write_to_path(tmp_path / "mine.pem")
+    assert len(_delivers(gateway, kafka, prefix, tmp_path, security="SSL", ca="ca.pem", certificate="mine.pem",
+                         certificate_key="key.pem")) == 1
+
+
+def test_a_password_is_sent_in_tls_and_told_nowhere(gateway: Gateway, kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    asks = {"security": "SASL_SSL", "ca": "ca.pem", "sasl": "PLAIN", "username": "writer", "password": "env:KAFKA_PASSWORD"}
+    gateway.passwords = {"writer": "another"}
+    with pytest.raises(TargetError, match="Wrong user or password") as refused:
+        _delivers(gateway, kafka, prefix, tmp_path, **asks)
+    assert refused.value.hint == "Check username and password."
+    assert gateway.logins == []
+    gateway.passwords = {"writer": place_of(tmp_path).secret("password")}
+    assert len(_delivers(gateway, kafka, prefix, tmp_path, **asks)) == 1
+    assert set(gateway.logins) == {"writer"}

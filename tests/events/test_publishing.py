@@ -211,6 +211,25 @@ def test_the_broker_may_be_killed_and_forget(work: Work, mortal_kafka: Broker, r
     until(lambda: work.all_told() and as_consumers_see(mortal_kafka, prefix) == work.table(), lambda: work.record)
 
 
+@pytest.mark.parametrize("away_s", [1.5, pytest.param(180.0, marks=pytest.mark.soak)])
+def test_a_broker_may_be_away_for_minutes(work: Work, mortal_kafka: Broker, away_s: float) -> None:
+    prefix = new_prefix()
+    add_kafka(work, mortal_kafka, prefix)
+    work.publish()
+    work.write(3)
+    until(work.all_told, lambda: work.record)
+    mortal_kafka.end(signal.SIGTERM)
+    comes_back = time.monotonic() + away_s
+    while time.monotonic() < comes_back:
+        work.write()
+        time.sleep(0.05)
+    assert not work.all_told()
+    until(lambda: work.record.state == "retrying", lambda: work.record)
+    mortal_kafka.start()
+    until(lambda: work.all_told() and as_consumers_see(mortal_kafka, prefix) == work.table(), lambda: work.record)
+    assert work.record.state == "running"
+
+
 def test_two_publishers_take_turns_and_the_second_takes_over(work: Work, kafka: Broker) -> None:
     prefix = new_prefix()
     add_kafka(work, kafka, prefix)

@@ -73,7 +73,7 @@ class KafkaSink:
             raise TargetError(f"The package for {options['compression']} is not installed.",
                               hint="pip install lz4 or zstandard, or say compression=gzip.")
         with self._telling:
-            connection = kafka_options.connection(options, self._place)
+            connection = kafka_options.connection(options, self._place) | {"kafka_client": self._telling.client}
             self._admin = KafkaAdminClient(**connection)
             self._make(self.positions, {"cleanup.policy": "compact"}, partitions=1)
             # First of all: from here on whoever published before can commit nothing more.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Any
 
 from pluto_duck.errors import PlutoError, TargetBusy, TargetError
 
@@ -27,7 +28,11 @@ def told(error: BaseException, brokers: str) -> PlutoError:
     from kafka.errors import AuthorizationError, KafkaConfigurationError
 
     kind = type(error).__name__
-    says = str(error) or kind
+    says = (str(error) or kind).removesuffix(".")
+    if "CERTIFICATE_VERIFY_FAILED" in says:
+        why = says.partition("verify failed:")[2].partition("(_ssl")[0].strip() or says
+        return TargetError(f"The certificate of Kafka at {brokers} is not trusted: {why}.", hint="Name the file of who "
+                           "signed it with the option ca; is the address the one that it was made for?")
     if kind in _FENCED:
         return TargetError("Another publisher took this sink's place at the broker.", hint="Two workspaces must not "
                            "share both prefix and name of a sink: give one of them another prefix.")
@@ -46,13 +51,35 @@ class telling:
 
     def __init__(self, brokers: str) -> None:
         self._brokers = brokers
+        self._why: BaseException | None = None
+
+    def client(self, **config: Any) -> Any:
+        """What its clients take as `kafka_client`. They try again until their time is over and then tell only that
+        it is; this one notes what every trial met."""
+        from kafka.net.compat import KafkaNetClient
+
+        made = KafkaNetClient(**config)
+        connect = made._manager.get_connection
+
+        def noting(*args: Any, **kwargs: Any) -> Any:
+            connection = connect(*args, **kwargs)
+            connection.init_future.add_errback(self._note)
+            return connection
+
+        made._manager.get_connection = noting
+        return made
+
+    def _note(self, error: BaseException) -> None:
+        self._why = error
 
     def __enter__(self) -> None:
-        return None
+        self._why = None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        from kafka.errors import KafkaError
+        from kafka.errors import KafkaError, KafkaTimeoutError
 
+        if isinstance(error, KafkaTimeoutError) and self._why is not None:
+            error = self._why
         if isinstance(error, KafkaError | OSError | ValueError) and not isinstance(error, PlutoError):
             raise told(error, self._brokers) from error
