@@ -22,6 +22,7 @@ from pluto_duck.governance.tokens.revoking import Revocations
 from pluto_duck.governance.trust import is_trusted
 from pluto_duck.runs import Run, Runs
 from pluto_duck.runs.cache import ResultCache
+from pluto_duck.schedule.store import Schedules
 from pluto_duck.session import Session
 from pluto_duck.session.webhooks import Hooks
 from pluto_duck.settings import Settings
@@ -53,6 +54,7 @@ class Place:
             if self.settings["query.cache"] else None
         self.keys = Keys(ControlStore(workspace.control, busy_s=wait_s), workspace)
         self.hooks = Hooks.of(workspace, ControlStore(workspace.control, busy_s=wait_s), self.settings)
+        self.schedules = Schedules(ControlStore(workspace.control, busy_s=wait_s), workspace)
         self.revocations = Revocations(ControlStore(workspace.control, busy_s=wait_s), workspace)
         self.policy = PolicyFile(workspace)
         self.tokens = Tokens(workspace)
@@ -134,6 +136,7 @@ class Place:
         self.keys.close()
         self.revocations.close()
         self.hooks.close()
+        self.schedules.close()
         self.looks.close()
         self.once.close()
         self.actors.close()

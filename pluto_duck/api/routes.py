@@ -31,6 +31,12 @@ from pluto_duck.api.query import QueriesHandler, QueryHandler
 from pluto_duck.api.resource import ResourceHandler
 from pluto_duck.api.revocations import RevocationsHandler
 from pluto_duck.api.rows.handlers import TableRowHandler, TableRowsHandler
+from pluto_duck.api.schedules import (
+    ScheduleHandler,
+    ScheduleHistoryHandler,
+    ScheduleRunHandler,
+    SchedulesHandler,
+)
 from pluto_duck.api.tables import TableHandler, TablesHandler
 from pluto_duck.api.verified import VerifiedHandler
 from pluto_duck.api.webhooks import (
@@ -84,6 +90,10 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/webhooks/([^/]+)/deliveries", DeliveriesHandler),
     (r"/api/v1/webhooks/([^/]+)/deliveries/([^/]+)", DeliveryHandler),
     (r"/api/v1/webhooks/([^/]+)/deliveries/([^/]+)/redeliver", RedeliverHandler),
+    (r"/api/v1/schedules", SchedulesHandler),
+    (r"/api/v1/schedules/([^/]+)", ScheduleHandler),
+    (r"/api/v1/schedules/([^/]+)/run", ScheduleRunHandler),
+    (r"/api/v1/schedules/([^/]+)/history", ScheduleHistoryHandler),
     (r"/api/v1/revocations", RevocationsHandler),
     (r"/api/v1/policy", PolicyHandler),
     (r"/api/v1/policy/explain", ExplainHandler),

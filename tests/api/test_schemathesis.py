@@ -59,6 +59,8 @@ IN_WORDS: dict[str, dict[str, str]] = {
     "PATCH /webhooks/{id}": WEBHOOK,
     "GET /webhooks/{id}/deliveries/{n}": NUMBER,
     "POST /webhooks/{id}/deliveries/{n}/redeliver": NUMBER,
+    "POST /schedules": {r"is no cron expression|never comes": "the grammar of cron", r"no time zone|no time of that name": "of zones",
+                        r" (usage|refused|unknown_name) ": "what a verb takes, and which may run unattended: docs/commands.md"},
     "GET /audit": {r"is no time|is no length of time": "1h, 7d or a date"},
 }
 """By operation, what a request may be refused with though it fits its schema: which words, and for which reason."""
