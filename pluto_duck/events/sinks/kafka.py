@@ -7,14 +7,16 @@ commit together; the transactional id fences whoever published before.
 from __future__ import annotations
 
 import re
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pluto_duck.errors import TargetBusy, TargetError, missing_extra
 from pluto_duck.events.model import ChangeBatch, DeadLetter, Delivery, Position
 from pluto_duck.events.sinks import Option, Place, kafka_options
-from pluto_duck.events.sinks.kafka_errors import telling, told
+from pluto_duck.events.sinks.kafka_errors import telling
 from pluto_duck.events.sinks.kafka_position import Ends, Note, Stand, raised, settle, standing
 from pluto_duck.workspace.tableref import TableRef, fold
 
@@ -173,7 +175,7 @@ class KafkaSink:
     def _transaction(self, rows: list[dict[str, Any]], position: Position, dead: dict[int, DeadLetter]) -> bool:
         """False where a change turned out too large for the broker: it stands among the dead now, and all the others
         are to be sent again."""
-        from kafka.errors import KafkaError, MessageSizeTooLargeError
+        from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError
 
         assert self._producer is not None
         producer = self._producer
@@ -187,7 +189,7 @@ class KafkaSink:
                     sent += [(number, one) for one in self._send(row)]
                 except MessageSizeTooLargeError:  # the client's own limit: nothing was sent
                     dead[number] = self._letter(row)
-            producer.flush()
+            self._flush(producer)
             ends = {topic: dict(mine) for topic, mine in self._ends.items()}
             large = {number for number, future in sent if future.failed()
                      and isinstance(future.exception, MessageSizeTooLargeError)}
@@ -206,21 +208,43 @@ class KafkaSink:
             self._must_reach(first)
             stand = Stand(position, self._note.count + 1, self._note.generation, ends)
             noted = producer.send(self.positions, key=self._place.name.encode(), value=stand.to_json(), partition=0)
-            producer.flush()
+            self._flush(producer)
             at = noted.get(timeout=self._options["timeout_s"]).offset
             if at <= self._last:
                 raise TargetBusy(f"Kafka at {self._options['bootstrap']} lost positions.", hint=_AGAIN)
-            producer.commit_transaction()
+            self._within(producer.commit_transaction)
         except BaseException as error:
-            try:
-                producer.abort_transaction()
-            except (KafkaError, OSError):
-                pass  # whoever starts next ends it
-            if isinstance(error, KafkaError):
-                raise told(error, str(self._options["bootstrap"])) from error
+            if not isinstance(error, KafkaTimeoutError):  # who does not answer aborts nothing
+                try:
+                    self._within(producer.abort_transaction)
+                except (KafkaError, OSError):
+                    pass  # whoever starts next ends it
             raise
         self._ends, self._note.count, self._last = ends, stand.count, at
         return True
+
+    def _flush(self, producer: KafkaProducer) -> None:
+        producer.flush(2 * self._options["timeout_s"])
+
+    def _within(self, call: Callable[[], None]) -> None:
+        """kafka-python waits for the end of a transaction for as long as the broker is away: nobody would hear of it.
+        Raises KafkaTimeoutError; what was ended by then, the next start finds out."""
+        from kafka.errors import KafkaTimeoutError
+
+        ended: Future[None] = Future()
+
+        def work() -> None:
+            try:
+                call()
+                ended.set_result(None)
+            except BaseException as error:
+                ended.set_exception(error)
+
+        threading.Thread(target=work, daemon=True, name="pluto-duck-kafka").start()
+        try:
+            ended.result(2 * self._options["timeout_s"])
+        except TimeoutError:
+            raise KafkaTimeoutError("No answer in time") from None
 
     def _must_reach(self, ends: Ends) -> None:
         """Raises TargetBusy where a partition ends before what it had: the broker was another one for a moment, and
