@@ -74,6 +74,39 @@ def test_a_batch_and_its_position_come_together_or_not_at_all(kafka: Broker, pre
     sink.close()
 
 
+def _stands(broker: Broker, prefix: str) -> list[Stand]:
+    found = [Stand.parse(one.value()) for one in broker.read(f"{prefix}.positions")]
+    return [one for one in found if one is not None]
+
+
+def test_a_position_goes_with_its_messages_and_says_where_they_really_stand(kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    import confluent_kafka
+
+    topic = f"{prefix}.main.things"
+    sink = make(kafka, prefix, tmp_path)
+    sink.start(Position())
+    for number in range(1, 4):
+        sink.deliver(batch(change(number, key="a"), change(number, 2, key=f"b{number}")))
+    assert [one.count for one in _stands(kafka, prefix)] == [1, 2, 3]  # one each: no round trip more
+    other = confluent_kafka.Producer({"bootstrap.servers": kafka.address})
+    for number in range(3):
+        other.produce(topic, b"from elsewhere", partition=number)
+    other.flush()
+    sink.deliver(batch(change(4, key="a"), change(5, key="b4"), change(6, key="c")))
+    sink.deliver(batch(change(7, key="a")))
+    sink.close()
+    stands = _stands(kafka, prefix)
+    assert [one.count for one in stands] == [1, 2, 3, 4, 4, 5]
+    ends: dict[int, int] = {}
+    for one in kafka.read(topic):
+        if one.value() != b"from elsewhere":
+            ends[one.partition()] = one.offset() + 1
+    assert stands[-1].ends == {topic: ends}
+    sink = make(kafka, prefix, tmp_path)
+    assert sink.start(Position()) == Position(7, 1)
+    sink.close()
+
+
 def test_who_published_before_is_fenced(kafka: Broker, prefix: str, tmp_path: Path) -> None:
     old, new = make(kafka, prefix, tmp_path), make(kafka, prefix, tmp_path)
     old.start(Position())

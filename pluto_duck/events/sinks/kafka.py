@@ -17,7 +17,7 @@ from pluto_duck.errors import TargetBusy, TargetError, missing_extra
 from pluto_duck.events.model import ChangeBatch, DeadLetter, Delivery, Position
 from pluto_duck.events.sinks import Option, Place, kafka_options
 from pluto_duck.events.sinks.kafka_errors import telling
-from pluto_duck.events.sinks.kafka_position import Ends, Note, Stand, raised, settle, standing
+from pluto_duck.events.sinks.kafka_position import Ahead, Ends, Note, Stand, raised, settle, standing
 from pluto_duck.workspace.tableref import TableRef, fold
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class KafkaSink:
         """By the table's key; the value is its topic, which is there."""
         self._ends: Ends = {}
         """As far as this producer knows each partition to reach: none may ever end before."""
+        self._ahead = Ahead()
         self._last = -1
         """The offset of the last record of a position."""
         self._consumer: KafkaConsumer | None = None
@@ -112,6 +113,7 @@ class KafkaSink:
         self.has_forgotten = settle(self._note, found)
         self._last = ends.pop(self.positions, {}).get(0, 0) - 1
         self._ends = ends
+        self._ahead = Ahead(ends)
         if never:
             return position
         return found.position if found else Position()
@@ -182,13 +184,23 @@ class KafkaSink:
         producer.begin_transaction()
         sent: list[tuple[int, Any]] = []
         try:
-            for number, row in enumerate(rows):
-                if number in dead:
-                    continue
-                try:
-                    sent += [(number, one) for one in self._send(row)]
-                except MessageSizeTooLargeError:  # the client's own limit: nothing was sent
-                    dead[number] = self._letter(row)
+            messages = [(number, one) for number, row in enumerate(rows) if number not in dead
+                        for one in self._messages(row)]
+            noted, guess, broken = None, None, None
+            try:
+                for number, one in messages:
+                    if number not in dead:
+                        try:
+                            sent.append((number, producer.send(**one)))
+                        except MessageSizeTooLargeError:  # the client's own limit: nothing was sent
+                            dead[number] = self._letter(rows[number])
+                # With the messages, where they will stand: what they wait for are round trips.
+                guess = self._ahead.ends(self._ends, [(one["topic"], one["partition"]) for _, one in messages])
+                noted = None if guess is None else self._note_down(position, guess)
+            except KafkaTimeoutError:
+                raise
+            except KafkaError as error:
+                broken = error  # of an earlier one, perhaps
             self._flush(producer)
             ends = {topic: dict(mine) for topic, mine in self._ends.items()}
             large = {number for number, future in sent if future.failed()
@@ -200,15 +212,17 @@ class KafkaSink:
                 producer.close(timeout=2)
                 self._producer = self._made(kafka_options.connection(self._options, self._place))
                 return False
+            if broken is not None:
+                raise broken
             first: Ends = {}
             for _, future in sent:
                 written = future.get(timeout=self._options["timeout_s"])
                 first.setdefault(written.topic, {}).setdefault(written.partition, written.offset)
                 raised(ends, written.topic, written.partition, written.offset + 1)
             self._must_reach(first)
-            stand = Stand(position, self._note.count + 1, self._note.generation, ends)
-            noted = producer.send(self.positions, key=self._place.name.encode(), value=stand.to_json(), partition=0)
-            self._flush(producer)
+            if noted is None or ends != guess:  # a second one behind it counts
+                noted = self._note_down(position, ends)
+                self._flush(producer)
             at = noted.get(timeout=self._options["timeout_s"]).offset
             if at <= self._last:
                 raise TargetBusy(f"Kafka at {self._options['bootstrap']} lost positions.", hint=_AGAIN)
@@ -220,8 +234,14 @@ class KafkaSink:
                 except (KafkaError, OSError):
                     pass  # whoever starts next ends it
             raise
-        self._ends, self._note.count, self._last = ends, stand.count, at
+        self._ahead.went(first, ends, guess)
+        self._ends, self._note.count, self._last = ends, self._note.count + 1, at
         return True
+
+    def _note_down(self, position: Position, ends: Ends) -> Any:
+        assert self._producer is not None
+        stand = Stand(position, self._note.count + 1, self._note.generation, ends)
+        return self._producer.send(self.positions, key=self._place.name.encode(), value=stand.to_json(), partition=0)
 
     def _flush(self, producer: KafkaProducer) -> None:
         producer.flush(2 * self._options["timeout_s"])
@@ -267,22 +287,26 @@ class KafkaSink:
         self._must_reach({topic: {number: now.get(topic, {}).get(number, 0) for number in mine}
                           for topic, mine in self._ends.items()})
 
-    def _send(self, row: dict[str, Any]) -> list[Any]:
+    def _messages(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """What `send` takes."""
+        from kafka.partitioner.default import murmur2
+
         assert self._producer is not None
-        producer, topic = self._producer, self._topics[TableRef(row["name"], row["schema"]).key]
-        value = row["event"].encode()
+        topic, value = self._topics[TableRef(row["name"], row["schema"]).key], row["event"].encode()
+        numbers = sorted(self._producer.partitions_for(topic))
+        one = {"topic": topic, "key": None, "value": value, "headers": HEADERS, "partition": 0}
         if row["op"] not in OF_A_ROW:
             # Each partition is a stream of its own: all of them must tell it.
-            return [producer.send(topic, key=NO_ROW, value=value, headers=HEADERS, partition=number)
-                    for number in sorted(producer.partitions_for(topic))]
+            return [{**one, "key": NO_ROW, "partition": number} for number in numbers]
         if row["key"] is None:
             # No key tells which rows belong together, so all of them stay in one order.
-            return [producer.send(topic, value=value, headers=HEADERS, partition=0)]
+            return [one]
         key = row["key"].encode()
-        sent = [producer.send(topic, key=key, value=value, headers=HEADERS)]
+        one |= {"key": key, "partition": numbers[(murmur2(key) & 0x7FFFFFFF) % len(numbers)] if numbers[1:] else 0}
+        found = [one]
         if row["op"] == "d" and self._options["tombstones"]:
-            sent.append(producer.send(topic, key=key, value=None, headers=[]))
-        return sent
+            found.append({**one, "value": None, "headers": []})
+        return found
 
     @staticmethod
     def _letter(row: dict[str, Any]) -> DeadLetter:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,41 @@ class Stand:
         """Whether the topics still reach as far as they did then."""
         return all(ends.get(topic, {}).get(number, 0) >= end
                    for topic, mine in self.ends.items() for number, end in mine.items())
+
+
+FEW = 100
+"""Messages of a batch up to which a round trip more is felt."""
+TRIES = 3
+
+
+class Ahead:
+    """Where messages will stand once they are sent: behind what this producer has sent, and the mark that ended its
+    transaction. A guess, which is compared with what came of it before the transaction commits."""
+
+    def __init__(self, ends: Ends | None = None) -> None:
+        self._next: Ends = {topic: dict(mine) for topic, mine in (ends or {}).items()}
+        self._wrong = 0
+
+    def ends(self, known: Ends, messages: Sequence[tuple[str, int]]) -> Ends | None:
+        """None where it is not worth a guess. `messages`: topic and partition of each."""
+        if len(messages) > FEW or self._wrong >= TRIES:
+            return None
+        found = {topic: dict(mine) for topic, mine in known.items()}
+        begun: set[tuple[str, int]] = set()
+        for topic, number in messages:
+            mine = found.setdefault(topic, {})
+            if (topic, number) not in begun:
+                begun.add((topic, number))
+                mine[number] = self._next.get(topic, {}).get(number, 0)
+            mine[number] += 1
+        return found
+
+    def went(self, first: Ends, ends: Ends, guess: Ends | None) -> None:
+        """After the commit. `first`: which partitions have messages of it."""
+        for topic, mine in first.items():
+            self._next.setdefault(topic, {}).update({number: ends[topic][number] + 1 for number in mine})
+        if guess is not None:
+            self._wrong = 0 if guess == ends else self._wrong + 1
 
 
 @dataclass
