@@ -16,6 +16,8 @@ from pluto_duck.api.openapi_graphql import GRAPHQL_PATHS, GRAPHQL_SCHEMAS
 from pluto_duck.api.openapi_identity import IDENTITY_PATHS, IDENTITY_SCHEMAS
 from pluto_duck.api.openapi_ingest import PATHS as INGEST_PATHS
 from pluto_duck.api.openapi_ingest import SCHEMAS as INGEST_SCHEMAS
+from pluto_duck.api.openapi_lineage import PATHS as LINEAGE_PATHS
+from pluto_duck.api.openapi_lineage import SCHEMAS as LINEAGE_SCHEMAS
 from pluto_duck.api.openapi_looking import LOOKING_PATHS, LOOKING_SCHEMAS
 from pluto_duck.api.openapi_parts import LEAST_S, LOCATION, MIND, PROBLEM, WORKSPACE, Json, answer, one, path, query
 from pluto_duck.api.openapi_rows import ROWS_PATHS, ROWS_SCHEMAS
@@ -108,8 +110,8 @@ PATHS: dict[str, Json] = {
     "/tables/{name}": {"get": {
         "summary": "Columns and keys of a table", "parameters": [path("name", "table or schema.table"), WORKSPACE],
         "responses": {"200": answer("The table.", "Table"), **PROBLEM}}},
-    **ROWS_PATHS, **LOOKING_PATHS, **IDENTITY_PATHS, **CHANGES_PATHS, **GRAPHQL_PATHS, **AUDIT_PATHS, **INGEST_PATHS,
-    **DBT_PATHS, **WEBHOOK_PATHS, **SCHEDULE_PATHS,
+    **ROWS_PATHS, **LOOKING_PATHS, **LINEAGE_PATHS, **IDENTITY_PATHS, **CHANGES_PATHS, **GRAPHQL_PATHS,
+    **AUDIT_PATHS, **INGEST_PATHS, **DBT_PATHS, **WEBHOOK_PATHS, **SCHEDULE_PATHS,
     "/workspaces": {"get": {"summary": "The workspaces that requests may name", "responses": {
         "200": answer("The first is the default.", "Workspaces"), **PROBLEM}}},
     "/.well-known/oauth-protected-resource": {"get": {
@@ -186,8 +188,8 @@ SCHEMAS: dict[str, Json] = {
         "type": one("string", enum=["reasoning", "tool", "message", "rows", "progress", "log", "run"]),
         "subtype": one("string", enum=["start", "chunk", "end", "final", "error"]), "content": one("object")}),
     **WEBHOOK_SCHEMAS, **SCHEDULE_SCHEMAS, **CHANGES_SCHEMAS,
-    **AGENT_SCHEMAS, **LOOKING_SCHEMAS, **IDENTITY_SCHEMAS, **ROWS_SCHEMAS, **GRAPHQL_SCHEMAS, **AUDIT_SCHEMAS,
-    **INGEST_SCHEMAS, **DBT_SCHEMAS,
+    **AGENT_SCHEMAS, **LOOKING_SCHEMAS, **LINEAGE_SCHEMAS, **IDENTITY_SCHEMAS, **ROWS_SCHEMAS, **GRAPHQL_SCHEMAS,
+    **AUDIT_SCHEMAS, **INGEST_SCHEMAS, **DBT_SCHEMAS,
     "Tables": one("object", properties={"workspace": one("string"), "tables": one("array", items=one("object")),
                                         "mind": MIND}),
     "Table": one("object", properties={

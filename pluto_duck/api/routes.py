@@ -22,6 +22,7 @@ from pluto_duck.api.handler import NotFoundHandler
 from pluto_duck.api.health import HealthHandler, LiveHandler, ReadyHandler
 from pluto_duck.api.ingest import IngestHandler, UploadHandler
 from pluto_duck.api.keys import KeyHandler, KeysHandler, RotationHandler
+from pluto_duck.api.lineage import LineageHandler
 from pluto_duck.api.looking import ProfileHandler, RowsHandler, StatusHandler, WatchHandler
 from pluto_duck.api.me import MeHandler
 from pluto_duck.api.openapi import OpenApiHandler
@@ -73,6 +74,7 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/tables/([^/]+)/rows", TableRowsHandler),
     (r"/api/v1/tables/([^/]+)/rows/([^/]+)", TableRowHandler),
     (r"/api/v1/rows", RowsHandler),
+    (r"/api/v1/lineage", LineageHandler),
     (r"/api/v1/changes", ChangesHandler),
     (r"/api/v1/graphql", GraphQLSocket),
     (r"/api/v1/graphiql", GraphiQLHandler),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,10 @@ from pluto_duck.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     from pluto_duck.catalog.lineage import Around, Impact, Lineage, Link, Node
     from pluto_duck.session import Session
+
+
+HISTORY = 2_000
+"""Runs that are looked at for statements that made tables."""
 
 
 @verb(SECTIONS[2], "lineage orders", "lineage orders.total --up", "lineage raw.customers.email --impact",
@@ -40,19 +45,36 @@ def lineage(door: Door, name: str, up: bool, down: bool, depth: int | None, brea
 
 def whole(session: Session) -> Lineage:
     """All that is known of the workspace; the owner's."""
+    from pluto_duck.agent.lineage import asked
     from pluto_duck.catalog.lineage import Lineage, collect, known
+    from pluto_duck.commands.lineage_served import served
+    from pluto_duck.commands.lineage_statements import written
     from pluto_duck.ingest.lineage import loaded
+    from pluto_duck.transform.dbt.lineage import models
 
     tables = session.tables()
     names, sql = known(session, tables)
-    return Lineage([collect(session, tables, names, sql), loaded(session, tables)])
+    texts, projects = _history(session)
+    return Lineage([collect(session, tables, names, sql), loaded(session, tables),
+                    models(session, tables, names, projects), written(texts, tables, names), asked(session, names),
+                    served(session, tables)])
+
+
+def _history(session: Session) -> tuple[list[tuple[str, str]], list[Path]]:
+    """SQL that ran, the newest first, and the projects that dbt ran."""
+    from pluto_duck.commands.asking import _runs
+
+    with _runs(session) as runs:
+        found = runs.list(HISTORY, status="succeeded")
+    texts = [(one.text, one.created_at.isoformat(timespec="seconds")) for one in found if one.kind == "sql"]
+    return texts, [Path(str(one.facts["project"])) for one in found if one.kind == "dbt" and one.facts.get("project")]
 
 
 def find(lineage: Lineage, name: str) -> tuple[str, str | None]:
     """The id and the column that are meant. Raises UnknownName with the nearest names."""
-    from pluto_duck.workspace.tableref import TableRef, fold, parts
+    from pluto_duck.workspace.tableref import TableRef, parts
 
-    by_name = {one.name: one.id for one in reversed(lineage.nodes.values())}
+    by_name = _names(lineage)
     if name in by_name:
         return by_name[name], None
     path = parts(name)
@@ -60,19 +82,39 @@ def find(lineage: Lineage, name: str) -> tuple[str, str | None]:
         raise UsageError(f"{name!r} is not the name of a table or column.",
                          hint='table, schema.table, table.column or schema.table.column; quote odd names: "my.table"')
     for length in (2, 1):
-        if len(path) - length not in (0, 1) or len(path) < length:
+        if len(path) - length not in (0, 1):
             continue
-        key = TableRef(path[length - 1], *path[:length - 1]).key
-        node = lineage.nodes.get(key)
-        if node is None:
-            continue
-        if len(path) == length:
-            return key, None
-        column = next((one for one in node.columns if fold(one) == fold(path[-1])), None)
-        if column is None and (node.columns or node.kind != "missing"):
-            raise unknown_name("column", path[-1], node.columns, where=node.name)
-        return key, column or path[-1]
+        node = lineage.nodes.get(TableRef(path[length - 1], *path[:length - 1]).key)
+        if node is not None:
+            return node.id, None if len(path) == length else column_of(node, path[-1])
     raise unknown_name("table", name, by_name)
+
+
+def table_of(lineage: Lineage, name: str) -> str:
+    """The id of a table, or of anything else that goes by that name. Raises UnknownName."""
+    from pluto_duck.workspace import TableRef
+
+    by_name = _names(lineage)
+    if name in by_name:
+        return by_name[name]
+    key = TableRef.parse(name).key
+    if key not in lineage.nodes:
+        raise unknown_name("table", name, by_name)
+    return key
+
+
+def column_of(node: Node, name: str) -> str:
+    """As the table writes it. Raises UnknownName; of a table that is not there any column may be asked for."""
+    from pluto_duck.workspace.tableref import fold
+
+    found = next((one for one in node.columns if fold(one) == fold(name)), None)
+    if found is None and (node.columns or node.kind != "missing"):
+        raise unknown_name("column", name, node.columns, where=node.name)
+    return found or name
+
+
+def _names(lineage: Lineage) -> dict[str, str]:
+    return {one.name: one.id for one in reversed(lineage.nodes.values())}
 
 
 def as_object(around: Around) -> dict[str, Any]:

@@ -94,6 +94,10 @@ def _bundles(value: object, max_rows: int) -> list[dict[str, Any]]:
         return [{"text/plain": text, "text/html": f"<pre style='{answers.PRE}'>{escape(text)}</pre>"}]
     if is_plan(value):
         return _plan_bundles(value)
+    if is_lineage(value):
+        from pluto_duck.display.lineage_svg import svg
+
+        return [{"image/svg+xml": svg(value), "text/plain": _table_text(value, max_rows)}]
     result = rows_of(value)
     if result is None or not result.has_rows:
         return [{"text/plain": _table_text(value, max_rows)}]

@@ -9,9 +9,12 @@ if TYPE_CHECKING:
     from pluto_duck.catalog.lineage import Around, Branch, Impact, Node
 
 KINDS = {"missing": "not there"}
-_SAID = {"breaks": "breaks", "fails next": "fails when it is made next", "loses": "goes on without",
+_SAID = {"breaks": "breaks", "fails next": "fails when it is made next", "may break": "may break",
+         "loses": "goes on without",
          "stale": "is not renewed", "refused": "DuckDB refuses"}
 _COLUMNS = 4
+_BRIEF = ("dbt", "loaded at", "made by SQL at", "owner", "to")
+"""Facts that a line of the tree has room for."""
 
 
 def text(around: Around) -> str:
@@ -37,7 +40,7 @@ def impact_text(found: Impact) -> str:
     for one in found.effects:
         columns = ", ".join(one.columns[:_COLUMNS]) + ("..." if len(one.columns) > _COLUMNS else "")
         said = _SAID[one.what] + (f" {columns}" if one.what == "loses" and columns else "")
-        lines.append(f"  {one.node.name:{width}}  {_kind(one.node):9}  {said}: {one.why}")
+        lines.append(f"  {one.node.name:{width}}  {kind_of(one.node):9}  {said}: {one.why}")
     broken = len(found.broken)
     lines.append(f"{broken} would break or fail." if broken else "Nothing would break.")
     return "\n".join(lines)
@@ -50,17 +53,22 @@ def named(node: Node, column: str | None) -> str:
 
 
 def _titled(start: Node, column: str | None) -> str:
-    kind = f", a column of a {_kind(start)}" if column is not None else f", a {_kind(start)}"
+    kind = f", a column of a {kind_of(start)}" if column is not None else f", a {kind_of(start)}"
     return f"{named(start, column)}{kind}{_about(start)}"
 
 
-def _kind(node: Node) -> str:
+def kind_of(node: Node) -> str:
     return node.fact("kind") or KINDS.get(node.kind, node.kind)
 
 
 def _about(node: Node) -> str:
     facts = [f"{name} {value}" for name, value in node.facts if name not in ("kind", "comment")]
     return (f" ({', '.join(facts)})" if facts else "") + (f"  ! {node.note}" if node.note else "")
+
+
+def _briefly(node: Node) -> str:
+    facts = [f"{name} {value}" for name, value in node.facts if name in _BRIEF]
+    return (f"  {', '.join(facts)}" if facts else "") + (f"  ! {node.note}" if node.note else "")
 
 
 def _tree(branches: Sequence[Branch], before: str = "  ") -> Iterator[str]:
@@ -73,4 +81,4 @@ def _tree(branches: Sequence[Branch], before: str = "  ") -> Iterator[str]:
 def _line(one: Branch) -> str:
     how = f"  {one.how}" if one.how and one.how != "same" else ""
     again = "  (see above)" if one.again else ""
-    return f"{named(one.node, one.column)}  [{_kind(one.node)}]{how}{_about(one.node)}{again}"
+    return f"{named(one.node, one.column)}  [{kind_of(one.node)}]{how}{_briefly(one.node)}{again}"

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
+from pluto_duck.catalog.lineage import Lineage, collect, known
 from pluto_duck.session import Session
 from pluto_duck.transform.dbt import DbtOptions, DbtReport, run_dbt
+from pluto_duck.transform.dbt.lineage import models
 
 pytestmark = pytest.mark.timeout(300)
 ROOT = Path(__file__).parents[2]
@@ -50,6 +52,12 @@ def test_flights_are_built_and_a_second_run_takes_only_what_is_new(session: Sess
     assert "Department of Transportation" in \
         manifest["nodes"]["model.flights.fct_flights"]["columns"]["is_on_time"]["description"]
     assert manifest["exposures"]["exposure.flights.transform_notebook"]["depends_on"]["nodes"]
+    tables = session.tables()
+    names, views = known(session, tables)
+    lineage = Lineage([collect(session, tables, names, views), models(session, tables, names, [project])])
+    up = lineage.around("marts.carrier_punctuality", "on_time_rate", down=False)
+    assert {"main.flights"} == {one.id for one in up.nodes if not lineage.above(one.id)}
+    assert "exposure.flights.transform_notebook" in {one.id for one in lineage.around("main.airlines").nodes}
     (there,) = records(session, """
         SELECT count(*) AS flights, count(*) FILTER (dep_time IS NULL) AS cancelled,
             count(*) FILTER (arr_delay < 15) AS on_time FROM flights""")

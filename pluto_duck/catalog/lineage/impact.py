@@ -8,10 +8,11 @@ from typing import Literal
 from pluto_duck.catalog.lineage.model import TABLES, Lineage, Link, Node
 from pluto_duck.workspace.tableref import fold
 
-What = Literal["refused", "breaks", "fails next", "loses", "stale"]
+What = Literal["refused", "breaks", "fails next", "may break", "loses", "stale"]
 """`refused`: DuckDB would not drop it; `breaks`: can't be read any more; `fails next`: stays as it is until it is made
-the next time, which fails; `loses`: works on without the column; `stale`: works on over something that fails next."""
-ORDER: tuple[What, ...] = ("refused", "breaks", "fails next", "loses", "stale")
+the next time, which fails; `may break`: which columns it reads is not known; `loses`: works on without the column;
+`stale`: works on over something that fails next."""
+ORDER: tuple[What, ...] = ("refused", "breaks", "fails next", "may break", "loses", "stale")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class _Walk:
         for link in self._lineage.below(node.id):
             below = self._lineage.nodes[link.below]
             columns = tuple(dict.fromkeys(name for _above, name, _how in link.columns))
-            if self._add(below, _kept(link, below), f"it reads {node.name}", columns):
+            if self._add(below, _kept(below, "loses"), f"it reads {node.name}", columns):
                 self._onward(link, below)
 
     def without(self, node: Node, column: str) -> None:
@@ -78,12 +79,11 @@ class _Walk:
             below = self._lineage.nodes[link.below]
             made = tuple(name for name, _how in link.becomes(column) if name != "*")
             if link.whole and not link.named:
-                if self._add(below, _kept(link, below), f"it reads {node.name}; of which columns is not known", made):
-                    self._onward(link, below)
+                self._add(below, "may break", f"it reads {node.name}; of which columns is not known", made)
             elif fold(column) in {fold(one) for one in link.named}:
                 how = ", ".join(link.used(column))
                 why = f"it names {node.name}.{column}" + (f" ({how})" if how else "")
-                if self._add(below, _kept(link, below), why, made):
+                if self._add(below, _kept(below, "breaks"), why, made):
                     self._onward(link, below)
             elif made and self._add(below, "loses", f"it takes all columns of {node.name}", made):
                 for name in made:
@@ -103,10 +103,8 @@ class _Walk:
                 self._stale(below)
 
 
-def _kept(link: Link, below: Node) -> What:
-    """Of what is made from time to time, the last one stays."""
-    if link.by == "load":
-        return "fails next"
+def _kept(below: Node, served: What) -> What:
+    """Of what is made from time to time, the last one stays. `served`: for who is served with rows."""
     if below.kind == "table":
         return "fails next"
-    return "breaks" if below.kind in ("view", "question", "answer", "missing") else "loses"
+    return served if below.kind in ("role", "sink", "webhook") else "breaks"

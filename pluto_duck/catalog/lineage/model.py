@@ -38,7 +38,7 @@ class Link:
     below: str
     by: By
     columns: tuple[tuple[str, str, str], ...] = ()
-    """(column above, column below, `same`, `computed` or `aggregated`)."""
+    """(column above, column below, `same`, `computed` or `aggregated`); both `*`: each under its own name."""
     named: frozenset[str] = frozenset()
     """Columns above without which what makes `below` would not run."""
     uses: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -48,11 +48,13 @@ class Link:
 
     def made_of(self, column: str) -> list[tuple[str, str]]:
         """(column above, how) for one below."""
-        return [(above, how) for above, below, how in self.columns if fold(below) == fold(column)]
+        return [(above if below != "*" else column, how) for above, below, how in self.columns
+                if fold(below) in ("*", fold(column))]
 
     def becomes(self, column: str) -> list[tuple[str, str]]:
         """(column below, how) for one above."""
-        return [(below, how) for above, below, how in self.columns if fold(above) == fold(column)]
+        return [(below if below != "*" else column, how) for above, below, how in self.columns
+                if fold(above) in ("*", fold(column))]
 
     def used(self, column: str) -> tuple[str, ...]:
         return next((kinds for name, kinds in self.uses if fold(name) == fold(column)), ())
@@ -181,11 +183,12 @@ class _Walk:
 
     def _follow(self, link: Link, column: str | None, name: str | None, how: str, direction: Direction) -> None:
         at = (link.above, link.below)
-        if column is None or name is None:
+        if column is None or link.whole:
             self.used[at] = None
-        elif self.used.setdefault(at, set()) is not None:
-            pair = (name, column, how) if direction == "up" else (column, name, how)
-            self.used[at].add(pair)  # type: ignore[union-attr]
+            return
+        pairs = self.used.setdefault(at, set())
+        if pairs is not None:  # of a file all of it is meant: *
+            pairs.add((name or "*", column, how) if direction == "up" else (column, name or "*", how))
 
     def links(self) -> Iterable[Link]:
         for link in self.lineage.links:

@@ -53,8 +53,7 @@ def project_inside(workspace: Workspace, name: str | None) -> Path:
 
 
 def _only_one(workspace: Workspace) -> Path:
-    found = sorted({one.parent for depth in ("", "*/", "*/*/") for one in workspace.root.glob(f"{depth}{FILE}")
-                    if not {"dbt_packages", "target", ".pluto-duck"} & set(one.parts)})
+    found = below(workspace)
     if not found:
         raise UnknownName(f"There is no dbt project here, nor in {workspace.root}.",
                           hint="Make one from the tables you have: pluto-duck dbt init")
@@ -62,6 +61,12 @@ def _only_one(workspace: Workspace) -> Path:
         names = ", ".join(str(one.relative_to(workspace.root)) for one in found)
         raise UsageError(f"There are {len(found)} dbt projects: {names}.", hint="Say which: --project FOLDER")
     return found[0]
+
+
+def below(workspace: Workspace) -> list[Path]:
+    """The projects in the workspace's folder."""
+    return sorted({one.parent for depth in ("", "*/", "*/*/") for one in workspace.root.glob(f"{depth}{FILE}")
+                   if not {"dbt_packages", "target", ".pluto-duck"} & set(one.parts)})
 
 
 def read(path: Path) -> dict[str, Any]:

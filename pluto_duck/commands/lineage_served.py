@@ -1,0 +1,90 @@
+"""Who is served from a table: roles of the policy, sinks, webhooks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pluto_duck.catalog.lineage import Link, Node, Part
+from pluto_duck.errors import PlutoError
+from pluto_duck.session import Session, TableInfo
+
+if TYPE_CHECKING:
+    from pluto_duck.session.policies import Explained
+
+
+def served(session: Session, tables: Sequence[TableInfo]) -> Part:
+    parts = [*_roles(session, tables), *_sinks(session), *_webhooks(session, tables)]
+    return Part(tuple(one for part in parts for one in part.nodes), tuple(one for part in parts for one in part.links))
+
+
+def _roles(session: Session, tables: Sequence[TableInfo]) -> Iterator[Part]:
+    """What a role reads over REST and GraphQL, column by column."""
+    from pluto_duck.governance import Actor
+    from pluto_duck.session import policies
+
+    known = {str(one.ref): one for one in tables}
+    try:
+        checked = policies.check(session)
+    except PlutoError:
+        return  # a policy that can't be read grants nothing
+    for role in checked.roles:
+        if checked.why:
+            continue
+        id = f"role:{role.name}"
+        links = [_granted(id, known[one.table], one) for one in policies.explain(
+            session, Actor(kind="key", name=role.name, roles=(role.name,)), "read") if one.allowed
+            and one.table in known]
+        yield Part((Node(id, "role", f"role {role.name}", facts=(("over", "REST and GraphQL"),)),), tuple(links))
+
+
+def _granted(id: str, table: TableInfo, one: Explained) -> Link:
+    shown = [(name, how) for name, how, _rule in one.columns if how != "hidden"]
+    said = " ".join(condition for _rule, condition in one.rows)
+    masked = {name for name, how in shown if how != "as it is"}
+    # A rule that names the column in a condition or a mask would show nothing any more.
+    named = {column.name for column in table.columns if _names(said, column.name)} | masked
+    return Link(table.ref.key, id, "served", tuple((name, name, "computed" if name in masked else "same")
+                                                   for name, _how in shown),
+                frozenset(named), tuple((name, ("filter",)) for name in sorted(named - masked)))
+
+
+def _names(condition: str, column: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(column)}(?!\w)", condition, re.IGNORECASE) is not None
+
+
+def _sinks(session: Session) -> Iterator[Part]:
+    from pluto_duck.events.sinkstore import Sinks
+
+    tracked = _tracked(session)
+    for one in Sinks(session.control).all():
+        id = f"sink:{one.name}"
+        keys = [ref.key for ref in one.tables] or tracked
+        yield Part((Node(id, "sink", f"sink {one.name}", facts=(("kind", f"{one.kind} sink"),)),),
+                   tuple(_whole_rows(key, id) for key in keys if key in tracked))
+
+
+def _webhooks(session: Session, tables: Iterable[TableInfo]) -> Iterator[Part]:
+    from pluto_duck.session.webhooks import Hooks
+
+    tracked = _tracked(session)
+    for one in Hooks.of(session.workspace, session.control, session.settings).store.all():
+        id = f"webhook:{one.id}"
+        filter = one.wish.filter
+        keys = [table.ref.key for table in tables if table.ref.key in tracked and filter.fits(table.ref)]
+        named = frozenset(rule.column for rule in filter.when)
+        yield Part((Node(id, "webhook", f"webhook {one.id}", facts=(("to", one.wish.url.shown),)),),
+                   tuple(replace(_whole_rows(key, id), named=named) for key in keys))
+
+
+def _tracked(session: Session) -> list[str]:
+    from pluto_duck.workspace import TableRef
+
+    return [TableRef(one["name"], one["schema"]).key for one in session.tracked()["tables"]]
+
+
+def _whole_rows(key: str, id: str) -> Link:
+    """A change has all columns of its row, whichever there are."""
+    return Link(key, id, "served", (("*", "*", "same"),))

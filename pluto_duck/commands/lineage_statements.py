@@ -1,0 +1,66 @@
+"""Tables that were made by a statement of the history: CREATE TABLE ... AS SELECT, INSERT INTO ... SELECT."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from pluto_duck.catalog.lineage import Known, Link, Node, Part, links_of, trace
+from pluto_duck.session import TableInfo
+from pluto_duck.workspace import TableRef
+
+_MAKES = re.compile(r"\b(create\s+(or\s+replace\s+)?(temp\w*\s+)?table|insert\s+(or\s+\w+\s+)?into)\b", re.IGNORECASE)
+MAX_SQL = 100_000
+
+
+def written(texts: Iterable[tuple[str, str]], tables: Sequence[TableInfo], known: Known) -> Part:
+    """`texts`: (SQL that ran, when), newest first. Each table by the newest statement that made it, and by what was
+    inserted since."""
+    there = {one.ref.key: one for one in tables if one.kind == "table"}
+    made: set[str] = set()
+    nodes: list[Node] = []
+    links: list[Link] = []
+    for text, when in texts:
+        for key, columns, select, anew in _writes(text):
+            table = there.get(key)
+            if table is None or key in made:
+                continue
+            names = columns or tuple(one.name for one in table.columns)
+            traced = trace(select, known)
+            if not traced.problem:
+                part = links_of(traced, key, names, "statement")
+                nodes += [*part.nodes, Node(key, "table", str(table.ref), facts=(("made by SQL at", when),))]
+                links += [one for one in part.links if one.above != key]
+            if anew:
+                made.add(key)
+    return Part(tuple(nodes), tuple(links))
+
+
+def _writes(text: str) -> list[tuple[str, tuple[str, ...], str, bool]]:
+    """(key of the table, columns that are named, SELECT, whether the table is made anew), the last one first."""
+    if len(text) > MAX_SQL or not _MAKES.search(text):
+        return []
+    import sqlglot
+    from sqlglot import expressions
+
+    try:
+        statements = sqlglot.parse(text, dialect="duckdb")
+    except (sqlglot.errors.SqlglotError, RecursionError):
+        return []
+    found = []
+    for one in reversed(statements):
+        if not isinstance(one, expressions.Create | expressions.Insert):
+            continue
+        made = isinstance(one, expressions.Create)
+        if (made and one.args.get("kind") != "TABLE") or not isinstance(one.expression, expressions.Query):
+            continue
+        target, columns = one.this, tuple[str, ...]()
+        if isinstance(target, expressions.Schema):
+            columns = tuple(column.name for column in target.expressions)
+            target = target.this
+        if isinstance(target, expressions.Table) and target.name:
+            select = one.expression.sql(dialect="duckdb")
+            if one.args.get("with_") or one.args.get("with"):
+                select = f"{(one.args.get('with_') or one.args['with']).sql(dialect='duckdb')} {select}"
+            found.append((TableRef(target.name, target.db or "main").key, columns, select, made))
+    return found
