@@ -18,6 +18,7 @@ from pluto_duck.errors import HostLost, PlutoError, Refused, SessionReset, State
 from pluto_duck.session.activity import Activity as Activity
 from pluto_duck.session.merging import MergeColumn as MergeColumn
 from pluto_duck.session.merging import Merged as Merged
+from pluto_duck.session.merging import Mix as Mix
 from pluto_duck.session.native import NativeSource as NativeSource
 from pluto_duck.session.native import Part as Part
 from pluto_duck.session.native import Scan as Scan
@@ -391,16 +392,16 @@ class Session:
                 raise watched.error from None
             raise
 
-    def merge(self, table: TableRef, rows: Any, columns: Iterable[MergeColumn], *, key: Sequence[str], op: str,
-              counts: tuple[int, int, int], truncate: bool = False) -> Merged:
-        """Brings rows (a `pyarrow.Table`) that are new, changed or gone into a table, in the open transaction.
+    def merge(self, table: TableRef, rows: Any, columns: Iterable[MergeColumn], *, key: Sequence[str], mix: Mix,
+              truncate: bool = False, anew: bool = False) -> Merged:
+        """Brings rows (a `pyarrow.Table`) that are gone, changed or new into a table, in the open transaction.
 
-        `op`: SQL over the incoming columns, 0 for a row that is new, 1 for one whose key may be there, 2 for one to
-        delete; `counts`: how many of each. Without a `key` rows are told apart by all their values, and none may be
-        a 1. `truncate`: the table is emptied first.
+        Without a `key` rows are told apart by all their values, and none may have changed. `truncate`: the table is
+        emptied first. `anew`: rows that changed are written anew, which costs places in the file, not memory.
         """
-        args = {"schema": table.schema, "name": table.name, "key": list(key), "op": op, "counts": list(counts),
-                "truncate": truncate, "columns": [[c.name, c.type, c.expression, c.kept] for c in columns]}
+        args = {"schema": table.schema, "name": table.name, "key": list(key), "deletes": mix.deletes,
+                "upserts": [[count, list(kept)] for count, kept in mix.upserts], "inserts": mix.inserts,
+                "truncate": truncate, "anew": anew, "columns": [[c.name, c.type, c.expression] for c in columns]}
         return Merged(*self._link.call(Request("merge", args, rows=rows.to_reader())).header["merged"])
 
     @contextmanager
@@ -416,9 +417,12 @@ class Session:
             except PlutoError:
                 pass  # a host that is gone has nothing to write
 
-    def trim(self) -> None:
-        """While a load writes: the host lets go of pages that stand in the file, if nothing else is running."""
-        self._link.call(Request("trim", retry="read"))
+    def trim(self, *, room: int = 0) -> None:
+        """While a load writes: the host lets go of pages that stand in the file, if nothing else is running.
+
+        `room`: bytes that DuckDB may have from now on beside what it can't let go of, whatever the statements of
+        this session need; until the next call without it, or until anybody else asks for anything."""
+        self._link.call(Request("trim", {"room": room}, retry="read"))
 
     @contextmanager
     def open_source(self, source: NativeSource) -> Iterator[bool]:
@@ -779,5 +783,5 @@ def _tables(header: Mapping[str, Any]) -> list[TableInfo]:
     return found
 
 
-__all__ = ["Activity", "ColumnInfo", "ForeignKey", "MergeColumn", "Merged", "Result", "Session", "Stamp", "Stream",
-           "TableInfo", "TableRef", "WriteColumn"]
+__all__ = ["Activity", "ColumnInfo", "ForeignKey", "MergeColumn", "Merged", "Mix", "Result", "Session", "Stamp",
+           "Stream", "TableInfo", "TableRef", "WriteColumn"]

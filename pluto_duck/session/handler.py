@@ -192,6 +192,7 @@ class HostSession:
             for name in [self._stale.pop() for _ in range(len(self._stale))]:
                 self._forget(name)
             with self._handler.trimming.gate:
+                self._handler.trimming.meet(self)
                 self._running.begin(self._cursor, request.args.get("timeout_s"), _seen(request))
             try:
                 reply = op(request)
@@ -254,6 +255,7 @@ class HostSession:
         if self._in_bulk:
             self._in_bulk = False
             self._handler.ledger.bulk(False)
+        self._handler.trimming.leave(self)
         self.leave_moment()
         self._live.close()
         self._capturing.close()
@@ -680,12 +682,14 @@ class HostSession:
         return Reply({})
 
     def _trim(self, request: Request) -> Reply:
-        """Between the writes of a load, whose own sessions may go on meanwhile."""
+        """{room}: between the writes of a load, whose own sessions may go on meanwhile; with room not even those."""
+        room = int(request.args.get("room") or 0)
+
         def others_run() -> bool:
             return any(one._running.busy for one in self._handler.sessions
-                       if one is not self and one._hello.label != LOADING)
+                       if one is not self and (room or one._hello.label != LOADING))
 
-        self._handler.trimming.trim(others_run)
+        self._handler.trimming.trim(others_run, self, room)
         return Reply({})
 
     def _let_go(self, keys: frozenset[str] | set[str]) -> None:
@@ -749,10 +753,10 @@ class HostSession:
         return Reply({"rows": count})
 
     def _merge(self, request: Request) -> Reply:
-        """The rows of the request into a table that is there: {schema, name, columns: [[name, type, expression,
-        kept]], key: [...], op, counts: [inserts, upserts, deletes], truncate}. `op`: SQL that tells which of the three
-        a row is (`session/merging.py`); in the open transaction."""
-        from pluto_duck.session.merging import merge
+        """The rows of the request into a table that is there: {schema, name, columns: [[name, type, expression]],
+        key: [...], deletes, upserts: [[count, columns kept]], inserts, truncate, anew} (`session/merging.py`); in the
+        open transaction."""
+        from pluto_duck.session.merging import Incoming, merge
 
         args = request.args
         table = TableRef(str(args["name"]), str(args["schema"]))
@@ -761,13 +765,18 @@ class HostSession:
         if self._transaction is None:
             raise UsageError("Only an open transaction can merge rows.")
         incoming = f"pluto_in_{uuid.uuid4().hex}"
-        self._cursor.register(incoming, request.rows)
+        rows = Incoming(request.rows.read_all())
+        self._cursor.register(incoming, rows)
         try:
             def run(sql: str) -> list[list[Any]]:
                 return self._capturing.internal(self._recording, self._cursor, sql)
 
-            done = merge(run, f"{quote(self._own_catalog)}.{table.sql}", incoming, args)
+            recorded = self._recording is not None and table.key in self._recording.tracked
+            # Whoever reads the changes of a table that is tracked sees an UPDATE as an UPDATE.
+            done = merge(run, f"{quote(self._own_catalog)}.{table.sql}", incoming, rows, args,
+                         anew=bool(args["anew"]) and not recorded)
         finally:
+            rows.empty()
             self._forget(incoming)
         self._transaction.add(table.key)
         self._transaction_affected += done.rows

@@ -1,17 +1,13 @@
-"""Rows that say of themselves whether they are new, changed or gone, brought into one table."""
+"""Rows that are new, changed or gone, brought into one table."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pluto_duck.errors import StatementError
 from pluto_duck.workspace.protocol import Json
 from pluto_duck.workspace.tableref import quote
-
-INSERT, UPSERT, DELETE = 0, 1, 2
 
 Run = Callable[[str], list[list[Any]]]
 """Runs a statement, and takes down what it changes in a tracked table; its rows."""
@@ -26,8 +22,16 @@ class MergeColumn:
     """DuckDB type text."""
     expression: str
     """SQL over the incoming columns; made by our own code, never by a user."""
-    kept: str = ""
-    """SQL over them: where it is true, an UPSERT leaves what the table has."""
+
+
+@dataclass(frozen=True)
+class Mix:
+    """What incoming rows are, in their order: those that are gone, then those that changed, then those that are new."""
+
+    deletes: int = 0
+    upserts: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    """How many, and of which columns they leave what the table has; those that leave none may be new, too."""
+    inserts: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,38 +47,61 @@ class Merged:
         return self.inserted + self.upserted + self.deleted
 
 
-def merge(run: Run, table: str, incoming: str, args: dict[str, Json]) -> Merged:
-    """`incoming`, a registered name, into a table given as SQL; `args` as `HostSession._merge` has them."""
+class Incoming:
+    """Rows under a name in SQL. DuckDB holds what was registered in a transaction until its end, also what was taken
+    back: this, which it can empty."""
+
+    def __init__(self, rows: Any) -> None:
+        """`rows`: a pyarrow.Table."""
+        self._rows = self._given = rows
+
+    def give(self, start: int, count: int) -> None:
+        """From now on it is these of its rows."""
+        self._given = self._rows.slice(start, count)
+
+    def empty(self) -> None:
+        self._rows = self._given = self._rows.schema.empty_table()
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        return self._given.__arrow_c_stream__(requested_schema)
+
+
+def merge(run: Run, table: str, incoming: str, rows: Incoming, args: dict[str, Json], *, anew: bool) -> Merged:
+    """`incoming`, the name of `rows`, into a table given as SQL; `args` as `HostSession._merge` has them. `anew`:
+    rows that changed are deleted and inserted. An UPDATE holds what it writes in memory, where nothing can take it
+    to the disk, until the transaction ends."""
     columns: list[list[str]] = args["columns"]
     names = ", ".join(quote(one[0]) for one in columns)
     picks = ", ".join(f"CAST({expression} AS {kind}) AS {quote(f'c{place}')}"
-                      for place, (_name, kind, expression, _kept) in enumerate(columns))
+                      for place, (_name, kind, expression) in enumerate(columns))
+    source = f"(SELECT {picks} FROM {incoming})"
+    insert = f"INSERT INTO {table} ({names}) SELECT {picks} FROM {incoming}"
     if args["truncate"]:
         run(f"DELETE FROM {table}")
-    deletes, upserts, inserts = (int(args["counts"][one]) for one in (DELETE, UPSERT, INSERT))
-    if not deletes and not upserts:
-        return Merged(_count(run, f"INSERT INTO {table} ({names}) SELECT {picks} FROM {incoming}") if inserts else 0)
-    staged = f"temp.main.{quote(f'pluto_merged_{uuid.uuid4().hex}')}"
-    kept = "".join(f", ({one[3]}) AS {quote(f'k{place}')}" for place, one in enumerate(columns) if one[3])
-    run(f"CREATE TEMPORARY TABLE {staged} AS SELECT {args['op']} AS op, {picks}{kept} FROM {incoming}")
-    try:
-        # What is gone first: its key may have come again under another spelling (1.0 and 1.00).
-        gone = _deleted(run, table, staged, args) if deletes else 0
-        changed = _upserted(run, table, staged, args) if upserts else 0
-        values = ", ".join(quote(f"c{place}") for place in range(len(columns)))
-        new = _count(run, f"INSERT INTO {table} ({names}) SELECT {values} FROM {staged} WHERE op = {INSERT}") \
-            if inserts else 0
-    finally:
-        try:
-            run(f"DROP TABLE {staged}")
-        except StatementError:
-            pass  # the transaction failed, and took it along
+    at = changed = 0
+    # What is gone first: its key may have come again under another spelling (1.0 and 1.00).
+    deletes, inserts = int(args["deletes"]), int(args["inserts"])
+    gone = 0
+    if deletes:
+        rows.give(at, deletes)
+        gone = _deleted(run, table, source, args)
+        at += deletes
+    for count, kept in args["upserts"]:
+        rows.give(at, int(count))
+        if anew and not kept:
+            run(f"DELETE FROM {table} AS t USING {source} AS s WHERE {_same(args)}")
+            changed += _count(run, insert)
+        else:
+            changed += _upserted(run, table, source, args, set(kept))
+        at += int(count)
+    rows.give(at, inserts)
+    new = _count(run, insert) if inserts else 0
     return Merged(new, changed, gone, deletes - gone)
 
 
-def _deleted(run: Run, table: str, staged: str, args: dict[str, Json]) -> int:
+def _deleted(run: Run, table: str, source: str, args: dict[str, Json]) -> int:
     if args["key"]:
-        return _count(run, f"DELETE FROM {table} AS t USING {staged} AS s WHERE s.op = {DELETE} AND {_same(args)}")
+        return _count(run, f"DELETE FROM {table} AS t USING {source} AS s WHERE {_same(args)}")
     # Without a key one row here goes for each that went there, of all that are alike.
     places = range(len(args["columns"]))
     alike = ", ".join(quote(f"c{place}") for place in places)
@@ -83,27 +110,21 @@ def _deleted(run: Run, table: str, staged: str, args: dict[str, Json]) -> int:
         f"DELETE FROM {table} WHERE rowid IN (SELECT row FROM (SELECT t.rowid AS row, s.n, "
         f"system.main.row_number() OVER (PARTITION BY s.number) AS place FROM {table} AS t JOIN "
         f"(SELECT *, system.main.row_number() OVER () AS number FROM (SELECT {alike}, system.main.count(*) AS n "
-        f"FROM {staged} WHERE op = {DELETE} GROUP BY ALL) AS alike) AS s ON {_alike(args)}) AS found WHERE place <= n)")
+        f"FROM {source} AS gone GROUP BY ALL) AS alike) AS s ON {_alike(args)}) AS found WHERE place <= n)")
 
 
-def _upserted(run: Run, table: str, staged: str, args: dict[str, Json]) -> int:
+def _upserted(run: Run, table: str, source: str, args: dict[str, Json], kept: set[str]) -> int:
     columns: list[list[str]] = args["columns"]
-    key = set(args["key"])
-    changes, partly = [], []
-    for place, (name, _kind, _expression, kept) in enumerate(columns):
-        if name in key:
-            continue
-        value = f"s.{quote(f'c{place}')}"
-        if kept:
-            partly.append(f"NOT s.{quote(f'k{place}')}")
-            value = f"CASE WHEN s.{quote(f'k{place}')} THEN t.{quote(name)} ELSE {value} END"
-        changes.append(f"{quote(name)} = {value}")
+    # A value that stays is not written: to set it to itself would hold all of it in memory.
+    changes = [f"{quote(name)} = s.{quote(f'c{place}')}" for place, (name, _kind, _expression) in enumerate(columns)
+               if name not in args["key"] and name not in kept]
     names = ", ".join(quote(one[0]) for one in columns)
     values = ", ".join(f"s.{quote(f'c{place}')}" for place in range(len(columns)))
-    update = f"WHEN MATCHED THEN UPDATE SET {', '.join(changes)} " if changes else ""
-    new = f" AND {' AND '.join(partly)}" if partly else ""
-    return _count(run, f"MERGE INTO {table} AS t USING (SELECT * FROM {staged} WHERE op = {UPSERT}) AS s "
-                          f"ON ({_same(args)}) {update}WHEN NOT MATCHED{new} THEN INSERT ({names}) VALUES ({values})")
+    if kept and not changes:
+        return _count(run, f"SELECT system.main.count(*) FROM {table} AS t JOIN {source} AS s ON ({_same(args)})")
+    matched = f"WHEN MATCHED THEN UPDATE SET {', '.join(changes)} " if changes else ""
+    new = "" if kept else f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values})"
+    return _count(run, f"MERGE INTO {table} AS t USING {source} AS s ON ({_same(args)}) {matched}{new}")
 
 
 def _same(args: dict[str, Json]) -> str:
@@ -114,7 +135,7 @@ def _same(args: dict[str, Json]) -> str:
 def _alike(args: dict[str, Json]) -> str:
     """Every value the same; by its text where values that differ are equal: 30 days and a month, 0.0 and -0.0."""
     tests = []
-    for place, (name, kind, _expression, _kept) in enumerate(args["columns"]):
+    for place, (name, kind, _expression) in enumerate(args["columns"]):
         ours, theirs = f"t.{quote(name)}", f"s.{quote(f'c{place}')}"
         if any(word in kind for word in ("INTERVAL", "FLOAT", "DOUBLE")):
             ours, theirs = f"CAST({ours} AS VARCHAR)", f"CAST({theirs} AS VARCHAR)"

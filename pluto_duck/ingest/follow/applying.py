@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +17,7 @@ from pluto_duck.ingest.follow.pending import Pending, arrow
 from pluto_duck.ingest.follow.shapes import AGAIN, Evolution, Listed, Shape, evolve, grown, keyed, shape
 from pluto_duck.ingest.follow.state import Follow
 from pluto_duck.ingest.records import literal
-from pluto_duck.session import Session
-from pluto_duck.session.merging import DELETE, INSERT, UPSERT
+from pluto_duck.session import Mix, Session
 from pluto_duck.session.targets import SCHEMA
 from pluto_duck.workspace import quote
 
@@ -26,6 +26,8 @@ CHANGES = 50_000
 BYTES = 8 << 20
 TRIM_BYTES, TRIM_S = 8 << 20, 0.2
 """So much, at least, between two looks at what the host may let go of; and so long."""
+ROOM, ROOM_ROW = 64 << 20, 64
+"""What DuckDB may hold of a long transaction: bytes, and for each of its changes, of which a key has entries."""
 
 Ask = Callable[[Relation], tuple[Any, dict[str, Listed]]]
 """Of the source's catalog: (the types of a relation's columns, its columns as they are now)."""
@@ -35,13 +37,15 @@ class Applier:
     """The one that writes. Its `follow` is what has been committed."""
 
     def __init__(self, session: Session, follow: Follow, ask: Ask, *, freeze: bool, say: Callable[[str], None],
-                 careful: bool = False) -> None:
-        """`careful`: of no row is it taken for granted that the table has not got it."""
+                 careful: bool = False, roomy: bool = False) -> None:
+        """`careful`: of no row is it taken for granted that the table has not got it. `roomy`: a long transaction may
+        take whatever memory DuckDB has."""
         self._session = session
         self._ask = ask
         self._freeze = freeze
         self._say = say
         self._careful = careful
+        self._roomy = roomy
         self.follow = follow
         self._tables = {one.oid: one for one in follow.tables}
         self._changed_tables = False
@@ -52,6 +56,8 @@ class Applier:
         """A transaction is open here."""
         self._touched: set[int] = set()
         """The tables it has changed."""
+        self._long = False
+        """It holds a part of a long one of the source."""
         self._begin: messages.Begin | None = None
         """The source's transaction that is being read."""
         self._skipping = False
@@ -155,7 +161,8 @@ class Applier:
         self._size += len(data)
         self._written += len(data)
         if self._begin is not None and self.full:
-            self.flush()  # of a long transaction; what was read of it need not stay in memory
+            self._long = True
+            self.flush()  # what was read of it need not stay in memory
 
     # -- shapes -----------------------------------------------------------------------------------
 
@@ -211,36 +218,37 @@ class Applier:
 
     def flush(self) -> None:
         """What waits goes into the open transaction, which stays open."""
+        if self._long and not self._roomy:
+            self._session.trim(room=ROOM + (self._rows + self._count) * ROOM_ROW)
         for oid, pending in list(self._pending.items()):
             if pending:
                 self._flush(oid, pending)
         self._size = self._count = 0
 
     def _flush(self, oid: int, pending: Pending) -> None:
-        self._widen(oid, pending)
+        rows, mix = pending.taken(self._careful)
+        self._widen(oid, pending, rows)
         current = self._pending[oid]
         assert current is not None
         shape = current.shape
-        rows, ops = pending.rows(self._careful)
         self._begin_here()
-        table, columns = arrow(shape, rows, ops)
-        counts = (ops.count(0), ops.count(1), ops.count(2))
+        table, columns = arrow(shape, rows)
         try:
-            done = self._session.merge(shape.table.target, table, columns, key=shape.key_names, op="op", counts=counts,
-                                       truncate=pending.truncated)
+            done = self._session.merge(shape.table.target, table, columns, key=shape.key_names, mix=mix,
+                                       truncate=pending.truncated, anew=self._long)
         except StatementError as error:
             raise _explained(error, shape) from error.__cause__
-        if done.missing or done.upserted < counts[UPSERT]:
-            missing = done.missing + counts[UPSERT] - done.upserted
+        missing = done.missing + sum(count for count, _kept in mix.upserts) - done.upserted
+        if missing > 0:
             self._tell(f"{shape.table.target} was changed here: {missing:,} rows that changed or went at the source "
                        "were not there")
         self._touched.add(oid)
         self._rows += pending.changes
         self._pending[oid] = Pending(shape)
 
-    def _widen(self, oid: int, pending: Pending) -> None:
+    def _widen(self, oid: int, pending: Pending, rows: list[Row]) -> None:
         """Numbers with more digits than before and enums with new labels: no message tells of them."""
-        strange, needs = pending.strange(), pending.needs()
+        strange, needs = pending.strange(rows), pending.needs(rows)
         if not strange and not needs:
             return
         relation = self._relations[oid]
@@ -261,8 +269,8 @@ class Applier:
         self.flush()
         self._begin_here()
         was: Row = [before[place] if place in shape.key else None for place in range(len(row))]
-        gone, _columns = arrow(shape, [was], [DELETE])
-        new, columns = arrow(shape, [row], [INSERT])
+        gone, _columns = arrow(shape, [was])
+        new, columns = arrow(shape, [row])
         ref, key = shape.table.target, shape.key_names
         by_place = {one.place: one for one in shape.columns}
         texts = {place: was[place] for place in shape.key}
@@ -280,12 +288,11 @@ class Applier:
         for one in kept:
             new = new.set_column(new.column_names.index(f"c{one.place}"), f"c{one.place}",
                                  found.column(f"c{one.place}"))
-            new = new.drop_columns([f"k{one.place}"])
-        columns = [replace(one, expression=f"c{place}", kept="") if one.kept else one
+        columns = [replace(one, expression=f"c{place}") if row[place] is KEPT else one
                    for one, place in zip(columns, (column.place for column in shape.columns), strict=True)]
         self._touched.add(shape.table.oid)
-        self._session.merge(ref, gone, columns, key=key, op="op", counts=(0, 0, 1))
-        self._session.merge(ref, new, columns, key=key, op="op", counts=(1, 0, 0))
+        self._session.merge(ref, gone, columns, key=key, mix=Mix(deletes=1))
+        self._session.merge(ref, new, columns, key=key, mix=Mix(inserts=1))
         self._rows += 1
 
     def _tell(self, said: str) -> None:
@@ -312,7 +319,7 @@ class Applier:
                                writes=[state.TABLE])
         self._session.query("COMMIT")
         self._let_go()
-        self._open = False
+        self._open = self._long = False
         self.follow, self._changed_tables = moved, False
         self._rows = self._transactions = 0
         return moved
@@ -320,7 +327,7 @@ class Applier:
     def _let_go(self) -> None:
         """DuckDB keeps every page it has written as long as there is memory: a gigabyte of backlog left 2.5 of them."""
         now = time.monotonic()
-        if self._written > TRIM_BYTES and now > self._trimmed + TRIM_S:
+        if self._long or (self._written > TRIM_BYTES and now > self._trimmed + TRIM_S):
             self._session.trim()
             self._written, self._trimmed = 0, now
 
@@ -332,12 +339,14 @@ class Applier:
 
     def abandon(self) -> None:
         """Nothing of what has not been committed is kept. Never raises."""
+        if self._long:
+            self._long = False
+            with suppress(Exception):
+                self._session.trim()
         if self._open:
             self._open = False
-            try:
+            with suppress(Exception):  # the host that had it open is gone, and it with it
                 self._session.query("ROLLBACK")
-            except Exception:
-                pass  # the host that had it open is gone, and it with it
         self._pending.clear()
 
 

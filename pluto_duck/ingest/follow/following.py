@@ -89,7 +89,7 @@ class Follower:
         self._once = once
         self._resnapshot = resnapshot
         self._notices: list[str] = []
-        self._careful = False
+        self._careful = self._roomy = False
         self._seen: Follow | None = None
         """As it was counted last."""
         self._rows = self._transactions = 0
@@ -245,6 +245,9 @@ class Follower:
     def _may_try_again(self, error: PlutoError) -> bool:
         if isinstance(error, HostLost):
             return True
+        if isinstance(error, StatementError) and _needs_room(error):
+            first, self._roomy = not self._roomy, True
+            return first
         if isinstance(error, StatementError):
             # A row that should be new is there: somebody changed the table here. Once more, taking nothing for granted.
             first, self._careful = not self._careful, True
@@ -272,7 +275,7 @@ class Follower:
         stream = Stream(self._address, follow.slot, publications, follow.lsn)
         self._seen = follow
         applier = Applier(worker, follow, self._ask, freeze=self._options.columns == "freeze", say=self._notice,
-                          careful=self._careful)
+                          careful=self._careful, roomy=self._roomy)
         try:
             self._apply(stream, applier)
         finally:
@@ -407,6 +410,11 @@ def check_options(options: LoadOptions) -> None:
     if wrong:
         raise UsageError(f"{wrong[0]} can't be used with --follow, which keeps whole tables as they are at the source.",
                          hint="Choose with --table, --exclude and --skip.")
+
+
+def _needs_room(error: StatementError) -> bool:
+    """DuckDB had less memory than it needed; a COMMIT says so in other words."""
+    return error.facts.get("engine") == "OutOfMemory" or " block of size " in error.message
 
 
 def _chosen(options: LoadOptions) -> dict[str, Any]:

@@ -11,8 +11,7 @@ from pluto_duck.errors import ColumnRefused, SourceError
 from pluto_duck.ingest.follow.messages import KEPT, Row, Value
 from pluto_duck.ingest.follow.shapes import AGAIN, ReadColumn, Shape
 from pluto_duck.ingest.follow.texts import Misfit
-from pluto_duck.session import MergeColumn
-from pluto_duck.session.merging import DELETE, INSERT, UPSERT
+from pluto_duck.session import MergeColumn, Mix
 
 Key = Any
 """The values of the key as they were sent: one, or a tuple of them."""
@@ -112,73 +111,71 @@ class Pending:
 
     # -- what is applied --------------------------------------------------------------------------
 
-    def rows(self, careful: bool) -> tuple[list[Row], list[int]]:
-        """(rows, of each whether it is inserted, upserted or deleted). `careful`: of none is it taken for granted
-        that the table has not got it."""
+    def taken(self, careful: bool) -> tuple[list[Row], Mix]:
+        """`careful`: of no row is it taken for granted that the table has not got it."""
         if not self.shape.key:
-            rows, ops = list(self._added), [INSERT] * len(self._added)
-            for row, count in self._counts.items():
-                rows += [list(row)] * abs(count)
-                ops += [INSERT if count > 0 else DELETE] * abs(count)
-            return rows, ops
+            gone = [list(row) for row, count in self._counts.items() for _ in range(-count)]
+            new = [list(row) for row, count in self._counts.items() for _ in range(count)]
+            return [*gone, *self._added, *new], Mix(len(gone), (), len(self._added) + len(new))
         width = len(self.shape.relation.columns)
-        rows, ops = [], []
+        deletes: list[Row] = []
+        upserts: list[Row] = []
+        inserts: list[Row] = []
         for key, (known, found) in self._rows.items():
             if found is not None:
-                rows.append(found)
-                ops.append(UPSERT if (known and not self.truncated) or careful else INSERT)
+                (upserts if (known and not self.truncated) or careful else inserts).append(found)
             elif not self.truncated:
-                gone: Row = [None] * width
+                gone_row: Row = [None] * width
                 for place, value in zip(self.shape.key, [key] if self._single >= 0 else key, strict=True):
-                    gone[place] = value
-                rows.append(gone)
-                ops.append(DELETE)
-        return rows, ops
+                    gone_row[place] = value
+                deletes.append(gone_row)
+        groups = self._by_kept(upserts)
+        return ([*deletes, *(row for group in groups.values() for row in group), *inserts],
+                Mix(len(deletes), tuple((len(group), kept) for kept, group in groups.items()), len(inserts)))
 
-    def needs(self, careful: bool = False) -> list[tuple[ReadColumn, int, int]]:
+    def _by_kept(self, upserts: list[Row]) -> dict[tuple[str, ...], list[Row]]:
+        """By the columns of which the table here keeps what it has."""
+        if not any(KEPT in row for row in upserts):
+            return {(): upserts} if upserts else {}
+        groups: dict[tuple[str, ...], list[Row]] = {}
+        for row in upserts:
+            kept = tuple(one.target for one in self.shape.columns if row[one.place] is KEPT) if KEPT in row else ()
+            groups.setdefault(kept, []).append(row)
+        return groups
+
+    def needs(self, rows: list[Row]) -> list[tuple[ReadColumn, int, int]]:
         """Numbers without declared digits that hold more than the table here does: (column, digits behind the point,
         digits before it)."""
-        loose = [one for one in self.shape.columns if one.digits is not None]
         found = []
-        for column in loose:
-            rows, _ops = self.rows(careful)
+        for column in self.shape.columns:
+            if column.digits is None:
+                continue
             behind, before = 0, 0
             for row in rows:
                 value = row[column.place]
                 if isinstance(value, bytes) and (match := _NUMBER.fullmatch(value)):
                     behind = max(behind, len((match[2] or b"").rstrip(b"0")))
                     before = max(before, len(match[1].lstrip(b"0")))
-            assert column.digits is not None
             if behind > column.digits:
                 found.append((column, behind, before))
         return found
 
-    def strange(self) -> list[str]:
+    def strange(self, rows: list[Row]) -> list[str]:
         """Names of enums that hold a label which the table here does not know."""
-        found = []
-        for column in self.shape.columns:
-            if column.labels is not None:
-                rows, _ops = self.rows(False)
-                values = {row[column.place] for row in rows}
-                if not {one for one in values if isinstance(one, bytes)} <= column.labels:
-                    found.append(column.name)
-        return found
+        return [column.name for column in self.shape.columns if column.labels is not None and not {
+            one for one in {row[column.place] for row in rows} if isinstance(one, bytes)} <= column.labels]
 
 
-def arrow(shape: Shape, rows: list[Row], ops: list[int]) -> tuple[Any, list[MergeColumn]]:
-    """(a pyarrow.Table: `op`, the values as c0, c1, ... and where some were kept k0, k1, ...; how it is read)."""
+def arrow(shape: Shape, rows: list[Row]) -> tuple[Any, list[MergeColumn]]:
+    """(a pyarrow.Table of the values as c0, c1, ..., empty where they were kept; how it is read)."""
     import pyarrow
 
-    names, arrays = ["op"], [pyarrow.array(ops, pyarrow.int8())]
+    names, arrays = [], []
     columns = []
     for column in shape.columns:
         place = column.place
         values: list[Any] = [row[place] for row in rows]
-        kept = ""
         if KEPT in values:
-            kept = f"k{place}"
-            names.append(kept)
-            arrays.append(pyarrow.array([value is KEPT for value in values], pyarrow.bool_()))
             values = [None if value is KEPT else value for value in values]
         if column.convert is not None:
             values = _converted(shape, column, column.convert, values)
@@ -188,7 +185,7 @@ def arrow(shape: Shape, rows: list[Row], ops: list[int]) -> tuple[Any, list[Merg
             raise ColumnRefused(f"{shape.table.name}.{column.name} holds text that is not UTF-8.",
                                 hint=f"Leave it out: --resnapshot --skip {column.name}.", column=column.name) from None
         names.append(f"c{place}")
-        columns.append(MergeColumn(column.target, column.type, column.expression, kept))
+        columns.append(MergeColumn(column.target, column.type, column.expression))
     return pyarrow.table(arrays, names=names), columns
 
 
