@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from pluto_duck.catalog.background import keep, pending, read
@@ -54,6 +55,9 @@ class Catalog:
         self._index: ValueIndex | None = None
         self.unread: tuple[Table, ...] = ()
         """Tables whose values were not all known when `values` was asked last."""
+        self.derived: dict[type, Any] = {}
+        """What others worked out from it, by its kind. Kept here it goes with the catalog that it refers to; a table of
+        weak keys would keep both for good."""
 
     @classmethod
     def of(cls, session: Session) -> Catalog:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import pytest
 
 from pluto_duck.agent import Answer, Event, ask
 from pluto_duck.agent.planners import Context
+from pluto_duck.catalog import Catalog
 from pluto_duck.errors import TimedOut, UnknownName, UsageError
 from pluto_duck.session import Session
 
@@ -41,6 +44,15 @@ def test_events_tell_of_the_sql_and_end_with_the_message(pets: Session) -> None:
 def test_the_same_question_always_gets_the_same_answer(pets: Session) -> None:
     first, second = (ask(pets, "total weight by kind") for _ in range(2))
     assert (first.sql, first.text, first.confidence) == (second.sql, second.text, second.confidence)
+
+
+def test_what_was_worked_out_for_tables_as_they_were_is_forgotten(pets: Session) -> None:
+    ask(pets, "total weight by kind")
+    before = weakref.ref(Catalog.of(pets))
+    pets.query("CREATE TABLE toys AS SELECT 1 AS toy_id")
+    ask(pets, "total weight by kind")
+    gc.collect()
+    assert before() is None
 
 
 def test_a_month_without_its_year_is_stated_as_an_assumption(pets: Session) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice, product
-from weakref import WeakKeyDictionary
 
 from pluto_duck.catalog import Catalog, Relation
 
@@ -24,9 +23,9 @@ class Paths:
 
     @classmethod
     def of(cls, catalog: Catalog) -> Paths:
-        known = _KNOWN.get(catalog)
-        if known is None:
-            known = _KNOWN[catalog] = cls(catalog)
+        known = catalog.derived.get(cls)
+        if not isinstance(known, cls):
+            known = catalog.derived[cls] = cls(catalog)
         return known
 
     def start(self, root: str) -> dict[str, list[Path]]:
@@ -81,5 +80,3 @@ def _ordered(root: str, joins: list[Relation]) -> tuple[Relation, ...]:
         rest = [one for one in rest if one not in ready]
     return tuple(out)
 
-
-_KNOWN: WeakKeyDictionary[Catalog, Paths] = WeakKeyDictionary()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from weakref import WeakKeyDictionary
 
 from pluto_duck.agent.planners.builtin.lexicon import VERBS
 from pluto_duck.catalog import Catalog, Column, Metric, Relation, Table, Term
@@ -23,8 +22,8 @@ class Role(TableRef):
 
 def in_roles(catalog: Catalog) -> Catalog:
     """The catalog with a second table for each join of one to itself that the semantic file tells of."""
-    known = _KNOWN.get(catalog)
-    if known is not None:
+    known = catalog.derived.get(Role)
+    if isinstance(known, Catalog):
         return known
     tables, relations = list(catalog.tables), [one for one in catalog.relations if one.child.key != one.parent.key]
     told = {(one.child.key, one.child_column) for one in catalog.semantics.joins}
@@ -38,7 +37,7 @@ def in_roles(catalog: Catalog) -> Catalog:
     found = catalog
     if len(tables) > len(catalog.tables):
         found = Catalog(tuple(tables), tuple(relations), catalog.versions, catalog.semantics)
-    _KNOWN[catalog] = found
+    catalog.derived[Role] = found
     return found
 
 
@@ -122,5 +121,3 @@ def adjectives(catalog: Catalog) -> Iterator[tuple[Key, Table, Term]]:
         if words not in names and bare:
             yield tuple(word for word in bare if word not in _SMALL), table, term
 
-
-_KNOWN: WeakKeyDictionary[Catalog, Catalog] = WeakKeyDictionary()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from weakref import WeakKeyDictionary
 
 from pluto_duck.agent.planners.builtin.lexicon import STOP, SYNONYMS
 from pluto_duck.agent.planners.builtin.told import Role, adjectives, figures, parts_of_figures, points_at_role, terms
@@ -74,9 +73,9 @@ class Vocabulary:
     @classmethod
     def of(cls, catalog: Catalog) -> Vocabulary:
         """Built once for each catalog."""
-        known = _KNOWN.get(catalog)
-        if known is None:
-            known = _KNOWN[catalog] = cls(catalog)
+        known = catalog.derived.get(cls)
+        if not isinstance(known, cls):
+            known = catalog.derived[cls] = cls(catalog)
         return known
 
     def spelt(self, text: str) -> list[Reading]:
@@ -366,9 +365,6 @@ def _derived(word: str, other: str) -> bool:
         for x in _ENDINGS
         if a.endswith(x) and len(a) - len(x) >= 4
     )
-
-
-_KNOWN: WeakKeyDictionary[Catalog, Vocabulary] = WeakKeyDictionary()
 
 
 def _identifiers(catalog: Catalog) -> dict[str, list[Reading]]:
