@@ -32,6 +32,9 @@ AGAIN = failed=$$($(BIN)/python -c 'import json, sys; print(len(json.load(open(s
 # Temporary files of a command: of its own, and gone with it.
 IN_ITS_OWN_TMP := tmp=$$(mktemp -d $(or $(ROOMY),$${TMPDIR:-/tmp})/pd.XXXXXX); chmod 1777 $$tmp; trap 'rm -rf $$tmp' EXIT; TMPDIR=$$tmp
 
+# Tests start some thousand processes. Where compiled modules may not be kept, each would compile all of us anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo lab test lint bench soak docs coexist oidc clean
 .DEFAULT_GOAL := help
 
@@ -44,6 +47,7 @@ demo: $(VENV)/.demo ## a private PostgreSQL, real flights, three questions, one 
 lab: $(VENV)/.demo ## the same in JupyterLab
 	@$(BIN)/pluto-duck demo --postgres --folder $(DEMO) --lab
 
+test: export COMPILES_TESTS := 1
 test: $(VENV)/.test .duckdb2/.installed $(OIDC)/.installed lint ## lint, all tests with the coverage gate, the notebooks, DuckDB 2.0
 	@$(IN_ITS_OWN_TMP) $(BIN)/python -m pytest -m "$(QUICK)" $(SIDE_BY_SIDE) -o cache_dir=$$tmp/cache \
 		--cov --cov-report=term:skip-covered || { $(AGAIN) && $(BIN)/coverage report --format=total; }
@@ -63,9 +67,11 @@ lint: $(VENV)/.test ## ruff, mypy, the floors, eslint and prettier
 	$(BIN)/ruff check .
 	@$(BIN)/mypy & types=$$!; $(MAKE) --no-print-directory lint-beside; beside=$$?; wait $$types && exit $$beside
 
-# On another core, while mypy takes its minute.
+# On another core, while mypy takes its minute. Before `make test` each module of the tests is compiled there, once: its
+# processes collect them side by side, and each would compile all of them.
 .PHONY: lint-beside
 lint-beside:
+	@[ -z "$(COMPILES_TESTS)" ] || $(BIN)/python -m pytest --collect-only -qq -m "$(QUICK)" -p no:cacheprovider >/dev/null 2>&1 || true
 	$(BIN)/lint-imports
 	@if command -v npm >/dev/null && [ -d jupyter_extension/node_modules ]; then \
 		npm --prefix jupyter_extension --loglevel=error run --silent lint; \

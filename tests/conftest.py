@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,10 @@ def session(workspace: Workspace) -> Iterator[Session]:
         yield opened
 
 
+UNMEASURED = pytest.StashKey[bool]()
+MEASURED = 2
+"""So many cases of a test are traced for the coverage."""
+
 LONG = ("panel/", "notebooks/", "test_docs.py", "test_packaging.py")
 """Files that take long begin first: side by side, the last one to end should be a short one."""
 
@@ -66,6 +71,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _leave_out_what_needs_root(config, items)
+    _measure_a_few_cases_of_each(items)
     items.sort(key=lambda item: not item.nodeid.removeprefix("tests/").startswith(LONG))
 
 
@@ -78,6 +84,31 @@ def _leave_out_what_needs_root(config: pytest.Config, items: list[pytest.Item]) 
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [one for one in items if one not in left_out]
+
+
+def _measure_a_few_cases_of_each(items: list[pytest.Item]) -> None:
+    """Being traced makes Python two to three times as slow, and the tenth case of a test runs the lines of the
+    first ones. What is left out can only make the coverage less than it is, so the gate holds all the more."""
+    seen: Counter[str] = Counter()
+    for item in items:
+        name = item.nodeid.partition("[")[0]
+        seen[name] += 1
+        if seen[name] > MEASURED:
+            item.stash[UNMEASURED] = True
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """With its fixtures: pytest-cov alone would leave out the call of the test only."""
+    plugin = item.config.pluginmanager.getplugin("_cov")
+    measuring = getattr(plugin, "cov_controller", None)
+    if measuring is None or UNMEASURED not in item.stash:
+        return (yield)
+    measuring.pause()
+    try:
+        return (yield)
+    finally:
+        measuring.resume()
 
 
 @pytest.hookimpl(wrapper=True)

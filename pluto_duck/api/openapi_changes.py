@@ -12,7 +12,7 @@ CHANGES_PATHS: dict[str, Json] = {"/changes": {"get": {
         WORKSPACE,
         query("tables", "table or schema.table, with commas between; all that are tracked when left out."),
         query("since", "The id of the last change that was got; 0 for all that is kept, now for what is to come.",
-              default="now", pattern=r"^\s*(now|[0-9]{1,18}(\.[0-9]{1,18})?)\s*$"),
+              default="now", pattern=r"^(\s*(now|[0-9]{1,18}(\.[0-9]{1,18})?)\s*)?$"),
         query("limit", "JSON: most changes of an answer.", "integer", minimum=1, maximum=10_000, default=1_000),
         query("wait", "JSON: seconds to wait for the first of them.", "number", minimum=0, maximum=60, default=0),
         query("snapshot", "Events: first the rows of tables as they are, as changes r.", "boolean", default=False),

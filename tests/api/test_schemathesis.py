@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
-from schemathesis.checks import not_a_server_error
+from schemathesis.checks import load_all_checks, not_a_server_error
+from schemathesis.generation.feedback import FeedbackSources
 from schemathesis.openapi.checks import RejectedPositiveData
+from schemathesis.pytest._test_builder import build_operation_test
+from schemathesis.python._constants.orchestrator import make_constants_value_source
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from pluto_duck.api.openapi import PATHS, document
 from pluto_duck.api.routes import ROUTES
 from tests.serving import Served, serving
 
+load_all_checks()
+METHODS = {"get", "put", "post", "delete", "patch", "head", "options"}
 ENDLESS = ("/watch", "/panel")
 """They answer for as long as one listens."""
 REAL = {"name": "orders", "table": "orders", "key": "2"}
@@ -61,6 +66,7 @@ IN_WORDS: dict[str, dict[str, str]] = {
     "POST /webhooks/{id}/deliveries/{n}/redeliver": NUMBER,
     "POST /schedules": {r"is no cron expression|never comes": "the grammar of cron", r"no time zone|no time of that name": "of zones",
                         r" (usage|refused|unknown_name) ": "what a verb takes, and which may run unattended: docs/commands.md"},
+    "GET /changes": {r"A snapshot comes as events": "parameters that exclude each other"},
     "GET /audit": {r"is no time|is no length of time": "1h, 7d or a date"},
 }
 """By operation, what a request may be refused with though it fits its schema: which words, and for which reason."""
@@ -119,13 +125,33 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
             for name, value in (path_parameters or {}).items()} or path_parameters
 
 
-@schema.parametrize()
-@rounds(2)
-def test_any_request_gets_what_is_described(case: Any, served: Served) -> None:
-    _ask(case, served, "owner")
+def _operations(paths: Sequence[str]) -> list[str]:
+    return [f"{method.upper()} {path}" for path in dict.fromkeys(paths) if path not in ENDLESS
+            for method in PATHS[path] if method in METHODS]
 
 
-@by_key.parametrize()
-@rounds(2)
-def test_any_request_by_key_gets_what_is_described(case: Any, served: Served) -> None:
-    _ask(case, served, "key")
+def _try(described: Any, label: str, served: Served, who: str) -> None:
+    """`schema.parametrize()` would make up all requests while tests are collected, in each process of `make test`."""
+    operation = described.find_operation_by_label(label)
+
+    @rounds(2)
+    def asked(case: Any) -> None:
+        _ask(case, served, who)
+
+    build_operation_test(config=described.config, operation=operation, test_func=asked, given_kwargs={},
+                         feedback=FeedbackSources(constants_value_source=make_constants_value_source(described)))()
+
+
+@pytest.mark.parametrize("label", _operations(list(PATHS)))
+def test_any_request_gets_what_is_described(label: str, served: Served) -> None:
+    _try(schema, label, served, "owner")
+
+
+@pytest.mark.parametrize("label", _operations(OPEN))
+def test_any_request_by_key_gets_what_is_described(label: str, served: Served) -> None:
+    _try(by_key, label, served, "key")
+
+
+def test_every_operation_is_tried() -> None:
+    for described, paths in ((schema, list(PATHS)), (by_key, OPEN)):
+        assert sorted(one.ok().label for one in described.get_all_operations()) == sorted(_operations(paths))
