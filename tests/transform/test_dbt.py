@@ -17,7 +17,8 @@ from pluto_duck.errors import Cancelled, DatabaseBusy, UnknownName
 from pluto_duck.session import Session
 from pluto_duck.transform.dbt import DbtNode, DbtOptions, DbtReport, run_dbt
 from pluto_duck.transform.dbt.project import profile_for
-from pluto_duck.workspace import Workspace
+from pluto_duck.workspace import TableRef, Workspace
+from tests.events.replay import journal
 
 pytestmark = pytest.mark.timeout(300)
 FILES = {
@@ -159,6 +160,51 @@ def test_a_build_is_stopped_and_only_one_runs_at_a_time(session: Session, worksp
         run_dbt(session, options, on_node=lambda node: at_it.set())
     thread.join()
     until(lambda: not any("range(10000000)" in one.sql for one in session.activity()))
+    assert not [one for one in session.tables() if "slow" in one.ref.name]
+
+
+def test_dbt_has_the_file_itself_while_others_wait(session: Session, workspace: Workspace, project: Path) -> None:
+    write(project, SLOW | {
+        "models/native.py": "def model(dbt, session):\n    dbt.config(materialized='table')\n"
+                            "    return session.sql('select count(*) as n, sum(amount) as amount from main.orders')\n",
+        "profiles.yml": "nowhere:\n  target: dev\n  outputs:\n    dev: {type: duckdb, path: x.duckdb, schema: marts, "
+                        "threads: 2, disable_transactions: true}\n"})
+    session.query("CREATE SCHEMA marts; CREATE TABLE marts.regions (code INTEGER PRIMARY KEY, name VARCHAR)")
+    session.track(TableRef("regions", "marts"))
+    started = threading.Event()
+    waited: list[str] = []
+
+    def beside() -> None:
+        with Session.open(workspace.root) as mine:
+            mine.query("SELECT 1")
+            started.wait(120)
+            waited.append("asks")
+            assert mine.query("SELECT count(*) FROM marts.native").scalar() == 1
+            waited.append("answered")
+
+    other = threading.Thread(target=beside)
+    other.start()
+    told: list[str] = []
+
+    def on_node(node: DbtNode) -> None:
+        told.append(node.name)
+        started.set()
+
+    report = run_dbt(session, DbtOptions(project=project, lend=True, args=("--exclude", "doubled", "slow+")), on_node=on_node)
+    other.join()
+    assert report.ok, (report.problem, report.failed)
+    assert waited == ["asks", "answered"]
+    assert rows(session, "FROM marts.native") == rows(session, "SELECT count(*), sum(amount) FROM orders")
+    assert not list(project.glob("x.duckdb")), "the path of the profile is not the workspace's"
+    assert [one["op"] for one in journal(session, TableRef("regions", "marts"))][-1] == "resync", "written unseen: read it again"
+
+    stopper = threading.Thread(target=lambda: (started.wait(120), session.interrupt()))
+    started.clear()
+    stopper.start()
+    with pytest.raises(Cancelled):
+        run_dbt(session, DbtOptions("run", project=project, lend=True, args=("--select", "slow")), on_node=on_node)
+    stopper.join()
+    assert rows(session, "FROM marts.native") == rows(session, "SELECT count(*), sum(amount) FROM orders")
     assert not [one for one in session.tables() if "slow" in one.ref.name]
 
 

@@ -20,7 +20,6 @@ PATIENCE_S = 10.0
 
 
 def main() -> int:
-    wanted = json.loads(sys.stdin.readline())
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     # What dbt and python models print must not come between our lines.
     os.dup2(2, 1)
@@ -38,12 +37,16 @@ def main() -> int:
         threading.Timer(PATIENCE_S, os._exit, (130,)).start()
         os.kill(os.getpid(), signal.SIGINT)
 
-    threading.Thread(target=watch, daemon=True).start()
     try:
         from dbt.cli.main import dbtRunner
     except ImportError as error:
         tell("missing", message=str(error))
         return 2
+    line = sys.stdin.readline()
+    if not line:
+        return 0
+    wanted = json.loads(line)
+    threading.Thread(target=watch, daemon=True).start()
     if wanted["database"]:
         from pluto_duck.transform.dbt.environment import install
 

@@ -20,6 +20,8 @@ class DbtOptions:
     threads: int | None = None
     own_profile: bool = False
     """Leave the project's profile as it is: it builds where that says, not in the workspace."""
+    lend: bool = False
+    """Give dbt the database file itself while everybody else waits: for what needs DuckDB in dbt's own process."""
 
 
 @dataclass(frozen=True)

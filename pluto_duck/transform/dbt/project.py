@@ -94,9 +94,12 @@ def own_profile(project: Path, name: str) -> tuple[Path, dict[str, Any]] | None:
 
 
 @contextmanager
-def profile_for(workspace: Workspace, project: Path, *, target: str | None, threads: int | None
-                ) -> Iterator[tuple[Path | None, list[str]]]:
-    """The folder of a profile that builds in the workspace, while the block lasts, and what the reader should know."""
+def profile_for(workspace: Workspace, project: Path, *, target: str | None, threads: int | None,
+                lent: bool = False) -> Iterator[tuple[Path | None, list[str]]]:
+    """The folder of a profile that builds in the workspace, while the block lasts, and what the reader should know.
+
+    `lent`: dbt opens the file by itself, so that extensions, plug-ins and the like of the profile count, too.
+    """
     import yaml
 
     settings = read(project / FILE)
@@ -113,8 +116,9 @@ def profile_for(workspace: Workspace, project: Path, *, target: str | None, thre
     assert isinstance(output, dict)
     kind = output.get("type", "duckdb")
     if kind == "duckdb":
-        made = {key: output[key] for key in KEPT if output.get(key) is not None}
-        dropped = sorted(set(output) - set(KEPT) - {"type", "path", "database"})
+        kept = set(output) - {"type", "path", "database"} if lent else set(KEPT)
+        made = {key: output[key] for key in output if key in kept and output[key] is not None}
+        dropped = sorted(set(output) - kept - {"type", "path", "database"})
         if dropped:
             notes.append(f"Of the project's profile not used in the workspace: {', '.join(dropped)}.")
     else:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from pluto_duck.errors import Cancelled, DatabaseBusy, MissingExtra, RunError
+from pluto_duck.errors import Cancelled, DatabaseBusy, MissingExtra, RunError, UsageError
 from pluto_duck.transform import DBT_COMMANDS
 from pluto_duck.transform.dbt.model import DbtNode, DbtOptions, DbtReport, Status
 from pluto_duck.transform.dbt.project import find_project, profile_for
@@ -43,13 +43,16 @@ def run_dbt(session: Session, options: DbtOptions, *, on_node: OnNode | None = N
     RunError where dbt's process ended without a word.
     """
     must_be_installed()
+    if options.own_profile and options.lend:
+        raise UsageError("--lend gives dbt the workspace's file; --own-profile builds elsewhere.", hint="Take one.")
     project = find_project(session.workspace, options.project)
     started = time.monotonic()
-    session.query("SELECT 1")  # the host is this process, or another one: dbt's is a guest
     profile: AbstractContextManager[tuple[Path | None, list[str]]] = (
         nullcontext((None, [])) if options.own_profile
-        else profile_for(session.workspace, project, target=options.target, threads=options.threads))
-    with _alone(session.workspace.folder, project), profile as (folder, notes), _outputs(session, project) as places:
+        else profile_for(session.workspace, project, target=options.target, threads=options.threads, lent=options.lend))
+    with _alone(session.workspace.folder, project), _Child(session, on_node, on_log) as child, \
+            profile as (folder, notes), _outputs(session, project) as places:
+        session.query("SELECT 1")  # the host is this process, or another one: dbt's is a guest
         for note in notes:
             if on_log is not None:
                 on_log(note)
@@ -58,9 +61,11 @@ def run_dbt(session: Session, options: DbtOptions, *, on_node: OnNode | None = N
             words += ["--profiles-dir", str(folder)]
         elif options.target:
             words += ["--target", options.target]
+        alone = options.own_profile or options.lend
         wanted = {"args": words, "workspace": str(session.workspace.root),
-                  "database": "" if options.own_profile else str(session.workspace.database)}
-        report = _Child(session, wanted, on_node, on_log).report(DbtReport(options.command, project))
+                  "database": "" if alone else str(session.workspace.database)}
+        with session.lend(f"dbt {options.command}") if options.lend else nullcontext():
+            report = child.report(wanted, DbtReport(options.command, project))
     return replace(report, elapsed_s=time.monotonic() - started)
 
 
@@ -104,36 +109,49 @@ def _outputs(session: Session, project: Path) -> Iterator[list[str]]:
 
 
 class _Child:
-    def __init__(self, session: Session, wanted: dict[str, Any], on_node: OnNode | None,
-                 on_log: Callable[[str], None] | None) -> None:
-        self._session, self._wanted, self._on_node, self._on_log = session, wanted, on_node, on_log
+    """dbt's process: started first, since it imports dbt for a second or two before it reads what to do."""
+
+    def __init__(self, session: Session, on_node: OnNode | None, on_log: Callable[[str], None] | None) -> None:
+        self._session, self._on_node, self._on_log = session, on_node, on_log
         self._stopped = threading.Event()
         self._texts: list[str] = []
         self._last: dict[str, Any] = {}
         self._words: list[str] = []
 
-    def report(self, report: DbtReport) -> DbtReport:
-        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "pluto_duck.transform.dbt.child"], stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE, stderr=said, text=True, encoding="utf-8", env={**os.environ, **_QUIET},
-                start_new_session=True)
-            assert process.stdin is not None
-            assert process.stdout is not None
-            try:
-                with self._session.interrupting(lambda: self._stop(process)):
-                    process.stdin.write(json.dumps(self._wanted) + "\n")
-                    process.stdin.flush()
-                    self._hear(process.stdout)
-                    process.wait()
-            finally:
-                self._end(process)
-            if self._stopped.is_set():
-                raise Cancelled("dbt was stopped.", hint="What it had built stays; the rest is as it was.")
-            if not self._last:
-                said.seek(0)
-                raise RunError("dbt's process ended without a word.", hint=said.read()[-2000:].strip()
-                               or "Run it again; the tables are as its last finished model left them.")
+    def __enter__(self) -> _Child:
+        self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pluto_duck.transform.dbt.child"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=self._said, text=True, encoding="utf-8", env={**os.environ, **_QUIET},
+            start_new_session=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.returncode is None:  # it was never told what to do
+            self._process.kill()
+            self._end(self._process)
+        self._said.close()
+
+    def report(self, wanted: dict[str, Any], report: DbtReport) -> DbtReport:
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            with self._session.interrupting(lambda: self._stop(process)):
+                process.stdin.write(json.dumps(wanted) + "\n")
+                process.stdin.flush()
+                self._hear(process.stdout)
+                process.wait()
+        except BrokenPipeError:
+            pass  # it has ended already; what it said is below
+        finally:
+            self._end(process)
+        if self._stopped.is_set():
+            raise Cancelled("dbt was stopped.", hint="What it had built stays; the rest is as it was.")
+        if not self._last:
+            self._said.seek(0)
+            raise RunError("dbt's process ended without a word.", hint=self._said.read()[-2000:].strip()
+                           or "Run it again; the tables are as its last finished model left them.")
         nodes = tuple(_node(one) for one in self._last["nodes"])
         problem = self._last["problem"]
         if not problem and not self._last["success"] and not any(one.status == "failed" for one in nodes):
