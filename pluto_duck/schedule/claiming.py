@@ -110,18 +110,24 @@ class Claims:
         db.execute("DELETE FROM firings WHERE schedule = ? AND state NOT IN ('queued', 'running') AND id <= "
                    "(SELECT id FROM firings WHERE schedule = ? ORDER BY id DESC LIMIT 1 OFFSET ?)", (id, id, KEPT))
 
-    def mend(self) -> None:
-        """After a start, and each minute: times are worked out anew, since zones change, and a clock that was far
-        ahead of itself is believed no more."""
+    def mend(self, *, all_times: bool = False) -> None:
+        """Each minute: a clock that was far ahead of itself is believed no more. `all_times`, after a start: they are
+        worked out anew, since zones change."""
         now = self._known.clock()
+        ahead = self._reading().execute("SELECT id, name FROM schedules WHERE seen_at > ?", (now + AHEAD_S,)).fetchall()
+        if not ahead and not all_times:
+            return
         with self._control.connection(ROOM, MIGRATIONS) as db:
-            for row in db.execute("SELECT * FROM schedules WHERE seen_at > ?", (now + AHEAD_S,)).fetchall():
+            for row in ahead:
                 _log.warning("the clock was set back by more than a day: the schedule %s begins anew", row["name"])
                 db.execute("UPDATE schedules SET seen_at = ? WHERE id = ?", (int(now), row["id"]))
+            ids = {row["id"] for row in ahead}
             for row in db.execute("SELECT * FROM schedules WHERE paused = 0").fetchall():
+                if not all_times and row["id"] not in ids:
+                    continue
                 wish, ours = self._known.read_wish(row)
                 cron = _times(wish) if ours else None
-                # Not before now: what came due since `seen_at` must be found as due.
+                # Not after now: what came due since `seen_at` must be found as due.
                 next_at = None if cron is None else cron.after(row["seen_at"])
                 if next_at != row["next_at"]:
                     db.execute("UPDATE schedules SET next_at = ? WHERE id = ?", (next_at, row["id"]))

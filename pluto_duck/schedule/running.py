@@ -58,9 +58,9 @@ class Scheduler:
             while not stop.is_set() and not self._stopped:
                 try:
                     if not mended or time.monotonic() - mended >= MEND_S:
-                        mended = time.monotonic()
                         self.claims.reap()
-                        self.claims.mend()
+                        self.claims.mend(all_times=not mended)
+                        mended = time.monotonic()
                     self.look()
                 except PlutoError as error:
                     _log.warning("the schedules of %s can't be read: %s", self.workspace.name, error.message)
@@ -143,7 +143,7 @@ class Scheduler:
     def run_due(self) -> list[Firing]:
         """What is due now, to its end; those firings as they are then. Retries that wait are for the next time."""
         self.claims.reap()
-        self.claims.mend()
+        self.claims.mend(all_times=True)
         self.claims.fall_due()
         begun: list[int] = []
         while True:

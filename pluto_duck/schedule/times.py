@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import zoneinfo
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -47,18 +48,19 @@ class Times:
 
     def within(self, after: float, until: float, most: int) -> list[int]:
         """The last `most` of those later than `after` and not later than `until`, in their order."""
-        if until <= after:
-            return []
+        found = list(islice(self._from(after, until), most + 1))
+        if len(found) <= most:
+            return found
         # Going back finds about where to begin, however long ago `after` is; what counts is told by going forward.
-        back = list(islice(self._sim(self.cron, dt.datetime.fromtimestamp(int(until) + 1, self._zone), reverse=True),
-                           most))
-        start = max(after, back[-1].timestamp() - _SHIFT_S) if back and len(back) == most else after
-        found: list[int] = []
-        moment = self.after(start)
+        back = self._sim(self.cron, dt.datetime.fromtimestamp(int(until) + 1, self._zone), reverse=True)
+        first = next(islice(back, most - 1, None))
+        return list(self._from(max(after, first.timestamp() - _SHIFT_S), until))[-most:]
+
+    def _from(self, after: float, until: float) -> Iterator[int]:
+        moment = self.after(after)
         while moment is not None and moment <= until:
-            found.append(moment)
+            yield moment
             moment = self.after(moment)
-        return found[-most:]
 
 
 @lru_cache(4_096)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pluto_duck.schedule.claiming import Claims
     from pluto_duck.workspace.locks import FileLock
 
-LOOK_S = 0.1
+LOOK_S = 0.25
 LAST_S = 15.0
 """What was told to stop and has not after this long is killed."""
 LOG_EVERY_S = 0.5
@@ -70,6 +70,8 @@ class _Attempt:
         self._log_lock = threading.Lock()
         self._last: deque[str] = deque(maxlen=5)
         self._told: dict[str, Any] = {}
+        self._silent = threading.Event()
+        """It has closed its mouth, which it does by ending."""
 
     @property
     def state(self) -> State:
@@ -132,7 +134,7 @@ class _Attempt:
             one.start()
         stopped_at, logged_at = None, time.monotonic()
         while True:
-            done = _ended(process, LOOK_S)
+            done = (self._silent.wait(LOOK_S) and _ended(process, LOOK_S)) or process.poll() is not None
             if done:
                 for one in readers:
                     one.join(LAST_S)  # a grandchild may hold the pipe
@@ -153,16 +155,17 @@ class _Attempt:
                 return
 
     def _hear(self, process: subprocess.Popen[str]) -> None:
-        for line in process.stdout or ():
-            try:
+        try:
+            for line in process.stdout or ():
                 told = json.loads(line)
-            except ValueError:
-                self._add(line)
-                continue
-            if told["kind"] in ("said", "shown"):
-                self._add(told["text"] + "\n")
-            else:
-                self._told |= told
+                if told["kind"] in ("said", "shown"):
+                    self._add(told["text"] + "\n")
+                else:
+                    self._told |= told
+        except ValueError as error:  # it was killed in the middle of a line
+            self._add(f"{error}\n")
+        finally:
+            self._silent.set()
 
     def _overhear(self, process: subprocess.Popen[str]) -> None:
         for line in process.stderr or ():

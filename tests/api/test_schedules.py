@@ -68,3 +68,36 @@ async def test_the_server_runs_them(client: Any, workspace: Workspace) -> None:
     run = body(await client("query", one["run_id"]))
     assert (run["kind"], run["status"]) == ("schedule", "succeeded")
     assert (await client.sql("SELECT count(*) FROM sales"))["rows"] == [[2]]
+
+
+async def until(holds: Any, wait_s: float = 90.0) -> Any:
+    for _ in range(int(wait_s * 20)):
+        if found := holds():
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError("it never came")
+
+
+async def test_a_server_told_to_stop_lets_a_schedule_end_and_begins_no_other(
+        client: Any, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped: list[bool] = []
+    monkeypatch.setattr(jp_serverapp, "stop", lambda *_, **__: stopped.append(True))
+    app = jp_serverapp.web_app.settings["pluto_duck"]
+    long = "SELECT count(*) FROM range(100_000_000_000) WHERE hash(range) % 1000003 = 7"
+    for name, sql in (("long", long), ("next", "select 1")):
+        await client("schedules", method="POST", body={"cron": "@yearly", "name": name, "args": ["query", sql]})
+    known = (await app.in_thread(app.places.get)).schedules
+    await app.in_thread(known.ask_for, "long")
+    await until(lambda: app.at_work() and known.history("long")[0].run_id)
+    way_out = asyncio.ensure_future(app.drain.run(60.0))
+    await until(lambda: app._delivering._leaving)
+    await app.in_thread(known.ask_for, "next")
+    await asyncio.sleep(1.5)  # it would have begun by then
+    assert known.history("next")[0].state == "queued"
+    assert (known.history("long")[0].state, stopped) == ("running", [])
+    place = await app.in_thread(app.places.get)
+    await app.in_thread(place.runs.cancel, known.history("long")[0].run_id)
+    await asyncio.wait_for(way_out, 60)
+    assert stopped == [True]
+    await until(lambda: known.history("long")[0].state == "cancelled")
+    assert known.history("next")[0].state == "queued"

@@ -168,6 +168,21 @@ def test_sinks() -> None:
 
 @pytest.mark.bench
 @pytest.mark.timeout(1800)
+def test_schedules() -> None:
+    from tests.benchmarks.schedules import all_rows
+
+    lines = []
+    for row in all_rows():
+        print(row.line(), flush=True)
+        lines.append(row.line())
+    write_section("<!-- bench-schedules -->", "<!-- /bench-schedules -->",
+                  f"## `make bench`: schedules\n{machine()}. Cpu time of the process that runs them; load average at the end: "
+                  f"{os.getloadavg()[0]:.1f}.\n\n" + HEAD + "\n" + "\n".join(lines))
+    assert lines
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(1800)
 def test_journaling() -> None:
     from tests.benchmarks.journaling import all_rows, loads
 
