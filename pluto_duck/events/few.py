@@ -12,6 +12,7 @@ from pluto_duck.workspace.tableref import quote
 
 if TYPE_CHECKING:
     from pluto_duck.events.recording import Recording
+    from pluto_duck.events.writes import Write
 
 FEW = 50
 Change = tuple[str, Texts | None, Texts | None]
@@ -36,6 +37,18 @@ def written(recording: Recording, cursor: Cursor, shadow: Callable[[], Cursor], 
         return _insert(recording, cursor, table, [("d", _gone(table, one), None) for one in rows])
     was = _rows(shadow(), recording, table, [table.key_of(one) for one in rows]) if table.before else {}
     return _insert(recording, cursor, table, [("u", was.get(table.key_of(one)), one) for one in rows])
+
+
+def at(recording: Recording, cursor: Cursor, table: Tracked, write: Write) -> list[Texts]:
+    """The rows of the key that a statement names."""
+    return cursor.fetchall(f"SELECT {returned(table)} FROM {table.source(recording.journal.catalog)} "
+                           f"WHERE {quote(table.key_columns[0])} = {write.point_value}")
+
+
+def updated(recording: Recording, cursor: Cursor, table: Tracked, was: Sequence[Texts], made: Sequence[Texts]) -> int:
+    """Takes down what `at` gave before and after an UPDATE."""
+    before = {table.key_of(one): one for one in was}
+    return _insert(recording, cursor, table, [("u", before.get(table.key_of(one)), one) for one in made])
 
 
 def can(recording: Recording, table: Tracked, verb: str, count: int) -> bool:

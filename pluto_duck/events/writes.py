@@ -37,7 +37,9 @@ class Write:
     calls: frozenset[str] = frozenset()
     """Functions that the condition calls, folded."""
     point: str = ""
-    """Of an UPDATE or DELETE whose whole condition is `column = value`: that column, folded."""
+    """Of an UPDATE or DELETE of one table whose whole condition is `column = value`: that column, folded."""
+    point_value: str = ""
+    """The value, as it is written; "" for a parameter."""
 
     def returning_also(self, columns: str) -> str:
         """The statement with more columns to return, after its own."""
@@ -76,11 +78,13 @@ def write_of(statement: Statement, parser: Parser) -> Write:
         return Write("insert", appends=plain, few=few, **shared)  # type: ignore[arg-type]
     if kind == "DELETE":
         picks, calls = _picks(statement.sql, tokens, words, top, "from")
-        return Write("delete", picks=picks, calls=calls, point=_point(tokens, top), **shared)  # type: ignore[arg-type]
+        point, value = _point(tokens, words, top)
+        return Write("delete", picks=picks, calls=calls, point=point, point_value=value, **shared)  # type: ignore[arg-type]
     if kind == "UPDATE":
         picks, calls = _picks(statement.sql, tokens, words, top, "update")
-        return Write("update", sets=_sets(tokens, words, top), picks=picks, calls=calls, point=_point(tokens, top),
-                     **shared)  # type: ignore[arg-type]
+        point, value = _point(tokens, words, top)
+        return Write("update", sets=_sets(tokens, words, top), picks=picks, calls=calls, point=point,
+                     point_value=value, **shared)  # type: ignore[arg-type]
     sets = _sets(tokens, words, top)
     bare = any(words[i] == "update" and words[i + 1:i + 2] != ["set"] for i in top) \
         or any(words[i:i + 2] == ["set", "*"] for i in top)
@@ -118,15 +122,18 @@ def _picks(sql: str, tokens: list[Token], words: list[str], top: list[int], firs
     return (f"{named} WHERE ({text(where + 1, stop)}\n)" if condition else named), calls
 
 
-def _point(tokens: list[Token], top: list[int]) -> str:
-    """`Write.point`"""
-    where = next((i for i in top if tokens[i].text.lower() == "where"), len(tokens))
-    rest = [one for one in tokens[where + 1:] if one.text != ";"]
-    value = rest[2:]
-    if len(rest) not in (3, 4) or rest[1].text != "=" or rest[0].kind != "identifier" or (
-            value[0].text != "$" if len(value) == 2 else value[0].kind == "identifier"):
-        return ""
-    return unquoted(rest[0].text)
+def _point(tokens: list[Token], words: list[str], top: list[int]) -> tuple[str, str]:
+    """`Write.point` and `Write.point_value`."""
+    kind, where = words[0], next((i for i in top if words[i] == "where"), len(words))
+    rest = [one for i, one in enumerate(tokens) if i > where and one.text != ";" and one.kind != "comment"]
+    joins = any(words[i] in ("using", "from") for i in top if i > 1)
+    if kind not in ("update", "delete") or joins or len(rest) not in (3, 4) or rest[1].text != "=" \
+            or rest[0].kind != "identifier":
+        return "", ""
+    column, value = unquoted(rest[0].text), rest[2]
+    if len(rest) == 4 or value.text in "$?":
+        return (column, "") if value.text == "$" else ("", "")
+    return (column, value.text) if value.kind in ("number", "string") else ("", "")
 
 
 def hides(tokens: list[Token]) -> bool:

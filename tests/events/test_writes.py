@@ -33,6 +33,20 @@ def test_a_condition_of_single_rows_tells_them_beforehand(sql: str, picks: str) 
     assert write_of(statement, PARSER).picks == picks
 
 
+@pytest.mark.parametrize(("sql", "point"), [
+    ("UPDATE t SET a = 1 WHERE id = 7", ("id", "7")), ("update s.t x set a = (select 1 from u) where \"Id\" = 'a b';", ("id", "'a b'")),
+    ("DELETE FROM t WHERE id = 7.5 -- end", ("id", "7.5")), ("UPDATE t SET a = $1 WHERE id = $2", ("id", "")),
+    ("UPDATE t SET a = u.a FROM u WHERE id = 7", ("", "")), ("DELETE FROM t USING u WHERE id = 7", ("", "")),
+    ("UPDATE t SET a = 1 WHERE id = other", ("", "")), ("UPDATE t SET a = 1 WHERE id = -7", ("", "")),
+    ("UPDATE t SET a = 1 WHERE id = 7 OR true", ("", "")), ("UPDATE t SET a = 1 WHERE 7 = id", ("", "")),
+    ("UPDATE t SET a = 1 WHERE id > 7", ("", "")), ("UPDATE t SET a = 1", ("", "")),
+    ("WITH x AS (SELECT 1) UPDATE t SET a = 1 WHERE id = 7", ("", ""))])
+def test_a_condition_that_names_one_key_is_known(sql: str, point: tuple[str, str]) -> None:
+    (statement,) = PARSER.statements(sql)
+    found = write_of(statement, PARSER)
+    assert (found.point, found.point_value) == point
+
+
 def test_what_the_condition_calls_is_known() -> None:
     (statement,) = PARSER.statements("DELETE FROM t WHERE Random () < 0.5 OR a.lower() = upper(b) OR main.\"My\"(c)")
     assert write_of(statement, PARSER).calls == {"random", "lower", "upper", "my", "or"} - {"or"}
