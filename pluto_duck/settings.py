@@ -96,6 +96,13 @@ SETTINGS: tuple[Setting, ...] = (
             needs_trust=True),
     Setting("ingest.ask_above_mb", "float", 1000.0,
             "Megabytes at the source above which `cache` asks before it copies a whole table."),
+    Setting("lineage.file", "str", "", "Where OpenLineage events of loads and dbt builds are appended, one JSON object "
+            "a line; a path from the workspace's folder on; empty: nowhere.", needs_trust=True),
+    Setting("lineage.url", "str", "", "Where they are sent by POST, for example "
+            "http://127.0.0.1:5000/api/v1/lineage; a key comes from the variable OPENLINEAGE_API_KEY. Empty: nowhere.",
+            needs_trust=True),
+    Setting("lineage.namespace", "str", "", "The namespace of this workspace's tables and jobs in these events; empty: "
+            "duckdb:// and the workspace's name."),
     Setting("cache.wait_s", "float", 10.0,
             "Seconds a statement may wait for a stale cached copy to be refreshed; 0: it is served as it is."),
     Setting("audit.required", "bool", True,

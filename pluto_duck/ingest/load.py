@@ -22,6 +22,7 @@ from pluto_duck.ingest.connectors import Connector, Selection, SourceTable
 from pluto_duck.ingest.crew import Crew
 from pluto_duck.ingest.drift import check_digits
 from pluto_duck.ingest.meter import Meter
+from pluto_duck.ingest.openlineage import telling
 from pluto_duck.ingest.options import LoadOptions, Progress
 from pluto_duck.ingest.plan import TableLoad, canonical, choose, plan, refuse_columns, targets, without
 from pluto_duck.ingest.rejects import side_table
@@ -62,21 +63,27 @@ def ingest(session: Session, source: Any, options: LoadOptions | Mapping[str, st
                          hint="COMMIT or ROLLBACK first.")
     started = time.perf_counter()
     opened, shown = opened_source(source, options)
+    with telling(session, shown) as outside:
+        report = outside.report = _loaded(session, opened, shown, options, on_progress, started)
+        if report.failed:
+            if len(report.failed) + len(report.tables) == 1:
+                raise report.failed[0].error
+            raise partly(report)
+    return report
+
+
+def _loaded(session: Session, opened: Connector, shown: str, options: LoadOptions,
+            on_progress: Callable[[Progress], None] | None, started: float) -> LoadReport:
     # Looking at the source may take long, too: it can stand behind a lock there.
     load: _Load | None = None
     try:
         with session.interrupting(opened.interrupt), opened as connector:
             load = _Load(session, connector, shown, options, on_progress)
-            report = load.run(started)
+            return load.run(started)
     except PlutoError as error:
         if (load is None or not load.begun) and not isinstance(error, UsageError | UnknownName):
             _never_began(session, shown, options, error)
         raise
-    if report.failed:
-        if len(report.failed) + len(report.tables) == 1:
-            raise report.failed[0].error
-        raise partly(report)
-    return report
 
 
 def _never_began(session: Session, shown: str, options: LoadOptions, error: PlutoError) -> None:

@@ -13,11 +13,19 @@ from pluto_duck.runs import Runs
 from pluto_duck.session import Session
 from pluto_duck.transform.dbt.model import DbtNode, DbtReport
 from pluto_duck.transform.dbt.telling import failure
+from tests.catalog.lineage.oracle import events
 
 pytestmark = pytest.mark.timeout(300)
 
 
-def test_the_tables_become_a_project_that_builds_and_tells_what_failed(session: Session, tmp_path: Path) -> None:
+@pytest.fixture
+def openlineage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PLUTODUCK_LINEAGE__FILE", str(tmp_path / "events.ndjson"))
+    return tmp_path / "events.ndjson"
+
+
+def test_the_tables_become_a_project_that_builds_and_tells_what_failed(
+        openlineage: Path, session: Session, tmp_path: Path) -> None:
     session.query('CREATE TABLE customers (id INTEGER PRIMARY KEY, "full name" VARCHAR NOT NULL);'
                   "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers(id));"
                   'CREATE TABLE "Odd\'s" (a INTEGER); COMMENT ON COLUMN customers.id IS \'Ours: "never" reused\';'
@@ -64,9 +72,33 @@ def test_the_tables_become_a_project_that_builds_and_tells_what_failed(session: 
         assert names.count("stg_orders") == 2
     finally:
         runs.close()
+    _told(openlineage)
 
     listed = list(each(invoke(["run-dbt", "ls", "--select", "staging", "--project", str(folder)], door)))
     assert any("stg_orders" in str(one) for one in listed)
+
+
+def _told(file: Path) -> None:
+    found = events(file)
+    assert (found[0]["eventType"], found[0]["job"]["name"], found[-1]["eventType"]) == ("START", "dbt.build", "FAIL")
+    build = found[0]["run"]["runId"]
+    assert {one["run"]["facets"]["parent"]["run"]["runId"] for one in found[1:-1]} == {build}
+    ended = {one["job"]["name"].rpartition(".")[2]: one for one in found[1:-1] if one["eventType"] != "START"}
+    begun = {one["run"]["runId"] for one in found[1:-1] if one["eventType"] == "START"}
+    assert {one["run"]["runId"] for one in ended.values()} == begun
+    model = ended["stg_customers"]
+    assert model["eventType"] == "COMPLETE"
+    assert 'from "workspace"."main"."customers"' in model["job"]["facets"]["sql"]["query"]
+    assert [one["name"] for one in model["inputs"]] == ["main.customers"]
+    (made,) = model["outputs"]
+    assert made["name"] == "staging.stg_customers"
+    (above,) = made["facets"]["columnLineage"]["fields"]["full name"]["inputFields"]
+    assert (above["name"], above["field"], above["transformations"][0]["subtype"]) == ("main.customers", "full name", "IDENTITY")
+    assert (ended["wrong"]["eventType"], "no_such_table" in ended["wrong"]["run"]["facets"]["errorMessage"]["message"]) == (
+        "FAIL", True)
+    tested = [one["inputs"][0]["inputFacets"]["dataQualityAssertions"]["assertions"][0] for one in ended.values()
+              if one["job"]["facets"]["jobType"]["jobType"] == "TEST" and one["inputs"]]
+    assert {"assertion": "unique", "success": True, "column": "id", "severity": "error"} in tested
 
 
 def test_without_tables_there_is_nothing_to_make_models_of(session: Session, tmp_path: Path) -> None:

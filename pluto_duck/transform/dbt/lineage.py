@@ -20,7 +20,8 @@ from pluto_duck.workspace import TableRef, Workspace
 MAX_BYTES = 100_000_000
 _MADE = ("model", "seed", "snapshot")
 _KEPT = ("resource_type", "database", "schema", "name", "alias", "identifier", "compiled_code", "depends_on", "config",
-         "columns", "original_file_path", "label", "type", "owner", "url", "attached_node", "language")
+         "columns", "original_file_path", "label", "type", "owner", "url", "attached_node", "language",
+         "test_metadata", "column_name")
 
 
 def models(session: Session, tables: Sequence[TableInfo], known: Known, projects: Iterable[Path] = ()) -> Part:
@@ -67,13 +68,10 @@ def _parsed(path: Path, _changed: int, _size: int) -> dict[str, Any]:
 def _of(manifest: Mapping[str, Any], results: Mapping[str, Any], workspace: Workspace, tables: Sequence[TableInfo],
         known: Known) -> Part:
     there = {one.ref.key: one for one in tables}
-    ids: dict[str, str] = {}
+    ids = keys(manifest, workspace)
     nodes: dict[str, Node] = {}
     links: list[Link] = []
     every = {**manifest.get("sources", {}), **manifest.get("nodes", {})}
-    for unique_id, one in every.items():
-        if one.get("resource_type") in (*_MADE, "source") and one.get("schema") and not _ephemeral(one):
-            ids[unique_id] = _key(one, workspace)
     tested = _tests(every)
     ran = {str(one.get("unique_id")): one for one in results.get("results") or () if isinstance(one, dict)}
     for unique_id, id in ids.items():
@@ -95,6 +93,14 @@ def _of(manifest: Mapping[str, Any], results: Mapping[str, Any], workspace: Work
                 "name") or (one.get("owner") or {}).get("email")), ("url", one.get("url"))) if value))
         links += [Link(above, unique_id, "dbt", whole=True) for above in _above(one, every, ids)]
     return Part(tuple(nodes.values()), tuple(links))
+
+
+def keys(manifest: Mapping[str, Any], workspace: Workspace) -> dict[str, str]:
+    """The ids of the tables of dbt's nodes, as lineage has them."""
+    every = {**manifest.get("sources", {}), **manifest.get("nodes", {})}
+    return {unique_id: _key(one, workspace) for unique_id, one in every.items()
+            if one.get("resource_type") in (*_MADE, "source") and one.get("schema") and one.get("name")
+            and not _ephemeral(one)}
 
 
 def _made(unique_id: str, one: Mapping[str, Any], id: str, names: Sequence[str], every: Mapping[str, Any],

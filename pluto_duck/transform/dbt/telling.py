@@ -22,13 +22,19 @@ def run_told(run: RunContext, session: Session, options: DbtOptions,
              on_node: Callable[[DbtNode], None] | None = None) -> DbtReport:
     """`run_dbt` with its nodes and log lines as events of the run."""
 
+    from pluto_duck.transform.dbt.openlineage import telling
+
     def told(node: DbtNode) -> None:
+        outside.heard(node)
         if on_node is not None:
             on_node(node)
         _emit(run, "tool", "start" if node.status == "running" else "end", name=node.name, node=node.unique_id,
               node_kind=node.kind, status=node.status, elapsed_s=round(node.elapsed_s, 3), message=node.message[:2000])
 
-    return run_dbt(session, options, on_node=told, on_log=lambda line: _emit(run, "log", "chunk", text=line[:2000]))
+    with telling(session, options, run.run_id) as outside:
+        report = outside.report = run_dbt(session, options, on_node=told,
+                                          on_log=lambda line: _emit(run, "log", "chunk", text=line[:2000]))
+    return report
 
 
 def _emit(run: RunContext, kind: Any, subtype: Any, **content: Any) -> None:
