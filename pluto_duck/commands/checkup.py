@@ -90,6 +90,7 @@ def examine(door: Door) -> Facts:
         sections += _words(session, problems)
         sections += _followed(session, problems)
         _webhooks(session, problems)
+        _schedules(session, problems)
     except PlutoError as error:
         problems.append((error.message, error.hint))
     if not problems:
@@ -281,3 +282,21 @@ def _webhooks(session: Session, problems: Pairs) -> None:
         elif one.trouble:
             problems.append((f"The webhook {one.id} gets no changes: {one.trouble}",
                              f"pluto-duck webhooks show {one.id}"))
+
+
+def _schedules(session: Session, problems: Pairs) -> None:
+    """Those that run nothing, or failed when they ran last."""
+    from pluto_duck.schedule.running import somebody_runs
+    from pluto_duck.schedule.store import Schedules
+
+    found = Schedules(session.control, session.workspace).all()
+    for one in found:
+        if not one.ours:
+            problems.append((f"The schedule {one.name} was not made by you on this machine; it runs nothing.",
+                             f"pluto-duck schedule show {one.name}; if it may: pluto-duck schedule adopt {one.name}"))
+        elif one.last is not None and one.last.state in ("failed", "timed_out"):
+            problems.append((f"The schedule {one.name} {one.last.state.replace('_', ' ')} when it ran last: "
+                             f"{one.last.error}", f"pluto-duck schedule history {one.name}"))
+    if any(one.ours and not one.paused for one in found) and not somebody_runs(session.workspace):
+        problems.append(("There are schedules, and nobody runs them.",
+                         "pluto-duck serve or Jupyter Server do; a cron of yours: pluto-duck schedule run-due"))

@@ -58,7 +58,6 @@ class Scheduler:
             while not stop.is_set() and not self._stopped:
                 try:
                     if not mended or time.monotonic() - mended >= MEND_S:
-                        self.claims.reap()
                         self.claims.mend(all_times=not mended)
                         mended = time.monotonic()
                     self.look()
@@ -70,6 +69,7 @@ class Scheduler:
 
     def look(self) -> None:
         """Writes down what is due, and begins as much as may run at once."""
+        self.claims.reap()  # each time: the process of a dead one's verb may outlive it by seconds
         self.claims.fall_due()
         self._settle()
         while not self._stopped and len(self._running) < self._most and (taken := self.claims.take()) is not None:

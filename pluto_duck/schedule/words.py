@@ -4,6 +4,8 @@ again before each firing, since a verb may be gone by then.
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,12 @@ NEVER = {
     "webhooks": "it shows secrets", "connections": "it asks for secrets", "init": "it makes another workspace",
     "demo": "it is a tour for a person", "help": "it only tells", "restore": "it replaces the workspace"}
 MOST_ARGUMENTS, LONGEST = 200, 10_000
+_DUE = re.compile(r"\{due(?::([^{}]{1,60}))?\}")
+
+
+def filled(args: Sequence[str], due: dt.datetime) -> tuple[str, ...]:
+    """With the time that the run is for in the place of {due} (2026-03-29T06:00:00+02:00) and {due:%Y-%m-%d}."""
+    return tuple(_DUE.sub(lambda found: due.strftime(found[1]) if found[1] else due.isoformat(), one) for one in args)
 
 
 def checked(args: Sequence[str]) -> None:
@@ -42,7 +50,7 @@ def checked(args: Sequence[str]) -> None:
         raise Refused("There is a secret in these arguments, and schedules are kept in the workspace.",
                       hint="connections add NAME keeps it in the keyring; then: ingest --from NAME")
     root = click.Context(pluto, info_name="pluto-duck", obj=Door(_nobody))
-    context, command, rest = root, pluto, list(args)
+    context, command, rest = root, pluto, list(filled(args, dt.datetime(2026, 1, 1, tzinfo=dt.UTC)))
     try:
         while True:
             name, found, rest = command.resolve_command(context, rest)

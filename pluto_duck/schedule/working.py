@@ -7,6 +7,7 @@ is the schedule's, and what it spends in memory it gives back.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
 import signal
@@ -15,12 +16,14 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Cancelled, PlutoError, RunError, TimedOut, UsageError, from_dict
 from pluto_duck.schedule.model import Firing, Schedule, State
-from pluto_duck.schedule.words import checked
+from pluto_duck.schedule.times import zone_of
+from pluto_duck.schedule.words import checked, filled
 from pluto_duck.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -101,17 +104,22 @@ class _Attempt:
         run.emit("log", "start", schedule=self._schedule.name, due_at=self._firing.due_at,
                  attempt=self._firing.attempt)
         checked(args)  # by this version: the verb may have gone with the package that brought it
+        args = filled(args, self._due)
         if not folder.is_dir():
             raise UsageError(f"The folder it runs in is gone: {folder}",
                              hint=f"schedule remove {self._schedule.name}, and add it again.")
-        process = self._start(folder)
+        process = self._start(args, folder)
         try:
             self._attend(process, run)
         finally:
             _end(process)
         return self._outcome(process)
 
-    def _start(self, folder: Path) -> subprocess.Popen[str]:
+    @property
+    def _due(self) -> dt.datetime:
+        return dt.datetime.fromtimestamp(self._firing.due_at, zone_of(self._schedule.wish.zone))
+
+    def _start(self, args: Sequence[str], folder: Path) -> subprocess.Popen[str]:
         posix = {} if sys.platform == "win32" else {
             # The child holds the schedule's lock as well: it may live a moment longer than we do.
             "pass_fds": (self._lock.fileno(),), "start_new_session": True}
@@ -123,7 +131,7 @@ class _Attempt:
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(json.dumps({
-                "args": list(self._schedule.wish.args), "workspace": str(self._workspace.root),
+                "args": list(args), "workspace": str(self._workspace.root),
                 "label": f"schedule {self._schedule.name}"}) + "\n")
             process.stdin.flush()
         return process  # type: ignore[no-any-return]

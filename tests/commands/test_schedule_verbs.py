@@ -97,3 +97,18 @@ def test_the_audit_has_who_made_it(door: Door, session: Session) -> None:
     bodies = [row[0] for row in control.read("audit", ()).execute("SELECT body FROM audit")]
     control.close()
     assert [json.loads(one)["action"] for one in bodies if "schedule." in one] == ["schedule.add", "schedule.remove"]
+
+
+def test_the_doctor_names_what_is_wrong_with_them(door: Door, session: Session, tmp_path: Path,
+                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    say(door, "add", "@daily", "--", "query", "select * from nothing")
+    assert "nobody runs them" in problems(door)
+    with pytest.raises(RunError):
+        say(door, "run", "query")
+    assert "The schedule query failed when it ran last" in problems(door)
+    monkeypatch.setenv("PLUTODUCK_HOME", str(tmp_path / "another"))
+    assert "schedule query was not made by you" in problems(door)
+
+
+def problems(door: Door) -> str:
+    return " ".join(one for one, _ in getattr(invoke(["doctor"], door), "problems"))  # noqa: B009

@@ -158,30 +158,42 @@ Scheduler(workspace, Settings.load(workspace.toml)).run(threading.Event())
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
-def test_after_kill_9_of_whoever_runs_it_the_next_one_knows_and_goes_on(workspace: Workspace) -> None:
+@pytest.mark.parametrize("rounds", [1, pytest.param(25, marks=pytest.mark.soak)])
+def test_after_kill_9_of_whoever_runs_it_the_next_one_knows_and_goes_on(workspace: Workspace, rounds: int) -> None:
     known = Schedules(ControlStore(workspace.control), workspace)
     desk = Desk(workspace, Clock(time.time()))
-    desk.add("0 6 * * *", args=("query", LONG), retries=1, backoff_s=0)
+    desk.add("0 6 * * *", args=("query", LONG), retries=rounds, backoff_s=0)
     asked = known.ask_for("it")
-    first, second = (subprocess.Popen([sys.executable, "-c", SERVER, str(workspace.root)]) for _ in range(2))
+
+    def begin() -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", SERVER, str(workspace.root)])
+
+    both = [begin(), begin()]
     try:
-        child = until(lambda: child_of(first.pid) or child_of(second.pid))
-        works = first if child_of(first.pid) else second
-        assert somebody_runs(workspace)
-        works.kill()
-        works.wait()
-        until(lambda: not Path(f"/proc/{child}/cmdline").exists() or not Path(f"/proc/{child}/cmdline").read_bytes())
-        left = second if works is first else first
-        until(lambda: child_of(left.pid))
-        one = known.firing(asked.id)
-        assert one is not None
-        assert (one.state, one.attempt) == ("running", 2), "the other one made the second attempt"
+        for attempt in range(1, rounds + 2):
+            child = until(lambda: child_of(both[0].pid) or child_of(both[1].pid))
+            works = both[0] if child_of(both[0].pid) else both[1]
+            one = until(lambda: (found := known.firing(asked.id)) and found.state == "running" and found)
+            assert one.attempt == attempt, "each death cost one attempt, and none was made twice"
+            assert somebody_runs(workspace)
+            works.kill()
+            works.wait()
+            until(lambda pid=child: not is_there(pid))
+            both[both.index(works)] = begin()
+        until(lambda: (found := known.firing(asked.id)) and found.state == "failed")
     finally:
-        for process in (first, second):
+        for process in both:
             process.kill()
             process.wait()
         known.close()
         desk.known.close()
+
+
+def is_there(pid: int) -> bool:
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except OSError:
+        return False
 
 
 def test_the_loop_fires_on_time_and_once_with_two_of_them(workspace: Workspace) -> None:
@@ -226,6 +238,20 @@ def test_lines_of_verbs_are_understood_before_they_are_kept() -> None:
             words.checked(line)
         assert getattr(told.value, "code", "") == kind, line
         assert "hunter2" not in str(told.value)
+
+
+def test_a_run_knows_which_time_it_is_for(desk: Desk, scheduler: Scheduler, folder: Path) -> None:
+    with Session.open(folder) as session:
+        session.query("CREATE TABLE days (day VARCHAR)")
+    desk.add("0 6 * * *", args=("query", "INSERT INTO days VALUES ('{due:%d.%m.}'), ('{due}'), ('{dues}')"), missed="all")
+    desk.known.pause("it")
+    desk.clock.now = at("2026-03-27 12:00")
+    desk.known.resume("it")
+    desk.clock.now = at("2026-03-29 06:00")
+    assert [one.state for one in scheduler.run_due()] == ["succeeded", "succeeded"]
+    with Session.open(folder) as session:
+        assert session.query("SELECT day FROM days").rows() == [(one,) for one in (
+            "28.03.", "2026-03-28T06:00:00+01:00", "{dues}", "29.03.", "2026-03-29T06:00:00+02:00", "{dues}")]
 
 
 def test_unknown_names_offer_near_ones(desk: Desk) -> None:
