@@ -23,7 +23,7 @@ from pluto_duck.settings import Settings
 from pluto_duck.workspace import extensions
 from pluto_duck.workspace.engine_errors import translate, translated
 from pluto_duck.workspace.folder import Workspace, personal_root
-from pluto_duck.workspace.parser import Parser
+from pluto_duck.workspace.parser import Parser, own_parser
 from pluto_duck.workspace.result import Column
 from pluto_duck.workspace.sweep import sweep_spilled
 
@@ -206,7 +206,7 @@ class Instance:
     def __init__(self, parser: Parser | None = None, watchdog: Watchdog | None = None) -> None:
         import duckdb
 
-        self.parser = parser or Parser()
+        self.parser = parser or own_parser()
         self.watchdog = watchdog or Watchdog()
         self.is_two = int(duckdb.__version__.split(".")[0]) >= 2
         self._pid = os.getpid()

@@ -90,6 +90,36 @@ print(os.read(read, 1000).decode(), session.query("FROM t").rows())
     assert ended.stdout.rstrip().endswith("guest [(1,)] [(1,)]")
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_child_does_not_wait_for_a_statement_that_a_thread_was_reading(tmp_path: Path) -> None:
+    code = f"""
+import os, sys, warnings
+warnings.simplefilter("ignore")
+from pathlib import Path
+from pluto_duck.session import Session
+from pluto_duck.workspace import create
+from pluto_duck.workspace.parser import own_parser
+first, second = (create(Path({str(tmp_path)!r}) / name) for name in ("first", "second"))
+with Session.open(first.root) as session, Session.open(second.root) as other:
+    session.query("SELECT 1"), other.query("SELECT 1")
+    assert session._link.node._host.database.parser is other._link.node._host.database.parser is own_parser()
+    before = own_parser()
+    before._lock.acquire()  # as another thread would
+    pid = os.fork()
+    if pid == 0:
+        third = create(Path({str(tmp_path)!r}) / "third")
+        with Session.open(third.root) as mine:
+            answer = mine.query("SELECT 42").scalar()
+        os._exit(0 if answer == 42 and own_parser() is not before else 1)
+    _, status = os.waitpid(pid, 0)
+    before._lock.release()
+    assert session.query("SELECT 43").scalar() == 43
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120, stderr=subprocess.DEVNULL)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_pool_of_forked_workers_does_no_harm(workspace: Workspace) -> None:
     script = Path(workspace.root) / "pool.py"
     script.write_text(f"""
