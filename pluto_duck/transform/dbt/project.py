@@ -82,6 +82,13 @@ def read(path: Path) -> dict[str, Any]:
     return found
 
 
+def profile_name(project: Path) -> str:
+    """dbt wants one, also of a project that names none; and one made by Jinja is known to dbt alone."""
+    settings = read(project / FILE)
+    name = str(settings.get("profile") or settings.get("name") or "")
+    return name if name and "{{" not in name else "pluto_duck"
+
+
 def own_profile(project: Path, name: str) -> tuple[Path, dict[str, Any]] | None:
     """(its folder, the profile) that dbt itself would use; None without one."""
     places = [Path(os.environ["DBT_PROFILES_DIR"])] if os.environ.get("DBT_PROFILES_DIR") else []
@@ -102,8 +109,7 @@ def profile_for(workspace: Workspace, project: Path, *, target: str | None, thre
     """
     import yaml
 
-    settings = read(project / FILE)
-    name = str(settings.get("profile") or settings.get("name") or "pluto_duck")
+    name = profile_name(project)
     own, notes = own_profile(project, name), []
     outputs = (own[1].get("outputs") or {}) if own else {}
     default = (own[1].get("target") if own else None) or "workspace"

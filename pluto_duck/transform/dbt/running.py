@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pluto_duck.errors import Cancelled, DatabaseBusy, MissingExtra, RunError, UsageError
 from pluto_duck.transform import DBT_COMMANDS
 from pluto_duck.transform.dbt.model import DbtNode, DbtOptions, DbtReport, Status
-from pluto_duck.transform.dbt.project import find_project, profile_for
+from pluto_duck.transform.dbt.project import find_project, profile_for, profile_name
 from pluto_duck.workspace.locks import FileLock
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def run_dbt(session: Session, options: DbtOptions, *, on_node: OnNode | None = N
                 on_log(note)
         words = [*_words(options), "--project-dir", str(project), *places]
         if folder is not None:
-            words += ["--profiles-dir", str(folder)]
+            words += ["--profiles-dir", str(folder), "--profile", profile_name(project)]
         elif options.target:
             words += ["--target", options.target]
         alone = options.own_profile or options.lend
