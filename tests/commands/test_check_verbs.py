@@ -1,0 +1,106 @@
+"""`check`: a workspace held against its checks.yaml, from the shell and the notebook."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pluto_duck.commands import Door, invoke
+from pluto_duck.commands.render import to_chunks
+from pluto_duck.errors import RunError, UnknownName, UsageError
+from pluto_duck.runs import Runs
+from pluto_duck.session import Session
+
+FILE = """version: "1"
+tables:
+  orders:
+    - primary_key: id
+    - accepted_values: {column: status, values: [open, paid]}
+      severity: warn
+    - sql: amount > 0
+      name: positive
+  customers:
+    - unique: id
+"""
+
+
+@pytest.fixture
+def door(session: Session) -> Door:
+    session.query("CREATE TABLE customers AS SELECT 1 AS id")
+    session.query("CREATE TABLE orders AS SELECT * FROM (VALUES (1, 'open', 5), (2, 'lost', 7)) t(id, status, amount)")
+    (session.workspace.root / "checks.yaml").write_text(FILE)
+    return Door(lambda: session, kind="notebook")
+
+
+def say(door: Door, *words: str) -> tuple[str, RunError | None]:
+    value = invoke(["check", *words], door)
+    found = []
+    try:
+        for one in value if hasattr(value, "__next__") else [value]:
+            found.append("".join(to_chunks(one, max_rows=50, width=300)))
+    except RunError as error:
+        return "".join(found), error
+    return "".join(found), None
+
+
+def test_what_should_hold_is_a_warning_and_what_must_ends_with_an_error(door: Door, session: Session) -> None:
+    told, wrong = say(door)
+    assert wrong is None
+    assert "accepted_values(status)  warning" in told
+    assert """WHERE "status" NOT IN ('open', 'paid') LIMIT 100""" in told
+    assert "3 ok, 1 warning (2 tables" in told.replace("  ", " ")
+    session.query("INSERT INTO orders VALUES (2, 'open', -1)")
+    told, wrong = say(door, "orders")
+    assert wrong is not None
+    assert wrong.exit_code == 1
+    assert wrong.message == "2 of 3 checks failed: orders primary_key(id), orders positive"
+    assert "customers" not in told
+    rows = json.loads(say(door, "--format", "json")[0])
+    assert rows == json.loads(say(door, "run", "--format", "json")[0])
+    assert [(one["check"], one["status"], one["failing"]) for one in rows] == [
+        ("primary_key(id)", "failed", 1), ("accepted_values(status)", "warned", 1), ("positive", "failed", 1),
+        ("unique(id)", "passed", 0)]
+    assert [one["id"] for one in json.loads("".join(to_chunks(session.query(rows[2]["sample"]), format="json")))] == [2]
+
+
+def test_each_is_a_run_and_the_history_tells_how_the_score_moved(door: Door, session: Session) -> None:
+    assert "not been checked yet" in say(door, "history", "orders")[0]
+    say(door)
+    session.query("UPDATE orders SET amount = -1")
+    say(door, "orders")
+    later, first = json.loads(say(door, "history", "orders", "--format", "json")[0])
+    assert (first["score"], first["change"], first["rows"]) == (85.7, None, 2)
+    assert (later["score"], later["change"]) == (42.9, -42.8)
+    assert later["did not pass"] == "accepted_values(status) (1), positive (2)"
+    runs = Runs(session, session.workspace)
+    try:
+        found = [one for one in runs.list(10) if one.kind == "check"]
+        assert [(one.run_id, one.text, one.status) for one in found] == [
+            (later["run"], "check orders", "failed"), (first["run"], "check", "succeeded")]
+        assert found[1].facts["score"] == 90
+        assert found[0].error is not None
+        assert found[0].error["facts"]["tables"][0]["counts"] == {"passed": 1, "warned": 1, "failed": 1, "broken": 0}
+        told = [event.content["name"] for event in runs.events(found[1].run_id) if event.type == "tool"]
+        assert told == ["orders", "orders", "customers", "customers"]
+    finally:
+        runs.close()
+
+
+def test_what_can_not_be_checked_says_why(door: Door, session: Session) -> None:
+    with pytest.raises(UnknownName, match="checked table") as told:
+        say(door, "order")
+    assert "orders" in told.value.hint
+    (session.workspace.root / "checks.yaml").write_text('version: "1"\ntables:\n  orders:\n    - uniqe: id\n')
+    with pytest.raises(UsageError, match=r"checks\.yaml, line 4: 'uniqe' has no meaning here") as told_line:
+        say(door)
+    assert told_line.value.hint == "Did you mean unique?"
+    (session.workspace.root / "checks.yaml").write_text('version: "1"\n')
+    with pytest.raises(UsageError, match="asks for nothing"):
+        say(door)
+    (session.workspace.root / "checks.yaml").unlink()
+    with pytest.raises(UsageError, match=r"There is no checks\.yaml"):
+        say(door)
+    (session.workspace.root / "checks.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match="not UTF-8"):
+        say(door)
