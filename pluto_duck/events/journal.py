@@ -26,6 +26,16 @@ class Who:
     run: str = ""
 
 
+@dataclass(frozen=True)
+class Unsteady:
+    """Functions, folded, and what people made themselves."""
+
+    of_a_row: frozenset[str] = frozenset()
+    """Those that need not tell the same twice of one row."""
+    of_a_statement: frozenset[str] = frozenset()
+    """Those that another statement may be told something else by, too."""
+
+
 class Journal:
     """One for each open database. What is told here is committed; open transactions have a Recording each."""
 
@@ -41,7 +51,7 @@ class Journal:
         """Called with the number of each commit that has changes, from the thread that made it."""
         self._changed = threading.Condition()
         self._standing: dict[str, tuple[int, Standing]] = {}
-        self._unsteady: tuple[int, frozenset[str]] = -1, frozenset()
+        self._unsteady = -1, Unsteady()
         cursor = database.cursor()
         try:
             self._set_up(cursor)
@@ -88,12 +98,13 @@ class Journal:
             known = self._standing[table.key] = schema_version, standing_of(cursor, self.catalog, table)
         return known[1]
 
-    def unsteady(self, cursor: Cursor, schema_version: int | None) -> frozenset[str]:
-        """Functions, folded, that need not tell the same twice of one row, and what people made themselves."""
+    def unsteady(self, cursor: Cursor, schema_version: int | None) -> Unsteady:
         if schema_version is None or self._unsteady[0] != schema_version:
-            rows = cursor.fetchall("SELECT DISTINCT function_name FROM system.main.duckdb_functions() "
-                                   "WHERE stability = 'VOLATILE' OR NOT internal")
-            found = frozenset(fold(row[0]) for row in rows)
+            rows = cursor.fetchall(
+                "SELECT DISTINCT function_name, stability = 'VOLATILE' OR NOT internal FROM "
+                "system.main.duckdb_functions() WHERE stability IS DISTINCT FROM 'CONSISTENT' OR NOT internal")
+            found = Unsteady(frozenset(fold(name) for name, in_a_row in rows if in_a_row),
+                             frozenset(fold(name) for name, _in_a_row in rows))
             if schema_version is None:
                 return found
             self._unsteady = schema_version, found

@@ -8,12 +8,14 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+from pluto_duck.errors import PlutoError
 from pluto_duck.events.tracked import Tracked
 from pluto_duck.workspace.database import Cursor
-from pluto_duck.workspace.tableref import quote
+from pluto_duck.workspace.tableref import fold, quote
 
 if TYPE_CHECKING:
     from pluto_duck.events.recording import Recording
+    from pluto_duck.events.writes import Write
 
 
 class Picked:
@@ -50,4 +52,20 @@ class Picked:
         self._cursor.execute(f"DROP TABLE temp.main.{self._name}")
 
 
-__all__ = ["Picked"]
+def foretell(recording: Recording, cursor: Cursor, table: Tracked, write: Write) -> int:
+    """Takes down the rows that an UPDATE is about to change, as they are and as it will make them: it casts what it
+    sets as a CAST does."""
+    assigned = dict(write.assigns)
+    was = table.packed({name: quote(name) for name, _kind in table.columns}) if table.before else "NULL"
+    made = table.packed({name: f"CAST(({assigned[fold(name)]}\n) AS {kind})" if fold(name) in assigned else quote(name)
+                         for name, kind in table.columns})
+    try:
+        return int(cursor.fetchall(
+            f"INSERT INTO {table.changes(recording.journal.catalog)} SELECT {recording.number()}, "
+            f"{recording.n} + row_number() OVER (), 'u', {was}, {made} FROM {write.picks}\n")[0][0])
+    except PlutoError as error:
+        error.facts.pop("position", None)  # in our statement, not in theirs
+        raise
+
+
+__all__ = ["Picked", "foretell"]

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from pluto_duck.errors import PlutoError, StatementError
 from pluto_duck.events import few, keyed
 from pluto_duck.events.comparing import Copy, compare, copied, tells_apart
-from pluto_duck.events.journal import Journal, Who, detail
-from pluto_duck.events.picked import Picked
+from pluto_duck.events.journal import Journal, Unsteady, Who, detail
+from pluto_duck.events.picked import Picked, foretell
 from pluto_duck.events.recent import MOST_OF_A_COMMIT, Commit, Said
 from pluto_duck.events.remade import remade
 from pluto_duck.events.tracked import Standing, Tracked, text
@@ -134,6 +134,8 @@ class Recording:
         named = any(fold(name) == "rowid" for name, _kind in table.columns)
         if write.picks and self._steady(cursor, write, schema_version) and (
                 write.verb == "delete" or (standing.constrained and not touches(write.sets, table.key_columns))):
+            if table.by_text and not standing.generates and self._is_foretold(cursor, write, table, schema_version):
+                return self._foretold(cursor, write, table, execute)
             return self._picked(cursor, write, table, execute)
         by_key = self._by_key(table, standing, write.sets)
         if write.verb == "insert" and write.few and table.by_text and not write.returning:
@@ -207,8 +209,30 @@ class Recording:
     # -- rows that are told beforehand ------------------------------------------------------------
 
     def _steady(self, cursor: Cursor, write: Write, schema_version: int) -> bool:
-        return not write.calls or not write.calls & self.journal.unsteady(
-            cursor, None if self.shapes_changed else schema_version)
+        return not write.calls or not write.calls & self._unsteady(cursor, schema_version).of_a_row
+
+    def _unsteady(self, cursor: Cursor, schema_version: int) -> Unsteady:
+        return self.journal.unsteady(cursor, None if self.shapes_changed else schema_version)
+
+    def _is_foretold(self, cursor: Cursor, write: Write, table: Tracked, schema_version: int) -> bool:
+        """Whether it can be told beforehand what the rows of an UPDATE will be."""
+        if write.verb != "update" or not {column for column, _ in write.assigns} <= {fold(one) for one in table.types}:
+            return False
+        calls = write.calls | write.assigning_calls
+        return bool(write.assigns) and not (calls and calls & self._unsteady(cursor, schema_version).of_a_statement)
+
+    def _foretold(self, cursor: Cursor, write: Write, table: Tracked, execute: Callable[[str], Rows]) -> Ran:
+        """Takes the rows down as they are and as they will be, and then lets them become so: without a copy of what
+        they were, and a join with what they are then."""
+        told = self._wrote(table, foretell(self, cursor, table, write))
+        try:
+            ran = plainly(write.sql, execute, write.kind)
+        except PlutoError:
+            self.lost[table.key] = "a statement failed in its transaction"  # whatever error it was
+            raise
+        if told != ran.affected:
+            self.lost[table.key] = "a statement wrote other rows than its condition had told"
+        return ran
 
     def _picked(self, cursor: Cursor, write: Write, table: Tracked, execute: Callable[[str], Rows]) -> Ran:
         picked = Picked(cursor, table, write.picks, deletes=write.verb == "delete")

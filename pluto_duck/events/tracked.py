@@ -179,6 +179,8 @@ class Standing:
     """Its key is a PRIMARY KEY, so that it names one row."""
     referenced: bool
     """Foreign keys refer to it: an UPDATE with RETURNING would fail."""
+    generates: bool = False
+    """Perhaps it has columns that are made of others."""
 
 
 def standing_of(cursor: Cursor, catalog: str, table: Tracked) -> Standing:
@@ -192,4 +194,7 @@ def standing_of(cursor: Cursor, catalog: str, table: Tracked) -> Standing:
         for schema, name, kind, columns, _other in rows)
     referenced = any(kind == "FOREIGN KEY" and other and TableRef(other, schema).key == table.key
                      for schema, _name, kind, _columns, other in rows)
-    return Standing(constrained, referenced)
+    generates = bool(cursor.fetchall(
+        f"SELECT 1 FROM system.main.duckdb_tables() WHERE database_name = {text(catalog)} AND schema_name = "
+        f"{text(table.ref.schema)} AND table_name = {text(table.ref.name)} AND sql NOT ILIKE '%generated%'")) is False
+    return Standing(constrained, referenced, generates)

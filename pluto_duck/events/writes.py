@@ -36,6 +36,11 @@ class Write:
     FROM; "" for others."""
     calls: frozenset[str] = frozenset()
     """Functions that the condition calls, folded."""
+    assigns: tuple[tuple[str, str], ...] = ()
+    """With `picks`, of an UPDATE that sets whole columns to expressions over the row: each, folded, and its expression
+    as it is written."""
+    assigning_calls: frozenset[str] = frozenset()
+    """Functions that those call, folded."""
     point: str = ""
     """Of an UPDATE or DELETE of one table whose whole condition is `column = value`: that column, folded."""
     point_value: str = ""
@@ -83,8 +88,9 @@ def write_of(statement: Statement, parser: Parser) -> Write:
     if kind == "UPDATE":
         picks, calls = _picks(statement.sql, tokens, words, top, "update")
         point, value = _point(tokens, words, top)
+        assigns, also = _assigns(statement.sql, tokens, words, top) if picks else ((), frozenset())
         return Write("update", sets=_sets(tokens, words, top), picks=picks, calls=calls, point=point,
-                     point_value=value, **shared)  # type: ignore[arg-type]
+                     point_value=value, assigns=assigns, assigning_calls=also, **shared)  # type: ignore[arg-type]
     sets = _sets(tokens, words, top)
     bare = any(words[i] == "update" and words[i + 1:i + 2] != ["set"] for i in top) \
         or any(words[i:i + 2] == ["set", "*"] for i in top)
@@ -111,15 +117,46 @@ def _picks(sql: str, tokens: list[Token], words: list[str], top: list[int], firs
             or any(one.text[:1] in "$?" for one in tokens) or (first == "update" and any(
                 words[i] in ("from", "returning") for i in top if i > until)):
         return "", frozenset()
-    data = sql.encode()
 
     def text(begin: int, end: int) -> str:
-        last = tokens[end - 1]
-        return data[tokens[begin].start:last.start + len(last.text.encode())].decode() if begin < end else ""
+        return _text(sql, tokens, begin, end)
 
-    calls = frozenset(unquoted(condition[i]) for i in range(len(condition) - 1) if condition[i + 1].startswith("("))
     named = text(start, min(until, stop))
-    return (f"{named} WHERE ({text(where + 1, stop)}\n)" if condition else named), calls
+    return (f"{named} WHERE ({text(where + 1, stop)}\n)" if condition else named), _calls(condition)
+
+
+def _text(sql: str, tokens: list[Token], begin: int, end: int) -> str:
+    """Of the tokens from `begin` to before `end`."""
+    last = tokens[end - 1]
+    return sql.encode()[tokens[begin].start:last.start + len(last.text.encode())].decode() if begin < end else ""
+
+
+_OPERATORS = set("=<>!+-*/%|&^~,:([{")
+
+
+def _calls(words: list[str]) -> frozenset[str]:
+    return frozenset(unquoted(words[i]) for i in range(len(words) - 1)
+                     if words[i + 1].startswith("(") and not set(words[i]) <= _OPERATORS)
+
+
+def _assigns(sql: str, tokens: list[Token], words: list[str],
+             top: list[int]) -> tuple[tuple[tuple[str, str], ...], frozenset[str]]:
+    """`Write.assigns` and `Write.assigning_calls`."""
+    nothing: tuple[tuple[tuple[str, str], ...], frozenset[str]] = ((), frozenset())
+    begin = next((i for i in top if words[i] == "set"), len(words)) + 1
+    end = next((i for i in top if i > begin and (words[i] == "where" or words[i] == ";")), len(words))
+    if set(words[begin:end]) & (_MORE_THAN_A_ROW | {"default", "columns"}):
+        return nothing
+    commas = [i for i in top if begin < i < end and words[i] == ","]
+    found: dict[str, str] = {}
+    for first, last in zip([begin, *(i + 1 for i in commas)], [*commas, end], strict=True):
+        if last < first + 3 or words[first + 1] != "=" or tokens[first].kind not in ("identifier", "keyword"):
+            return nothing
+        column = unquoted(tokens[first].text)
+        if column in found:
+            return nothing
+        found[column] = _text(sql, tokens, first + 2, last)
+    return tuple(found.items()), _calls(words[begin:end])
 
 
 def _point(tokens: list[Token], words: list[str], top: list[int]) -> tuple[str, str]:
