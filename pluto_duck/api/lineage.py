@@ -36,7 +36,10 @@ class LineageHandler(PlutoHandler):
         if self.actor is not None:
             # Asked after the whole: what was hidden meanwhile is left out, too.
             known = await self.in_thread(_narrowed, known, await self.in_thread(place.ask_as, self.actor, _tables))
-        found = await self.in_thread(_told, known, table, column, direction, depth, bool(impact))
+        if impact:
+            found = await self.in_thread(place.ask, lambda session: _broken(session, known, table, column))
+        else:
+            found = await self.in_thread(_told, known, table, column, direction, depth)
         self.send({"workspace": place.name, **found, **await self.mind(place)})
 
 
@@ -56,12 +59,21 @@ def _narrowed(known: Lineage, tables: list[TableInfo]) -> Lineage:
     return seen(known, tables)
 
 
-def _told(known: Lineage, table: str, column: str, direction: str, depth: int, impact: bool) -> dict[str, Any]:
-    from pluto_duck.catalog.lineage import impact as impact_of
-    from pluto_duck.commands.lineage import as_object, column_of, impact_object, table_of
+def _broken(session: Session, known: Lineage, table: str, column: str) -> dict[str, Any]:
+    from pluto_duck.commands.lineage import broken, impact_object
+
+    return impact_object(broken(session, known, *_meant(known, table, column)))
+
+
+def _meant(known: Lineage, table: str, column: str) -> tuple[str, str | None]:
+    from pluto_duck.commands.lineage import column_of, table_of
 
     id = table_of(known, table)
-    name = column_of(known.nodes[id], column) if column else None
-    if impact:
-        return impact_object(impact_of(known, id, name))
+    return id, column_of(known.nodes[id], column) if column else None
+
+
+def _told(known: Lineage, table: str, column: str, direction: str, depth: int) -> dict[str, Any]:
+    from pluto_duck.commands.lineage import as_object
+
+    id, name = _meant(known, table, column)
     return as_object(known.around(id, name, up=direction != "down", down=direction != "up", depth=depth))

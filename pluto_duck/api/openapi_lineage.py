@@ -7,7 +7,7 @@ from pluto_duck.api.openapi_parts import PROBLEM, WORKSPACE, Json, answer, one, 
 PATHS: dict[str, Json] = {"/lineage": {"get": {
     "summary": "What a table or column is made of, and what is made of it",
     "parameters": [
-        {**query("table", "table or schema.table."), "required": True},
+        {**query("table", "table or schema.table.", pattern=r"\S"), "required": True},
         query("column", "Only what hangs together with this column."),
         query("direction", "up: what it is made of; down: what is made of it.", enum=["both", "up", "down"],
               default="both"),

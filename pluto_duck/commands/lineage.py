@@ -35,12 +35,18 @@ def lineage(door: Door, name: str, up: bool, down: bool, depth: int | None, brea
     known = whole(session)
     id, column = find(known, name)
     if breaks:
-        from pluto_duck.catalog.lineage import impact
-
-        found = impact(known, id, column)
+        found = broken(session, known, id, column)
         return _json(impact_object(found)) if as_json else found
     around = known.around(id, column, up=up or not down, down=down or not up, depth=depth or 0)
     return _json(as_object(around)) if as_json else around
+
+
+def broken(session: Session, known: Lineage, id: str, column: str | None) -> Impact:
+    """What would break without it, and whether DuckDB would drop it at all."""
+    from pluto_duck.catalog.lineage import impact, refusal
+
+    table = next((one for one in session.tables() if one.ref.key == id), None)
+    return impact(known, id, column, refused="" if table is None else refusal(session, table, column))
 
 
 def whole(session: Session) -> Lineage:
@@ -97,7 +103,10 @@ def table_of(lineage: Lineage, name: str) -> str:
     by_name = _names(lineage)
     if name in by_name:
         return by_name[name]
-    key = TableRef.parse(name).key
+    try:
+        key = TableRef.parse(name).key
+    except UsageError:
+        key = ""
     if key not in lineage.nodes:
         raise unknown_name("table", name, by_name)
     return key

@@ -42,7 +42,11 @@ def impact_text(found: Impact) -> str:
         said = _SAID[one.what] + (f" {columns}" if one.what == "loses" and columns else "")
         lines.append(f"  {one.node.name:{width}}  {kind_of(one.node):9}  {said}: {one.why}")
     broken = len(found.broken)
-    lines.append(f"{broken} would break or fail." if broken else "Nothing would break.")
+    if any(one.what == "refused" for one in found.effects):
+        lines.append("DuckDB would not drop it as it is." + (f" Else {broken - 1} would break or fail." if broken > 1
+                                                             else ""))
+    else:
+        lines.append(f"{broken} would break or fail." if broken else "Nothing would break.")
     return "\n".join(lines)
 
 

@@ -69,7 +69,7 @@ async def test_a_key_sees_what_becomes_what_and_no_other_name(shop: Door) -> Non
 
 
 @pytest.mark.parametrize("path", ["table=other", "table=hidden_view", "table=gone_table", "table=nothing", "table=broken", "table=role:eu",
-                                  "table=orders&column=card", "table=last&column=secret_sum", "table=_pluto.commits"])
+                                  "table=orders&column=card", "table=last&column=secret_sum", "table=_pluto.commits", "table=a.b.c.d"])
 async def test_what_is_hidden_is_not_there(shop: Door, path: str) -> None:
     answer = await shop(f"lineage?{path}", key=shop.key())
     asked = path.replace("=", "&").split("&")[1::2]
@@ -81,7 +81,7 @@ async def test_what_is_hidden_is_not_there(shop: Door, path: str) -> None:
 async def test_what_makes_no_sense_is_said(shop: Door) -> None:
     key = shop.key()
     for path in ("lineage", "lineage?table=orders&direction=sideways", "lineage?table=orders&depth=-1",
-                 "lineage?table=orders&depth=x", "lineage?table=a.b.c.d"):
+                 "lineage?table=orders&depth=x"):
         assert (await shop(path, key=key)).code == 400, path
     assert (await shop("lineage?table=orders&impact=1", key=key)).code == 403
     assert (await shop("lineage?table=orders", key=shop.key(name="bare", scopes=("data:read",)))).code == 403

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from pluto_duck.catalog.lineage.model import TABLES, Lineage, Link, Node
@@ -37,14 +39,17 @@ class Impact:
         return tuple(one for one in self.effects if one.what in ("refused", "breaks", "fails next"))
 
 
-def impact(lineage: Lineage, id: str, column: str | None = None) -> Impact:
-    """If `column` of it were dropped, or all of it."""
+def impact(lineage: Lineage, id: str, column: str | None = None, *, refused: str = "") -> Impact:
+    """If `column` of it were dropped, or all of it. `refused`: why DuckDB would not drop it."""
     walk = _Walk(lineage)
     if column is None:
         walk.gone(lineage.nodes[id])
     else:
         walk.without(lineage.nodes[id], column)
+    walk.run()
     walk.effects.pop(id, None)
+    if refused:
+        walk.effects[id] = Effect(lineage.nodes[id], "refused", (column,) if column else (), refused)
     found = sorted(walk.effects.values(), key=lambda one: (ORDER.index(one.what), one.node.kind, one.node.name))
     return Impact(lineage.nodes[id], column, tuple(found))
 
@@ -53,6 +58,12 @@ class _Walk:
     def __init__(self, lineage: Lineage) -> None:
         self._lineage = lineage
         self.effects: dict[str, Effect] = {}
+        self._waiting: list[Callable[[], None]] = []
+        """What follows from what was found: chains may be longer than Python's stack."""
+
+    def run(self) -> None:
+        while self._waiting:
+            self._waiting.pop()()
 
     def _add(self, node: Node, what: What, why: str, columns: tuple[str, ...] = ()) -> bool:
         """Whether that is news."""
@@ -86,21 +97,20 @@ class _Walk:
                 if self._add(below, _kept(below, "breaks"), why, made):
                     self._onward(link, below)
             elif made and self._add(below, "loses", f"it takes all columns of {node.name}", made):
-                for name in made:
-                    self.without(below, name)
+                self._waiting += [partial(self.without, below, name) for name in made]
 
     def _onward(self, link: Link, below: Node) -> None:
         if below.kind == "view":
-            self.gone(below)
+            self._waiting.append(partial(self.gone, below))
         elif below.kind in TABLES:
-            self._stale(below)
+            self._waiting.append(partial(self._stale, below))
 
     def _stale(self, node: Node) -> None:
         """`node` stays as it is, and gets no new rows."""
         for link in self._lineage.below(node.id):
             below = self._lineage.nodes[link.below]
             if self._add(below, "stale", f"{node.name} is not made anew") and below.kind in TABLES:
-                self._stale(below)
+                self._waiting.append(partial(self._stale, below))
 
 
 def _kept(below: Node, served: What) -> What:

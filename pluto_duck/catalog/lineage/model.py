@@ -13,6 +13,8 @@ Kind = Literal["table", "view", "missing", "source", "file", "dashboard", "quest
                "webhook"]
 By = Literal["load", "view", "dbt", "statement", "question", "served"]
 Direction = Literal["up", "down"]
+DEEPEST = 200
+"""Steps that are followed at most: DuckDB runs no view over many more, and no reader follows them."""
 TABLES = ("table", "view", "missing")
 """Kinds of what is, or was, a table of the workspace; the id of one is `TableRef.key`."""
 
@@ -129,8 +131,8 @@ class Lineage:
 
     def around(self, id: str, column: str | None = None, *, up: bool = True, down: bool = True,
                depth: int = 0) -> Around:
-        """`depth`: steps in each direction; 0: all."""
-        walk = _Walk(self, depth or len(self.nodes) + 1)
+        """`depth`: steps in each direction; 0: as many as there are, up to DEEPEST."""
+        walk = _Walk(self, min(depth or DEEPEST, DEEPEST))
         walk.seen.add((id, column))
         ways: dict[Direction, tuple[Branch, ...]] = {"up": (), "down": ()}
         for direction, wanted in (("up", up), ("down", down)):

@@ -7,7 +7,7 @@ can't be run are the owner's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from pluto_duck.catalog.lineage.model import Lineage, Link, Node, Part
 from pluto_duck.session import TableInfo
@@ -21,20 +21,50 @@ def seen(lineage: Lineage, tables: Sequence[TableInfo]) -> Lineage:
     columns = {one.ref.key: {fold(column.name) for column in one.columns} for one in tables}
     nodes = tuple(Node(one.ref.key, one.kind, str(one.ref), tuple(column.name for column in one.columns))
                   for one in tables if one.ref.key in lineage.nodes)
-    links = [shown for node in nodes for link in _reaching(lineage, node.id, columns.keys(), frozenset({node.id}))
+    reaching = _Reaching(lineage, columns.keys())
+    links = [shown for node in nodes for link in reaching.to(node.id)
              if (shown := _shown(link, columns)) is not None]
     return Lineage([Part(nodes, tuple(links))])
 
 
-def _reaching(lineage: Lineage, id: str, visible: Iterable[str], passed: frozenset[str]) -> list[Link]:
-    """The links from visible nodes to this one, through hidden ones."""
-    found = []
-    for link in lineage.above(id):
-        if link.above in visible:
-            found.append(link)
-        elif link.above not in passed:
-            found += [_through(one, link) for one in _reaching(lineage, link.above, visible, passed | {link.above})]
-    return found
+class _Reaching:
+    """The links from visible nodes to others, through hidden ones, each of which is looked at once."""
+
+    def __init__(self, lineage: Lineage, visible: Collection[str]) -> None:
+        self._lineage, self._visible = lineage, visible
+        self._known: dict[str, list[Link]] = {}
+        """Of hidden nodes."""
+
+    def to(self, id: str) -> list[Link]:
+        """One for each visible node above; not from itself."""
+        self._learn(id)
+        return [one for one in self._put_together(id) if one.above != id]
+
+    def _learn(self, id: str) -> None:
+        # A stack of our own: views may lie deeper upon each other than Python's goes.
+        waiting = [(link.above, False) for link in self._lineage.above(id)]
+        begun: set[str] = set()
+        while waiting:
+            hidden, ready = waiting.pop()
+            if ready:
+                self._known[hidden] = self._put_together(hidden)
+            elif hidden not in self._visible and hidden not in self._known and hidden not in begun:
+                begun.add(hidden)
+                waiting.append((hidden, True))
+                waiting += [(link.above, False) for link in self._lineage.above(hidden)]
+
+    def _put_together(self, id: str) -> list[Link]:
+        found: dict[str, Link] = {}
+        for link in self._lineage.above(id):
+            for one in ([link] if link.above in self._visible else
+                        [_through(first, link) for first in self._known.get(link.above, ())]):
+                found[one.above] = _both(found[one.above], one) if one.above in found else one
+        return list(found.values())
+
+
+def _both(first: Link, second: Link) -> Link:
+    return Link(first.above, first.below, first.by, tuple(dict.fromkeys((*first.columns, *second.columns))),
+                frozenset(), tuple(dict((*first.uses, *second.uses)).items()), first.whole or second.whole)
 
 
 def _through(first: Link, second: Link) -> Link:
