@@ -77,28 +77,32 @@ class Claims:
         wanted = _caught_up(wish, missed, len(fresh))
         if left := missed[:len(missed) - len(wanted)]:
             self._leave(db, row["id"], left, now, "Nobody was there to run it.")
-        for due_at in [*wanted, *fresh]:
-            self._queue(db, row["id"], wish, due_at, "due" if due_at in fresh else "missed", now)
+        self._queue(db, row["id"], wish, [*wanted, *fresh], fresh, now)
         self._prune(db, row["id"])
         return cron.after(max(now, found[-1]))
 
-    def _queue(self, db: sqlite3.Connection, id: str, wish: Wish, due_at: int, kind: str, now: float) -> None:
-        open_ = [firing(one) for one in db.execute(
-            "SELECT * FROM firings WHERE schedule = ? AND state IN ('queued', 'running')", (id,))]
-        waiting = [one for one in open_ if one.state == "queued" and one.kind != "manual"]
-        running = any(one.state == "running" for one in open_)
-        if wish.missed != "all":
-            for one in (one for one in waiting if one.attempt):
+    def _queue(self, db: sqlite3.Connection, id: str, wish: Wish, wanted: list[int], fresh: list[int], now: float,
+               ) -> None:
+        running, waiting = 0, 0
+        for one in db.execute("SELECT id, state, kind, attempt FROM firings WHERE schedule = ? "
+                              "AND state IN ('queued', 'running')", (id,)).fetchall():
+            if one["state"] == "running":
+                running += 1
+            elif one["attempt"] and wanted and wish.missed != "all":
                 # A retry that still waits is of yesterday's run: today's takes its place.
-                db.execute("UPDATE firings SET state = 'failed', ended_at = ? WHERE id = ?", (now, one.id))
-            waiting = [one for one in waiting if not one.attempt]
-        if wish.missed == "skip" and running:
-            self._leave(db, id, [due_at], now, "The one before was still running.")
-        elif (len(waiting) >= wish.most) if wish.missed == "all" else waiting:
-            self._leave(db, id, [due_at], now, "The one before was still waiting.")
-        else:
-            db.execute("INSERT OR IGNORE INTO firings (schedule, due_at, kind, state, ready_at) "
-                       "VALUES (?, ?, ?, 'queued', ?)", (id, due_at, kind, now))
+                db.execute("UPDATE firings SET state = 'failed', ended_at = ? WHERE id = ?", (now, one["id"]))
+            elif one["kind"] != "manual":
+                waiting += 1
+        most = wish.most if wish.missed == "all" else 1
+        for due_at in wanted:
+            if wish.missed == "skip" and running:
+                self._leave(db, id, [due_at], now, "The one before was still running.")
+            elif waiting >= most:
+                self._leave(db, id, [due_at], now, "The one before was still waiting.")
+            else:
+                waiting += db.execute(
+                    "INSERT OR IGNORE INTO firings (schedule, due_at, kind, state, ready_at) VALUES (?, ?, ?, "
+                    "'queued', ?)", (id, due_at, "due" if due_at in fresh else "missed", now)).rowcount
 
     @staticmethod
     def _leave(db: sqlite3.Connection, id: str, due: list[int], now: float, why: str) -> None:

@@ -50,6 +50,8 @@ def due(desk: Desk, *args: str, **wished: Any) -> None:
 
 def test_a_load_that_is_due_is_loaded_and_its_run_tells(desk: Desk, scheduler: Scheduler, folder: Path) -> None:
     (folder / "sales.csv").write_text("id,amount\n1,2\n2,3\n", encoding="utf-8")
+    for name in ("click.py", "json.py"):  # the folder's own files are no modules of ours
+        (folder / name).write_text("open('taken', 'w')", encoding="utf-8")
     due(desk, "ingest", "sales.csv")
     [done] = scheduler.run_due()
     assert (done.state, done.error) == ("succeeded", "")
@@ -62,12 +64,13 @@ def test_a_load_that_is_due_is_loaded_and_its_run_tells(desk: Desk, scheduler: S
         assert runs.get(done.run_id).facts["schedule"] == "it"
         runs.close()
     assert scheduler.run_due() == []
+    assert not (folder / "taken").exists()
 
 
-def test_a_failure_says_what_the_verb_said_and_is_tried_again(desk: Desk, scheduler: Scheduler, folder: Path) -> None:
-    due(desk, "ingest", "late.csv", retries=1, backoff_s=0)
+def test_a_failure_says_what_the_verb_said(desk: Desk, scheduler: Scheduler, folder: Path) -> None:
+    due(desk, "ingest", "late.csv")
     [done] = scheduler.run_due()
-    assert (done.state, done.attempt, done.code) == ("failed", 2, "unknown_name")
+    assert (done.state, done.attempt, done.code) == ("failed", 1, "unknown_name")
     assert "late.csv" in done.error
 
 
@@ -92,14 +95,6 @@ def test_a_folder_that_is_gone_fails_with_its_reason(desk: Desk, scheduler: Sche
     [done] = scheduler.run_due()
     assert done.state == "failed"
     assert "folder" in done.error
-
-
-def test_files_of_its_folder_are_no_modules_of_ours(desk: Desk, scheduler: Scheduler, folder: Path) -> None:
-    (folder / "click.py").write_text("open('taken', 'w')", encoding="utf-8")
-    (folder / "json.py").write_text("open('taken', 'w')", encoding="utf-8")
-    due(desk, "query", "select 1")
-    assert [one.state for one in scheduler.run_due()] == ["succeeded"]
-    assert not (folder / "taken").exists()
 
 
 def test_one_that_takes_too_long_is_stopped(desk: Desk, scheduler: Scheduler, workspace: Workspace) -> None:

@@ -45,14 +45,14 @@ def test_within_the_doubled_hour_nothing_comes_from_the_past() -> None:
     assert Times("30 2 * * *", BERLIN).after(second_pass) == at("2026-10-26 02:30")
 
 
-@pytest.mark.parametrize("zone", [BERLIN, "America/Sao_Paulo", "UTC"])
-@pytest.mark.parametrize("cron", ["30 2 * * *", "0 * * * *", "*/15 0-4 * * *", "0 0 1 * *"])
+@pytest.mark.parametrize(("cron", "zone"), [("30 2 * * *", BERLIN), ("0 * * * *", "America/Sao_Paulo"),
+                                            ("*/15 0-4 * * *", BERLIN), ("0 0 * * *", "America/Sao_Paulo")])
 def test_the_last_ones_of_a_span_are_those_that_come_one_by_one(cron: str, zone: str) -> None:
     times, moment, until = Times(cron, zone), float(at("2018-10-20 12:00")), at("2018-11-08 12:00")
     one_by_one = []
     while (moment := times.after(moment) or until + 1) <= until:
         one_by_one.append(moment)
-    for most in (1, 3, 50, 5_000):
+    for most in (1, 3, 5_000):
         assert times.within(at("2018-10-20 12:00"), until, most) == one_by_one[-most:]
 
 
