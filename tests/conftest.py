@@ -60,7 +60,8 @@ UNMEASURED = pytest.StashKey[bool]()
 MEASURED = 2
 """So many cases of a test are traced for the coverage."""
 
-LONG = ("panel/", "notebooks/", "test_docs.py", "test_packaging.py")
+LONG = ("panel/", "notebooks/", "test_docs.py", "test_packaging.py", "test_together.py", "transform/", "workspace/test_hosting.py",
+        "commands/test_demo.py", "agent/planners/test_dialogue.py", "agent/planners/test_safety.py")
 """Files that take long begin first: side by side, the last one to end should be a short one."""
 
 

@@ -85,9 +85,9 @@ def test_notebook_shells_and_http_see_the_same_live_data(workspace: Workspace, s
         cell("from pluto_duck.workspace import hostfile, find\n"
              "import os\nassert hostfile.read(find()).pid == os.getpid(), hostfile.read(find())")
 
-        client.execute("import time\nopen('busy', 'w').close()\n"
-                       "until = time.monotonic() + 8\nwhile time.monotonic() < until: sum(range(1000))")
-        deadline = time.monotonic() + 20
+        client.execute("import os, time\nopen('busy', 'w').close()\nuntil = time.monotonic() + 120\n"
+                       "while time.monotonic() < until and not os.path.exists('enough'):\n    for _ in range(1000): sum(range(1000))")
+        deadline = time.monotonic() + 60
         while not (workspace.root / "busy").exists():
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -96,6 +96,7 @@ def test_notebook_shells_and_http_see_the_same_live_data(workspace: Workspace, s
         _shell(workspace, "INSERT INTO t VALUES (2)")
         assert _shell(workspace, "SELECT sum(i) AS s FROM t") == [{"s": 3}]
         assert _rows(server, "INSERT INTO t VALUES (3) RETURNING i") == [[3]]
+        (workspace.root / "enough").touch()
         client.get_shell_msg(timeout=60)
 
         kernel.restart_kernel(now=True)

@@ -102,7 +102,7 @@ def test_who_comes_after_one_that_waited_in_vain_waits_less(workspace: Workspace
         pass
     other.execute("BEGIN IMMEDIATE")
     took = []
-    for _ in range(3):
+    for _ in range(6):  # the least of several: another process may have the core
         started = time.monotonic()
         with pytest.raises(ControlBusy), control.connection("x", ("CREATE TABLE x (a)",)):
             pass

@@ -646,7 +646,7 @@ def test_a_reader_that_does_not_read_does_not_hold_the_host(workspace: Workspace
         next(iter(stream))
         began = time.monotonic()
         host.do("close")
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60  # nobody ever reads on
         host.kill()
         with pytest.raises(Exception, match="incomplete"):
             for _batch in stream:
