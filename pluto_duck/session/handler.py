@@ -108,6 +108,7 @@ class SessionHandler:
             return list(self.sessions)
 
     def close(self) -> None:
+        self.trimming.close()
         try:
             self.ledger.leave()
         except PlutoError:

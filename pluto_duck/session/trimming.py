@@ -38,6 +38,8 @@ class Trimming:
         """The session under whose low limit DuckDB works."""
         self._before = ""
         """The limit that then comes back."""
+        self._room = 0
+        """The largest that anybody asked for."""
 
     def trim(self, busy: Callable[[], bool], who: object, room: int = 0) -> None:
         """`room`: the limit stays low, for `who` alone."""
@@ -48,6 +50,11 @@ class Trimming:
         thread = threading.Thread(target=self._trim, args=(busy, who, room), name="pluto-duck-trim", daemon=True)
         thread.start()
         thread.join()
+
+    def close(self) -> None:
+        """Before the last checkpoint: who wanted little memory used wants it there, too."""
+        if self._room:
+            self.trim(lambda: False, self, self._room)
 
     def meet(self, who: object) -> None:
         """Before a statement of `who`, at the gate."""
@@ -94,6 +101,7 @@ class Trimming:
             cursor.close()
 
     def _hold(self, cursor: Cursor, who: object, room: int) -> None:
+        self._room = max(self._room, room)
         used, before = _used(cursor)
         lower = sum(size for tag, size in used.items() if tag not in GOES) + room
         if before is None or lower >= in_bytes(before):

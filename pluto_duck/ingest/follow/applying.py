@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -26,8 +26,9 @@ CHANGES = 50_000
 BYTES = 8 << 20
 TRIM_BYTES, TRIM_S = 8 << 20, 0.2
 """So much, at least, between two looks at what the host may let go of; and so long."""
-ROOM, ROOM_ROW = 64 << 20, 64
-"""What DuckDB may hold of a long transaction: bytes, and for each of its changes, of which a key has entries."""
+ROOM, ROOM_ROW = 48 << 20, 24
+"""What DuckDB may hold while there is a backlog: bytes, and for each change of the open transaction, of which a key
+has entries."""
 
 Ask = Callable[[Relation], tuple[Any, dict[str, Listed]]]
 """Of the source's catalog: (the types of a relation's columns, its columns as they are now)."""
@@ -58,6 +59,8 @@ class Applier:
         """The tables it has changed."""
         self._long = False
         """It holds a part of a long one of the source."""
+        self._pressed: ExitStack | None = None
+        """There is a backlog; what ends with it."""
         self._begin: messages.Begin | None = None
         """The source's transaction that is being read."""
         self._skipping = False
@@ -218,8 +221,8 @@ class Applier:
 
     def flush(self) -> None:
         """What waits goes into the open transaction, which stays open."""
-        if self._long and not self._roomy:
-            self._session.trim(room=ROOM + (self._rows + self._count) * ROOM_ROW)
+        if self.full or self._long:
+            self._press()
         for oid, pending in list(self._pending.items()):
             if pending:
                 self._flush(oid, pending)
@@ -327,7 +330,7 @@ class Applier:
     def _let_go(self) -> None:
         """DuckDB keeps every page it has written as long as there is memory: a gigabyte of backlog left 2.5 of them."""
         now = time.monotonic()
-        if self._long or (self._written > TRIM_BYTES and now > self._trimmed + TRIM_S):
+        if self._written > TRIM_BYTES and now > self._trimmed + TRIM_S and (self._pressed is None or self._roomy):
             self._session.trim()
             self._written, self._trimmed = 0, now
 
@@ -339,15 +342,31 @@ class Applier:
 
     def abandon(self) -> None:
         """Nothing of what has not been committed is kept. Never raises."""
-        if self._long:
-            self._long = False
-            with suppress(Exception):
-                self._session.trim()
         if self._open:
             self._open = False
             with suppress(Exception):  # the host that had it open is gone, and it with it
                 self._session.query("ROLLBACK")
         self._pending.clear()
+        with suppress(Exception):
+            self.rest()
+
+    # -- a backlog --------------------------------------------------------------------------------
+
+    def _press(self) -> None:
+        """From here on until `rest` DuckDB has little memory, and writes its log into the file less often: each time
+        it writes the last 122,880 rows anew."""
+        if self._pressed is None:
+            self._pressed = ExitStack()
+            self._pressed.callback(self._session.trim)
+            self._pressed.enter_context(self._session.bulk())
+        if not self._roomy:
+            self._session.trim(room=ROOM + (self._rows + self._count) * ROOM_ROW)
+
+    def rest(self) -> None:
+        """All has been applied that had come."""
+        if self._pressed is not None:
+            pressed, self._pressed = self._pressed, None
+            pressed.close()
 
 
 def _explained(error: StatementError, shape: Shape) -> PlutoError:

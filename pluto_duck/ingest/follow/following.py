@@ -299,6 +299,7 @@ class Follower:
                 if passed is not None and self._worth(passed, applier.follow.lsn):
                     self._count(applier.pass_to(passed))
                     stream.confirm(applier.follow.lsn)
+                applier.rest()
                 if self._until is not None and max(applier.follow.lsn, passed or 0) >= self._until:
                     self._caught_up = True
                     return
