@@ -15,6 +15,7 @@ from pluto_duck.api.moment import Moment
 from pluto_duck.api.rows.once import Once
 from pluto_duck.api.tokens import Tokens
 from pluto_duck.errors import RunNotFound, SessionReset, WorkspaceNotFound, unknown_name
+from pluto_duck.events.sinkstore import Sinks
 from pluto_duck.governance.actor import Actor
 from pluto_duck.governance.keys import Keys
 from pluto_duck.governance.policy.file import PolicyFile
@@ -54,6 +55,8 @@ class Place:
             if self.settings["query.cache"] else None
         self.keys = Keys(ControlStore(workspace.control, busy_s=wait_s), workspace)
         self.hooks = Hooks.of(workspace, ControlStore(workspace.control, busy_s=wait_s), self.settings)
+        self._sinks_control = ControlStore(workspace.control, busy_s=wait_s)
+        self.sinks = Sinks(self._sinks_control)
         self.schedules = Schedules(ControlStore(workspace.control, busy_s=wait_s), workspace)
         self.revocations = Revocations(ControlStore(workspace.control, busy_s=wait_s), workspace)
         self.policy = PolicyFile(workspace)
@@ -137,6 +140,7 @@ class Place:
         self.revocations.close()
         self.hooks.close()
         self.schedules.close()
+        self._sinks_control.close()
         self.looks.close()
         self.once.close()
         self.actors.close()

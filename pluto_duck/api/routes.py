@@ -38,6 +38,7 @@ from pluto_duck.api.schedules import (
     ScheduleRunHandler,
     SchedulesHandler,
 )
+from pluto_duck.api.sinks import DeadLettersHandler, SinkHandler, SinksHandler
 from pluto_duck.api.tables import TableHandler, TablesHandler
 from pluto_duck.api.verified import VerifiedHandler
 from pluto_duck.api.webhooks import (
@@ -85,6 +86,9 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/keys", KeysHandler),
     (r"/api/v1/keys/([^/]+)", KeyHandler),
     (r"/api/v1/keys/([^/]+)/rotate", RotationHandler),
+    (r"/api/v1/sinks", SinksHandler),
+    (r"/api/v1/sinks/([^/]+)", SinkHandler),
+    (r"/api/v1/sinks/([^/]+)/dead", DeadLettersHandler),
     (r"/api/v1/webhooks", WebhooksHandler),
     (r"/api/v1/webhooks/([^/]+)", WebhookHandler),
     (r"/api/v1/webhooks/([^/]+)/rotate-secret", RotateHandler),

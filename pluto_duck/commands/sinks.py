@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -91,28 +91,18 @@ def state_of(one: SinkRecord, workspace: Workspace) -> str:
               help="Whether the target is told the tables as they are first, or only what changes from now on.")
 def add(door: Door, name: str, kind: str, tables: tuple[str, ...], options: tuple[str, ...], begin: str) -> str:
     """Send tables to a target as they are, and each of their changes from then on."""
-    from pluto_duck.commands.relaying import sealed, tracked_of
-    from pluto_duck.events.model import Position
-    from pluto_duck.events.sinks import checked
-    from pluto_duck.workspace.tableref import TableRef
+    from pluto_duck.commands.sink_wishes import added
 
     wanted = dict(_pair(one) for one in options)
-    checked(kind, wanted)
-    refs = [TableRef.parse(one) for one in tables]
+
+    def secret(option: str) -> str:
+        if door.ask_secret is None:
+            raise UsageError(f"Nobody can be asked for the {option} here.", hint=f"Say -o {option}=env:NAME.")
+        return door.ask_secret(f"{option} of {name}: ")
+
     session = door.open_session()
-    tracked = tracked_of(session)
-    missing = [str(one) for one in refs if one.key not in {other.key for other in tracked}]
-    if missing:
-        raise UsageError(f"{', '.join(missing)}: no changes of it are kept.",
-                         hint=f"Keep them first: {door.program} changes track {missing[0]}")
-    with kept(door) as (known, workspace, _):
-        if known.find(name) is not None:
-            raise Refused(f"There is a sink {name} already.", hint=f"`sinks remove {name}` takes it away.")
-        _try(workspace, name, kind, refs, wanted)
-        _keep_secrets(door, workspace, name, kind, wanted)
-        now = Position(session.changes(Position(), limit=1).head, Position.LAST) if begin == "now" else None
-        known.add(name, kind, tables=refs, options=wanted, position=now, known=refs or tracked,
-                  seal=sealed(workspace, name, kind, refs, wanted))
+    with kept(door) as (known, _, _):
+        added(session, known, name, kind, tables=tables, options=wanted, begin=begin, secret=secret)
     return (f"Added the sink {name}.\n{door.program} serve and Jupyter Server deliver to it; here and now: "
             f"{door.program} sinks run {name}")
 
@@ -122,31 +112,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals or not name:
         raise UsageError("An option of a sink is NAME=VALUE.", hint="For example: -o folder=changes")
     return name.strip(), value
-
-
-def _try(workspace: Workspace, name: str, kind: str, tables: Any, options: dict[str, Any]) -> None:
-    """Raises what making such a sink would; nothing is reached yet."""
-    from pluto_duck.commands.relaying import make
-    from pluto_duck.events.model import Position
-    from pluto_duck.events.sinkstore import SinkRecord
-
-    make(workspace, SinkRecord(
-        name=name, kind=kind, tables=tuple(tables), options=options, origin="", added_at=0.0, paused=False, revision=0,
-        position=Position(), sent=Position(), head=0, delivered=0, delivered_at=None, state="new", error="", hint="",
-        error_at=None, token=0, holder="", seen_at=None))
-
-
-def _keep_secrets(door: Door, workspace: Workspace, name: str, kind: str, options: dict[str, Any]) -> None:
-    from pluto_duck.commands.relaying import account, address_of
-    from pluto_duck.events.sinks import secrets_of
-    from pluto_duck.ingest import connections_keyring as keyring
-
-    for option in secrets_of(kind):
-        if options.get(option) != "keyring":
-            continue
-        if door.ask_secret is None:
-            raise UsageError(f"Nobody can be asked for the {option} here.", hint=f"Say -o {option}=env:NAME.")
-        keyring.keep(account(workspace, name, option), address_of(options), door.ask_secret(f"{option} of {name}: "))
 
 
 @sinks.verb("sinks status events", name="status")
@@ -202,20 +167,10 @@ def resume(door: Door, name: str) -> str:
 @click.argument("name")
 def remove(door: Door, name: str) -> str:
     """Forget a sink, where it stood and its dead letters. What it delivered stays where it is."""
-    import shutil
-
-    from pluto_duck.commands.relaying import account, folder_of
-    from pluto_duck.ingest import connections_keyring as keyring
+    from pluto_duck.commands.sink_wishes import removed
 
     with kept(door) as (known, workspace, _):
-        one = known.get(name)
-        if one.origin:
-            raise Refused(f"The sink {one.name} stands in {one.origin}.", hint="Remove it there.")
-        known.remove(name)
-        for option, value in one.options.items():
-            if value == "keyring":
-                keyring.drop(account(workspace, one.name, option))
-        shutil.rmtree(folder_of(workspace, one.name), ignore_errors=True)
+        one = removed(known, workspace, name)
     return f"Removed the sink {one.name}."
 
 
