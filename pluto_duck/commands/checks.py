@@ -145,3 +145,28 @@ def _failing(one: Scan) -> str:
 
 def _when(at: float) -> str:
     return dt.datetime.fromtimestamp(at, dt.UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+@check.verb("check suggest", "check suggest orders", "check suggest --write")
+@click.argument("tables", nargs=-1)
+@click.option("--write", is_flag=True, help="Put all of it into the file.")
+def suggest(door: Door, tables: tuple[str, ...], write: bool) -> str:
+    """Propose checks as a diff: from keys, missing values, small sets of values, ranges, patterns, relations and loads.
+
+    All of them hold now. What the file says already stays as it is, and is not proposed again.
+    """
+    import difflib
+
+    from pluto_duck.commands.check_suggest import suggested
+
+    path, before, after = suggested(door.open_session(), tables)
+    if after == before:
+        return "There is nothing to add."
+    diff = "".join(difflib.unified_diff(before.splitlines(keepends=True), after.splitlines(keepends=True),
+                                        path.name, path.name, n=2)).rstrip("\n")
+    if not write:
+        return diff
+    from pluto_duck.agent.memory.semantic_file import write as overwrite
+
+    overwrite(path, after)
+    return f"{diff}\n\nWritten to {path}.\nRead it and mend it, then: {door.program} check"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+from pathlib import Path
 
 import pytest
 
-from pluto_duck.commands import Door, invoke
+from pluto_duck.commands import Door, each, invoke
 from pluto_duck.commands.render import to_chunks
-from pluto_duck.errors import RunError, UnknownName, UsageError
+from pluto_duck.errors import Refused, RunError, UnknownName, UsageError
 from pluto_duck.runs import Runs
 from pluto_duck.session import Session
 
@@ -104,3 +106,59 @@ def test_what_can_not_be_checked_says_why(door: Door, session: Session) -> None:
     (session.workspace.root / "checks.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="not UTF-8"):
         say(door)
+
+
+SHOP = """CREATE TABLE places (code VARCHAR PRIMARY KEY, name VARCHAR NOT NULL);
+INSERT INTO places SELECT 'P' || i, 'Place ' || i FROM range(40) t(i);
+CREATE TABLE sales AS SELECT i AS id, 'P' || (i % 40) AS place_code, ['open', 'paid', 'NO'][i % 3 + 1] AS status,
+    i * 1.5 AS amount, -i AS delta, 'u' || i || '@x.de' AS email, CASE WHEN i > 3 THEN i END AS hole FROM range(200) t(i)"""
+
+
+def test_what_is_suggested_holds_is_written_once_and_leaves_what_was_written(session: Session) -> None:
+    session.query(SHOP)
+    door = Door(lambda: session, kind="notebook")
+    shown = say(door, "suggest")[0]
+    assert not (session.workspace.root / "checks.yaml").exists()
+    for line in ("+  sales:", "+    - primary_key: id", "+    - accepted_values: {column: status, values: [NO, open, paid]}",
+                 "+    - range: {column: amount, min: 0}", "+    - row_count: {min: 1}", "+  places:", "+    - not_null: name",
+                 r"""+    - pattern: {column: email, matches: "[^@\\s]+@[^@\\s]+\\.[^@\\s.]+"}""",
+                 "+    - primary_key: code"):
+        assert line in shown.splitlines(), shown
+    assert "to: places.code" in shown
+    assert "+    - not_null: [place_code, status, amount, delta, email]" in shown.splitlines()
+    assert "column: delta" not in shown
+    mine = 'version: "1"  # mine\ntables:\n  sales:\n    - accepted_values: {column: status, values: [open]}\n      severity: warn\n'
+    (session.workspace.root / "checks.yaml").write_text(mine)
+    shown = say(door, "suggest")[0]
+    assert say(door, "suggest", "--write")[0].startswith(shown.rstrip())
+    written = (session.workspace.root / "checks.yaml").read_text()
+    assert written.startswith(mine)
+    assert written.count("accepted_values") == 1
+    assert "nothing to add" in say(door, "suggest")[0]
+    told, wrong = say(door)
+    assert wrong is None
+    assert told.count("warning") == 2  # in its line and in the sum of them
+
+
+def test_loads_that_come_regularly_are_expected_to(session: Session) -> None:
+    from pluto_duck.catalog.expectations import _within
+
+    now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    assert _within([now]) == _within([]) == ""
+    assert _within([now, now + dt.timedelta(hours=1), now + dt.timedelta(hours=8)]) == "1d"
+    (session.workspace.root / "t.csv").write_text("a\n1\n")
+    door = Door(lambda: session, kind="notebook")
+    for _ in range(2):
+        list(each(invoke(["ingest", str(session.workspace.root / "t.csv"), "--mode", "replace"], door)))
+    assert "- freshness: {within: 1h}" in say(door, "suggest", "t")[0]
+    say(door, "suggest", "--write")
+    assert say(door, "t")[1] is None
+
+
+def test_a_link_to_elsewhere_is_not_written_through(session: Session, tmp_path: Path) -> None:
+    session.query("CREATE TABLE t AS SELECT 1 AS id")
+    (tmp_path / "other.yaml").write_text('version: "1"\n')
+    (session.workspace.root / "checks.yaml").symlink_to(tmp_path / "other.yaml")
+    with pytest.raises(Refused, match="outside"):
+        say(Door(lambda: session, kind="notebook"), "suggest", "--write")
+    assert (tmp_path / "other.yaml").read_text() == 'version: "1"\n'
