@@ -45,6 +45,8 @@ _WISH: Json = {
                 example="0 6 * * MON-FRI"),
     "args": one("array", "A verb of pluto-duck and its arguments; no shell reads them.", minItems=1,
                 items=one("string"), example=["backup", "--keep", "7"]),
+    "only_if": one("array", "A verb and its arguments that must succeed first; else the run has failed.",
+                   items=one("string"), example=["check", "orders"]),
     "name": one("string", "Else after its verb.", pattern="^[A-Za-z][A-Za-z0-9_-]{0,62}$"),
     "zone": one("string", "Of the times; else the machine's.", example="Europe/Berlin"),
     "missed": one("string", "Of missed times: none is run, one for all of them, or each.",

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pluto_duck.schedule.model import Firing, Schedule
 
 WANTED: dict[str, tuple[type, ...]] = {
-    "cron": (str,), "args": (list,), "name": (str,), "zone": (str,), "missed": (str,), "most": (int,),
-    "retries": (int,), "retry_after_s": (int, float), "timeout_s": (int, float)}
+    "cron": (str,), "args": (list,), "only_if": (list,), "name": (str,), "zone": (str,), "missed": (str,),
+    "most": (int,), "retries": (int,), "retry_after_s": (int, float), "timeout_s": (int, float)}
 RESOURCE = "pluto_duck_schedules"
 UPCOMING = 5
 
@@ -114,13 +114,15 @@ def _made(place: Place, body: dict[str, Any]) -> Schedule:
     for name in ("cron", "args"):
         if name not in body:
             raise UsageError(f'"{name}" is missing.', hint='{"cron": "0 6 * * *", "args": ["backup", "--keep", "7"]}')
-    if not all(isinstance(one, str) for one in body["args"]):
-        raise UsageError('"args" must be a list of texts: a verb and its arguments.')
+    for name in ("args", "only_if"):
+        if not all(isinstance(one, str) for one in body.get(name, [])):
+            raise UsageError(f'"{name}" must be a list of texts: a verb and its arguments.')
     wished = {name: body[name] for name in ("missed", "most", "retries") if name in body}
     wished |= {field: float(body[name]) for name, field in (("retry_after_s", "backoff_s"), ("timeout_s", "timeout_s"))
                if name in body}
     return place.schedules.add(body.get("name", ""), Wish(
-        body["cron"], body.get("zone") or local_zone(), tuple(body["args"]), str(place.workspace.root), **wished))
+        body["cron"], body.get("zone") or local_zone(), tuple(body["args"]), str(place.workspace.root),
+        only_if=tuple(body.get("only_if", [])), **wished))
 
 
 def _looked(place: Place, name: str) -> tuple[Schedule, list[int]]:
@@ -139,6 +141,7 @@ def _history(place: Place, name: str, limit: int, before: int | None) -> tuple[S
 def told(one: Schedule) -> dict[str, Any]:
     wish = one.wish
     return {"id": one.id, "name": one.name, "cron": wish.cron, "zone": wish.zone, "args": list(wish.args),
+            "only_if": list(wish.only_if),
             "folder": wish.folder, "missed": wish.missed, "most": wish.most, "retries": wish.retries,
             "retry_after_s": wish.backoff_s, "timeout_s": wish.timeout_s,
             "state": "disabled" if not one.ours else "paused" if one.paused else "active",

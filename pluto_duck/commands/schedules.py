@@ -15,7 +15,7 @@ from pluto_duck.commands import Door, Facts, Rows
 from pluto_duck.commands.asking import Format, _format, formatted
 from pluto_duck.commands.group import SECTIONS, Whole, family
 from pluto_duck.commands.keys import span
-from pluto_duck.errors import Refused, RunError
+from pluto_duck.errors import Refused, RunError, UsageError
 
 if TYPE_CHECKING:
     from pluto_duck.schedule.model import Firing, Missed, Schedule
@@ -65,8 +65,10 @@ def schedule(context: click.Context) -> object:
 @click.option("--retry-after", default="30s", show_default=True, metavar="SPAN",
               help="Before the first of them; twice as long before each other one, an hour at most.")
 @click.option("--timeout", default="1d", show_default=True, metavar="SPAN", help="Of each attempt: 90s, 10m, 1h, 1d.")
+@click.option("--only-if", "only_if", metavar="'VERB ...'", default="",
+              help="Another verb that must succeed first, as one text: 'check orders'. Else the run has failed.")
 def add(door: Door, cron: str, words: tuple[str, ...], name: str, zone: str | None, missed: Missed | None,
-        retries: int, retry_after: str, timeout: str) -> Facts:
+        retries: int, retry_after: str, timeout: str, only_if: str) -> Facts:
     """Run a verb of pluto-duck at the times of CRON, five fields or @hourly, @daily, @weekly, @monthly.
 
     The verb and its arguments are checked now; no shell reads them. Paths begin where you are now.
@@ -75,10 +77,17 @@ def add(door: Door, cron: str, words: tuple[str, ...], name: str, zone: str | No
     from pluto_duck.schedule.times import local_zone
 
     wish = Wish(cron, zone or local_zone(), words, os.getcwd(), missed or "once", retries=retries,
-                backoff_s=float(seconds(retry_after)), timeout_s=float(seconds(timeout)))
+                backoff_s=float(seconds(retry_after)), timeout_s=float(seconds(timeout)), only_if=_split(only_if))
     with kept(door) as known:
         made = known.add(name, wish)
         return _shown(door, known, made)
+
+
+def _split(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise UsageError(f"--only-if {text!r} can't be split into words: {error}.", hint="Close the quote.") from None
 
 
 def seconds(text: str) -> int:
@@ -96,8 +105,8 @@ def list_(door: Door, format_: Format) -> object:
     with kept(door) as known:
         found = known.all()
         if found and format_ == "table" and not somebody_runs(known.workspace):
-            door.say(f"Nobody runs them now: {door.program} serve and Jupyter Server do, or "
-                     f"{door.program} schedule run-due from a cron.")
+            door.say("Nobody runs them now: pluto-duck serve and Jupyter Server do, or pluto-duck schedule run-due "
+                     "from a cron.")
         rows = tuple((one.name, one.wish.cron, one.wish.zone, shlex.join(one.wish.args), state_of(one),
                       when(one.next_at, one) if not one.paused else "", "" if one.last is None else one.last.state,
                       "" if one.last is None else when(one.last.begun_at or one.last.due_at, one)) for one in found)
@@ -151,7 +160,8 @@ def _shown(door: Door, known: Schedules, one: Schedule) -> Facts:
     from pluto_duck.schedule.words import checked
 
     wish = one.wish
-    facts = [("runs", shlex.join(wish.args)), ("in", wish.folder), ("at", wish.cron), ("time zone", wish.zone),
+    facts = [("runs", shlex.join(wish.args)), ("only if", shlex.join(wish.only_if)),
+             ("in", wish.folder), ("at", wish.cron), ("time zone", wish.zone),
              ("missed times", _MISSED.get(wish.missed, wish.missed).format(most=wish.most)),
              ("retries", f"{wish.retries}, first after {_span(wish.backoff_s)}" if wish.retries else "none"),
              ("timeout", _span(wish.timeout_s)), ("state", state_of(one)),
@@ -163,6 +173,8 @@ def _shown(door: Door, known: Schedules, one: Schedule) -> Facts:
     else:
         try:
             checked(wish.args)
+            if wish.only_if:
+                checked(wish.only_if)
         except PlutoError as error:
             problems.append((error.message, error.hint))
     if one.last is not None:
@@ -213,7 +225,9 @@ def adopt(door: Door, name: str, yes: bool) -> Facts | str:
         one = known.get(name)
         if one.ours:
             return f"The schedule {one.name} is yours already."
-        question = f"Run `{shlex.join(one.wish.args)}` in {one.wish.folder} at {one.wish.cron} ({one.wish.zone})?"
+        first = f"`{shlex.join(one.wish.only_if)}`, then " if one.wish.only_if else ""
+        line = f"{first}`{shlex.join(one.wish.args)}`"
+        question = f"Run {line} in {one.wish.folder} at {one.wish.cron} ({one.wish.zone})?"
         if not yes:
             if door.ask is None or not door.interactive:
                 raise Refused(question, hint=f"If so: {door.program} schedule adopt {one.name} --yes")

@@ -37,6 +37,8 @@ def main() -> int:
 
     code = 0
     try:
+        if wanted["first"]:
+            _must_pass(wanted, tell)
         code = _run(wanted["args"], wanted["workspace"], wanted["label"], tell)
     except KeyboardInterrupt:
         tell(kind="error", error=Cancelled("It was stopped.").to_dict())
@@ -53,6 +55,22 @@ def main() -> int:
         code = 1
     tell(kind="end", exit_code=code)
     return code
+
+
+def _must_pass(wanted: dict[str, Any], tell: Any) -> None:
+    """Raises RunError where what must succeed first does not."""
+    import shlex
+
+    line, why = shlex.join(wanted["first"]), ""
+    try:
+        passed = _run(wanted["first"], wanted["workspace"], wanted["label"], tell) == 0
+    except Cancelled:
+        raise
+    except PlutoError as error:
+        passed, why = False, f" {error.message}"
+    if not passed:
+        raise RunError(f"It was not run, since `{line}` did not pass.{why}",
+                       hint="The log of the run has what it said.")
 
 
 def _run(args: list[str], workspace: str, label: str, tell: Any) -> int:

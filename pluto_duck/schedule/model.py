@@ -32,6 +32,8 @@ class Wish:
     """Before the first retry; twice as long before each other one."""
     timeout_s: float = 86_400.0
     """Of each attempt."""
+    only_if: tuple[str, ...] = ()
+    """A verb and its arguments that must succeed first: checks of what is to be built on."""
 
 
 @dataclass(frozen=True)

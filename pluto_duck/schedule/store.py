@@ -38,6 +38,7 @@ MIGRATIONS = (
     "CREATE UNIQUE INDEX firings_once ON firings (schedule, due_at) WHERE kind <> 'manual'",
     "CREATE INDEX firings_of ON firings (schedule, id)",
     "CREATE INDEX firings_open ON firings (state, ready_at) WHERE state IN ('queued', 'running')",
+    "ALTER TABLE schedules ADD COLUMN only_if TEXT NOT NULL DEFAULT '[]'",
 )
 ROOM = "schedules"
 _NAME = re.compile(r"[A-Za-z][\w-]{0,62}\Z", re.ASCII)
@@ -201,11 +202,8 @@ class Schedules:
         """And whether it is ours. What is not may hold anything."""
         from pluto_duck.governance.seal import is_sealed
 
-        try:
-            args = tuple(str(one) for one in json.loads(row["args"]))
-        except (ValueError, TypeError):
-            args = ()
-        wish = Wish(args=args, **{name: row[name] for name in _COLUMNS if name != "args"})
+        args = _words(row["args"])
+        wish = Wish(args=args, only_if=_words(row["only_if"]), **{name: row[name] for name in _COLUMNS})
         return wish, bool(args) and is_sealed(self.workspace, str(row["seal"]), *_sealed(row["id"], wish))
 
     def _seal(self, id: str, wish: Wish) -> str:
@@ -228,21 +226,30 @@ class Schedules:
             yield db, lambda action, id, **detail: chain.append_in(db, [owners(action, f"schedule:{id}", **detail)])
 
 
-_COLUMNS = ("cron", "zone", "args", "folder", "missed", "most", "retries", "backoff_s", "timeout_s")
+_COLUMNS = ("cron", "zone", "folder", "missed", "most", "retries", "backoff_s", "timeout_s")
 
 
 def _columns(wish: Wish) -> dict[str, Any]:
-    return {**asdict(wish), "args": json.dumps(wish.args)}
+    return {**asdict(wish), "args": json.dumps(wish.args), "only_if": json.dumps(wish.only_if)}
+
+
+def _words(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(str(one) for one in json.loads(text))
+    except (ValueError, TypeError):
+        return ()
 
 
 def _sealed(id: str, wish: Wish) -> tuple[Any, ...]:
-    return "schedule", id, {**asdict(wish), "args": list(wish.args)}
+    return "schedule", id, {**asdict(wish), "args": list(wish.args), "only_if": list(wish.only_if)}
 
 
 def _checked(wish: Wish) -> Wish:
     from pluto_duck.schedule.words import checked
 
     checked(wish.args)
+    if wish.only_if:
+        checked(wish.only_if)
     times(wish.cron, wish.zone)
     for name, value, least, most in (("retries", wish.retries, 0, 100), ("most", wish.most, 1, MOST_CAUGHT_UP),
                                      ("backoff_s", wish.backoff_s, 0, 86_400.0),

@@ -104,11 +104,11 @@ class _Attempt:
         run.emit("log", "start", schedule=self._schedule.name, due_at=self._firing.due_at,
                  attempt=self._firing.attempt)
         checked(args)  # by this version: the verb may have gone with the package that brought it
-        args = filled(args, self._due)
+        args, first = filled(args, self._due), filled(self._schedule.wish.only_if, self._due)
         if not folder.is_dir():
             raise UsageError(f"The folder it runs in is gone: {folder}",
                              hint=f"schedule remove {self._schedule.name}, and add it again.")
-        process = self._start(args, folder)
+        process = self._start(args, first, folder)
         try:
             self._attend(process, run)
         finally:
@@ -119,7 +119,7 @@ class _Attempt:
     def _due(self) -> dt.datetime:
         return dt.datetime.fromtimestamp(self._firing.due_at, zone_of(self._schedule.wish.zone))
 
-    def _start(self, args: Sequence[str], folder: Path) -> subprocess.Popen[str]:
+    def _start(self, args: Sequence[str], first: Sequence[str], folder: Path) -> subprocess.Popen[str]:
         posix = {} if sys.platform == "win32" else {
             # The child holds the schedule's lock as well: it may live a moment longer than we do.
             "pass_fds": (self._lock.fileno(),), "start_new_session": True}
@@ -131,7 +131,7 @@ class _Attempt:
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             process.stdin.write(json.dumps({
-                "args": list(args), "workspace": str(self._workspace.root),
+                "args": list(args), "first": list(first), "workspace": str(self._workspace.root),
                 "label": f"schedule {self._schedule.name}"}) + "\n")
             process.stdin.flush()
         return process  # type: ignore[no-any-return]

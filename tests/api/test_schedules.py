@@ -43,7 +43,7 @@ WRONG: list[tuple[dict[str, Any], int]] = [
     ({**BACKUP, "args": ["serve"]}, 403), ({**BACKUP, "args": ["ingest", "mysql://a:secret@b/c"]}, 403),
     ({**BACKUP, "args": ["-w", "/", "backup"]}, 400), ({**BACKUP, "missed": "x"}, 404), ({**BACKUP, "most": 0}, 400),
     ({**BACKUP, "timeout_s": 0}, 400), ({**BACKUP, "retries": 101}, 400), ({**BACKUP, "name": "1"}, 400),
-    ({**BACKUP, "folder": "/"}, 400)]
+    ({**BACKUP, "only_if": ["serve"]}, 403), ({**BACKUP, "folder": "/"}, 400)]
 
 
 async def test_what_can_not_be_is_a_problem_and_makes_nothing(client: Any) -> None:

@@ -31,7 +31,7 @@ def say(door: Door, *words: str) -> str:
 def test_a_schedule_from_its_making_to_its_end(door: Door, session: Session) -> None:
     assert "No schedules yet" in say(door)
     made = say(door, "add", "0 6 * * MON-FRI", "--tz", "Europe/Berlin", "--name", "nightly", "--retries", "2",
-               "--retry-after", "20s", "--timeout", "1h", "--skip", "--", "query", "create table seen as select 1 as a")
+               "--retry-after", "20s", "--timeout", "1h", "--skip", "--only-if", "query 'select 1'", "--", "query", "create table seen as select 1 as a")
     for told in ("nightly", "Europe/Berlin", "06:00:00", "skipped", "2, first after 20s", "1h", str(session.workspace.root)):
         assert told in made
     assert "nightly" in say(door, "list")
@@ -59,6 +59,8 @@ def test_a_schedule_from_its_making_to_its_end(door: Door, session: Session) -> 
     (("0 6 * * *", "--", "backu"), UsageError, "backup"), (("0 6 * * *", "--", "serve"), Refused, "can't be scheduled"),
     (("0 6 * * *", "--tz", "Europe/Berln", "--", "backup"), UnknownName, "time zone"),
     (("0 6 * * *", "--timeout", "soon", "--", "backup"), UsageError, "length of time"),
+    (("0 6 * * *", "--only-if", "serve", "--", "backup"), Refused, "can't be scheduled"),
+    (("0 6 * * *", "--only-if", "'", "--", "backup"), UsageError, "--only-if"),
     (("0 6 * * *", "--timeout", "0s", "--", "backup"), UsageError, "timeout_s"),
     (("0 6 * * *", "--name", "a b", "--", "backup"), UsageError, "name of a schedule")])
 def test_what_makes_no_sense_is_refused(door: Door, words: tuple[str, ...], kind: type[Exception], says: str) -> None:

@@ -174,7 +174,7 @@ def test_pausing_leaves_out_what_waits_and_resuming_makes_up_for_nothing(desk: D
 @pytest.mark.parametrize("change", [
     "UPDATE schedules SET args = '[\"query\", \"select 2\"]'", "UPDATE schedules SET folder = '/'",
     "UPDATE schedules SET seal = ''", "UPDATE schedules SET timeout_s = 1", "UPDATE schedules SET cron = '* * * * *'",
-    "UPDATE schedules SET id = 'x'", "UPDATE schedules SET args = 'x'", "UPDATE schedules SET zone = 'x'"])
+    "UPDATE schedules SET id = 'x'", "UPDATE schedules SET args = 'x'", "UPDATE schedules SET only_if = '[\"backup\"]'", "UPDATE schedules SET zone = 'x'"])
 def test_a_record_that_was_changed_runs_nothing(desk: Desk, change: str) -> None:
     desk.add("0 6 * * *")
     with desk.known.control.connection("schedules", ()) as db:

@@ -249,6 +249,16 @@ def test_a_run_knows_which_time_it_is_for(desk: Desk, scheduler: Scheduler, fold
             "28.03.", "2026-03-28T06:00:00+01:00", "{dues}", "29.03.", "2026-03-29T06:00:00+02:00", "{dues}")]
 
 
+def test_what_must_succeed_first_holds_a_run_back(desk: Desk, scheduler: Scheduler, folder: Path) -> None:
+    due(desk, "query", "CREATE TABLE built AS SELECT 1 AS a", only_if=("query", "SELECT error('these rows are wrong')"))
+    [done] = scheduler.run_due()
+    assert done.state == "failed"
+    assert "these rows are wrong" in done.error
+    assert "was not run" in done.error
+    with Session.open(folder) as session:
+        assert [str(one.ref) for one in session.tables()] == []
+
+
 def test_unknown_names_offer_near_ones(desk: Desk) -> None:
     desk.add("0 6 * * *", name="nightly")
     with pytest.raises(UnknownName, match="nightli") as told:
