@@ -26,10 +26,10 @@ def added(session: Session, known: Sinks, name: str, kind: str, *, tables: Seque
     checked(kind, wanted)
     refs = [TableRef.parse(one) for one in tables]
     tracked = tracked_of(session)
-    missing = [str(one) for one in refs if one.key not in {other.key for other in tracked}]
+    missing = [one for one in refs if one.key not in {other.key for other in tracked}]
     if missing:
-        raise UsageError(f"{', '.join(missing)}: no changes of it are kept.",
-                         hint=f"Keep them first: pluto-duck changes track {missing[0]}")
+        raise UsageError(f"{', '.join(map(str, missing))}: no changes of it are kept.",
+                         hint=f"Keep them first: pluto-duck changes track {missing[0].shell}")
     if known.find(name) is not None:
         raise Refused(f"There is a sink {name} already.", hint=f"`sinks remove {name}` takes it away.")
     _try(workspace, name, kind, refs, wanted)

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote as percent
 
 from pluto_duck.events.jsontext import json_text, key_text, literal, row_text
+from pluto_duck.events.model import Position
 from pluto_duck.workspace.tableref import TableRef, quote
 
 TYPES = {"c": "row.created", "u": "row.updated", "d": "row.deleted", "r": "row.snapshot", "t": "table.truncated",
@@ -93,17 +94,25 @@ def event_sql(origin: Origin, seen: Seen, *, snapshot: bool = False) -> str:
 
 def mark_event(origin: Origin, seen: Seen, mark: Mark, more: dict[str, Any]) -> str:
     """A change of the table as a whole. `more`: what else its data says."""
-    at = iso(mark.at_ms)
+    who = (mark.actor, mark.run) if seen.tells_who else (None, None)
+    return table_event(origin, seen.ref, mark.op, Position(mark.seq, mark.n), mark.at_ms, tx=mark.tx,
+                       version=seen.version, who=who, more=more)
+
+
+def table_event(origin: Origin, ref: TableRef, op: str, at: Position, at_ms: int, *, tx: int | None = None,
+                version: int | None = None, who: tuple[str | None, str | None] = (None, None),
+                more: dict[str, Any]) -> str:
+    """Of a table as a whole. `tx`: None for what a relay tells by itself, of no transaction. `who`: actor and run."""
+    shape = {} if version is None else {"dataschema": origin.dataschema(ref, version)}
     return json.dumps({
-        "specversion": "1.0", "id": f"{origin.id}:{mark.seq}.{mark.n}", "source": origin.source(seen.ref),
-        "type": PREFIX + TYPES[mark.op], "time": at, "datacontenttype": "application/json",
-        "dataschema": origin.dataschema(seen.ref, seen.version), "sequence": f"{mark.seq:016}.{mark.n:012}",
-        "data": {"before": None, "after": None, "op": mark.op, "ts_ms": mark.at_ms, "source": {
-            "connector": "pluto-duck", "db": origin.name, "schema": seen.ref.schema, "table": seen.ref.name,
-            "seq": mark.seq, "tx_id": mark.tx, "n": mark.n, "version": seen.version,
-            "actor": mark.actor if seen.tells_who else None, "run": mark.run if seen.tells_who else None,
-            "snapshot": "false", "ts_ms": mark.at_ms, "ts_us": mark.at_ms * 1000},
-            "transaction": {"id": str(mark.tx), "total_order": mark.n}, **more}},
+        "specversion": "1.0", "id": f"{origin.id}:{op if tx is None else ''}{at.seq}.{at.n}",
+        "source": origin.source(ref), "type": PREFIX + TYPES[op], "time": iso(at_ms),
+        "datacontenttype": "application/json", **shape, "sequence": f"{at.seq:016}.{at.n:012}",
+        "data": {"before": None, "after": None, "op": op, "ts_ms": at_ms, "source": {
+            "connector": "pluto-duck", "db": origin.name, "schema": ref.schema, "table": ref.name,
+            "seq": at.seq, "tx_id": tx, "n": at.n, "version": version, "actor": who[0], "run": who[1],
+            "snapshot": "true" if tx is None else "false", "ts_ms": at_ms, "ts_us": at_ms * 1000},
+            "transaction": None if tx is None else {"id": str(tx), "total_order": at.n}, **more}},
         ensure_ascii=False, separators=(",", ":"))
 
 
@@ -140,4 +149,5 @@ def _merged(parts: list[str]) -> list[str]:
     return found
 
 
-__all__ = ["PREFIX", "TYPES", "Mark", "Origin", "Seen", "event_sql", "field", "image_sql", "iso", "mark_event"]
+__all__ = ["PREFIX", "TYPES", "Mark", "Origin", "Seen", "event_sql", "field", "image_sql", "iso", "mark_event",
+           "table_event"]

@@ -126,8 +126,8 @@ class Journal:
         key = () if full_row else tuple(names[fold(one)] for one in found)
         if not key and not full_row:
             raise UsageError(f"{ref} has no primary key that its rows could be told by.",
-                             hint=f"pluto-duck changes track {ref} --full-row compares whole rows; or give it a key: "
-                                  f"ALTER TABLE {ref} ADD PRIMARY KEY (...)")
+                             hint=f"pluto-duck changes track {ref.shell} --full-row compares whole rows; or give it a "
+                                  f"key: ALTER TABLE {ref.sql} ADD PRIMARY KEY (...)")
         version = cursor.fetchall(
             f"SELECT system.main.max(version) FROM {self.ours}.change_shapes WHERE table_key = {text(ref.key)}")[0][0]
         shape = self._next_shape(cursor)

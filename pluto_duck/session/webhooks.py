@@ -159,10 +159,11 @@ def _about_tables(session: Session, filter: Filter, tracked: Sequence[Mapping[st
                 f"pluto-duck changes track {named}")
     if not filter.when:
         return ""
-    without = [str(ref) for ref, one in fitting if not one["before"]]
+    without = [ref for ref, one in fitting if not one["before"]]
     if without:
-        raise UsageError(f"A rule about a change of state needs the rows as they were, and of {', '.join(without)} "
-                         "they are not kept.", hint=f"pluto-duck changes track {without[0]} --before")
+        raise UsageError("A rule about a change of state needs the rows as they were, and of "
+                         f"{', '.join(map(str, without))} they are not kept.",
+                         hint=f"pluto-duck changes track {without[0].shell} --before")
     columns = {ref: [one.name for one in info.columns] for info in session.tables(ref for ref, _ in fitting)
                for ref in (info.ref,)}
     for rule in filter.when:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from pluto_duck.errors import UsageError
@@ -65,6 +66,15 @@ class TableRef:
     @property
     def sql(self) -> str:
         return f"{quote(self.schema)}.{quote(self.name)}"
+
+    @property
+    def shell(self) -> str:
+        """As a command of ours takes it, for a line that can be pasted into a shell."""
+        def part(name: str) -> str:
+            return quote(name) if set(name) & {".", '"'} or name != name.strip() else name
+
+        parts = [self.name] if self.schema == DEFAULT_SCHEMA else [self.schema, self.name]
+        return shlex.quote(".".join(map(part, parts)))
 
     @property
     def key(self) -> str:

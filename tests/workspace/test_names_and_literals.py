@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,6 +40,9 @@ def test_any_text_can_be_a_name(name: str) -> None:
     row = MEMORY.execute(f"SELECT 1 AS {quote(name)}")
     assert row.description[0][0] == name
     assert TableRef.parse(TableRef(name).sql) == TableRef(name)
+    for ref in (TableRef(name), TableRef("t", name)):
+        [pasted] = shlex.split(ref.shell)
+        assert TableRef.parse(pasted) == ref
 
 
 @given(st.recursive(

@@ -66,7 +66,7 @@ class OwnersViews:
         if self.handler.shapes.of(cursor, ref) is None:
             raise _checked(unknown_name("table", str(ref), self.handler.shapes.names(cursor)))
         raise UsageError(f"Changes of {ref} are not kept.", checked=True,
-                         hint=f"The owner of the workspace can begin it: pluto-duck changes track {ref}")
+                         hint=f"The owner of the workspace can begin it: pluto-duck changes track {ref.shell}")
 
 
 class GovernedViews(OwnersViews):
@@ -158,7 +158,7 @@ class GovernedViews(OwnersViews):
                 if view is not None and view.is_blind:
                     raise Refused(f"Changes of {ref} can't be told to your roles.", checked=True, hint=(
                         "They see some of its rows only, and the rows as they were before a change are not kept. "
-                        f"The owner of the workspace can keep them: pluto-duck changes track {ref} --before"))
+                        f"The owner of the workspace can keep them: pluto-duck changes track {ref.shell} --before"))
         return {one.key for one in tables}
 
 

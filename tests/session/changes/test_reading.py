@@ -192,6 +192,10 @@ def test_what_is_not_kept_is_said(shop: Session) -> None:
     with pytest.raises(UsageError, match="not kept") as told:
         shop.changes(Position(), tables=(TableRef("other"),))
     assert "changes track other" in told.value.hint
+    shop.query("CREATE TABLE \"my other.one\" (i INTEGER)")
+    with pytest.raises(UsageError) as odd:
+        shop.changes(Position(), tables=[TableRef("my other.one")])
+    assert "changes track '\"my other.one\"'" in odd.value.hint
     with pytest.raises(UnknownName):
         shop.changes(Position(), tables=(TableRef("ordres"),))
     shop.query("DROP TABLE orders")
