@@ -11,7 +11,7 @@ import click
 from pluto_duck.commands import Door, Rows
 from pluto_duck.commands.group import SECTIONS, Whole, family, verb
 from pluto_duck.commands.load_report import count
-from pluto_duck.errors import RunError
+from pluto_duck.errors import RunError, unknown_name
 from pluto_duck.transform import DBT_COMMANDS
 
 if TYPE_CHECKING:
@@ -22,24 +22,34 @@ _WORDS = {"ok": "ok", "warned": "warning", "failed": "FAILED", "skipped": "skipp
 _PASSED_ON = {"ignore_unknown_options": True}
 
 
-@verb(SECTIONS[0], "run-dbt", "run-dbt run --select staging+ --full-refresh", "run-dbt test",
+@verb(SECTIONS[0], "run-dbt", "run-dbt --select staging+ --full-refresh", "run-dbt test",
       "run-dbt build --project ./shop --vars '{since: 2026-01-01}'", name="run-dbt")
-@click.argument("command", type=click.Choice(DBT_COMMANDS), default="build", required=False)
 @click.option("--project", type=click.Path(path_type=Path), help="Folder of the dbt project; else the nearest one.")
 @click.option("--target", help="The target of the project's profile to take schema and threads from.")
 @click.option("--threads", type=Whole(1), help="Nodes at a time (4, or what the profile says).")
 @click.option("--own-profile", is_flag=True, help="Build where the project's own profile says, not in the workspace.")
 @click.option("--lend", is_flag=True, help="Give dbt the database file itself; everybody else waits meanwhile.")
-@click.argument("args", nargs=-1, type=click.UNPROCESSED)
-def run_dbt(door: Door, command: str, args: tuple[str, ...], **options: Any) -> Iterator[object]:
+@click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[COMMAND] [OPTIONS OF DBT]...")
+def run_dbt(door: Door, words: tuple[str, ...], **options: Any) -> Iterator[object]:
     """Build the models of a dbt project in the workspace, and run its tests.
 
-    Options that are not listed here go to dbt as they are: --select, --exclude, --full-refresh, --vars, ... No profile
-    is needed. Other work goes on meanwhile.
+    COMMAND is build, run, test, seed, snapshot, compile, docs, ls, show, parse, deps, clean or source; build when it is
+    left out. Options that are not listed here go to dbt as they are: --select, --exclude, --full-refresh, --vars, ...
+    No profile is needed. Other work goes on meanwhile.
     """
     from pluto_duck.transform.dbt import DbtOptions
 
+    command, args = asked(words)
     return _run(door, DbtOptions(command, args=args, **options))
+
+
+def asked(words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """(the command of dbt, what follows it): an option of dbt's in the first place means build."""
+    if not words or words[0].startswith("-"):
+        return "build", words
+    if words[0] not in DBT_COMMANDS:
+        raise unknown_name("command of dbt", words[0], DBT_COMMANDS)
+    return words[0], words[1:]
 
 
 run_dbt.context_settings = dict(_PASSED_ON)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pluto_duck.commands import Door, Rows, each, invoke
+from pluto_duck.commands.transforming import asked
 from pluto_duck.errors import Refused, RunError, UnknownName
 from pluto_duck.runs import Runs
 from pluto_duck.session import Session
@@ -106,6 +107,17 @@ def test_without_tables_there_is_nothing_to_make_models_of(session: Session, tmp
         invoke(["dbt", "init", str(tmp_path / "x")], Door(lambda: session))
     assert "ingest" in told.value.hint
     assert not (tmp_path / "x").exists()
+
+
+def test_the_command_of_dbt_may_be_left_out_before_its_options(session: Session, tmp_path: Path) -> None:
+    assert asked(()) == ("build", ())
+    assert asked(("--select", "run")) == ("build", ("--select", "run"))
+    assert asked(("run", "--full-refresh")) == ("run", ("--full-refresh",))
+    with pytest.raises(UnknownName, match="biuld") as told:
+        invoke(["run-dbt", "biuld"], Door(lambda: session))
+    assert "build" in told.value.hint
+    with pytest.raises(UnknownName, match="There is no dbt_project"):  # and not: no such option
+        list(each(invoke(["run-dbt", "--full-refresh", "--project", str(tmp_path)], Door(lambda: session))))
 
 
 def test_a_test_that_failed_says_how_its_rows_are_seen_and_that_its_sql_is_cut(session: Session) -> None:
