@@ -210,3 +210,18 @@ def test_feed() -> None:
                   f"## `make bench`: changes to readers\n{machine()}. `pluto-duck serve` hosts, the writer is its guest; load "
                   f"average at the end: {os.getloadavg()[0]:.1f}.\n\n" + HEAD + "\n" + "\n".join(lines))
     assert lines
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(1800)
+def test_transforming() -> None:
+    from tests.benchmarks.transforming import all_rows
+
+    lines, before = [], os.getloadavg()[0]
+    for row in all_rows():
+        print(row.line(), flush=True)
+        lines.append(row.line())
+    write_section("<!-- bench-dbt -->", "<!-- /bench-dbt -->",
+                  f"## `make bench`: dbt\n{machine()}. 50 models over 300,000 rows, whole commands from start to end, in turns; "
+                  f"load average {before:.1f} before and {os.getloadavg()[0]:.1f} after.\n\n" + HEAD + "\n" + "\n".join(lines))
+    assert lines
