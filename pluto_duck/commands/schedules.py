@@ -315,8 +315,9 @@ def _scheduler(known: Schedules) -> Iterator[Scheduler]:
     from pluto_duck.settings import Settings
 
     settings = Settings.load(known.workspace.toml, trusted=is_trusted(known.workspace))
-    scheduler = Scheduler(known.workspace, settings, role="shell", known=known)
+    scheduler = Scheduler(known.workspace, settings, role="shell")  # with a control store of its own
     try:
         yield scheduler
     finally:
         scheduler.close()
+        scheduler.leave()

@@ -41,7 +41,8 @@ class Scheduler:
         self._known = known or Schedules(ControlStore(workspace.control), workspace)
         self.claims = Claims(self._known)
         self._most = int(settings["schedules.running"])
-        self._running: set[threading.Thread] = set()
+        # Not told by Thread.join and is_alive: a join that Ctrl-C interrupts makes a living thread look dead.
+        self._running: set[int] = set()
         self._runs: Runs | None = None
         self._bell = threading.Event()
         self._stopped = False
@@ -71,7 +72,6 @@ class Scheduler:
         """Writes down what is due, and begins as much as may run at once."""
         self.claims.reap()  # each time: the process of a dead one's verb may outlive it by seconds
         self.claims.fall_due()
-        self._settle()
         while not self._stopped and len(self._running) < self._most and (taken := self.claims.take()) is not None:
             self._begin(taken)
 
@@ -81,13 +81,12 @@ class Scheduler:
         self._bell.wait(LOOK_S if next_at is None else min(max(next_at - self._known.clock(), 0.0), LOOK_S))
         self._bell.clear()
 
-    def _begin(self, taken: tuple[Schedule, Firing, FileLock]) -> threading.Thread:
+    def _begin(self, taken: tuple[Schedule, Firing, FileLock]) -> None:
         # Daemons: a server that is interrupted must not wait for them; their processes end with ours.
         thread = threading.Thread(target=self._perform, args=(self._opened(), taken), daemon=True,
                                   name=f"pluto-duck-schedule-{taken[0].name}")
-        self._running.add(thread)
+        self._running.add(taken[1].id)
         thread.start()
-        return thread
 
     def _perform(self, runs: Runs, taken: tuple[Schedule, Firing, FileLock]) -> None:
         try:
@@ -97,6 +96,7 @@ class Scheduler:
         except Exception:  # a thread of ours in somebody's server
             _log.exception("the schedule %s", taken[0].name)
         finally:
+            self._running.discard(taken[1].id)
             self._bell.set()
 
     def _opened(self) -> Runs:
@@ -107,12 +107,9 @@ class Scheduler:
                               role=self._role, max_running=self._most)
         return self._runs
 
-    def _settle(self) -> None:
-        self._running = {one for one in self._running if one.is_alive()}
-
     @property
     def at_work(self) -> int:
-        return sum(one.is_alive() for one in list(self._running))
+        return len(self._running)
 
     def begin_nothing(self) -> None:
         """From now on; what runs goes on, and somebody else may look."""
@@ -127,14 +124,18 @@ class Scheduler:
         """Stops what runs, as Ctrl-C would, and waits for it."""
         self.begin_nothing()
         self.cancel_all()
-        end = time.monotonic() + wait_s
-        for one in list(self._running):
-            one.join(max(0.0, end - time.monotonic()))
+        self._await_all(wait_s)
         if self._runs is not None and not self.at_work:
             self._runs.close()
 
+    def _await_all(self, wait_s: float | None) -> None:
+        end = None if wait_s is None else time.monotonic() + wait_s
+        while self._running and (end is None or time.monotonic() < end):
+            self._bell.wait(LOOK_S)
+            self._bell.clear()
+
     def leave(self) -> None:
-        """After `close`, once the thread of `run` has ended: lets go of the control store."""
+        """After `close`, once the thread of `run` has ended: lets go of the control store, unless somebody is in it."""
         if not self.at_work:
             self._known.close()
 
@@ -154,7 +155,6 @@ class Scheduler:
                 break
             self._bell.wait()
             self._bell.clear()
-            self._settle()
         found = (self._known.firing(one) for one in dict.fromkeys(begun))
         return [one for one in found if one is not None]
 
@@ -163,5 +163,6 @@ class Scheduler:
         taken = self.claims.take_one(id)
         if taken is None:
             return None
-        self._begin(taken).join()
+        self._begin(taken)
+        self._await_all(None)
         return self._known.firing(id)

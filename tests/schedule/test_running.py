@@ -17,6 +17,7 @@ import pytest
 from pluto_duck.errors import UnknownName
 from pluto_duck.runs import Runs
 from pluto_duck.schedule import words
+from pluto_duck.schedule.model import Wish
 from pluto_duck.schedule.running import Scheduler, somebody_runs
 from pluto_duck.schedule.store import Schedules
 from pluto_duck.session import Session
@@ -86,8 +87,6 @@ def test_a_verb_that_is_gone_fails_with_its_reason(desk: Desk, scheduler: Schedu
 
 
 def test_a_folder_that_is_gone_fails_with_its_reason(desk: Desk, scheduler: Scheduler, tmp_path: Path) -> None:
-    from pluto_duck.schedule.model import Wish
-
     (tmp_path / "elsewhere").mkdir()
     desk.known.add("it", Wish("0 6 * * *", "UTC", ("query", "select 1"), str(tmp_path / "elsewhere")))
     (tmp_path / "elsewhere").rmdir()
@@ -139,6 +138,19 @@ def child_of(pid: int) -> int:
         except (OSError, ValueError):
             continue
     return 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_stops_a_run_and_says_so(workspace: Workspace) -> None:
+    known = Schedules(ControlStore(workspace.control), workspace)
+    known.add("it", Wish("@yearly", "UTC", ("query", LONG), str(workspace.root), retries=3))
+    shell = subprocess.Popen([sys.executable, "-m", "pluto_duck.cli", "-w", str(workspace.root), "schedule", "run", "it"],
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None)
+    until(lambda: (found := known.history()) and found[0].run_id)
+    shell.send_signal(signal.SIGINT)
+    assert shell.wait(60) == 130
+    assert [(one.state, one.attempt) for one in known.history()] == [("cancelled", 1)]
+    known.close()
 
 
 SERVER = """
