@@ -10,6 +10,8 @@ from pluto_duck.api.openapi_agent import AGENT_PATHS, AGENT_SCHEMAS
 from pluto_duck.api.openapi_audit import PATHS as AUDIT_PATHS
 from pluto_duck.api.openapi_audit import SCHEMAS as AUDIT_SCHEMAS
 from pluto_duck.api.openapi_changes import CHANGES_PATHS, CHANGES_SCHEMAS
+from pluto_duck.api.openapi_checks import PATHS as CHECK_PATHS
+from pluto_duck.api.openapi_checks import SCHEMAS as CHECK_SCHEMAS
 from pluto_duck.api.openapi_dbt import PATHS as DBT_PATHS
 from pluto_duck.api.openapi_dbt import SCHEMAS as DBT_SCHEMAS
 from pluto_duck.api.openapi_graphql import GRAPHQL_PATHS, GRAPHQL_SCHEMAS
@@ -113,7 +115,7 @@ PATHS: dict[str, Json] = {
         "summary": "Columns and keys of a table", "parameters": [path("name", "table or schema.table"), WORKSPACE],
         "responses": {"200": answer("The table.", "Table"), **PROBLEM}}},
     **ROWS_PATHS, **LOOKING_PATHS, **LINEAGE_PATHS, **IDENTITY_PATHS, **CHANGES_PATHS, **GRAPHQL_PATHS,
-    **AUDIT_PATHS, **INGEST_PATHS, **DBT_PATHS, **SINK_PATHS, **WEBHOOK_PATHS, **SCHEDULE_PATHS,
+    **AUDIT_PATHS, **INGEST_PATHS, **DBT_PATHS, **CHECK_PATHS, **SINK_PATHS, **WEBHOOK_PATHS, **SCHEDULE_PATHS,
     "/workspaces": {"get": {"summary": "The workspaces that requests may name", "responses": {
         "200": answer("The first is the default.", "Workspaces"), **PROBLEM}}},
     "/.well-known/oauth-protected-resource": {"get": {
@@ -191,7 +193,7 @@ SCHEMAS: dict[str, Json] = {
         "subtype": one("string", enum=["start", "chunk", "end", "final", "error"]), "content": one("object")}),
     **SINK_SCHEMAS, **WEBHOOK_SCHEMAS, **SCHEDULE_SCHEMAS, **CHANGES_SCHEMAS,
     **AGENT_SCHEMAS, **LOOKING_SCHEMAS, **LINEAGE_SCHEMAS, **IDENTITY_SCHEMAS, **ROWS_SCHEMAS, **GRAPHQL_SCHEMAS,
-    **AUDIT_SCHEMAS, **INGEST_SCHEMAS, **DBT_SCHEMAS,
+    **AUDIT_SCHEMAS, **INGEST_SCHEMAS, **DBT_SCHEMAS, **CHECK_SCHEMAS,
     "Tables": one("object", properties={"workspace": one("string"), "tables": one("array", items=one("object")),
                                         "mind": MIND}),
     "Table": one("object", properties={

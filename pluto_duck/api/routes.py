@@ -7,6 +7,7 @@ from typing import Any
 from pluto_duck.api.approvals import ApprovalHandler, ApprovalsHandler
 from pluto_duck.api.audit import AuditHandler, AuditHeadHandler, AuditVerifyHandler
 from pluto_duck.api.changes.handlers import ChangesHandler
+from pluto_duck.api.checks import CheckRunHandler, ChecksHandler
 from pluto_duck.api.conversations import (
     AnswerHandler,
     ConversationHandler,
@@ -76,6 +77,8 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/tables/([^/]+)/rows/([^/]+)", TableRowHandler),
     (r"/api/v1/rows", RowsHandler),
     (r"/api/v1/lineage", LineageHandler),
+    (r"/api/v1/checks", ChecksHandler),
+    (r"/api/v1/checks/run", CheckRunHandler),
     (r"/api/v1/changes", ChangesHandler),
     (r"/api/v1/graphql", GraphQLSocket),
     (r"/api/v1/graphiql", GraphiQLHandler),

@@ -12,6 +12,7 @@ from pluto_duck.governance.checks.model import (
     Outcome,
     TableReport,
     score,
+    share,
 )
 from pluto_duck.workspace import Workspace
 
@@ -36,4 +37,5 @@ def checks_of(workspace: Workspace) -> Checks | None:
 
 
 __all__ = ["DIMENSIONS", "FILE", "NOTHING", "WEIGHTS", "Check", "Checks", "Outcome", "TableReport",
-           "checks_of", "score"]
+           "checks_of", "score",
+           "share"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -60,6 +61,11 @@ class Check:
     within_s: float = 0
     expression: str = ""
 
+    @property
+    def plain(self) -> bool:
+        """It asks for nothing but its own columns, or the number of rows."""
+        return not (self.where or self.expression or self.parent) and bool(self.columns or self.kind == "row_count")
+
 
 @dataclass(frozen=True)
 class Checks:
@@ -113,7 +119,11 @@ class TableReport:
 
 
 def score(outcomes: tuple[Outcome, ...] | list[Outcome]) -> float:
-    """The share of what passed, by weight; 100 where nothing is checked."""
-    whole = sum(WEIGHTS[one.check.severity] for one in outcomes)
-    held = sum(WEIGHTS[one.check.severity] for one in outcomes if one.status == "passed")
-    return round(100 * held / whole, 1) if whole else 100.0
+    return share((one.check.severity, one.status) for one in outcomes)
+
+
+def share(found: Iterable[tuple[str, str]]) -> float:
+    """Of (severity, status): what passed, by weight; 100 where nothing is checked."""
+    weighed = [(WEIGHTS["warn" if severity == "warn" else "error"], status) for severity, status in found]
+    whole = sum(weight for weight, _ in weighed)
+    return round(100 * sum(weight for weight, status in weighed if status == "passed") / whole, 1) if whole else 100.0

@@ -22,6 +22,7 @@ MIGRATIONS = (
         kind TEXT NOT NULL, columns TEXT NOT NULL, severity TEXT NOT NULL, dimension TEXT NOT NULL,
         status TEXT NOT NULL, failing INTEGER, says TEXT NOT NULL, sample TEXT NOT NULL,
         PRIMARY KEY (scan, number)) WITHOUT ROWID""",
+    "ALTER TABLE check_results ADD COLUMN plain INTEGER NOT NULL DEFAULT 0",
 )
 KEEP = 1_000
 """Scans of a table and source; older ones are forgotten."""
@@ -42,6 +43,8 @@ class Result:
     failing: int | None
     says: str
     sample: str
+    plain: bool = False
+    """It tells of nothing but its own columns: who sees those may know how it came out."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class CheckStore:
         with self._control.connection(ROOM, MIGRATIONS) as db:
             for report in reports:
                 results = [Result(one.check.name, one.check.kind, one.check.columns, one.check.severity,
-                                  one.check.dimension, one.status, one.failing, one.says, one.sample)
+                                  one.check.dimension, one.status, one.failing, one.says, one.sample, one.check.plain)
                            for one in report.outcomes]
                 insert(db, run_id, report.table, OURS, at, report.rows, report.elapsed_s, report.score,
                        {str(name): one for name, one in report.scores.items()}, results)
@@ -102,9 +105,9 @@ def insert(db: sqlite3.Connection, run_id: str, table: TableRef, source: str, at
         "INSERT INTO check_scans (run_id, table_key, table_name, source, at, rows, elapsed_s, score, scores) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (run_id, table.key, str(table), source, at, rows, elapsed_s, score, json.dumps(scores))).lastrowid
-    db.executemany("INSERT INTO check_results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
+    db.executemany("INSERT INTO check_results VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [
         (scan, number, one.name, one.kind, json.dumps(one.columns), one.severity, one.dimension, one.status,
-         one.failing, one.says, one.sample) for number, one in enumerate(results)])
+         one.failing, one.says, one.sample, one.plain) for number, one in enumerate(results)])
     old = [row[0] for row in db.execute(
         "SELECT id FROM check_scans WHERE table_key = ? AND source = ? ORDER BY id DESC LIMIT -1 OFFSET ?",
         (table.key, source, KEEP))]
@@ -119,5 +122,5 @@ def _scan(row: sqlite3.Row, results: tuple[Result, ...]) -> Scan:
 
 def _results(db: sqlite3.Connection, scan: int) -> tuple[Result, ...]:
     return tuple(Result(row["name"], row["kind"], tuple(json.loads(row["columns"])), row["severity"], row["dimension"],
-                        row["status"], row["failing"], row["says"], row["sample"])
+                        row["status"], row["failing"], row["says"], row["sample"], bool(row["plain"]))
                  for row in db.execute("SELECT * FROM check_results WHERE scan = ? ORDER BY number", (scan,)))
