@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pluto_duck.catalog.lineage import Around, Branch, Impact, Node
 
-KINDS = {"missing": "not there"}
+KINDS = {"missing": "missing table"}
 _SAID = {"breaks": "breaks", "fails next": "fails when it is made next", "may break": "may break",
          "loses": "goes on without",
          "stale": "is not renewed", "refused": "DuckDB refuses"}
@@ -57,7 +57,8 @@ def named(node: Node, column: str | None) -> str:
 
 
 def _titled(start: Node, column: str | None) -> str:
-    kind = f", a column of a {kind_of(start)}" if column is not None else f", a {kind_of(start)}"
+    what = f"{'an' if kind_of(start)[:1] in 'aeiou' else 'a'} {kind_of(start)}"
+    kind = f", a column of {what}" if column is not None else f", {what}"
     return f"{named(start, column)}{kind}{_about(start)}"
 
 

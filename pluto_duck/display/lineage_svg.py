@@ -167,14 +167,14 @@ def _lines(cards: Mapping[str, Card], around: Around, first: int) -> Iterable[st
 def _card(card: Card, x: float, is_start: bool, column: str | None) -> str:
     node = card.node
     edge = f'style="fill:{CARD};stroke:{ACCENT if is_start else LINE}" stroke-width="{2 if is_start else 1}"'
-    said = _said(node)
+    said, warn = _said(node), WARN if node.note or node.kind == "missing" else FAINT
     parts = [f'<g><title>{_escaped(node.name)}{_escaped(": " + node.note) if node.note else ""}</title>'
              f'<rect x="{x:.0f}" y="{card.y:.1f}" width="{WIDTH}" height="{card.height:.1f}" rx="5" {edge}/>',
              f'<rect x="{x:.0f}" y="{card.y:.1f}" width="5" height="{card.height:.1f}" rx="2" '
              f'fill="{_STRIPES.get(node.kind, "#888888")}"/>',
              f'<text x="{x + 14:.0f}" y="{card.y + 18:.1f}" font-weight="600" style="fill:{INK}">'
              f'{_escaped(_cut(_short(node), _CHARACTERS))}</text>',
-             f'<text x="{x + 14:.0f}" y="{card.y + 34:.1f}" font-size="11" style="fill:{WARN if node.note else FAINT}">'
+             f'<text x="{x + 14:.0f}" y="{card.y + 34:.1f}" font-size="11" style="fill:{warn}">'
              f'{_escaped(_cut(said, _CHARACTERS + 5, tail=True))}</text>']
     for i, name in enumerate(card.columns):
         strong = ' font-weight="600"' if is_start and name == column else ""

@@ -164,9 +164,13 @@ class _Walk:
                     return ()
                 self.reached[there] = None
                 self._follow(link, column, name, how, direction)
+                # Rows that are chosen by a column which is there itself: what is made of them is all that lies below,
+                # and would bury what is made of the column.
+                aside = column is not None and name is None and direction == "down" and bool(link.becomes(column))
                 again = (there, name) in self.seen
-                self.seen.add((there, name))
-                behind = () if again else self.steps(there, name, direction, level + 1)
+                if not aside:
+                    self.seen.add((there, name))
+                behind = () if again or aside else self.steps(there, name, direction, level + 1)
                 again = again and bool(self.lineage.above(there) if direction == "up" else self.lineage.below(there))
                 found.append(Branch(self.lineage.nodes[there], name, how, link.by, behind, again))
         return tuple(found)
@@ -179,7 +183,7 @@ class _Walk:
         ways: list[tuple[str, str | None, str]] = [
             (there, name if name != "*" else None, how) for name, how in (
                 link.made_of(column) if direction == "up" else link.becomes(column))]
-        if direction == "down" and not ways and (used := link.used(column) or ("named",) * (column in link.named)):
+        if direction == "down" and (used := link.used(column) or ("named",) * (not ways and column in link.named)):
             ways.append((there, None, ", ".join(used)))
         return ways
 

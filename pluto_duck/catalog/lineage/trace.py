@@ -125,6 +125,10 @@ class Tracer:
                 loose = [source.relation.rest or NONE for source in scope.sources if source.relation.open
                          and (not one.get("relation_name") or source.goes_by((fold(one["relation_name"]),)))]
                 rest = joined([rest or NONE, *loose]) if loose else rest
+        if len(columns) == 1 and rest is None and node["select_list"][0].get("class") == "STAR":
+            self.told.named |= set(columns[0].origins)  # without it there would be no column left
+        if any(one.get("type") == "DISTINCT_MODIFIER" for one in node.get("modifiers") or ()):
+            self.use("group", joined(one.origins for one in columns))
         self._use("filter", [node.get("where_clause"), node.get("having"), node.get("qualify")], scope)
         self._use("group", node.get("group_expressions") or (), scope)
         self._modifiers(node, scope)
@@ -147,6 +151,8 @@ class Tracer:
         parts = node.get("children") or [node["left"], node["right"]]
         found = [self.query(one, scope) for one in parts]
         kind = str(node.get("setop_type"))
+        if not node.get("setop_all"):
+            self.use("group", joined(one.everything for one in found))  # rows that are alike are one
         if kind == "UNION_BY_NAME":
             names = dict.fromkeys(fold(out.name) for one in found for out in one.columns)
             shown = {fold(out.name): out.name for one in reversed(found) for out in one.columns}
@@ -277,7 +283,11 @@ class Tracer:
         return origins
 
     def _subquery(self, node: Node, scope: Scope) -> Origins:
+        around, self.told.uses = self.told.uses, {}
         made = self.query(node["subquery"]["node"], scope)
+        # What its rows are chosen by makes its value; the rows around it are chosen by what is made of that.
+        chosen: Origins = dict.fromkeys(self.told.uses, "computed")
+        self.told.uses = around
         found = [made.everything]
         if node.get("subquery_type") in ("EXISTS", "NOT_EXISTS"):
             found = []
@@ -285,7 +295,7 @@ class Tracer:
             self.told.named |= set(made.everything)
         if node.get("child"):
             found.append(dict(self.origins(node["child"], scope)))
-        return at_least(joined(found), "computed")
+        return at_least(joined([*found, chosen]), "computed")
 
     def _lambda(self, node: Node, scope: Scope) -> Origins:
         left = node["lhs"]

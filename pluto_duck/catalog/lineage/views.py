@@ -87,7 +87,7 @@ def _outside(id: str, traced: Traced) -> Node:
         kind: Kind = "file" if "/" in traced.outside[id] or traced.outside[id].count(".") == 1 else "source"
         return Node(id, kind, traced.outside[id])
     schema, _, name = id.partition(".")
-    return Node(id, "missing", name if schema == "main" else id, note="it is not there")
+    return Node(id, "missing", name if schema == "main" else id)
 
 
 def _trouble(session: Session, table: TableInfo, traced: Traced) -> str:

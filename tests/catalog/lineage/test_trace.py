@@ -28,9 +28,9 @@ CASES: dict[str, dict[str, str]] = {
     "WITH q AS (SELECT a + 1 AS k, k * 2 AS m FROM t) SELECT m FROM q": {"m": "t.a+"},
     "WITH q(k, m) AS (SELECT a, c FROM u), t AS (FROM q) SELECT m FROM t": {"m": "u.c"},
     "WITH t AS (SELECT c AS z FROM u) SELECT * FROM t": {"z": "u.c"},
-    "SELECT (SELECT max(c) FROM u WHERE u.a = t.a) AS m FROM t": {"m": "u.c++"},
+    "SELECT (SELECT max(c) FROM u WHERE u.a = t.a) AS m FROM t": {"m": "t.a+ u.a+ u.c++"},
     "SELECT a IN (SELECT c FROM u) AS f FROM t": {"f": "t.a+ u.c+"},
-    "SELECT EXISTS (SELECT 1 FROM u WHERE u.a = t.a) AS f FROM t": {"f": ""},
+    "SELECT EXISTS (SELECT 1 FROM u WHERE u.a = t.a) AS f FROM t": {"f": "t.a+ u.a+"},
     "SELECT x.k FROM t, LATERAL (SELECT c + t.a AS k FROM u) x": {"k": "t.a+ u.c+"},
     "SELECT a FROM t UNION ALL SELECT c FROM u": {"a": "t.a u.c"},
     "SELECT a FROM t UNION BY NAME SELECT c, a FROM u": {"a": "t.a u.a", "c": "u.c"},
@@ -122,6 +122,14 @@ def test_what_rows_are_chosen_by_is_kept_apart() -> None:
     uses = {f"{table}.{column}": sorted(kinds) for (table, column), kinds in found.uses.items()}
     assert uses == {"main.t.a": ["group", "join"], "main.u.a": ["join"], "main.u.c": ["filter"], "main.t.s": ["group"],
                     "main.t.b B": ["sort"]}
+
+
+@pytest.mark.parametrize(("sql", "chosen"), [
+    ("SELECT DISTINCT a FROM t", {"t.a"}), ("SELECT a FROM t UNION SELECT c FROM u", {"t.a", "u.c"}),
+    ("SELECT a FROM t UNION ALL SELECT c FROM u", set()), ("SELECT a FROM t EXCEPT SELECT c FROM u", {"t.a", "u.c"}),
+])
+def test_where_rows_that_are_alike_are_one_every_column_decides(sql: str, chosen: set[str]) -> None:
+    assert {f"{table.removeprefix('main.')}.{column}" for table, column in trace(sql, KNOWN).uses} == chosen
 
 
 def _oracle(sql: str) -> dict[str, str]:
