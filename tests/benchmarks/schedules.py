@@ -16,7 +16,7 @@ from pluto_duck.settings import Settings
 from pluto_duck.workspace import ControlStore, Workspace, create
 from tests.benchmarks.table import Row
 
-MANY, REST_S, FIRINGS = 1_000, 65.0, 10
+MANY, REST_S, FIRINGS = 1_000, 62.0, 10
 
 
 def all_rows() -> Iterator[Row]:
@@ -76,7 +76,9 @@ def _firing(workspace: Workspace, known: Schedules) -> float:
         if not n:
             scheduler.run_due()
             cpu = time.process_time()
-    scheduler.run_due()
+    while any(not one.done for one in known.history(limit=FIRINGS)):
+        scheduler.look()  # as a server does; run_due would work out all times anew first
+        time.sleep(0.2)
     spent = (time.process_time() - cpu) * 1000 / FIRINGS
     scheduler.close()
     return spent
