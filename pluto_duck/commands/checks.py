@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -170,3 +171,24 @@ def suggest(door: Door, tables: tuple[str, ...], write: bool) -> str:
 
     overwrite(path, after)
     return f"{diff}\n\nWritten to {path}.\nRead it and mend it, then: {door.program} check"
+
+
+@check.verb("check dbt", "check dbt --project ./shop --format json")
+@click.option("--project", type=click.Path(path_type=Path), help="Folder of the dbt project; else the nearest one.")
+@_format
+def dbt(door: Door, project: Path | None, format_: Format) -> object:
+    """Take what dbt's tests and source freshness found last into the history, beside your own checks."""
+    from pluto_duck.governance.checks.store import CheckStore
+    from pluto_duck.transform.dbt.project import find_project
+    from pluto_duck.transform.dbt.quality import SOURCE, tested
+
+    session = door.open_session()
+    known = CheckStore(session.control)
+    rows: list[tuple[Any, ...]] = []
+    for one in tested(find_project(session.workspace, project)):
+        new = known.take_over(f"{SOURCE} freshness" if one.results[0].kind == "freshness" else SOURCE, one.run_id,
+                              one.table, one.at, one.elapsed_s, one.results)
+        rows += [(str(one.table), it.name, it.status, it.dimension, it.failing, it.says, "new" if new else "known")
+                 for it in one.results]
+    return formatted(Rows(("table", "check", "status", "dimension", "failing", "what it says", "is"), tuple(rows)),
+                     format_)

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pluto_duck.governance.checks.model import TableReport
+from pluto_duck.governance.checks.model import DIMENSIONS, TableReport, share
 from pluto_duck.workspace import ControlStore, TableRef
 
 ROOM = "checks"
@@ -82,6 +82,21 @@ class CheckStore:
                            for one in report.outcomes]
                 insert(db, run_id, report.table, OURS, at, report.rows, report.elapsed_s, report.score,
                        {str(name): one for name, one in report.scores.items()}, results)
+
+    def take_over(self, source: str, run_id: str, table: TableRef, at: float, elapsed_s: float,
+                  results: Sequence[Result]) -> bool:
+        """What another program found in a run of its own; False where that is known already."""
+        with self._control.connection(ROOM, MIGRATIONS) as db:
+            names = [one.dimension for one in results]
+            if db.execute("SELECT 1 FROM check_scans WHERE table_key = ? AND source = ? AND run_id = ?",
+                          (table.key, source, run_id)).fetchone():
+                return False
+            whole = share((one.severity, one.status) for one in results)
+            scores: dict[str, float] = {
+                str(name): share((one.severity, one.status) for one in results if one.dimension == name)
+                for name in DIMENSIONS if name in names}
+            insert(db, run_id, table, source, at, None, elapsed_s, whole, scores, results)
+            return True
 
     def latest(self, source: str = "") -> list[Scan]:
         """The last scan of each table and source, with its results, by table."""
