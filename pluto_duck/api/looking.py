@@ -36,13 +36,15 @@ class StatusHandler(PlutoHandler):
     async def get(self) -> None:
         """Who answers, from which workspace, with which planners."""
         from pluto_duck.commands import looking
+        from pluto_duck.commands.checkup import changes_of
 
         place = await self.place()
         told = await self.in_thread(place.ask, looking.hello)
+        changes = await self.in_thread(place.ask, changes_of)
         server = {"runs": place.runs.standing(), **self.app.protecting.standing()}
         cache = await self.in_thread(cached, place)
         self.send({**told, "workspace": place.name, "folder": told["workspace"]["root"], "server": server,
-                   "cache": cache})
+                   "cache": cache, "changes": changes})
 
 
 def cached(place: Place) -> dict[str, Any]:

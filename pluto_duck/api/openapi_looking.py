@@ -73,6 +73,7 @@ LOOKING_SCHEMAS: dict[str, Json] = {
         "end": one("boolean")}),
     "Status": one("object", properties={
         "server": one("object", "Whose runs are at work and waiting, open streams, addresses shut for bad tries."),
+        "changes": one("object", "Which tables are tracked, which sinks there are, what is followed and by whom."),
         "workspace": one("string"), "folder": one("string"), "version": one("string"), "hosting": _HOSTING,
         "planner": one("string"), "planners": one("array", items=one("string")), "share": one("string"),
         "asks": one("array", "Of each planner, what a question sends where.", items=one("object")),

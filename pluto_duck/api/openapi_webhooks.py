@@ -53,6 +53,9 @@ PATHS: dict[str, Json] = {
         "summary": "Send it again, under the same id", "parameters": [_ID, _N, WORKSPACE],
         "requestBody": _body("Redelivery", required=False),
         "responses": {"202": answer("So many will be.", "Redelivered"), **PROBLEM}}},
+    "/webhooks/{id}/deliveries/{n}/skip": {"post": {
+        "summary": "Give one up that waits, so that those behind it are sent", "parameters": [_ID, _N, WORKSPACE],
+        "responses": {"200": answer("As it is now.", "WebhookDelivery"), **PROBLEM}}},
 }
 
 _WISH: Json = {

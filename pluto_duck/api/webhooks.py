@@ -143,6 +143,20 @@ class RedeliverHandler(PlutoHandler):
         self.send({"workspace": place.name, "again": count}, 202)
 
 
+class SkipHandler(PlutoHandler):
+    actions: ClassVar = {"POST": "webhooks"}
+
+    @guarded
+    async def post(self, id: str, number: str) -> None:
+        """It is given up, and what comes after it is sent."""
+        await self.must_be_let(RESOURCE)
+        place, n = await self.place(), _number(number)
+        await self.in_thread(place.hooks.store.find, id)
+        await self.in_thread(place.hooks.queue.skip, id, n)
+        delivery, attempts = await self.in_thread(place.hooks.queue.get, id, n)
+        self.send({"workspace": place.name, **of_delivery(delivery), "log": [of_attempt(one) for one in attempts]})
+
+
 def _number(text: str) -> int:
     from pluto_duck.commands.webhooks import reach
 

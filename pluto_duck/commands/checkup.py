@@ -32,9 +32,43 @@ def status_of(session: Session) -> Facts:
     tables = session.tables()
     rows = sum(one.row_estimate or 0 for one in tables)
     data = [("tables", f"{len(tables)} ({rows:,} rows)"), ("database", _size(workspace.database))]
+    changes = _changes(session)
     return Facts((("Workspace", ((("name", workspace.name)), ("folder", str(workspace.root)),
                                  ("role", _hosting(session)))),
-                  ("Data", tuple(data)), ("Runs", tuple(_runs(session)))))
+                  ("Data", tuple(data)), *([("Changes", tuple(changes))] if changes else []),
+                  ("Runs", tuple(_runs(session)))))
+
+
+def changes_of(session: Session) -> dict[str, list[dict[str, Any]]]:
+    """Which tables are tracked, where their changes go, and what is followed."""
+    from pluto_duck.commands.sinks import state_of
+    from pluto_duck.events.sinkstore import Sinks
+    from pluto_duck.ingest.follow.watching import watched
+    from pluto_duck.workspace import TableRef
+
+    return {"tracked": [{"table": str(TableRef(one["name"], one["schema"]))} for one in session.tracked()["tables"]
+                        if one["there"]],
+            "sinks": [{"name": one.name, "kind": one.kind, "state": state_of(one, session.workspace),
+                       "behind": one.lag} for one in Sinks(session.control).all()],
+            "follows": [{"source": one.source, "tables": len(one.tables), "by": one.by or "", "changes": one.changes}
+                        for one in watched(session, ask=False)]}
+
+
+def _changes(session: Session) -> Pairs:
+    """Nothing where there is nothing."""
+    found = changes_of(session)
+    tracked, sinks, follows = found["tracked"], found["sinks"], found["follows"]
+    pairs = [("tracked", f"{len(tracked)}: {_few([one['table'] for one in tracked])}")] if tracked else []
+    if sinks:
+        pairs.append(("sinks", _few([f"{one['name']} ({one['state']})" for one in sinks])))
+    if follows:
+        pairs.append(("follows", _few([f"{one['source']} ({one['tables']} tables, "
+                                       f"{one['by'] or 'nobody at work'})" for one in follows])))
+    return pairs
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _runs(session: Session) -> Pairs:

@@ -216,6 +216,23 @@ def redeliver(door: Door, id: str, numbers: str, failed: bool) -> str:
     return f"{count} {'is' if count == 1 else 'are'} sent again."
 
 
+@webhooks.verb("webhooks skip ID", "webhooks skip ID 17")
+@click.argument("id")
+@click.argument("number", metavar="[N]", default="")
+def skip(door: Door, id: str, number: str) -> str:
+    """Give up a delivery that holds up those behind it: the first that waits, or N. It stays in the log."""
+    known = hooks(door)
+    known.store.find(id)
+    n = None
+    if number:
+        n, last = reach(number)
+        if n != last:
+            raise UsageError("One at a time is skipped.", hint=f"{door.program} webhooks skip {id} {n}")
+    found = known.queue.skip(id, n)
+    return (f"Delivery {found.n} is given up (attempts: {found.attempts}); what comes after it is sent. "
+            f"{door.program} webhooks redeliver {id} {found.n} sends it after all.")
+
+
 def reach(text: str) -> tuple[int, int]:
     """Of `17` or `10-40`."""
     found = re.fullmatch(r"([1-9]\d{0,17})(?:-([1-9]\d{0,17}))?", text.strip(), re.ASCII)

@@ -248,3 +248,22 @@ async def test_a_long_poll_of_a_key_that_was_revoked_meanwhile_tells_nothing(
     door.keys.revoke("dash")
     await asyncio.to_thread(write, workspace, "INSERT INTO orders VALUES (10, 'a@b.c', 'c', 'EU')")
     assert (await waiting).code == 401
+
+
+async def test_a_key_that_is_revoked_gets_no_further_through_a_snapshot(
+        door: Door, wire: Wire, workspace: Workspace, jp_serverapp: Any) -> None:
+    jp_serverapp.web_app.settings["pluto_duck"].heartbeat_s = 0.0
+    with Session.open(workspace.root) as session:
+        session.query("INSERT INTO orders SELECT i, 'a@b.c', 'c', 'EU' FROM range(100, 100100) t(i)")
+        session.query("ALTER TABLE orders ADD PRIMARY KEY (id)")
+        session.track(TableRef("orders"), before=True)
+    found = await wire("changes?tables=orders&snapshot=true",
+                       headers={**SSE, "Authorization": f"Bearer {door.key()}"})
+    following, rows = Events(found), 0
+    async with asyncio.timeout(120):
+        while (event := (await following.next())["event"]) == "change":
+            if not rows:
+                door.keys.revoke("dash")
+            rows += 1
+    assert event == "error"
+    assert rows < 100_000

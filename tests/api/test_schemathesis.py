@@ -64,6 +64,9 @@ IN_WORDS: dict[str, dict[str, str]] = {
     "PATCH /webhooks/{id}": WEBHOOK,
     "GET /webhooks/{id}/deliveries/{n}": NUMBER,
     "POST /webhooks/{id}/deliveries/{n}/redeliver": NUMBER,
+    "POST /webhooks/{id}/deliveries/{n}/skip": NUMBER,
+    "POST /sinks": {r"option|kept|no sink|There is a sink|can't be the name|unknown_name|\"tables\"|\"options\"|\"secrets\"|keyring":
+                    "each kind has options of its own; docs/changes.md"},
     "POST /schedules": {r"is no cron expression|never comes": "the grammar of cron", r"no time zone|no time of that name": "of zones",
                         r" (usage|refused|unknown_name) ": "what a verb takes, and which may run unattended: docs/commands.md"},
     "GET /checks": {r"is not the name of a table|an opening quote|can't be the name": "the grammar of names"},

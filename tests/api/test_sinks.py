@@ -38,6 +38,10 @@ async def test_a_sink_is_added_paused_resumed_and_removed(client: Any) -> None:
     assert (await client("sinks", method="POST", body=FILE)).code == 403, "there is one of that name"
     assert body(await client("sinks", "archive", method="PATCH", body={"state": "paused"}))["state"] == "paused"
     assert [one["state"] for one in body(await client("sinks"))["sinks"]] == ["paused"]
+    changes = body(await client("status"))["changes"]
+    assert changes["tracked"] == [{"table": "orders"}]
+    assert [(one["name"], one["state"]) for one in changes["sinks"]] == [("archive", "paused")]
+    assert changes["follows"] == []
     assert body(await client("sinks", "archive", method="PATCH", body={"state": "active"}))["state"] != "paused"
     assert body(await client("sinks", "archive", method="DELETE"))["name"] == "archive"
     assert body(await client("sinks"))["sinks"] == []

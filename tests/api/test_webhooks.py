@@ -84,3 +84,19 @@ async def test_deliveries_are_told_and_sent_again(client: Any, workspace: Worksp
         assert (await client(*path, bad)).code == 400
     assert (await client(*path, "99")).code == 404
     assert (await client(*path, "99", "redeliver", method="POST")).code == 404
+
+
+async def test_a_delivery_that_waits_is_skipped(client: Any, workspace: Workspace) -> None:
+    from pluto_duck.events.model import Position
+    from pluto_duck.events.webhooks.queue import New, Queue
+    from pluto_duck.workspace import ControlStore
+
+    made = body(await client("webhooks", method="POST", body={"url": URL}))
+    await client("webhooks", made["id"], method="PATCH", body={"state": "paused"})
+    control = ControlStore(workspace.control)
+    Queue(control).put({made["id"]: [New("m1", "c", "1", "{}")]}, Position(2))
+    control.close()
+    path = ("webhooks", made["id"], "deliveries", "1", "skip")
+    skipped = await client(*path, method="POST", body={})
+    assert (skipped.code, body(skipped)["state"], body(skipped)["error"]) == (200, "failed", "skipped by its owner")
+    assert (await client(*path, method="POST", body={})).code == 400

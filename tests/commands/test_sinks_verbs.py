@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -189,3 +190,12 @@ def test_looking_for_sinks_loads_nothing_heavy(tmp_path: Path) -> None:
     assert done.stdout.strip() == "[]"
 
 
+
+
+def test_the_status_names_what_is_tracked_and_where_it_goes(door: Door, session: Session) -> None:
+    assert re.search(r"tracked +1: things", shown(invoke(["status"], door)))
+    say(door, "sinks add archive --kind file -o folder=changes")
+    say(door, "sinks pause archive")
+    assert re.search(r"sinks +archive \(paused\)", shown(invoke(["status"], door)))
+    session.untrack(TableRef("things"))
+    assert "tracked" not in shown(invoke(["status"], door))

@@ -150,3 +150,34 @@ def test_a_test_is_sent_at_once_and_says_what_came_back(
         db.execute("UPDATE webhooks SET state = 'disabled', reason = 'It is gone.' WHERE id = ?", (bad,))
     assert f"The webhook {bad} is disabled. It is gone." in doctor(door)
     assert "failed" in do(door, "deliveries", bad, "--state", "failed")
+
+
+def test_what_no_endpoint_takes_is_skipped_and_no_longer_holds_up_the_rest(door: Door, session: Session, url: str) -> None:
+    from pluto_duck.commands.webhooks import hooks
+    from pluto_duck.events.model import Position
+    from pluto_duck.events.webhooks.queue import New
+    from pluto_duck.events.webhooks.sending import Answer
+
+    id = id_of(do(door, "create", url, "--tables", "orders"))
+    queue = hooks(door).queue
+    queue.put({id: [New(f"m{n}", "c", f"{n}", "{}") for n in range(3)]}, Position(3))
+    first = queue.take(id, 1, ())
+    assert first is not None
+    for _ in range(6):
+        queue.note(queue.get(id, first.n)[0], Answer(500, 1.0, error="500"))
+    assert queue.take(id, 1, ()) is None, "all wait for it"
+    assert f"Delivery {first.n} is given up (attempts: 6)" in do(door, "skip", id)
+    second = queue.take(id, 1, ())
+    assert second is not None
+    assert second.message == "m1"
+    do(door, "skip", id, str(second.n))
+    queue.note(second, Answer(500, 1.0, error="500"))  # it was under way
+    third = queue.take(id, 1, ())
+    assert third is not None
+    assert third.message == "m2"
+    assert [one.state for one in queue.log(id)] == ["pending", "failed", "failed"]
+    assert "sent again" in do(door, "redeliver", id, str(first.n))
+    with pytest.raises(UsageError):
+        do(door, "skip", id, str(second.n))
+    with pytest.raises(UsageError):
+        do(door, "skip", id, "1-2")

@@ -255,6 +255,8 @@ class Following:
             raise UsageError("A snapshot needs to know of which tables.", name="snapshot",
                              hint="For example: tables=orders,items&snapshot=true")
         session = await handler.in_thread(self._place._session_of, handler.actor)
+        loop = asyncio.get_running_loop()
+        looked = loop.time()
         try:
             for table in self._tables:
                 at, rows = await handler.in_thread(session.snapshot_changes, table)
@@ -262,6 +264,9 @@ class Following:
                 while (batch := await handler.in_thread(next, rows, None)) is not None:
                     if self._left:
                         raise StreamClosedError
+                    if loop.time() - looked >= self._app.heartbeat_s:
+                        await handler.still_welcome()
+                        looked = loop.time()
                     handler.write(await handler.in_thread(_rows_frames, batch))
                     handler.spend(rows=batch.num_rows)
                     await handler.flush()

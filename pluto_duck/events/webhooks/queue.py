@@ -26,6 +26,8 @@ ASTRAY_S = 2 * retrying.LONGEST_S
 OPEN_AFTER = 5
 """Failures in a row after which one delivery at a time tries whether the endpoint is back."""
 
+SKIPPED = "skipped by its owner"
+
 
 @dataclass(frozen=True)
 class New:
@@ -86,8 +88,11 @@ class Queue:
         wait_s = None if once else retrying.delay_s(tried, answer.retry_after_s, self._random)
         over = answer.good or (wait_s is None and not gone)
         with self._control.connection(ROOM, MIGRATIONS) as db:
-            if db.execute("SELECT 1 FROM webhook_deliveries WHERE n = ?", (delivery.n,)).fetchone() is None:
+            row = db.execute("SELECT state, error FROM webhook_deliveries WHERE n = ?", (delivery.n,)).fetchone()
+            if row is None:
                 return  # its webhook was deleted meanwhile
+            if row["state"] == "failed" and row["error"] == SKIPPED and not answer.good and not once:
+                wait_s, over = None, True  # it was skipped meanwhile
             db.execute("INSERT INTO webhook_attempts VALUES (?, ?, ?, ?, ?, ?)",
                        (delivery.n, now, answer.status, answer.ms, answer.said, answer.error))
             db.execute(
@@ -168,6 +173,21 @@ class Queue:
                 "UPDATE webhook_deliveries SET state = 'pending', attempts = 0, due_at = ?, done_at = NULL "
                 "WHERE webhook = ? AND n BETWEEN ? AND ? AND state <> 'pending' AND (NOT ? OR state = 'failed')",
                 (self._clock(), webhook, first, last, failed_only)).rowcount)
+
+    def skip(self, webhook: str, n: int | None = None) -> Delivery:
+        """One that waits is given up, the first where none is named, and what comes after it is sent at once. It stays
+        in the log. Raises UnknownName, and UsageError where nothing waits."""
+        with self._control.connection(ROOM, MIGRATIONS) as db:
+            row = db.execute("SELECT * FROM webhook_deliveries WHERE webhook = ? AND state = 'pending' AND (? IS NULL "
+                             "OR n = ?) ORDER BY n LIMIT 1", (webhook, n, n)).fetchone()
+            if row is None:
+                raise UsageError(f"The delivery {n} does not wait." if n is not None else "No delivery waits.",
+                                 hint="`webhooks deliveries` lists what there is.")
+            now = self._clock()
+            db.execute("UPDATE webhook_deliveries SET state = 'failed', done_at = ?, error = ? WHERE n = ?",
+                       (now, SKIPPED, row["n"]))
+            db.execute("UPDATE webhooks SET not_before = 0 WHERE id = ?", (webhook,))
+        return delivery_of(row)
 
     def put_test(self, webhook: str, message: str) -> int:
         """One that tells nothing but that it arrives; its number."""
