@@ -226,11 +226,12 @@ def test_the_curl_of_the_rest_page_works_against_serve(
     assert done.returncode == 0, done.stdout + done.stderr
     (first, asked, picked, listed, paged, cancelled, conversations, verified, approvals, tables,
      described, profiled, filtered, made, row, patched, changes, window, graph, loaded, sent, built, audited,
-     me, key, sunk, hooked) = done.stdout.split("\n---\n")
+     me, key, sunk, hooked, planned) = done.stdout.split("\n---\n")
     assert '"kind": "owner"' in me
     assert '"run_id"' in built
     assert '"secret": "pdk_' in key
     assert '"name": "archive"' in sunk
+    assert '"cron"' in planned
     assert '"secret": "whsec_' in hooked
     assert '"status": "succeeded"' in first
     assert re.search(r'^"?UA"?,\d+', first, re.MULTILINE)
