@@ -109,7 +109,12 @@ def test_a_project_without_a_profile_is_built_in_the_workspace_while_others_work
     assert session.versions()["main.regions"] > versions["main.regions"]
 
 
-def test_a_broken_model_says_where_and_leaves_the_rest(session: Session, project: Path) -> None:
+def test_a_broken_model_says_where_and_leaves_the_rest(session: Session, project: Path, tmp_path: Path,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    for name in ("click", "json", "agate"):  # what lies where dbt is called from is no module of it
+        (tmp_path / "here" / f"{name}.py").write_text("raise SystemExit('this is not it')")
+    monkeypatch.chdir(tmp_path / "here")
     write(project, {"models/doubled.py": "", "models/bad.sql": "select no_such_column\nfrom {{ ref('clean') }}",
                     "models/after.sql": "select * from {{ ref('bad') }}"})
     (project / "models/doubled.py").unlink()

@@ -121,7 +121,7 @@ class _Child:
     def __enter__(self) -> _Child:
         self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pluto_duck.transform.dbt.child"], stdin=subprocess.PIPE,
+            [sys.executable, "-P", "-m", "pluto_duck.transform.dbt.child"], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self._said, text=True, encoding="utf-8", env={**os.environ, **_QUIET},
             start_new_session=True)
         return self
