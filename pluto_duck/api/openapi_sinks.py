@@ -55,7 +55,7 @@ _OF: Json = {
 SCHEMAS: dict[str, Json] = {
     "SinkWanted": one("object", additionalProperties=False, required=["name", "kind"], properties={
         "name": one("string", pattern="^[A-Za-z][A-Za-z0-9_-]{0,62}$"),
-        "kind": one("string", "file, kafka, or what a plug-in brought."),
+        "kind": one("string", "file, kafka, or what a plug-in brought.", minLength=1),
         "tables": one("array", "Only these; else every tracked one.", items=one("string")),
         "options": one("object", "What the kind must know."),
         "secrets": one("object", "Options that are secrets; they go to the keyring of who runs the server."),

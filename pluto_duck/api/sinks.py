@@ -183,7 +183,7 @@ def _dead(one: Dead) -> dict[str, Any]:
 
 def _ids(body: dict[str, Any]) -> tuple[int, ...]:
     ids = body.get("ids", [])
-    if not all(type(one) is int and 0 < one < 2**62 for one in ids):
+    if not all(type(one) is int and 0 < one <= 2**62 for one in ids):
         raise UsageError('"ids" must be a list of numbers.')
     return tuple(ids)
 
