@@ -225,3 +225,19 @@ def test_transforming() -> None:
                   f"## `make bench`: dbt\n{machine()}. 50 models over 300,000 rows, whole commands from start to end, in turns; "
                   f"load average {before:.1f} before and {os.getloadavg()[0]:.1f} after.\n\n" + HEAD + "\n" + "\n".join(lines))
     assert lines
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(1800)
+def test_checks() -> None:
+    from tests.benchmarks.checks import all_rows
+
+    lines, before = [], os.getloadavg()[0]
+    for row in all_rows():
+        print(row.line(), flush=True)
+        lines.append(row.line())
+    write_section("<!-- bench-checks -->", "<!-- /bench-checks -->",
+                  f"## `make bench`: checks\n{machine()}. A whole scan through a Session against the same aggregates as one bare "
+                  f"statement, in turns (BENCH_CHECK_ROWS); load average {before:.1f} before and {os.getloadavg()[0]:.1f} after.\n\n"
+                  + HEAD + "\n" + "\n".join(lines))
+    assert lines

@@ -39,7 +39,7 @@ def say(door: Door, *words: str) -> tuple[str, RunError | None]:
     value = invoke(["check", *words], door)
     found = []
     try:
-        for one in value if hasattr(value, "__next__") else [value]:
+        for one in each(value):
             found.append("".join(to_chunks(one, max_rows=50, width=300)))
     except RunError as error:
         return "".join(found), error
