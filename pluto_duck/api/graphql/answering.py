@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Work = list[tuple[str, Any, bool]]
 """(response name, plan, nullable)"""
-RUNS = ("sql", "ask", "run", "cancel")
+RUNS = ("sql", "ask", "run", "cancel", "changes")
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
-"""The subscription `run`: the events of a run as they come, from any one on."""
+"""Subscriptions: `changes`, and `run`, the events of a run as they come, from any one on."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.api.follow import Follower
 from pluto_duck.api.graphql.answering import as_error
+from pluto_duck.api.graphql.follow import changes
 from pluto_duck.api.graphql.plan import TYPENAME
 from pluto_duck.api.sse import RowFrames
 from pluto_duck.errors import PlutoError, Refused, UsageError
@@ -21,6 +23,11 @@ async def events(socket: GraphQLSocket, operation: Operation, answer: Answer) ->
     """A response for each. Nothing is read ahead: the next ones are asked for once the last was taken."""
     if len(answer.runs) != 1:
         raise UsageError("A subscription has one field.")
+    if answer.runs[0].root.op == "changes":
+        async with aclosing(changes(socket, operation, answer)) as told:
+            async for one in told:
+                yield one
+        return
     field, planner = answer.runs[0], answer.planner
     assert planner is not None
     place, run = await operation.place_of_run(field.args["run_id"])

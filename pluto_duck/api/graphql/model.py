@@ -22,8 +22,8 @@ FORMS = (
 """What a table's name is part of; all of it goes with the table where a name is taken."""
 RESERVED = (
     "Query", "Mutation", "Subscription", "Int", "Float", "String", "Boolean", "ID", "BigInt", "Decimal", "Date",
-    "Timestamp", "TimestampTZ", "Interval", "UUID", "Blob", "JSON", "Run", "RunColumn", "RunEvent", "order_by", "sql",
-    "ask", "run", "cancel_run", "true", "false", "null", *(
+    "Timestamp", "TimestampTZ", "Interval", "UUID", "Blob", "JSON", "Run", "RunColumn", "RunEvent", "Change",
+    "order_by", "sql", "ask", "run", "cancel_run", "true", "false", "null", *(
         f"{one}_comparison_exp" for one in ("Int", "Float", "String", "Boolean", "BigInt", "Decimal", "Date",
                                             "Timestamp", "TimestampTZ", "Interval", "UUID", "Blob", "JSON", "list")))
 

@@ -29,7 +29,7 @@ from pluto_duck.api.graphql.naming import Taken, given
 from pluto_duck.api.graphql.scalars import SCALARS
 
 Op = Literal["list", "by_pk", "aggregate", "insert", "insert_one", "update", "update_by_pk", "delete", "delete_by_pk",
-             "sql", "ask", "run", "cancel"]
+             "sql", "ask", "run", "cancel", "changes"]
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,9 @@ def part_of(field: GraphQLField) -> Part:
     return field.extensions[OURS]  # type: ignore[no-any-return]
 
 
-def build(entities: Sequence[Entity], *, sql: bool = False, ask: bool = False) -> GraphQLSchema:
-    """`sql`, `ask`: whether the actor may start such runs."""
-    return _Builder(entities).schema(sql=sql, ask=ask)
+def build(entities: Sequence[Entity], *, sql: bool = False, ask: bool = False, follow: bool = False) -> GraphQLSchema:
+    """`sql`, `ask`: whether the actor may start such runs; `follow`: whether it may read changes."""
+    return _Builder(entities).schema(sql=sql, ask=ask, follow=follow)
 
 
 class _Builder:
@@ -188,7 +188,7 @@ class _Builder:
 
     # -- roots ------------------------------------------------------------------------------------
 
-    def schema(self, *, sql: bool, ask: bool) -> GraphQLSchema:
+    def schema(self, *, sql: bool, ask: bool, follow: bool) -> GraphQLSchema:
         run, event = _run_types()
         query: dict[str, GraphQLField] = {}
         mutation: dict[str, GraphQLField] = {}
@@ -209,12 +209,20 @@ class _Builder:
                 "planner": _opt(GraphQLString), **shared}, "Asks a question in plain words, as a run.")
         if runs:
             mutation["cancel_run"] = _field(run, Root("cancel"), {"run_id": _need(GraphQLID)}, "Stops a run.")
-        events = {"run": _field(GraphQLNonNull(event), Root("run"), {
-            "run_id": _need(GraphQLID), "after": _opt(GraphQLInt)}, "The events of a run, from the first on.")}
+        events: dict[str, GraphQLField] = {}
+        if runs:
+            events["run"] = _field(GraphQLNonNull(event), Root("run"), {
+                "run_id": _need(GraphQLID), "after": _opt(GraphQLInt)}, "The events of a run, from the first on.")
+        if follow:
+            events["changes"] = _field(GraphQLNonNull(_change_type()), Root("changes"), {
+                "tables": _opt(GraphQLList(GraphQLNonNull(GraphQLString))), "since": _opt(GraphQLString),
+                "snapshot": _opt(GraphQLBoolean)},
+                "The changes of tracked tables as they happen. `since`: behind this position; else from now on. "
+                "`snapshot`: the rows as they are first.")
         return GraphQLSchema(
             GraphQLObjectType("Query", query),
             GraphQLObjectType("Mutation", mutation) if mutation else None,
-            GraphQLObjectType("Subscription", events) if runs else None)
+            GraphQLObjectType("Subscription", events) if events else None)
 
     def _queries(self, one: Entity) -> dict[str, GraphQLField]:
         reading = self.inputs.reading(one)
@@ -278,6 +286,18 @@ def _run_types() -> tuple[GraphQLObjectType, GraphQLObjectType]:
         "rows": GraphQLField(GraphQLList(GraphQLNonNull(json)), description=(
             "Of an event rows/chunk, lists in column order; a long one comes in several pieces."))})
     return run, event
+
+
+def _change_type() -> GraphQLObjectType:
+    text, json = GraphQLString, SCALARS["JSON"]
+    return GraphQLObjectType("Change", {
+        "kind": GraphQLField(GraphQLNonNull(text), description=(
+            "row; schema, drop or resync of a table; snapshot: all rows were told, changes follow; reset: read anew")),
+        "position": GraphQLField(text, description="Where to go on: since. Null for the rows of a snapshot."),
+        "op": GraphQLField(text, description="c, u, d, r, t, as Debezium has them"), "table": GraphQLField(text),
+        "key": GraphQLField(json), "before": GraphQLField(json), "after": GraphQLField(json),
+        "event": GraphQLField(json, description="The whole CloudEvent."),
+        "why": GraphQLField(text, description="Of a reset.")})
 
 
 def _field(type_: Any, root: Root, args: dict[str, GraphQLArgument], note: str) -> GraphQLField:

@@ -168,7 +168,8 @@ class Schemas:
                 tables = session.tables() if "data:read" in may else []
                 # Whose rows one may not read, one writes over REST.
                 made = entities(tables, rights_of(session, tables) if "data:write" in may else {})
-                found = Served(build(made, sql="query:run" in may, ask="query:ask" in may), made)
+                found = Served(build(made, sql="query:run" in may, ask="query:ask" in may,
+                                     follow="data:read" in may), made)
                 self.made += 1
                 if key() == at:  # else something changed while it was made: it serves this request alone
                     self._kept.put(at, found)

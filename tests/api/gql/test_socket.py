@@ -17,6 +17,7 @@ from pluto_duck.api.graphql import ws
 from pluto_duck.governance.audit import recorder, verify
 from pluto_duck.governance.audit.searching import walk
 from pluto_duck.governance.keys import Keys
+from pluto_duck.session import Session, TableRef
 from pluto_duck.workspace import Workspace
 
 Connect = Callable[..., Awaitable["Line"]]
@@ -232,3 +233,75 @@ async def test_a_client_that_is_gone_before_its_socket_opens_leaves_nothing(
         await (await connect(init=False)).closed()
     assert "AttributeError" not in caplog.text  # the client itself, in the same log, may wonder
     assert (len(drain._bells), len(drain._first_bells)) == before
+
+
+CHANGES = """subscription($s: String, $w: Boolean) {
+  told: changes(tables: ["customers"], since: $s, snapshot: $w) {kind position op table key before after why __typename}}"""
+
+
+async def test_changes_as_they_happen_by_the_policy(connect: Connect, keys: Keys, shop: Workspace) -> None:
+    with Session.open(shop.root) as session:
+        session.track(TableRef("customers"), before=True)
+        line = await connect(keys.create("k", ["eu"], claims={"region": "EU"}, scopes=("data:read",))[1])
+        await line.hear()
+        await line.subscribe(CHANGES, w=True)
+
+        async def told() -> dict[str, Any]:
+            heard = await line.hear()
+            assert heard["type"] == "next", heard
+            return heard["payload"]["data"]["told"]  # type: ignore[no-any-return]
+
+        rows = [await told() for _ in range(3)]
+        assert [(one["op"], one["key"], one["after"]["name"], one["position"]) for one in rows] == [
+            ("r", {"id": id}, "n***", None) for id in (0, 2, 4)]
+        assert all("card" not in one["after"] for one in rows)
+        assert (await told())["kind"] == "snapshot"
+        session.query("UPDATE customers SET name = 'other' WHERE id IN (1, 2)")
+        session.query("UPDATE customers SET region = 'EU' WHERE id = 3")
+        changed, came = await told(), await told()
+        assert (changed["kind"], changed["op"], changed["table"], changed["key"], changed["__typename"]) == (
+            "row", "u", "customers", {"id": 2}, "Change")
+        assert changed["before"]["name"] == "n***"
+        assert (came["op"], came["key"]) == ("c", {"id": 3}), "it comes into sight"
+        await line.tell("complete", id="1")
+        await line.subscribe(CHANGES, id="2", s=changed["position"])
+        again = await line.hear()
+        assert (again["id"], again["payload"]["data"]["told"]["key"]) == ("2", {"id": 3})
+
+
+async def test_changes_that_may_not_be_followed(connect: Connect, keys: Keys) -> None:
+    line = await connect()
+    await line.hear()
+    for text, code in (('subscription {changes(tables: ["nope"]) {op}}', "unknown_name"),
+                       ('subscription {changes(since: "soon") {op}}', "usage"),
+                       ("subscription {changes(snapshot: true) {op}}", "usage"),
+                       ('subscription {changes(since: "99999") {kind}}', None)):
+        await line.subscribe(text)
+        payload = (await line.hear())["payload"]
+        if code is None:
+            assert payload == {"data": {"changes": {"kind": "reset"}}}
+        else:
+            assert payload["errors"][0]["extensions"]["code"] == code, text
+            assert (await line.hear())["type"] == "complete"
+    other = await connect(keys.create("k", ["eu"], claims={"region": "EU"}, scopes=("query:run",))[1])
+    await other.hear()
+    await other.subscribe("subscription {changes {op}}")
+    assert (await other.hear())["type"] == "error", "its scopes don't reach so far"
+
+
+async def test_who_follows_changes_with_a_key_that_is_revoked_is_told_no_more(
+        connect: Connect, keys: Keys, shop: Workspace, jp_serverapp: Any) -> None:
+    jp_serverapp.web_app.settings["pluto_duck"].heartbeat_s = 0.2
+    with Session.open(shop.root) as session:
+        session.track(TableRef("customers"), before=True)
+    made, key = keys.create("k", ["eu"], claims={"region": "EU"}, scopes=("data:read",))
+    line = await connect(key)
+    await line.hear()
+    await line.subscribe(CHANGES, s="0.0")
+    with Session.open(shop.root) as session:
+        session.query("UPDATE customers SET name = 'other' WHERE id = 2")
+    assert (await line.hear())["type"] == "next", "it has begun"
+    keys.revoke(made.id)
+    heard = await line.hear()
+    assert heard["payload"]["errors"][0]["extensions"]["code"] == "refused"
+    assert (await line.hear())["type"] == "complete"
