@@ -12,7 +12,8 @@ from pluto_duck.commands.transforming import asked
 from pluto_duck.errors import Refused, RunError, UnknownName
 from pluto_duck.runs import Runs
 from pluto_duck.session import Session
-from pluto_duck.transform.dbt.model import DbtNode, DbtReport
+from pluto_duck.transform.dbt.model import DbtNode, DbtOptions, DbtReport
+from pluto_duck.transform.dbt.running import _words
 from pluto_duck.transform.dbt.telling import failure
 from tests.catalog.lineage.oracle import events
 
@@ -127,3 +128,9 @@ def test_a_test_that_failed_says_how_its_rows_are_seen_and_that_its_sql_is_cut(s
     hint = found.hint
     assert hint.endswith("Its rows: pluto-duck run-dbt show --select unique_id")
     assert "of 20 lines" in hint
+
+
+@pytest.mark.parametrize(("command", "word"), [("docs", "generate"), ("source", "freshness")])
+def test_a_command_of_two_words_may_be_typed_in_one_or_two(command: str, word: str) -> None:
+    once = _words(DbtOptions(command, args=("--select", "x")))
+    assert once == [command, word, "--select", "x"] == _words(DbtOptions(command, args=(word, "--select", "x")))

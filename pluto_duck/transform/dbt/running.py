@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -76,11 +76,16 @@ def must_be_installed() -> None:
 
 def _words(options: DbtOptions) -> list[str]:
     if options.command == "docs":
-        return ["docs", "generate", *options.args]
+        return ["docs", "generate", *_after(options.args, "generate")]
     if options.command == "source":
-        return ["source", "freshness", *options.args]
+        return ["source", "freshness", *_after(options.args, "freshness")]
     assert options.command in DBT_COMMANDS
     return [options.command, *options.args]
+
+
+def _after(args: Sequence[str], word: str) -> Sequence[str]:
+    """What follows a word that dbt's users type and we know already."""
+    return args[1:] if args and args[0] == word else args
 
 
 @contextmanager
