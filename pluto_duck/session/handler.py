@@ -36,6 +36,7 @@ from pluto_duck.session.targets import EVERYTHING, SCHEMA, WRITES, Target, may_w
 from pluto_duck.session.trimming import Trimming
 from pluto_duck.workspace.blot import blotted
 from pluto_duck.workspace.database import Cursor, Database, Rows
+from pluto_duck.workspace.engine_errors import is_aborted
 from pluto_duck.workspace.literals import to_sql
 from pluto_duck.workspace.parser import Statement
 from pluto_duck.workspace.protocol import Hello, Json, Reply, Request
@@ -196,7 +197,13 @@ class HostSession:
                 self._handler.trimming.meet(self)
                 self._running.begin(self._cursor, request.args.get("timeout_s"), _seen(request))
             try:
-                reply = op(request)
+                try:
+                    reply = op(request)
+                except StatementError as error:
+                    if self._transaction is not None or not is_aborted(error):
+                        raise
+                    self._end_leftover()
+                    reply = op(request)
             except PlutoError as error:
                 self._running.end()
                 raise self._running.explained(error) from error.__cause__
@@ -205,6 +212,14 @@ class HostSession:
             else:
                 self._open_reply = reply
             return reply
+
+    def _end_leftover(self) -> None:
+        """An interrupt that comes with the end of a stream may leave a transaction behind that nobody began: each
+        statement is refused then, and closing it unended ends the process."""
+        try:
+            self._cursor.execute("ROLLBACK")
+        except Exception:
+            pass  # there is none, or it can't be ended
 
     def _told(self, error: PlutoError, bound: Bound) -> PlutoError:
         """What becomes of an error on its way to whoever asked."""
@@ -245,12 +260,8 @@ class HostSession:
                 self._open_reply.close()
             except Exception:
                 pass
-        if self._transaction is not None:
-            try:
-                self._cursor.execute("ROLLBACK")
-            except Exception:
-                pass
-            self._transaction = None
+        self._end_leftover()
+        self._transaction = None
         for closing in self._sources:
             self._run_all(closing)
         if self._in_bulk:

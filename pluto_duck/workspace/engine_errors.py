@@ -30,6 +30,11 @@ def translated(sql: str = "") -> Iterator[None]:
         raise
 
 
+def is_aborted(error: PlutoError) -> bool:
+    """Whether nothing was done because the transaction had failed before."""
+    return "transaction is aborted" in error.message
+
+
 def translate(error: Exception, sql: str = "") -> PlutoError:
     import duckdb
 

@@ -286,7 +286,7 @@ def gateway(kafka: Broker, authority: trustme.CA, request: pytest.FixtureRequest
 
 
 def _delivers(gateway: Gateway, kafka: Broker, prefix: str, folder: Path, **options: Any) -> list[str]:
-    sink = KafkaSink(checked("kafka", {"bootstrap": gateway.address, "prefix": prefix, "timeout_s": 3, **options}, KafkaSink),
+    sink = KafkaSink(checked("kafka", {"bootstrap": gateway.address, "prefix": prefix, "timeout_s": 20, **options}, KafkaSink),
                      place_of(folder))
     try:
         sink.start(Position())
@@ -314,7 +314,7 @@ def test_a_broker_that_nobody_vouches_for_is_told_nothing(gateway: Gateway, kafk
 def test_a_certificate_of_our_own_is_shown(gateway: Gateway, authority: trustme.CA, kafka: Broker, prefix: str,
                                            tmp_path: Path) -> None:
     with pytest.raises(TargetError):
-        _delivers(gateway, kafka, prefix, tmp_path, security="SSL", ca="ca.pem")
+        _delivers(gateway, kafka, prefix, tmp_path, security="SSL", ca="ca.pem", timeout_s=2)
     mine = authority.issue_cert("publisher")
     mine.private_key_pem.write_to_path(tmp_path / "key.pem")
     mine.cert_chain_pems[0].write_to_path(tmp_path / "mine.pem")

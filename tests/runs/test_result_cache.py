@@ -304,11 +304,12 @@ def test_a_policy_that_changed_while_it_ran_keeps_nothing(company: Company) -> N
 
             return answered(run, place.cache, lambda: reader.stamp("FROM t"), compute)
 
-        return place.runs.wait(place.runs.start("sql", "FROM t", inner).run_id, 30)
+        return place.runs.wait(place.runs.start("sql", "FROM t", inner).run_id, 120)
 
     try:
         assert work(widen=True).row_count == 8
         again = work(widen=False)
+        assert (again.status, again.error) == ("succeeded", None)
         assert (again.row_count, again.facts["cache"]) == (5, "miss")
         assert work(widen=False).facts["cache"] == "hit"
     finally:

@@ -130,3 +130,16 @@ def test_the_postgres_extension_loads_without_a_network_where_its_wheel_fits(ses
         assert opened is fits
     loaded = session.query("SELECT loaded FROM duckdb_extensions() WHERE extension_name = 'postgres_scanner'")
     assert any(row == (True,) for row in loaded.rows()) is fits
+
+
+def test_a_transaction_that_was_left_behind_stops_nobody(session: Session) -> None:
+    session.query("CREATE TABLE t (i INTEGER PRIMARY KEY); INSERT INTO t VALUES (1)")
+    (ours,) = session._link._channel._host._handler.sessions  # type: ignore[union-attr]
+    ours._cursor.execute("BEGIN")  # as DuckDB leaves one that is interrupted at the end of a stream
+    with pytest.raises(PlutoError):
+        ours._cursor.execute("INSERT INTO t VALUES (1)")
+    with pytest.raises(PlutoError, match="aborted"):
+        ours._cursor.execute("SELECT 1")
+    assert session.query("SELECT count(*) FROM t").rows() == [(1,)]
+    session.query("INSERT INTO t VALUES (2)")
+    assert session.query("SELECT count(*) FROM t").rows() == [(2,)]

@@ -62,6 +62,8 @@ class telling:
         connect = made._manager.get_connection
 
         def noting(*args: Any, **kwargs: Any) -> Any:
+            if self._why is not None and not told(self._why, "").transient:
+                raise self._why  # trying again does not help
             connection = connect(*args, **kwargs)
             connection.init_future.add_errback(self._note)
             return connection
