@@ -39,7 +39,7 @@ async def outcome(door: Door, key: str, **asked: Any) -> dict[str, Any]:
     started = await door("query", "POST", key, asked)
     assert started.code == 202, started.body
     answer = await door(f"query/{body(started)['run_id']}?wait=30", key=key)
-    assert answer.code == 200
+    assert answer.code == 200, answer.body
     return body(answer)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pluto_duck.api.graphql.answering import May
 from pluto_duck.commands.demo import SAMPLE
 from pluto_duck.session import Session
 from pluto_duck.settings import SETTINGS
@@ -20,7 +21,7 @@ def test_the_examples_run(workspace: Workspace) -> None:
     with Session.open(workspace.root) as session:
         session.query(f"CREATE TABLE flights AS FROM read_parquet('{SAMPLE / 'flights.parquet'}')")
         asking = Asking(session)
-        first, sums, ask = re.findall(r"^```graphql\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+        first, sums, ask, follow = re.findall(r"^```graphql\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
         flights = asking(first)["flights"]
         assert [one["dep_delay"] for one in flights] == sorted((one["dep_delay"] for one in flights), reverse=True)
         assert len(flights) == 3
@@ -28,6 +29,8 @@ def test_the_examples_run(workspace: Workspace) -> None:
         assert "JFK" in {one["keys"]["origin"] for one in groups}
         answer = asking.whole(ask)
         assert (answer.began, [one.root.op for one in answer.runs], answer.runs[0].args["wait"]) == (True, ["ask"], 30)
+        followed = asking.whole(follow, May(subscribe=True))
+        assert (followed.errors, [one.root.op for one in followed.runs]) == ([], ["changes"])
 
 
 def test_every_operator_and_field_of_the_page_is_there(reader: Asking) -> None:
