@@ -103,6 +103,8 @@ class PlutoHandler(Audited):
     auth_resource = "pluto_duck"
     max_body: ClassVar[int] = MAX_BODY
     """Bytes."""
+    paid: ClassVar[bool] = False
+    """Whether what it gives was counted when it was made: the rows of runs."""
     counts_as: ClassVar[Mapping[str, str]] = {}
     """HTTP method -> reads, writes or runs, where it is not what its name says."""
     allowance: Allowance | None = None
@@ -207,7 +209,8 @@ class PlutoHandler(Audited):
             kind = self.counts_as.get(method, "reads" if method in ("GET", "HEAD", "OPTIONS") else "writes")
             # What came by the lane and goes on here has been counted there.
             admitted = getattr(self.request, "admitted", None)
-            self._limits = protection.admit(self.caller, allowance, kind) if admitted is None else admitted
+            self._limits = protection.admit(self.caller, allowance, kind, paid=self.paid) \
+                if admitted is None else admitted
         self._tell_limits(self._limits)
         self._check_scope()
 

@@ -121,8 +121,9 @@ class Protection:
         self._allowances[caller.workspace, roles] = (self._clock() + FRESH_S, found)
         return found
 
-    def admit(self, caller: Caller, allowance: Allowance, kind: str) -> dict[str, str]:
-        """Counts a request of this kind; the headers that tell how many are left. Raises TooMany."""
+    def admit(self, caller: Caller, allowance: Allowance, kind: str, *, paid: bool = False) -> dict[str, str]:
+        """Counts a request of this kind; the headers that tell how many are left. Raises TooMany. `paid`: what it gives
+        was counted when it was made, so that rows and seconds used up meanwhile, perhaps by it, do not refuse it."""
         who = _who(caller)
         rate = allowance.rate(kind)
         left = self._actors.hit(rate, kind, *who) if rate is not None else None
@@ -130,7 +131,7 @@ class Protection:
         if left is not None and not left.allowed:
             raise _with(TooMany(f"This {caller.actor.kind} has used up its {kind}: {rate}.", left, limit=kind,
                                 rate=str(rate)), headers)
-        for cost in ("rows", "seconds"):
+        for cost in () if paid else ("rows", "seconds"):
             rate = allowance.rate(cost)
             if rate is not None:
                 spent = self._actors.look(_finer(rate, cost), cost, *who)

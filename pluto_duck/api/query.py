@@ -104,6 +104,7 @@ class QueriesHandler(RunForms):
 
 
 class QueryHandler(RunForms):
+    paid = True
     scopes: ClassVar = {"GET": "", "DELETE": ""}  # of its own runs
     actions: ClassVar = {"DELETE": "cancel"}
 

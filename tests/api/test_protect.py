@@ -126,6 +126,9 @@ async def test_rows_are_counted_afterwards_and_stop_the_next_request(door: Door,
     assert len(found["rows"]) == 4, "what passes the limit is still given"
     answer = await door("query", "POST", key, {"sql": "select 1"})
     assert (answer.code, body(answer)["facts"]["limit"]) == (429, "rows")
+    again = await door(f"query/{found['run_id']}", key=key)
+    assert (again.code, len(body(again)["rows"])) == (200, 4), "whoever asks late gets it, too"
+    assert (await door("tables", key=key)).code == 429
     clock.now += int(answer.headers["Retry-After"])
     assert (await door("query", "POST", key, {"sql": "select 1"})).code == 202
 
