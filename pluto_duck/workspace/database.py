@@ -39,6 +39,8 @@ BATCH_ROWS = 65_536
 WAL_BYTES = 262_144
 CHECKPOINT_THRESHOLD = "16MB"
 
+CLOSING_S = 5.0
+
 
 _ITERATIONS = (4096 + 8, 8192 + 8)
 """Where the two headers of a DuckDB file, after their checksums, count its checkpoints."""
@@ -357,7 +359,7 @@ class Database(Instance):
         self._closed = True
         self.watchdog.close()
         try:
-            self._root.close()
+            self._close_root()
             for told in self.on_closed:
                 told()
         finally:
@@ -365,6 +367,20 @@ class Database(Instance):
                 os.close(self._guard)
                 self._guard = None
             _open.discard(self)
+
+    def _close_root(self) -> None:
+        """2.0 refuses while another thread takes a cursor from it, which lasts a moment."""
+        import duckdb
+
+        until = time.monotonic() + CLOSING_S
+        while True:
+            try:
+                self._root.close()
+                return
+            except duckdb.Error as error:
+                if "busy with another call" not in str(error) or time.monotonic() > until:
+                    raise
+                time.sleep(0.002)
 
     # -- fork -----------------------------------------------------------------------------------
 
