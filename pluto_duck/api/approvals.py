@@ -77,11 +77,7 @@ class ApprovalHandler(ApprovalsHandler):
         if decision == "approve":
             one = await self.in_thread(place.ask, lambda session: _looked_at(session, id, body["version"], actor))
             run = await self.in_thread(_approve, place, one, body["version"], who, actor)
-            self.trail.run = run.run_id
-            url = self.url("query", run.run_id, workspace=self.get_query_argument("workspace", None))
-            self.set_header("Location", url)
-            self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}},
-                      202)
+            self.send_started(place, run)
             return
 
         def decide(session: Session) -> Approval:

@@ -54,10 +54,7 @@ class CheckRunHandler(PlutoHandler):
             raise UsageError('"tables" must be a list of names.', name="tables", hint='{"tables": ["orders"]}')
         place = await self.place(body.get("workspace"))
         run = await self.in_thread(_start, place, tables)
-        self.trail.run = run.run_id
-        url = self.url("query", run.run_id, workspace=self.get_query_argument("workspace", None))
-        self.set_header("Location", url)
-        self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}}, 202)
+        self.send_started(place, run)
 
 
 def told(one: Scan, *, owner: bool = True) -> dict[str, Any]:

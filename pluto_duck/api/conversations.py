@@ -83,10 +83,7 @@ class ReplayHandler(PlutoHandler):
         place = await self.place()
         found = await self.in_thread(place.ask_as, self.actor, lambda session: memory(session).mine(id))
         run = await self.in_thread(_replay, place, found, self.actor, self.allowance, self.spender())
-        self.trail.run = run.run_id
-        url = self.url("query", run.run_id, workspace=self.get_query_argument("workspace", None))
-        self.set_header("Location", url)
-        self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}}, 202)
+        self.send_started(place, run)
 
 
 class AnswerHandler(PlutoHandler):

@@ -33,10 +33,7 @@ class DbtHandler(PlutoHandler):
         body = self.json_object(_BODY)
         place = await self.place(body.get("workspace"))
         run = await self.in_thread(_start, place, body)
-        self.trail.run = run.run_id
-        url = self.url("query", run.run_id, workspace=self.get_query_argument("workspace", None))
-        self.set_header("Location", url)
-        self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}}, 202)
+        self.send_started(place, run)
 
 
 # -- in a thread ----------------------------------------------------------------------------------------

@@ -462,6 +462,18 @@ class PlutoHandler(Audited):
         self.set_header("Cache-Control", self.caching)
         self.finish(json.dumps(body, ensure_ascii=False, default=str))
 
+    def send_made(self, place: Place, at: tuple[str, str], body: Mapping[str, Any]) -> None:
+        """201, and where it is from now on."""
+        self.set_header("Location", self.url(*at, workspace=self.get_query_argument("workspace", None)))
+        self.send({"workspace": place.name, **body}, 201)
+
+    def send_started(self, place: Place, run: Run) -> None:
+        """202, and where the run is followed; it is on record with the request."""
+        self.trail.run = run.run_id
+        url = self.url("query", run.run_id, workspace=self.get_query_argument("workspace", None))
+        self.set_header("Location", url)
+        self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}}, 202)
+
     def say_age(self, run: Run) -> None:
         """Of rows that came from a snapshot: Age is how many seconds old they are now (RFC 9111 5.1)."""
         as_of = run.facts.get("as_of")

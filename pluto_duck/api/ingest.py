@@ -52,8 +52,7 @@ class IngestHandler(PlutoHandler):
                              hint='For example: {"connection": "shop"}')
         place = await self.place(body.pop("workspace", None))
         run = await self.in_thread(_from_source, place, body, self.actor)
-        self.trail.run = run.run_id
-        _started(self, place, run)
+        self.send_started(place, run)
 
 
 class UploadHandler(PlutoHandler):
@@ -91,8 +90,7 @@ class UploadHandler(PlutoHandler):
         except BaseException:
             path.unlink(missing_ok=True)
             raise
-        self.trail.run = run.run_id
-        _started(self, place, run)
+        self.send_started(place, run)
 
     def on_finish(self) -> None:
         self._body.drop()
@@ -101,12 +99,6 @@ class UploadHandler(PlutoHandler):
     def on_connection_close(self) -> None:
         self._body.drop()
         super().on_connection_close()
-
-
-def _started(handler: PlutoHandler, place: Place, run: Run) -> None:
-    url = handler.url("query", run.run_id, workspace=handler.get_query_argument("workspace", None))
-    handler.set_header("Location", url)
-    handler.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}}, 202)
 
 
 # -- in a thread ----------------------------------------------------------------------------------------

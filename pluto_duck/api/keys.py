@@ -38,8 +38,7 @@ class KeysHandler(PlutoHandler):
         body = self.json_object(NEW)
         place = await self.place()
         key, secret, mind = await self.in_thread(_made, place, body)
-        self.set_header("Location", self.url("keys", key.id, workspace=self.get_query_argument("workspace", None)))
-        self.send({"workspace": place.name, **told(key), "secret": secret, "mind": mind}, 201)
+        self.send_made(place, ("keys", key.id), {**told(key), "secret": secret, "mind": mind})
 
 
 class RotationHandler(PlutoHandler):
@@ -54,8 +53,7 @@ class RotationHandler(PlutoHandler):
         body = self.json_object(AGAIN) if self.request.body else {}
         place = await self.place()
         key, secret = await self.in_thread(place.keys.rotate, wanted, overlap_s=span(body.get("overlap", "1d")))
-        self.set_header("Location", self.url("keys", key.id, workspace=self.get_query_argument("workspace", None)))
-        self.send({"workspace": place.name, **told(key), "secret": secret, "mind": ""}, 201)
+        self.send_made(place, ("keys", key.id), {**told(key), "secret": secret, "mind": ""})
 
 
 class KeyHandler(PlutoHandler):

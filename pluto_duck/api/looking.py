@@ -110,10 +110,7 @@ class ProfileHandler(PlutoHandler):
         place = await self.place()
         key = TableRef.parse(name).key
         run = await self.in_thread(_profile, place, key, columns, self.actor, self.allowance, self.spender())
-        self.trail.run = run.run_id
-        url = self.url("query", run.run_id, workspace=self.get_query_argument("workspace", None))
-        self.set_header("Location", url)
-        self.send({"run_id": run.run_id, "status": run.status, "workspace": place.name, "links": {"self": url}}, 202)
+        self.send_started(place, run)
 
 
 def _profile(place: Place, key: str, columns: list[str], actor: Actor | None, allowance: Allowance | None,

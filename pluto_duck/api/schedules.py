@@ -40,9 +40,7 @@ class SchedulesHandler(PlutoHandler):
         body = self.json_object(WANTED)
         place = await self.place()
         made = await self.in_thread(_made, place, body)
-        self.set_header("Location", self.url("schedules", made.id,
-                                             workspace=self.get_query_argument("workspace", None)))
-        self.send({"workspace": place.name, **told(made)}, 201)
+        self.send_made(place, ("schedules", made.id), told(made))
 
 
 class ScheduleHandler(PlutoHandler):

@@ -36,9 +36,7 @@ class SinksHandler(PlutoHandler):
         body = self.json_object(WANTED)
         place = await self.place()
         made = await self.in_thread(_made, place, body)
-        self.set_header("Location", self.url("sinks", made["name"],
-                                             workspace=self.get_query_argument("workspace", None)))
-        self.send({"workspace": place.name, **made}, 201)
+        self.send_made(place, ("sinks", made["name"]), made)
 
 
 class SinkHandler(PlutoHandler):

@@ -39,8 +39,7 @@ class WebhooksHandler(PlutoHandler):
         body = self.json_object(WANTED)
         place = await self.place()
         made, secret, mind = await self.in_thread(_made, place, _asked(body))
-        self.set_header("Location", self.url("webhooks", made.id, workspace=self.get_query_argument("workspace", None)))
-        self.send({"workspace": place.name, **told(made), "secret": secret, "mind": mind}, 201)
+        self.send_made(place, ("webhooks", made.id), {**told(made), "secret": secret, "mind": mind})
 
 
 class WebhookHandler(PlutoHandler):

@@ -28,7 +28,8 @@ LOT = 1_000
 """Changes read at once."""
 KEPT_BYTES = 4 << 20
 RETRY_S = 0.5
-_EVENTS = {"schema": "schema", "drop": "drop", "resync": "resync"}
+OF_A_TABLE = ("schema", "drop", "resync")
+"""What happens to a table as a whole goes by its own name; all else is a change of rows."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def lot_of(after: Position, batch: ChangeBatch) -> Lot:
 
 
 def frame(at: Position, op: str, event: str) -> bytes:
-    return f"id: {at}\nevent: {_EVENTS.get(op, 'change')}\ndata: {event}\n\n".encode()
+    return f"id: {at}\nevent: {op if op in OF_A_TABLE else 'change'}\ndata: {event}\n\n".encode()
 
 
 class Feed:
@@ -197,4 +198,4 @@ class Feeds:
         self.bell.close()
 
 
-__all__ = ["Feed", "Feeds", "Lot", "lot_of", "read"]
+__all__ = ["OF_A_TABLE", "Feed", "Feeds", "Lot", "lot_of", "read"]

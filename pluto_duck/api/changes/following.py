@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pluto_duck.session import Session, TableRef
 
 LIMIT = 1_000
+MOST_TABLES = 100
 _GONE = "Changes that you have not had are no longer kept."
 
 
@@ -198,6 +199,15 @@ class Following:
         yield Whole(self._position, tuple(str(one) for one in self._tables))
 
 
+def tables_of(names: Sequence[str]) -> list[TableRef]:
+    """Raises UsageError for too many."""
+    from pluto_duck.session import TableRef
+
+    if len(names) > MOST_TABLES:
+        raise UsageError(f"tables names more than {MOST_TABLES}.", name="tables", hint="Leave it out for all.")
+    return [TableRef.parse(one) for one in names]
+
+
 def head(place: Place) -> int:
     """The newest commit. In a thread."""
     def ask(session: Session) -> int:
@@ -206,4 +216,4 @@ def head(place: Place) -> int:
     return place.actors.ask(None, ask)
 
 
-__all__ = ["LIMIT", "Following", "News", "Quiet", "Reset", "Rows", "Step", "Whole", "head"]
+__all__ = ["LIMIT", "Following", "News", "Quiet", "Reset", "Rows", "Step", "Whole", "head", "tables_of"]

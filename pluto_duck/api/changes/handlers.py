@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tornado.iostream import StreamClosedError
 
 from pluto_duck.api.changes.feed import read
-from pluto_duck.api.changes.following import Following, News, Quiet, Reset, Rows, Whole, head
+from pluto_duck.api.changes.following import Following, News, Quiet, Reset, Rows, Whole, head, tables_of
 from pluto_duck.api.handler import PlutoHandler, guarded
 from pluto_duck.api.sse import RETRY_MS
 from pluto_duck.errors import PlutoError, UsageError
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 JSON, EVENTS = "application/json", "text/event-stream"
 LIMIT, MOST = 1_000, 10_000
-MOST_TABLES = 100
 
 
 class ChangesHandler(PlutoHandler):
@@ -68,13 +67,8 @@ class ChangesHandler(PlutoHandler):
         return known[named]
 
     def _tables(self) -> list[TableRef]:
-        from pluto_duck.session import TableRef
-
         text = self.get_query_argument("tables", "")
-        found = [TableRef.parse(one) for one in _names(text)] if text.strip() else []
-        if len(found) > MOST_TABLES:
-            raise UsageError(f"tables names more than {MOST_TABLES}.", name="tables", hint="Leave it out for all.")
-        return found
+        return tables_of(_names(text)) if text.strip() else []
 
     def _flag(self, name: str) -> bool:
         text = self.get_query_argument(name, "false").lower()

@@ -7,24 +7,20 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from pluto_duck.api.changes.following import Following, News, Reset, Rows, Step, Whole
+from pluto_duck.api.changes.feed import OF_A_TABLE
+from pluto_duck.api.changes.following import Following, News, Reset, Rows, Step, Whole, tables_of
 from pluto_duck.api.graphql.answering import as_error
 from pluto_duck.api.graphql.plan import TYPENAME
-from pluto_duck.errors import PlutoError, Refused, UsageError
+from pluto_duck.errors import PlutoError, Refused
 from pluto_duck.events.model import Position
 
 if TYPE_CHECKING:
     from pluto_duck.api.graphql.answering import Answer
     from pluto_duck.api.graphql.ws import GraphQLSocket, Operation
 
-MOST_TABLES = 100
-_KINDS = {"schema": "schema", "drop": "drop", "resync": "resync"}
-
 
 async def changes(socket: GraphQLSocket, operation: Operation, answer: Answer) -> AsyncGenerator[dict[str, Any], None]:
     """A response for each change."""
-    from pluto_duck.session import TableRef
-
     field, planner = answer.runs[0], answer.planner
     assert planner is not None
     names = {key: nodes[0].name.value for key, nodes in planner.inside(field.nodes).items()}
@@ -38,9 +34,7 @@ async def changes(socket: GraphQLSocket, operation: Operation, answer: Answer) -
             raise Refused("The key is not good any more.")
 
     try:
-        tables = [TableRef.parse(one) for one in field.args.get("tables") or ()]
-        if len(tables) > MOST_TABLES:
-            raise UsageError(f"tables names more than {MOST_TABLES}.", name="tables", hint="Leave it out for all.")
+        tables = tables_of(field.args.get("tables") or ())
         since = (field.args.get("since") or "now").strip()
         following = Following(operation, await operation.place(), tables, still_welcome)
         await following.begin(None if since == "now" else Position.parse(since))
@@ -72,6 +66,6 @@ def _of_event(text: str, position: str | None) -> dict[str, Any]:
     event = json.loads(text)
     data = event["data"]
     subject, source = event.get("subject"), data["source"]
-    return {"kind": _KINDS.get(data["op"], "row"), "position": position, "op": data["op"],
+    return {"kind": data["op"] if data["op"] in OF_A_TABLE else "row", "position": position, "op": data["op"],
             "table": str(TableRef(source["table"], source["schema"])), "before": data.get("before"),
             "after": data.get("after"), "key": None if subject is None else json.loads(subject), "event": event}

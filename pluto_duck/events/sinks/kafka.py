@@ -76,12 +76,16 @@ class KafkaSink:
             raise TargetError(f"The package for {options['compression']} is not installed.",
                               hint="pip install lz4 or zstandard, or say compression=gzip.")
         with self._telling:
-            connection = kafka_options.connection(options, self._place) | {"kafka_client": self._telling.client}
+            connection = self._connection()
             self._admin = KafkaAdminClient(**connection)
             self._make(self.positions, {"cleanup.policy": "compact"}, partitions=1)
             # First of all: from here on whoever published before can commit nothing more.
             self._producer = self._made(connection)
             return self._stand(connection, position)
+
+    def _connection(self) -> dict[str, Any]:
+        """What each of its clients takes."""
+        return kafka_options.connection(self._options, self._place) | {"kafka_client": self._telling.client}
 
     def _made(self, connection: Mapping[str, Any]) -> KafkaProducer:
         """A producer whose transactions nobody else's can mix with."""
@@ -210,7 +214,7 @@ class KafkaSink:
                 worst = max(large, key=lambda number: len(rows[number]["event"]))
                 dead[worst] = self._letter(rows[worst])
                 producer.close(timeout=2)
-                self._producer = self._made(kafka_options.connection(self._options, self._place))
+                self._producer = self._made(self._connection())
                 return False
             if broken is not None:
                 raise broken

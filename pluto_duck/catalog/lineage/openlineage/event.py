@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pluto_duck.version import __version__
 
 Told = Literal["START", "COMPLETE", "FAIL", "ABORT"]
-PRODUCER = f"https://pypi.org/project/pluto-duck/{__version__}"
+PRODUCER = f"urn:pluto-duck:{__version__}"
 _SPEC = "https://openlineage.io/spec"
 SCHEMA = f"{_SPEC}/2-0-2/OpenLineage.json#/$defs/RunEvent"
 _FACETS = {
