@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pluto_duck.catalog.model import Column, Table, is_numeric
+from pluto_duck.catalog.model import Column, Relation, Table, is_numeric
 from pluto_duck.governance.checks.model import Checks
 from pluto_duck.governance.checks.writing import START, Entry, added, listed, said, scalar
 from pluto_duck.workspace import TableRef
@@ -36,7 +36,7 @@ def expectations(session: Session, catalog: Catalog, known: Checks, tables: Sequ
     """What could be added for each of the tables, all of it true of them now; nothing that the file says already."""
     infos = {info.ref.key: info for info in session.tables()}
     found = [entry for ref in tables if ref.key in infos
-             for entry in _table(session, catalog, infos[ref.key], known, loads.get(ref.key, ()))]
+             for entry in _table(session, catalog, infos[ref.key], known, loads.get(ref.key, ()), loads.keys())]
     return _true(session, found, loads, now)
 
 
@@ -65,7 +65,7 @@ def _true(session: Session, entries: Sequence[Entry], loads: Loads, now: dt.date
 
 
 def _table(session: Session, catalog: Catalog, info: TableInfo, known: Checks, loads: Sequence[dt.datetime],
-           ) -> Iterator[Entry]:
+           origins: Collection[str]) -> Iterator[Entry]:
     ref = info.ref
     table = next((one for one in catalog.tables if one.ref.key == ref.key), None)
     if table is None:
@@ -79,7 +79,7 @@ def _table(session: Session, catalog: Catalog, info: TableInfo, known: Checks, l
     facts = _facts(session, table)
     yield from _filled(info, known, key, facts)
     yield from _values(session, table, known, key, facts)
-    yield from _relations(catalog, info, known)
+    yield from _relations(catalog, info, known, origins)
     if table.rows and not said(known, ref, "row_count", ()):
         yield Entry(ref, "row_count", "{min: 1}")
     within = _within(loads)
@@ -149,17 +149,27 @@ def _distinct(session: Session, table: Table, column: Column) -> list[str]:
     return found if len(found) <= MOST_VALUES and all(len(one) <= 60 and one.isprintable() for one in found) else []
 
 
-def _relations(catalog: Catalog, info: TableInfo, known: Checks) -> Iterator[Entry]:
+def _relations(catalog: Catalog, info: TableInfo, known: Checks, origins: Collection[str]) -> Iterator[Entry]:
+    """Each declared one; of those guessed for a column the best. What was loaded depends on nothing made of it here."""
+    found: dict[str, list[Relation]] = {}
     for one in catalog.relations:
-        if one.child.key != info.ref.key or not one.complete or one.mixed:
+        made_of_it = info.ref.key in origins and one.parent.key not in origins and not one.declared
+        if one.child.key == info.ref.key and one.complete and not one.mixed and not made_of_it:
+            found.setdefault(one.child_column, []).append(one)
+    for column, several in found.items():
+        if said(known, info.ref, "relationship", [column]):
             continue
-        if not said(known, info.ref, "relationship", [one.child_column]):
-            parent = ".".join((*(() if one.parent.schema == "main" else (quote(one.parent.schema),)),
-                               quote(one.parent.name), quote(one.parent_column)))
-            plain = parent.replace('"', "")
-            to = plain if all(part.isidentifier() for part in plain.split(".")) else scalar(parent)
-            yield Entry(info.ref, "relationship", f"{{column: {scalar(one.child_column)}, to: {to}}}",
+        best = max(several, key=lambda one: (one.parent.key in origins, one.confidence))
+        for one in [one for one in several if one.declared] or [best]:
+            yield Entry(info.ref, "relationship", f"{{column: {scalar(column)}, to: {_column_of(one)}}}",
                         "error" if one.declared else "warn")
+
+
+def _column_of(one: Relation) -> str:
+    parent = ".".join((*(() if one.parent.schema == "main" else (quote(one.parent.schema),)),
+                       quote(one.parent.name), quote(one.parent_column)))
+    plain = parent.replace('"', "")
+    return plain if all(part.isidentifier() for part in plain.split(".")) else scalar(parent)
 
 
 def _within(loads: Sequence[dt.datetime]) -> str:

@@ -155,6 +155,20 @@ def test_loads_that_come_regularly_are_expected_to(session: Session) -> None:
     assert say(door, "t")[1] is None
 
 
+def test_what_was_loaded_is_suggested_to_point_at_what_was_loaded(session: Session, tmp_path: Path) -> None:
+    door = Door(lambda: session, kind="notebook")
+    for name, rows in (("customers", "".join(f"{i},n{i}\n" for i in range(100))),
+                       ("orders", "".join(f"{i},{i % 100}\n" for i in range(900)))):
+        (tmp_path / f"{name}.csv").write_text(f"{name[:-1]}_id,{'name' if name == 'customers' else 'customer_id'}\n{rows}")
+        list(each(invoke(["ingest", str(tmp_path / f"{name}.csv")], door)))
+    session.query("CREATE TABLE customers_mart AS FROM customers")
+    session.query("CREATE TABLE orders_mart AS FROM orders")
+    for table, targets in (("customers", []), ("orders", ["customers.customer_id"]),
+                           ("orders_mart", ["customers.customer_id", "orders.order_id"])):
+        lines = say(door, "suggest", table)[0].splitlines()
+        assert sorted(line.split("to: ")[1].rstrip("}") for line in lines if "relationship" in line) == targets
+
+
 def test_a_link_to_elsewhere_is_not_written_through(session: Session, tmp_path: Path) -> None:
     session.query("CREATE TABLE t AS SELECT 1 AS id")
     (tmp_path / "other.yaml").write_text('version: "1"\n')
