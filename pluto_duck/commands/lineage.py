@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pluto_duck.commands import Door
 from pluto_duck.commands.group import SECTIONS, Whole, verb
+from pluto_duck.commands.lineage_whole import whole
 from pluto_duck.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from pluto_duck.catalog.lineage import Around, Impact, Lineage, Link, Node
     from pluto_duck.session import Session
-
-
-HISTORY = 2_000
-"""Runs that are looked at for statements that made tables."""
 
 
 @verb(SECTIONS[2], "lineage orders", "lineage orders.total --up", "lineage raw.customers.email --impact",
@@ -47,33 +43,6 @@ def broken(session: Session, known: Lineage, id: str, column: str | None) -> Imp
 
     table = next((one for one in session.tables() if one.ref.key == id), None)
     return impact(known, id, column, refused="" if table is None else refusal(session, table, column))
-
-
-def whole(session: Session) -> Lineage:
-    """All that is known of the workspace; the owner's."""
-    from pluto_duck.agent.lineage import asked
-    from pluto_duck.catalog.lineage import Lineage, collect, known
-    from pluto_duck.commands.lineage_served import served
-    from pluto_duck.commands.lineage_statements import written
-    from pluto_duck.ingest.lineage import loaded
-    from pluto_duck.transform.dbt.lineage import models
-
-    tables = session.tables()
-    names, sql = known(session, tables)
-    texts, projects = _history(session)
-    return Lineage([collect(session, tables, names, sql), loaded(session, tables),
-                    models(session, tables, names, projects), written(texts, tables, names), asked(session, names),
-                    served(session, tables)])
-
-
-def _history(session: Session) -> tuple[list[tuple[str, str]], list[Path]]:
-    """SQL that ran, the newest first, and the projects that dbt ran."""
-    from pluto_duck.commands.asking import _runs
-
-    with _runs(session) as runs:
-        found = runs.list(HISTORY, status="succeeded")
-    texts = [(one.text, one.created_at.isoformat(timespec="seconds")) for one in found if one.kind == "sql"]
-    return texts, [Path(str(one.facts["project"])) for one in found if one.kind == "dbt" and one.facts.get("project")]
 
 
 def find(lineage: Lineage, name: str) -> tuple[str, str | None]:
@@ -151,3 +120,6 @@ def _link(link: Link) -> dict[str, Any]:
 
 def _json(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1)
+
+
+__all__ = ["as_object", "broken", "column_of", "find", "impact_object", "lineage", "table_of", "whole"]

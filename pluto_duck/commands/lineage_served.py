@@ -4,20 +4,47 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pluto_duck.catalog.lineage import Link, Node, Part
 from pluto_duck.errors import PlutoError
 from pluto_duck.session import Session, TableInfo
+from pluto_duck.workspace import TableRef
 
 if TYPE_CHECKING:
+    from pluto_duck.events.webhooks.model import Wish
     from pluto_duck.session.policies import Explained
 
 
-def served(session: Session, tables: Sequence[TableInfo]) -> Part:
-    parts = [*_roles(session, tables), *_sinks(session), *_webhooks(session, tables)]
-    return Part(tuple(one for part in parts for one in part.nodes), tuple(one for part in parts for one in part.links))
+@dataclass(frozen=True)
+class Serving:
+    """As it is written down."""
+
+    sinks: tuple[tuple[str, str, tuple[TableRef, ...]], ...]
+    """(name, kind, tables; none: every tracked one)"""
+    webhooks: tuple[tuple[str, Wish], ...]
+    tracked: tuple[str, ...]
+    """Keys; left out where nothing is sent."""
+    policy: tuple[object, ...]
+
+    @classmethod
+    def of(cls, session: Session) -> Serving:
+        from pluto_duck.events.sinkstore import Sinks
+        from pluto_duck.governance.policy.file import FILE, stamp
+        from pluto_duck.governance.trust import file
+        from pluto_duck.session.webhooks import Hooks
+
+        sinks = tuple((one.name, one.kind, tuple(one.tables)) for one in Sinks(session.control).all())
+        webhooks = tuple((one.id, one.wish) for one in Hooks.of(
+            session.workspace, session.control, session.settings).store.all())
+        return cls(sinks, webhooks, tuple(_tracked(session)) if sinks or webhooks else (),
+                   (stamp(session.workspace.root / FILE), stamp(file())))
+
+    def part(self, session: Session, tables: Sequence[TableInfo]) -> Part:
+        parts = [*_roles(session, tables), *_sinks(self), *_webhooks(self, tables)]
+        return Part(tuple(one for part in parts for one in part.nodes),
+                    tuple(one for part in parts for one in part.links))
 
 
 def _roles(session: Session, tables: Sequence[TableInfo]) -> Iterator[Part]:
@@ -62,33 +89,24 @@ def _names(condition: str, column: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(column)}(?!\w)", condition, re.IGNORECASE) is not None
 
 
-def _sinks(session: Session) -> Iterator[Part]:
-    from pluto_duck.events.sinkstore import Sinks
-
-    tracked = _tracked(session)
-    for one in Sinks(session.control).all():
-        id = f"sink:{one.name}"
-        keys = [ref.key for ref in one.tables] or tracked
-        yield Part((Node(id, "sink", f"sink {one.name}", facts=(("kind", f"{one.kind} sink"),)),),
-                   tuple(_whole_rows(key, id) for key in keys if key in tracked))
+def _sinks(known: Serving) -> Iterator[Part]:
+    for name, kind, tables in known.sinks:
+        id = f"sink:{name}"
+        keys = [ref.key for ref in tables] or known.tracked
+        yield Part((Node(id, "sink", f"sink {name}", facts=(("kind", f"{kind} sink"),)),),
+                   tuple(_whole_rows(key, id) for key in keys if key in known.tracked))
 
 
-def _webhooks(session: Session, tables: Iterable[TableInfo]) -> Iterator[Part]:
-    from pluto_duck.session.webhooks import Hooks
-
-    tracked = _tracked(session)
-    for one in Hooks.of(session.workspace, session.control, session.settings).store.all():
-        id = f"webhook:{one.id}"
-        filter = one.wish.filter
-        keys = [table.ref.key for table in tables if table.ref.key in tracked and filter.fits(table.ref)]
-        named = frozenset(rule.column for rule in filter.when)
-        yield Part((Node(id, "webhook", f"webhook {one.id}", facts=(("to", one.wish.url.shown),)),),
+def _webhooks(known: Serving, tables: Iterable[TableInfo]) -> Iterator[Part]:
+    for name, wish in known.webhooks:
+        id = f"webhook:{name}"
+        keys = [table.ref.key for table in tables if table.ref.key in known.tracked and wish.filter.fits(table.ref)]
+        named = frozenset(rule.column for rule in wish.filter.when)
+        yield Part((Node(id, "webhook", f"webhook {name}", facts=(("to", wish.url.shown),)),),
                    tuple(replace(_whole_rows(key, id), named=named) for key in keys))
 
 
 def _tracked(session: Session) -> list[str]:
-    from pluto_duck.workspace import TableRef
-
     return [TableRef(one["name"], one["schema"]).key for one in session.tracked()["tables"]]
 
 

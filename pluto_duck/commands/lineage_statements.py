@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
-from pluto_duck.catalog.lineage import Known, Link, Node, Part, links_of, trace
+from pluto_duck.catalog.lineage import Known, Link, Node, Part, links_of
+from pluto_duck.catalog.lineage.remembering import Traces
 from pluto_duck.session import TableInfo
 from pluto_duck.workspace import TableRef
 
@@ -13,7 +15,12 @@ _MAKES = re.compile(r"\b(create\s+(or\s+replace\s+)?(temp\w*\s+)?table|insert\s+
 MAX_SQL = 100_000
 
 
-def written(texts: Iterable[tuple[str, str]], tables: Sequence[TableInfo], known: Known) -> Part:
+def makes(text: str) -> bool:
+    """As far as its words tell."""
+    return len(text) <= MAX_SQL and _MAKES.search(text) is not None
+
+
+def written(texts: Iterable[tuple[str, str]], tables: Sequence[TableInfo], known: Known, traces: Traces) -> Part:
     """`texts`: (SQL that ran, when), newest first. Each table by the newest statement that made it, and by what was
     inserted since."""
     there = {one.ref.key: one for one in tables if one.kind == "table"}
@@ -26,7 +33,7 @@ def written(texts: Iterable[tuple[str, str]], tables: Sequence[TableInfo], known
             if table is None or key in made:
                 continue
             names = columns or tuple(one.name for one in table.columns)
-            traced = trace(select, known)
+            traced = traces.of(select, known)
             if not traced.problem:
                 part = links_of(traced, key, names, "statement")
                 nodes += [*part.nodes, Node(key, "table", str(table.ref), facts=(("made by SQL at", when),))]
@@ -36,9 +43,10 @@ def written(texts: Iterable[tuple[str, str]], tables: Sequence[TableInfo], known
     return Part(tuple(nodes), tuple(links))
 
 
+@lru_cache(maxsize=4_096)
 def _writes(text: str) -> list[tuple[str, tuple[str, ...], str, bool]]:
     """(key of the table, columns that are named, SELECT, whether the table is made anew), the last one first."""
-    if len(text) > MAX_SQL or not _MAKES.search(text):
+    if not makes(text):
         return []
     import sqlglot
     from sqlglot import expressions

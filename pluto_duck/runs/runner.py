@@ -389,6 +389,10 @@ class Runs:
         self._tidy()
         return self._store.list(limit, before, status)
 
+    def succeeded(self, kinds: Sequence[str], limit: int) -> Sequence[tuple[str, str, float, str]]:
+        """(kind, text, seconds since 1970 when it was begun, facts as JSON), newest first."""
+        return self._store.succeeded(kinds, limit)
+
     def read_events(self, run_id: str, after: int = 0, limit: int = 500) -> Sequence[RunEvent]:
         """What is there now, after the given sequence number; does not wait."""
         return self._store.events(run_id, after, limit)

@@ -225,6 +225,14 @@ class RunStore:
                               "ORDER BY number DESC LIMIT ?", (before, before, status, status, limit)).fetchall()
         return [_run(row) for row in rows]
 
+    def succeeded(self, kinds: Sequence[str], limit: int) -> Sequence[tuple[str, str, float, str]]:
+        """(kind, text, seconds since 1970 when it was begun, facts as JSON), newest first: a tenth of what whole runs
+        cost."""
+        with self._reading() as db:
+            return [tuple(row) for row in db.execute(
+                f"SELECT kind, text, created_at, facts FROM runs WHERE status = 'succeeded' AND kind IN "
+                f"({', '.join('?' * len(kinds))}) ORDER BY number DESC LIMIT ?", (*kinds, limit)).fetchall()]
+
     def events(self, run_id: str, after: int, limit: int) -> Sequence[RunEvent]:
         with self._reading() as db:
             rows = db.execute("SELECT * FROM run_events WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?",

@@ -232,6 +232,15 @@ class Memory:
                                     (self.conversation(id).id,)).fetchall()
         return self._told(rows)
 
+    def statements(self, conversations: int) -> list[tuple[str, str, str, str]]:
+        """(id, question, SQL, rating) of answers that came to some rows, those of the conversation used last first."""
+        rows = self._read().execute(
+            "SELECT a.id, a.question, a.sql, a.rating FROM (SELECT id, changed_at FROM conversations WHERE whose = ? "
+            "ORDER BY changed_at DESC, id LIMIT ?) c JOIN answers a ON a.conversation = c.id "
+            "WHERE a.sql <> '' AND a.status IN ('answered', 'assumed') ORDER BY c.changed_at DESC, c.id, a.turn DESC",
+            (self._whose, conversations)).fetchall()
+        return [(row["id"], row["question"], row["sql"], row["rating"]) for row in rows]
+
     def history(self, id: str) -> list[Answer]:
         """What a planner is told of a conversation when it goes on."""
         found = [one.answer for one in self.turns(self.mine(id).id)]

@@ -37,8 +37,6 @@ class Known:
         self._aggregates = frozenset(aggregates)
         self._parser = parser or _parser()
         self._bodies: dict[Macro, Node | None] = {}
-        self.shape = (frozenset(columns), frozenset(one for some in self._macros.values() for one in some))
-        """Which names there are; of tables without their columns."""
 
     def key(self, path: Sequence[str]) -> str | None:
         """Of a table of the workspace; None for one of another database, and for a file."""

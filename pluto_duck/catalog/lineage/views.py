@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pluto_duck.catalog.lineage.known import Known, Macro
 from pluto_duck.catalog.lineage.model import By, Kind, Link, Node, Part
-from pluto_duck.catalog.lineage.trace import Traced, trace
+from pluto_duck.catalog.lineage.remembering import traces
+from pluto_duck.catalog.lineage.trace import Traced
 from pluto_duck.errors import PlutoError
 from pluto_duck.session import Session, TableInfo
 from pluto_duck.workspace.literals import encode, to_sql
 
-_TRACED: dict[Path, dict[str, tuple[object, Traced]]] = {}
-"""Of each workspace the views as they were read last, with what that hung on."""
 _SHOWN = 3
 
 
@@ -35,36 +33,25 @@ def known(session: Session, tables: Sequence[TableInfo]) -> tuple[Known, dict[st
     return made, {keys[schema, name]: select_of(sql) for schema, name, sql in views if (schema, name) in keys}
 
 
-def collect(session: Session, tables: Sequence[TableInfo], known: Known, sql: Mapping[str, str]) -> Part:
+def collect(session: Session, tables: Sequence[TableInfo], known: Known, sql: Mapping[str, str]) -> tuple[Part, bool]:
+    """And whether it hangs on the catalog alone; else DuckDB was asked whether a view can be run now."""
     nodes: list[Node] = []
     links: list[Link] = []
-    kept = _TRACED.setdefault(session.workspace.root, {})
-    fresh: dict[str, tuple[object, Traced]] = {}
+    kept, steady = traces(session.workspace.root), True
     for table in tables:
         key, names = table.ref.key, tuple(column.name for column in table.columns)
         note = ""
         if key in sql:
-            fresh[key] = found = _traced(sql[key], known, kept.get(key))
-            note = _trouble(session, table, found[1])
-            part = links_of(found[1], key, names, "view")
+            found = kept.of(sql[key], known)
+            note = _trouble(found)
+            if not note and (not table.columns or found.unknown):
+                note, steady = _refused(session, table, found), False
+            part = links_of(found, key, names, "view")
             nodes += part.nodes
             links += part.links
         facts = (("comment", table.comment),) if table.comment else ()
         nodes.append(Node(key, table.kind, str(table.ref), names, facts, note))
-    _TRACED[session.workspace.root] = fresh
-    return Part(tuple(nodes), tuple(links))
-
-
-def _traced(sql: str, known: Known, before: tuple[object, Traced] | None) -> tuple[object, Traced]:
-    if before is not None and before[0] == _hangs_on(sql, known, before[1]):
-        return before
-    found = trace(sql, known)
-    return _hangs_on(sql, known, found), found
-
-
-def _hangs_on(sql: str, known: Known, traced: Traced) -> object:
-    # A view whose name is new may stand before what was read until now: macros and tables alike.
-    return sql, known.shape, tuple(known.columns(one) for one in traced.reads)
+    return Part(tuple(nodes), tuple(links)), steady
 
 
 def links_of(traced: Traced, key: str, names: Sequence[str], by: By) -> Part:
@@ -90,13 +77,15 @@ def _outside(id: str, traced: Traced) -> Node:
     return Node(id, "missing", name if schema == "main" else id)
 
 
-def _trouble(session: Session, table: TableInfo, traced: Traced) -> str:
+def _trouble(traced: Traced) -> str:
     if traced.problem:
         return f"its SQL could not be read: {traced.problem}"
     if traced.missing:
         return f"it reads {_some(one.removeprefix('main.') for one in traced.missing)}, which is not there"
-    if table.columns and not traced.unknown:
-        return ""
+    return ""
+
+
+def _refused(session: Session, table: TableInfo, traced: Traced) -> str:
     try:
         session.internal([f"DESCRIBE SELECT * FROM {table.ref.sql}"])
         return ""  # a name that DuckDB understands and we do not: the links are as whole tables

@@ -12,7 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pluto_duck.catalog.lineage import Known, Link, Node, Part, links_of, trace
+from pluto_duck.catalog.lineage import Known, Link, Node, Part, links_of
+from pluto_duck.catalog.lineage.remembering import traces
 from pluto_duck.session import Session, TableInfo
 from pluto_duck.transform.dbt.project import below
 from pluto_duck.workspace import TableRef, Workspace
@@ -24,23 +25,29 @@ _KEPT = ("resource_type", "database", "schema", "name", "alias", "identifier", "
          "test_metadata", "column_name")
 
 
-def models(session: Session, tables: Sequence[TableInfo], known: Known, projects: Iterable[Path] = ()) -> Part:
-    """`projects`: folders beside those in the workspace's own."""
-    parts = [_of(manifest, results, session.workspace, tables, known)
-             for manifest, results in manifests(session.workspace, projects)]
+def models(session: Session, tables: Sequence[TableInfo], known: Known, files: Iterable[tuple[Path, Path]]) -> Part:
+    """`files`: of `artifacts`."""
+    parts = [_of(manifest, _read(results), session.workspace, tables, known)
+             for path, results in files if (manifest := _read(path))]
     return Part(tuple(one for part in parts for one in part.nodes), tuple(one for part in parts for one in part.links))
 
 
-def manifests(workspace: Workspace, projects: Iterable[Path] = ()) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """(manifest, results of the last run) of each project that dbt has read; what can't be read is left out."""
+def artifacts(workspace: Workspace, projects: Iterable[Path] = ()) -> list[tuple[Path, Path]]:
+    """(manifest, results of the last run) of each project that dbt has read. `projects`: folders beside those in the
+    workspace's own."""
     found = []
     for project in dict.fromkeys([*below(workspace), *projects]):
         for target in (project / "target", workspace.folder / "dbt" / project.name):
-            manifest = _read(target / "manifest.json")
-            if manifest:
-                found.append((manifest, _read(target / "run_results.json")))
+            if (target / "manifest.json").is_file():
+                found.append((target / "manifest.json", target / "run_results.json"))
                 break
     return found
+
+
+def manifests(workspace: Workspace, projects: Iterable[Path] = ()) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """What stands in them; what can't be read is left out."""
+    return [(manifest, _read(results)) for path, results in artifacts(workspace, projects)
+            if (manifest := _read(path))]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -48,13 +55,13 @@ def _read(path: Path) -> dict[str, Any]:
         status = path.stat()
         if status.st_size > MAX_BYTES:
             return {}
-        return _parsed(path, status.st_mtime_ns, status.st_size)
+        return _parsed(path, (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino))
     except (OSError, ValueError, RecursionError):
         return {}
 
 
 @lru_cache(maxsize=8)
-def _parsed(path: Path, _changed: int, _size: int) -> dict[str, Any]:
+def _parsed(path: Path, _stamp: tuple[int, ...]) -> dict[str, Any]:
     told = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(told, dict):
         return {}
@@ -84,7 +91,7 @@ def _of(manifest: Mapping[str, Any], results: Mapping[str, Any], workspace: Work
         nodes[id] = Node(id, kind, str(_ref(one)) if id.count(":") == 0 else id, names, facts, note)
         if one["resource_type"] == "source" or (table is not None and table.kind == "view"):
             continue  # a view's own SQL says what it is made of
-        made, made_of = _made(unique_id, one, id, names, every, ids, known)
+        made, made_of = _made(one, id, names, every, ids, known, workspace)
         nodes.update({node.id: node for node in made if node.id not in nodes and node.id not in there})
         links += made_of
     for unique_id, one in manifest.get("exposures", {}).items():
@@ -103,15 +110,15 @@ def keys(manifest: Mapping[str, Any], workspace: Workspace) -> dict[str, str]:
             and not _ephemeral(one)}
 
 
-def _made(unique_id: str, one: Mapping[str, Any], id: str, names: Sequence[str], every: Mapping[str, Any],
-          ids: Mapping[str, str], known: Known) -> tuple[Sequence[Node], list[Link]]:
+def _made(one: Mapping[str, Any], id: str, names: Sequence[str], every: Mapping[str, Any],
+          ids: Mapping[str, str], known: Known, workspace: Workspace) -> tuple[Sequence[Node], list[Link]]:
     if one["resource_type"] == "seed":
         file = Node(f"file:{one.get('original_file_path')}", "file", str(one.get("original_file_path")))
         return [file], [Link(file.id, id, "dbt", tuple((name, name, "same") for name in names))]
     above = _above(one, every, ids)
     sql = str(one.get("compiled_code") or "") if one.get("language") != "python" else ""
     if sql:
-        traced = trace(sql, known)
+        traced = traces(workspace.root).of(sql, known)
         if not traced.problem:
             part = links_of(traced, id, names, "dbt")
             # An incremental model reads itself to see how far it is.

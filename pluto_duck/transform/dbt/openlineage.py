@@ -14,7 +14,7 @@ from pluto_duck.catalog.lineage.openlineage import emitter as configured
 from pluto_duck.catalog.lineage.openlineage.datasets import namespace
 from pluto_duck.errors import Cancelled, PlutoError
 from pluto_duck.session import Session
-from pluto_duck.transform.dbt.lineage import keys, manifests, models
+from pluto_duck.transform.dbt.lineage import artifacts, keys, manifests, models
 from pluto_duck.transform.dbt.model import DbtNode, DbtOptions, DbtReport
 
 _BUILDS = ("build", "run", "seed", "snapshot", "test")
@@ -48,8 +48,9 @@ class Build:
         assert self.emitter is not None
         tables = self.session.tables()
         names, sql = known(self.session, tables)
-        lineage = Lineage([collect(self.session, tables, names, sql),
-                           models(self.session, tables, names, [report.project])])
+        lineage = Lineage([collect(self.session, tables, names, sql)[0],
+                           models(self.session, tables, names,
+                                  artifacts(self.session.workspace, [report.project]))])
         datasets = Datasets(self.session, tables)
         manifest = next((one for one, _results in manifests(self.session.workspace, [report.project])
                          if any(node.unique_id in one.get("nodes", {}) for node in report.nodes)), {})

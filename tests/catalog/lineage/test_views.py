@@ -13,7 +13,7 @@ from pluto_duck.session import Session
 def lineage(session: Session) -> Lineage:
     tables = session.tables()
     names, sql = known(session, tables)
-    return Lineage([collect(session, tables, names, sql)])
+    return Lineage([collect(session, tables, names, sql)[0]])
 
 
 def _up(found: Lineage, id: str, column: str | None = None) -> list[str]:
@@ -123,12 +123,14 @@ def test_the_select_of_a_definition(sql: str, select: str) -> None:
 
 
 def test_views_are_read_again_only_where_something_changed(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pluto_duck.catalog.lineage import views
+    from pluto_duck.catalog.lineage import remembering
 
     session.query("CREATE TABLE t (a INT); CREATE TABLE u (a INT);"
-                  + ";".join(f"CREATE VIEW v{i} AS SELECT a FROM {'t' if i % 2 else 'u'}" for i in range(20)))
+                  + ";".join(f"CREATE VIEW v{i} AS SELECT plus({'t' if i % 2 else 'u'}.a) AS k FROM {'t' if i % 2 else 'u'} "
+                             f"WHERE a > {i}" for i in range(20)).replace("plus", "abs"))
     read: list[str] = []
-    monkeypatch.setattr(views, "trace", lambda sql, known, trace=views.trace: (read.append(sql), trace(sql, known))[1])
+    monkeypatch.setattr(remembering, "trace",
+                        lambda sql, known, trace=remembering.trace: (read.append(sql), trace(sql, known))[1])
     lineage(session)
     first = len(read)
     lineage(session)
@@ -136,6 +138,9 @@ def test_views_are_read_again_only_where_something_changed(session: Session, mon
     session.query("ALTER TABLE t ADD COLUMN b INT")
     lineage(session)
     assert len(read) == 30, "those of t alone"
-    session.query("CREATE MACRO plus(x) AS x + 1")
+    session.query("CREATE TABLE elsewhere (a INT); CREATE MACRO plus(x) AS x + 1; CREATE VIEW w AS SELECT a FROM elsewhere")
     lineage(session)
-    assert len(read) == 50, "any of them may call it"
+    assert len(read) == 31, "none of them names those"
+    session.query("CREATE MACRO abs(x) AS x + (SELECT max(a) FROM elsewhere)")
+    assert "main.elsewhere" in {link.above for link in lineage(session).above("main.v3")}
+    assert len(read) == 51
