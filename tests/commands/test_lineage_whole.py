@@ -20,6 +20,7 @@ from pluto_duck.session import Session
 
 OTHER = """
 import sys
+from pathlib import Path
 from pluto_duck.commands import Door, each, invoke
 from pluto_duck.session import Session
 session = Session.open(Path(sys.argv[1]))
