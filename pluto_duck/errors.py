@@ -9,6 +9,7 @@
      │   ├─ Untrusted               pluto.toml wants something only its owner may allow
      │   ├─ Outdated                somebody else changed what was looked at meanwhile       HTTP 409
      │   ├─ Conflict                a key, CHECK or foreign key of the table forbids it      HTTP 409
+     │   ├─ ChecksFailed            rows do not meet what checks.yaml expects of their table HTTP 409
      │   ├─ PreconditionFailed      a row is not as the request expects it                   HTTP 412
      │   └─ HistoryGone             changes older than what is kept are asked for            HTTP 410
      ├─ Unauthenticated             who asks is not known, or what says so is not good   exit 3   HTTP 401
@@ -112,6 +113,15 @@ class Conflict(Refused):
 
     code = "conflict"
     http_status = 409
+
+
+class ChecksFailed(Refused):
+    """`facts["checks"]` names those that failed."""
+
+    code = "checks_failed"
+    http_status = 409
+    report: Any = None
+    """What became of all checks of the table; not carried across processes."""
 
 
 class PreconditionFailed(Refused):

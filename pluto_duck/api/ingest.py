@@ -31,10 +31,12 @@ OWNERS: dict[str, tuple[type, ...]] = {
     "schema": (str,), "query": (str,), "into": (str,), "mode": (str,), "key": (list,), "where": (str,), "skip": (list,),
     "cast": (dict,),
     "rejects": (str,), "cursor": (str,), "lag": (str,), "since": (str,), "limit": (int,), "sample": (int, float),
-    "columns": (str,), "verify": (bool,), "delete_missing": (bool,), "parallel": (int,), "options": (dict,),
+    "columns": (str,), "verify": (bool,), "check": (bool,),
+    "delete_missing": (bool,), "parallel": (int,), "options": (dict,),
     "connector": (str,)}
 OTHERS: dict[str, tuple[type, ...]] = {
-    "connection": (str,), "workspace": (str,), "tables": (list,), "into": (str,), "mode": (str,), "key": (list,)}
+    "connection": (str,), "workspace": (str,), "tables": (list,), "into": (str,), "mode": (str,), "key": (list,),
+    "check": (bool,)}
 
 
 class IngestHandler(PlutoHandler):
@@ -80,11 +82,12 @@ class UploadHandler(PlutoHandler):
         if mode not in MODES:
             raise UsageError(f"mode={mode} is none of {', '.join(MODES)}.", name="mode")
         key = [one for one in self.get_query_argument("key", "").split(",") if one]
+        check = self.integer("check", 0, least=0, most=1)
         place, ref = await self.place(), TableRef.parse(name)
         self.trail.note(on=[ref.key])
         path, self._body.path = self._body.path, None  # the run's from here on
         assert path is not None
-        options = {"into": str(ref), "mode": mode, "key": key}
+        options = {"into": str(ref), "mode": mode, "key": key, "check": bool(check)}
         try:
             run = await self.in_thread(_from_file, place, path, options, self.actor)
         except BaseException:
@@ -213,8 +216,12 @@ def _work(place: Place, source: Any, options: dict[str, Any], actor: Actor | Non
 
 def _for(actor: Actor | None, error: Any) -> Any:
     """Others read what is wrong with their rows, and nothing of paths and of what the table holds."""
-    from pluto_duck.errors import StatementError
+    from pluto_duck.errors import ChecksFailed, StatementError
 
+    if isinstance(error, ChecksFailed) and actor is not None:
+        # What a check says may tell of other tables, and of rows that were there before.
+        return ChecksFailed("The rows do not meet what is expected of the table; it is as it was.",
+                            hint="GET /checks?table=NAME tells of the checks that you may see.")
     if actor is None or isinstance(error, Refused):
         return error
     return StatementError("The rows can't be loaded: they do not fit the table, or can't be read.",

@@ -20,7 +20,9 @@ PATHS: dict[str, Json] = {
             path("table", "table or schema.table"), WORKSPACE,
             query("mode", "What becomes of the rows that are there.", enum=["append", "merge", "replace"],
                   default="append"),
-            query("key", "merge: columns by comma; else the primary key of the table.")],
+            query("key", "merge: columns by comma; else the primary key of the table."),
+            query("check", "1: where a check of checks.yaml fails, the table stays as it was.", "integer",
+                  enum=[0, 1], default=0)],
         "requestBody": {"required": True, "content": {
             "text/csv": {"schema": {"type": "string"}}, "application/x-ndjson": {"schema": {"type": "string"}},
             "application/vnd.apache.parquet": _BINARY, "application/vnd.apache.arrow.stream": _BINARY}},
@@ -41,6 +43,7 @@ SCHEMAS: dict[str, Json] = {
         "cursor": _TEXT, "lag": _TEXT, "since": _TEXT, "limit": one("integer", minimum=0, maximum=2**62),
         "sample": one("number", exclusiveMinimum=0, maximum=100),
         "columns": one("string", enum=["evolve", "freeze", "discard"]), "verify": one("boolean"),
+        "check": one("boolean"),
         "delete_missing": one("boolean"), "parallel": one("integer"),
         "options": one("object", additionalProperties=_TEXT), "connector": _TEXT}),
 }

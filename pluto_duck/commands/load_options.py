@@ -111,6 +111,8 @@ _LOAD_OPTIONS = (
     option(HOW, "--rejects", type=click.Choice(["refuse", "keep"]),
            help="A row of a file that can't be read: an error (refuse, the default), or kept in TABLE_rejects."),
     option(HOW, "--verify", is_flag=True, help="Compare sums of numbers and texts with the source before it counts."),
+    option(HOW, "--check", is_flag=True, help="Run the table's checks before anybody sees the rows; where one "
+           "that must hold fails, the table stays as it was."),
     option(HOW, "--parallel", type=Whole(1), metavar="N", help="Tables at once. Without it: as many as cores."),
     option(HOW, "--option", "settings", multiple=True, metavar="NAME=VALUE",
            help="For the kind of source: encoding=latin-1, sheet=Budget; may be repeated."),
@@ -130,7 +132,7 @@ def told(given: Mapping[str, Any], connector: str | None) -> LoadOptions:
 
     fields: dict[str, Any] = {name: given[name] for name in (
         "tables", "exclude", "schema", "query", "where", "limit", "sample", "skip", "into", "mode", "delete_missing",
-        "columns", "cursor", "lag", "since", "rejects", "verify", "parallel") if given[name] is not None}
+        "columns", "cursor", "lag", "since", "rejects", "verify", "check", "parallel") if given[name] is not None}
     fields["key"] = tuple(part.strip() for one in given["key"] for part in one.split(","))
     fields["cast"] = pairs(given["cast"], "--cast", "column=type", "--cast 'amount=numeric(12,2)'")
     fields["options"] = pairs(given["settings"], "--option", "name=value", "--option encoding=latin-1")

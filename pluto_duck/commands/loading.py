@@ -71,6 +71,9 @@ def ingest(context: click.Context, /, door: Door, uri: str | None, connection: s
                                                           ("--live", live)) if given])
     if once or resnapshot:
         raise UsageError(f"{'--once' if once else '--resnapshot'} says how to follow: it goes with --follow.")
+    if live and options.check:
+        raise UsageError("--live copies nothing: there is nothing to check before it can be seen.",
+                         hint=f"{door.program} check holds what is there against checks.yaml.")
     if live and (save is not None or dry_run):
         raise UsageError("--live copies nothing: there is nothing to load again, and nothing to try.",
                          hint="Leave --live out, or the other one.")

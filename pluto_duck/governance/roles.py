@@ -160,15 +160,16 @@ class RoleCatalog:
         cursor.execute(f"USE {quote(self.catalog)}.{quote(DEFAULT_SCHEMA)}")
         return cursor
 
-    def check_resolved(self, cursor: Cursor, sql: str, named: Iterable[TableRef] | None = None) -> None:
+    def check_resolved(self, cursor: Cursor, sql: str, named: Iterable[TableRef] | None = None,
+                       also: frozenset[str] = frozenset()) -> None:
         """Raises Refused unless every base table that DuckDB itself finds behind `sql` is one that the views read
-        which it names (`named`; None: any of the role's). It binds the statement, so only after the Gate, on a cursor
-        of this catalog: a schema that is also the name of an attached database resolves elsewhere than the Gate
-        thinks."""
+        which it names (`named`; None: any of the role's), or one of `also`. It binds the statement, so only after the
+        Gate, on a cursor of this catalog: a schema that is also the name of an attached database resolves elsewhere
+        than the Gate thinks."""
         behind = self._behind.values() if named is None else (
             self._behind.get(one.key, frozenset()) for one in named)
         try:
-            elsewhere = cursor.table_names(sql) - frozenset().union(*behind)
+            elsewhere = cursor.table_names(sql) - frozenset().union(also, *behind)
         except PlutoError:
             # It binds with tables that have no columns, and so fails for USING, COLUMNS and some more.
             # Then what could lead elsewhere is looked for itself; names of one part find the role's view.

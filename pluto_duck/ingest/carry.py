@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pluto_duck.errors import SourceError, StatementError, WorkspaceUnusable
-from pluto_duck.ingest import landing, scd2, state, still, verify
+from pluto_duck.errors import ChecksFailed, SourceError, StatementError, WorkspaceUnusable
+from pluto_duck.governance.checks import TableReport
+from pluto_duck.ingest import landing, publish, scd2, state, still, verify
 from pluto_duck.ingest.connectors import Connector
 from pluto_duck.ingest.landing import Landed
 from pluto_duck.ingest.meter import Meter
@@ -45,6 +46,7 @@ class Common:
     existing: Mapping[str, TableInfo]
     source_state: Mapping[str, Any] | None
     meter: Meter
+    expected: publish.Expected | None = None
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,20 @@ class TableJob:
                                     "COLUMN.") from error
 
     def _run(self, supply: Supply, worker: Session) -> LoadedTable:
-        with worker.transaction(self.token):
-            done = self.bring(supply, worker)
-            note(worker, [(self, done)])
+        try:
+            with worker.transaction(self.token):
+                done = self.bring(supply, worker)
+                note(worker, [(self, done)])
+        except ChecksFailed as error:
+            raise publish.keep_failed(worker, self.common.load_id, error) from None
+        self.published(worker, done)
         self.common.meter.done(self.load.table, done.rows)
         return done
+
+    def published(self, worker: Session, done: LoadedTable) -> None:
+        """After the commit."""
+        if done.quality is not None:
+            publish.keep(worker, self.common.load_id, done.quality)
 
     def bring(self, supply: Supply, worker: Session) -> LoadedTable:
         """All of it but BEGIN, `note` and COMMIT."""
@@ -109,10 +120,19 @@ class TableJob:
         supply.finish(self.request)
         worker.internal(after, writes=[RECORDS, *([load.ref.key] if changed else ())],
                         notes=[load.ref.key] if known else ())
+        quality, said = self._audited(worker) if changed else (None, ())
         return LoadedTable(
             load.ref, load.table.name, _rows(landed), time.perf_counter() - started, load.mode, landed.inserted,
             landed.updated, landed.deleted, rejected, supply.was_native(load.table), written.verified,
-            self._notices(written))
+            quality, (*self._notices(written), *said))
+
+    def _audited(self, worker: Session) -> tuple[TableReport | None, tuple[str, ...]]:
+        expected = self.common.expected
+        checks = expected.of(self.load.ref) if expected is not None else None
+        if not checks:
+            return None, () if checks is None else (publish.UNCHECKED,)
+        found = publish.audit(worker, self.load.ref, checks)
+        return found, tuple(f"{one.check.name}: {one.says}" for one in found.outcomes if one.status == "warned")
 
     @property
     def anew(self) -> bool:

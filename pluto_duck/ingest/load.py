@@ -25,6 +25,7 @@ from pluto_duck.ingest.meter import Meter
 from pluto_duck.ingest.openlineage import telling
 from pluto_duck.ingest.options import LoadOptions, Progress
 from pluto_duck.ingest.plan import TableLoad, canonical, choose, plan, refuse_columns, targets, without
+from pluto_duck.ingest.publish import Expected, expected
 from pluto_duck.ingest.rejects import side_table
 from pluto_duck.ingest.report import FailedTable, LoadedTable, LoadReport, partly
 from pluto_duck.ingest.sources import open_source
@@ -62,9 +63,10 @@ def ingest(session: Session, source: Any, options: LoadOptions | Mapping[str, st
         raise UsageError("A load commits each table by itself, and this session is in a transaction.",
                          hint="COMMIT or ROLLBACK first.")
     started = time.perf_counter()
+    checked = expected(session.workspace, options)
     opened, shown = opened_source(source, options)
     with telling(session, shown) as outside:
-        report = outside.report = _loaded(session, opened, shown, options, on_progress, started)
+        report = outside.report = _loaded(session, opened, shown, options, on_progress, started, checked)
         if report.failed:
             if len(report.failed) + len(report.tables) == 1:
                 raise report.failed[0].error
@@ -73,12 +75,12 @@ def ingest(session: Session, source: Any, options: LoadOptions | Mapping[str, st
 
 
 def _loaded(session: Session, opened: Connector, shown: str, options: LoadOptions,
-            on_progress: Callable[[Progress], None] | None, started: float) -> LoadReport:
+            on_progress: Callable[[Progress], None] | None, started: float, checked: Expected | None) -> LoadReport:
     # Looking at the source may take long, too: it can stand behind a lock there.
     load: _Load | None = None
     try:
         with session.interrupting(opened.interrupt), opened as connector:
-            load = _Load(session, connector, shown, options, on_progress)
+            load = _Load(session, connector, shown, options, on_progress, checked)
             return load.run(started)
     except PlutoError as error:
         if (load is None or not load.begun) and not isinstance(error, UsageError | UnknownName):
@@ -123,8 +125,9 @@ class _Table:
 
 class _Load:
     def __init__(self, session: Session, connector: Connector, shown: str, options: LoadOptions,
-                 on_progress: Callable[[Progress], None] | None) -> None:
+                 on_progress: Callable[[Progress], None] | None, checked: Expected | None) -> None:
         self._session = session
+        self._expected = checked
         self._connector = connector
         self._shown = shown
         self._options = options
@@ -221,7 +224,7 @@ class _Load:
                 table.source = source
         common = Common(self._id, self._connector.source, self._shown, self._options, self._started_at,
                         {(one.source.schema, one.source.name): one.ref for one in all_tables}, existing,
-                        self._source_state(), self._meter)
+                        self._source_state(), self._meter, self._expected)
         states = States(self._session, common.source, [one.ref.key for one in tables]) \
             if self._options.cursor is not None else None
         for table in tables:

@@ -48,6 +48,9 @@ class LoadOptions:
     """Rows of a file that can't be read: an error, or kept in a side table while the others are loaded."""
     verify: bool = False
     """Compares sums over numbers and lengths of texts with the source, besides the row count."""
+    check: bool = False
+    """The checks of checks.yaml are run before anybody may see the rows: where one that must hold fails, the table
+    stays as it was. A table of which the file says `publish: checked` is checked without it."""
     parallel: int = 0
     """Tables at once; 0: as many as there are cores."""
     options: Mapping[str, str] = field(default_factory=dict)

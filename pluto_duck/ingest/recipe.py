@@ -32,7 +32,7 @@ KEYS = (*_OWN, *_OPTIONS)
 # code of the file's author, or reaches beyond the folder.
 _HARMLESS = frozenset(_OWN) | {
     "tables", "exclude", "into", "mode", "key", "delete_missing", "cursor", "lag", "since", "limit", "sample",
-    "columns", "skip", "rejects", "verify", "parallel"} - {"from"}
+    "columns", "skip", "rejects", "verify", "check", "parallel"} - {"from"}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pluto_duck.errors import PartlyLoaded, PlutoError
+from pluto_duck.governance.checks import TableReport
 from pluto_duck.ingest.options import Mode
 from pluto_duck.workspace import TableRef
 
@@ -28,6 +29,8 @@ class LoadedTable:
     native: bool = False
     """The host's DuckDB read the source itself."""
     verified: bool = False
+    quality: TableReport | None = None
+    """What became of its checks, where it was checked before it could be seen."""
     notices: tuple[str, ...] = ()
     """What the reader should know: columns that were added, a table that was loaded whole again."""
 

@@ -63,7 +63,7 @@ class Still:
 
 
 def asked(options: LoadOptions) -> str:
-    told = {name: value for name, value in asdict(options).items() if name != "parallel"}
+    told = {name: value for name, value in asdict(options).items() if name not in ("parallel", "check")}
     return hashlib.sha256((FORMAT + json.dumps(told, sort_keys=True, default=str)).encode()).hexdigest()[:16]
 
 

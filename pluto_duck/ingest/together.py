@@ -54,6 +54,7 @@ def bring(jobs: Sequence[TableJob], supply: Supply, worker: Session,
             pass  # whose it is will be seen below
         else:
             for job, one in zip(jobs, done, strict=True):
+                job.published(worker, one)
                 job.common.meter.done(job.load.table, one.rows)
                 arrived(job, one)
             return

@@ -454,6 +454,13 @@ class Session:
         rows: list[list[list[Any]]] = self._link.call(Request("internal", args)).header["rows"]
         return rows
 
+    def inside(self, table: TableRef, sql: str) -> Result:
+        """Rows of a SELECT, which passes the Gate, within the open transaction that fills `table`; there it is called
+        `session.inside.alias(table)`. An error while it runs may end what the transaction can do but ROLLBACK."""
+        args = {"sql": sql, "schema": table.schema, "name": table.name, "read_only": True}
+        with self._whole:
+            return self._query(Request("inside", args), None, time.perf_counter())
+
     @contextmanager
     def transaction(self, token: str = "") -> Iterator[None]:
         """BEGIN ... COMMIT; ROLLBACK when the block raises (Ctrl-C included).

@@ -53,6 +53,9 @@ CONFLICT_TRIES = 6
 TIDY_S = 60.0
 """Between two looks at copies that were made for readers."""
 
+ASIDE = ("_pluto.failed_", "_pluto.held_")
+"""Where a load may put rows that nobody is to take for the table's."""
+
 LOADING = "ingest"
 """The label of the sessions that do the work of a load."""
 
@@ -150,6 +153,8 @@ class HostSession:
         self._sources: list[list[str]] = []
         """For each source that is open: what closes it again."""
         self._in_bulk = False
+        self._looked_inside: TableRef | None = None
+        """Of an aborted transaction, which keeps the cursor in the agent's catalog until it has ended."""
         self._begun: set[str] = set()
         """What ran in the open transaction to take a source to its moment."""
         self._live = LiveHold(handler.live, self.in_transaction, lambda: self._catalog)
@@ -158,7 +163,7 @@ class HostSession:
             "query": lambda request: self._live.around(self._query, request),
             "look_at_live": self._live.look, "write": self._write, "merge": self._merge,
             "frame": self._frame, "unframe": self._unframe,
-            "internal": self._internal, "bulk": self._bulk, "trim": self._trim,
+            "internal": self._internal, "inside": self._inside, "bulk": self._bulk, "trim": self._trim,
             "stamp": self._stamp,
             "tables": self._tables, "versions": self._versions, "outcome": self._outcome, "backup": self._backup,
             "activity": self._activity, "stop": self._stop,
@@ -193,6 +198,7 @@ class HostSession:
                 raise UsageError(f"There is no operation {request.op!r}.")
             for name in [self._stale.pop() for _ in range(len(self._stale))]:
                 self._forget(name)
+            self._come_back()
             with self._handler.trimming.gate:
                 self._handler.trimming.meet(self)
                 self._running.begin(self._cursor, request.args.get("timeout_s"), _seen(request))
@@ -685,6 +691,28 @@ class HostSession:
         self._handler.ledger.noted.update(map(str, request.args["notes"]))
         return Reply({"rows": rows})
 
+    def _inside(self, request: Request) -> Reply:
+        """{sql, schema, name}: a statement that reads only, of a table that the open transaction has filled
+        (`session/inside.py`)."""
+        from pluto_duck.session import inside
+
+        if self._transaction is None:
+            raise UsageError("Nothing is being written: there is no transaction to look into.")
+        table, sql = TableRef(str(request.args["name"]), str(request.args["schema"])), str(request.args["sql"])
+        self._looked_inside = table
+        try:
+            rows = inside.look(self._handler, self._cursor, self._own_catalog, table, sql)
+        finally:
+            self._come_back()
+        return self._kept(rows, rows.reader().read_all(), Statement("SELECT", sql, frozenset()), request.args)
+
+    def _come_back(self) -> None:
+        from pluto_duck.session import inside
+
+        if self._looked_inside is not None and inside.leave(
+                self._cursor, self._catalog, self._schema, self._looked_inside):
+            self._looked_inside = None
+
     def _bulk(self, request: Request) -> Reply:
         """{on}: many commits are about to follow each other, or have ended."""
         on = bool(request.args["on"])
@@ -724,7 +752,7 @@ class HostSession:
         if where and [one.type for one in self._handler.gate.statements(f"SELECT 1 WHERE ({where}\n)")] != ["SELECT"]:
             raise UsageError(f"{where!r} is not one condition.")
         table = TableRef(str(args["name"]), str(args["schema"]))
-        if table.key.startswith("_pluto."):
+        if table.key.startswith("_pluto.") and not table.key.startswith(ASIDE):
             raise Refused("The schema _pluto keeps this workspace's own records.")
         temporary = bool(args.get("temporary"))
         keys = frozenset({table.key} | ({SCHEMA} if args["mode"] != "append" else set()))

@@ -208,3 +208,16 @@ async def test_what_is_no_table_is_told(loading: Any, door: Door, workspace: Wor
     assert list(Path(tempfile.gettempdir()).iterdir()) == []
 
 
+
+
+async def test_rows_that_fail_a_check_arrive_from_nobody_and_a_key_learns_nothing_of_it(
+        loading: Any, door: Door, workspace: Workspace) -> None:
+    (workspace.root / "checks.yaml").write_text(
+        "version: 1\ntables:\n  sales:\n    - {sql: amount < 3, name: less than the secret}\n", encoding="utf-8")
+    loader = door.key("loader", scopes=("data:ingest",))
+    for key in ("", loader):
+        failed = await loading("sales", as_("text/csv"), "text/csv", key, check="1")
+        assert (failed["status"], failed["error"]["code"]) == ("failed", "checks_failed")
+        assert ("secret" in json.dumps(failed)) == (not key)
+        assert rows(workspace) == []
+    assert (await loading("sales", as_("text/csv"), "text/csv", loader))["status"] == "succeeded"

@@ -70,20 +70,20 @@ def test_every_option_of_a_load_can_be_said() -> None:
         "x.csv", "--table", "a", "--table", "b*", "--exclude", "c", "--schema", "s", "--query", "select 1",
         "--where", "a > 1", "--limit", "5", "--sample", "2.5", "--skip", "t.a", "--cast", "b=text", "--into", "t.*",
         "--mode", "scd2", "--key", "id, day", "--delete-missing", "--columns", "freeze", "--cursor", "at",
-        "--lag", "1 hour", "--since", "2024", "--rejects", "keep", "--verify", "--parallel", "3",
+        "--lag", "1 hour", "--since", "2024", "--rejects", "keep", "--verify", "--check", "--parallel", "3",
         "--option", "encoding=latin-1", "--option", "null=", "--connector", "file"])
     assert options == LoadOptions(
         tables=("a", "b*"), exclude=("c",), schema="s", query="select 1", where="a > 1", limit=5, sample=2.5,
         skip=("t.a",), cast={"b": "text"}, into="t.*", mode="scd2", key=("id", "day"), delete_missing=True,
-        columns="freeze", cursor="at", lag="1 hour", since="2024", rejects="keep", verify=True, parallel=3,
+        columns="freeze", cursor="at", lag="1 hour", since="2024", rejects="keep", verify=True, check=True, parallel=3,
         options={"encoding": "latin-1", "null": ""}, connector="file")
     usual = LoadOptions()
     assert [one.name for one in fields(LoadOptions) if getattr(options, one.name) == getattr(usual, one.name)] == []
     assert as_words(options) == (
         "--table a --table b* --exclude c --schema s --query select 1 --into t.* --mode scd2 --key id --key day "
         "--delete-missing --cursor at --lag 1 hour --since 2024 --where a > 1 --limit 5 --sample 2.5 --columns freeze "
-        "--skip t.a --cast b=text --rejects keep --verify --parallel 3 --option encoding=latin-1 --option null= "
-        "--connector file")
+        "--skip t.a --cast b=text --rejects keep --verify --check --parallel 3 --option encoding=latin-1 "
+        "--option null= --connector file")
 
 
 def test_without_options_a_load_has_its_own_defaults() -> None:

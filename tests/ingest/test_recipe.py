@@ -104,7 +104,7 @@ def test_every_option_of_a_load_is_a_key_and_comes_back(workspace: Workspace) ->
     options = LoadOptions(
         tables=("a", "b*"), exclude=("x",), schema="s", into="t.*", mode="scd2", key=("id",), delete_missing=True,
         cursor="c", lag="1 hour", since="2024-01-01", where="a > 'it''s'", limit=5, sample=2.5, columns="freeze",
-        skip=("t.a",), cast={"t.b": "text", "c d": "x\"y"}, rejects="keep", verify=True, parallel=3,
+        skip=("t.a",), cast={"t.b": "text", "c d": "x\"y"}, rejects="keep", verify=True, check=True, parallel=3,
         options={"encoding": "latin-1"}, connector="file")
     entry = written("all", uri="data/*.csv", connection=None, options=options)
     assert set(KEYS) - set(entry) == {"from", "query"}

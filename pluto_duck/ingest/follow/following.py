@@ -403,7 +403,7 @@ def check_options(options: LoadOptions) -> None:
     wrong = [f"--{word.replace('_', '-')}" for word, given in (
         ("query", options.query), ("where", options.where), ("cursor", options.cursor), ("limit", options.limit),
         ("sample", options.sample), ("cast", options.cast), ("delete_missing", options.delete_missing),
-        ("key", options.key), ("since", options.since)) if given]
+        ("key", options.key), ("since", options.since), ("check", options.check)) if given]
     if options.mode != "replace":
         wrong.append(f"--mode {options.mode}")
     if options.columns == "discard":
