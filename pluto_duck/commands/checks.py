@@ -177,17 +177,16 @@ def suggest(door: Door, tables: tuple[str, ...], write: bool) -> str:
 @click.option("--project", type=click.Path(path_type=Path), help="Folder of the dbt project; else the nearest one.")
 @_format
 def dbt(door: Door, project: Path | None, format_: Format) -> object:
-    """Take what dbt's tests and source freshness found last into the history, beside your own checks."""
-    from pluto_duck.governance.checks.store import CheckStore
+    """Show what dbt's tests and source freshness found last, and take it into the history, beside your own checks.
+
+    What `run-dbt` runs is there by itself; this is for a dbt that ran elsewhere.
+    """
     from pluto_duck.transform.dbt.project import find_project
-    from pluto_duck.transform.dbt.quality import SOURCE, tested
+    from pluto_duck.transform.dbt.quality import take_over
 
     session = door.open_session()
-    known = CheckStore(session.control)
     rows: list[tuple[Any, ...]] = []
-    for one in tested(find_project(session.workspace, project)):
-        new = known.take_over(f"{SOURCE} freshness" if one.results[0].kind == "freshness" else SOURCE, one.run_id,
-                              one.table, one.at, one.elapsed_s, one.results)
+    for one, new in take_over(session, find_project(session.workspace, project)):
         rows += [(str(one.table), it.name, it.status, it.dimension, it.failing, it.says, "new" if new else "known")
                  for it in one.results]
     return formatted(Rows(("table", "check", "status", "dimension", "failing", "what it says", "is"), tuple(rows)),

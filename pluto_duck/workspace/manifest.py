@@ -18,7 +18,7 @@ NAME = "manifest.json"
 FORMAT = 1
 DATABASE = "workspace.duckdb"
 CONTROL = "control.sqlite"
-CONFIGURATION = ("pluto.toml", "ingest.toml", "policy.yaml")
+CONFIGURATION = ("pluto.toml", "ingest.toml", "policy.yaml", "semantics.yaml", "checks.yaml")
 """Files of the workspace's root that go with it, where they are there."""
 
 _CHUNK = 1 << 20

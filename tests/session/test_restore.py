@@ -197,6 +197,23 @@ def test_damaged_files_are_kept_and_replaced(workspace: Workspace, saved: Backup
         assert workspace_id(session.control) == saved.manifest.workspace_id
 
 
+@pytest.mark.parametrize("name", ["policy.yaml", "semantics.yaml", "checks.yaml", "ingest.toml"])
+def test_what_a_workspace_says_of_its_tables_comes_back_where_it_is_missing(
+        workspace: Workspace, tmp_path: Path, name: str) -> None:
+    file = workspace.root / name
+    file.write_text("# ours\n")
+    with Session.open(workspace.root) as session:
+        made = back_up(session)
+    file.write_text("# of today\n")
+    _restore(workspace, made.path)
+    assert file.read_text() == "# of today\n", "what is there is not overwritten"
+    file.unlink()
+    _restore(workspace, made.path)
+    assert file.read_text() == "# ours\n"
+    restore_into(made.path, tmp_path / "new")
+    assert (tmp_path / "new" / name).read_text() == "# ours\n"
+
+
 def test_a_database_that_is_gone_comes_back(workspace: Workspace, saved: Backup) -> None:
     workspace.database.unlink()
     assert _restore(workspace, saved.path) is None

@@ -13,8 +13,6 @@ from pluto_duck.errors import PlutoError, Refused, TargetError, UsageError
 from pluto_duck.workspace import Workspace
 from pluto_duck.workspace.manifest import CONFIGURATION
 
-_TOLD = (*CONFIGURATION, "semantics.yaml")
-
 
 @contextmanager
 def new_file(workspace: Workspace, target: Path, *, overwrite: bool) -> Iterator[Path]:
@@ -95,7 +93,7 @@ def _resolved(workspace: Workspace, target: Path) -> Path:
     path = Path(os.path.realpath(target.expanduser()))
     if path.is_relative_to(workspace.folder.resolve()):
         raise Refused(f"{target} is inside the workspace's own folder.", hint="Choose another place.")
-    if path.parent == workspace.root.resolve() and path.name.casefold() in _TOLD:
+    if path.parent == workspace.root.resolve() and path.name.casefold() in CONFIGURATION:
         raise Refused(f"{target} tells how this workspace works; no export may take its place.",
                       hint="Choose another name.")
     if any(part.casefold() == ".git" for part in path.parts):

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import UsageError
 from pluto_duck.governance.checks.store import Result
 from pluto_duck.workspace import TableRef
+
+if TYPE_CHECKING:
+    from pluto_duck.session import Session
 
 SOURCE = "dbt"
 MAX_BYTES = 200_000_000
@@ -35,10 +39,25 @@ class Tested:
     elapsed_s: float
     results: tuple[Result, ...]
 
+    @property
+    def source(self) -> str:
+        return f"{SOURCE} freshness" if self.results[0].kind == "freshness" else SOURCE
 
-def tested(project: Path) -> list[Tested]:
+
+def take_over(session: Session, project: Path) -> list[tuple[Tested, bool]]:
+    """What stands in a project's target folder into the history of checks, each run once: False for what was there.
+    Raises UsageError as `tested`."""
+    from pluto_duck.governance.checks.store import CheckStore
+
+    target, known = project / "target", CheckStore(session.control)
+    if not os.access(project, os.W_OK):
+        target = session.workspace.folder / "dbt" / project.name
+    return [(one, known.take_over(one.source, one.run_id, one.table, one.at, one.elapsed_s, one.results))
+            for one in tested(target)]
+
+
+def tested(target: Path) -> list[Tested]:
     """By table, tests first. Raises UsageError where dbt has left nothing to read."""
-    target = project / "target"
     manifest = _read(target / "manifest.json")
     found = []
     for name, tell in (("run_results.json", _test), ("sources.json", _freshness)):

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from pluto_duck.errors import Cancelled, RunError
+from pluto_duck.errors import Cancelled, PlutoError, RunError
 from pluto_duck.transform.dbt.model import DbtNode, DbtOptions, DbtReport
+from pluto_duck.transform.dbt.quality import take_over
 from pluto_duck.transform.dbt.running import run_dbt
 
 if TYPE_CHECKING:
     from pluto_duck.runs import RunContext
     from pluto_duck.session import Session
 
+TESTING = ("build", "test", "source")
+"""Commands whose results are of tests or of the age of sources."""
 _SHOWN_SQL = 15
 """Lines of a failed model's SQL that are shown around the line of the error."""
 
@@ -34,6 +38,9 @@ def run_told(run: RunContext, session: Session, options: DbtOptions,
     with telling(session, options, run.run_id) as outside:
         report = outside.report = run_dbt(session, options, on_node=told,
                                           on_log=lambda line: _emit(run, "log", "chunk", text=line[:2000]))
+    if options.command in TESTING and not options.own_profile:
+        with suppress(PlutoError):  # dbt that could not even read its project has left nothing
+            take_over(session, report.project)
     return report
 
 
