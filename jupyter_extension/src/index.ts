@@ -3,6 +3,7 @@ import { chat } from './plugins/chat';
 import { completion } from './plugins/completion';
 import { connection } from './plugins/connection';
 import { data } from './plugins/data';
+import { dbt } from './plugins/dbt';
 import { exporting } from './plugins/exporting';
 import { highlight } from './plugins/highlight';
 import { ingest } from './plugins/ingest';
@@ -23,6 +24,7 @@ export default [
   preview,
   ingest,
   loads,
+  dbt,
   exporting,
   menu,
   status,

@@ -5,6 +5,7 @@ import { Token } from '@lumino/coreutils';
 import { Connection } from './kernel/connection';
 import { ActivityModel } from './model/activity';
 import { ApprovalsModel } from './model/approvals';
+import { BuildsModel } from './model/builds';
 import { DataModel } from './model/data';
 import { IngestModel } from './model/ingest';
 
@@ -14,6 +15,7 @@ export interface IPlutoDuck {
   readonly activity: ActivityModel;
   readonly approvals: ApprovalsModel;
   readonly ingest: IngestModel;
+  readonly builds: BuildsModel;
   readonly version: string;
 }
 

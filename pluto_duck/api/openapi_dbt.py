@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pluto_duck.api.dbt import MOST_THREADS
 from pluto_duck.api.openapi_parts import LOCATION, PROBLEM, WORKSPACE, Json, answer, one
+from pluto_duck.commands.dbt_wishes import MOST_THREADS
 from pluto_duck.transform import DBT_FROM_AFAR
 
 PATHS: dict[str, Json] = {

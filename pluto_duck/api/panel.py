@@ -52,7 +52,8 @@ class Seats:
             if self._desk is None:
                 from pluto_duck.panel.desk import Desk
 
-                self._desk = Desk(lambda: str(self._place.workspace.root), push=self._push, role="server")
+                self._desk = Desk(lambda: str(self._place.workspace.root), push=self._push, role="server",
+                                  runs=lambda: self._place.runs)
             return self._desk
 
     def _push(self, frame: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pluto_duck.commands.workbench import Workbench
 from pluto_duck.commands.workbench import open as open_workbench
@@ -16,6 +16,9 @@ from pluto_duck.errors import Cancelled, PlutoError, unknown_name
 from pluto_duck.panel.frames import PREFIX, Frames, fingerprint, frames
 from pluto_duck.panel.protocol import Frame, Request, Send
 from pluto_duck.workspace import Role
+
+if TYPE_CHECKING:
+    from pluto_duck.runs import Runs
 
 THREADS = 4
 """For what may take long: a question, a profile, a grid and a load at a time; more wait."""
@@ -39,25 +42,32 @@ OPS = {
     "python": "answering",
     "approvals": "deciding", "approve": "deciding", "reject": "deciding", "edit": "deciding",
     "running": "running", "stop": "running",
+    "projects": "building", "scaffold": "building", "build": "building", "builds": "building", "follow": "building",
+    "halt": "building",
     "complete": "cells", "format": "cells", "plan": "cells", "draw": "cells",
 }
 """The room that has the function of that name."""
 SHORT = {"hello", "tables", "conversations", "conversation", "models", "approvals", "running", "connections", "loads",
-         "complete", "format"}
+         "complete", "format", "projects", "builds", "build"}
 """Read what is kept, and compute nothing."""
-AT_ONCE = {"stop"}
-"""Must not wait in line behind what they are to end: each has a thread of its own."""
+AT_ONCE = {"stop", "halt", "follow"}
+"""Must not wait in line behind what they are to end, nor keep others waiting while a run goes on: each has a thread of
+its own."""
 
 
 class Desk:
     def __init__(self, workspace: Callable[[], str | None], push: Callable[[Frame], None],
-                 namespace: Callable[[], Mapping[str, Any]] = dict, *, role: Role = "kernel") -> None:
+                 namespace: Callable[[], Mapping[str, Any]] = dict, *, role: Role = "kernel",
+                 runs: Callable[[], Runs] | None = None) -> None:
+        """`runs`: of whoever goes on when the sidebars have gone; without it the desk has its own."""
         self._workspace = workspace
         self.namespace = namespace
         """The names of the notebook, among which are its DataFrames."""
         self.frames = Frames()
         self._push = push
         self._role = role
+        self._lent_runs = runs
+        self._own_runs: dict[str, Runs] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="pluto-duck-panel")
         self._short = ThreadPoolExecutor(SHORT_THREADS, thread_name_prefix="pluto-duck-panel-short")
         self._lock = threading.Lock()
@@ -178,6 +188,18 @@ class Desk:
         for _folder, one in stale:
             _close(one)
 
+    def runs(self, session: Workbench) -> Runs:
+        """Those that go on when the request that began them, and the page that sent it, are over."""
+        if self._lent_runs is not None:
+            return self._lent_runs()
+        from pluto_duck.runs import Runs
+
+        with self._lock:
+            folder = str(session.workspace.root)
+            if folder not in self._own_runs and not self._over.is_set():
+                self._own_runs[folder] = Runs(session, session.workspace)
+            return self._own_runs[folder]
+
     # -- news -------------------------------------------------------------------------------------
 
     def watch(self, versions: dict[str, int], where: tuple[str, str]) -> None:
@@ -232,8 +254,11 @@ class Desk:
         with self._lock:
             working = [one for one in self._working.values() if one is not None]
             idle, self._idle = self._idle, []
+            own, self._own_runs = list(self._own_runs.values()), {}
         for session in working:
             session.interrupt()
+        for runs in own:
+            runs.close()
         for pool in (self._pool, self._short):
             pool.shutdown(wait=False, cancel_futures=True)
         for _folder, session in idle:

@@ -5,11 +5,13 @@ import * as React from 'react';
 import { columnId, DataModel, DataState, found } from '../model/data';
 import { DataSource, Table } from '../model/frames';
 import { bytes, duration, plain, whole } from '../model/format';
+import { BuildsModel } from '../model/builds';
 import { IngestModel } from '../model/ingest';
 import { Link } from '../model/link';
 import { nameOf } from '../model/sql';
 import { Store } from '../model/store';
 import { LinkBanner, Message } from './banner';
+import { BuildLine } from './builds';
 import { ColumnRow } from './column';
 import { useStore, useTrans } from './hooks';
 import { Icon } from './icon';
@@ -31,6 +33,7 @@ export interface DataActions {
   /** The dialog, with a place to begin with. */
   readonly add: ((from?: { source?: string; connection?: string }) => void) | undefined;
   readonly history: (() => void) | undefined;
+  readonly dbt: (() => void) | undefined;
   /** The menu of the row, where it stands. */
   menu(row: HTMLElement): void;
 }
@@ -38,6 +41,7 @@ export interface DataActions {
 export function DataPanel(props: {
   model: DataModel;
   ingest: IngestModel;
+  builds: BuildsModel;
   link: Store<Link>;
   actions: DataActions;
 }): React.ReactElement {
@@ -72,6 +76,18 @@ export function DataPanel(props: {
           >
             <Icon name="plus" small />
             {trans.__('Add data')}
+          </button>
+        )}
+        {actions.dbt && (
+          <button
+            type="button"
+            className="pd-ib"
+            aria-label={trans.__('Run dbt')}
+            title={trans.__('Run dbt: models of the tables')}
+            disabled={link.status !== 'ready'}
+            onClick={actions.dbt}
+          >
+            <Icon name="build" />
           </button>
         )}
         {actions.history && (
@@ -129,6 +145,7 @@ export function DataPanel(props: {
         )}
       </div>
       {props.ingest.state.get().run && <LoadLine model={props.ingest} />}
+      {actions.dbt && <BuildLine model={props.builds} onOpen={actions.dbt} />}
       {tables && <Foot state={state} link={link} />}
     </section>
   );

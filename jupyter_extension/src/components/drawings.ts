@@ -43,6 +43,8 @@ export const DRAWINGS = {
   format: '<path d="M2.5 3.75h11M5 6.6h8.5M5 9.4h6M2.5 12.25h8"/>',
   steps: '<path d="M3 3.5h5M5.5 8h5M8 12.5h5M4 3.5V8h1.5M6.5 8v4.5H8"/>',
   hist: '<path d="M3 8a5 5 0 1 0 1.5-3.6M3 2.5v2.75h2.75M8 5.25V8l2 1.25"/>',
+  build:
+    '<rect x="2.25" y="2.5" width="4.5" height="4" rx="1"/><rect x="9.25" y="6" width="4.5" height="4" rx="1"/><rect x="2.25" y="9.5" width="4.5" height="4" rx="1"/><path d="M6.75 4.5h1.5v7h-1.5M8.25 8h1"/>',
   at: '<circle cx="8" cy="8" r="2.4"/><path d="M10.4 5.6V9c0 1 .6 1.6 1.5 1.6 1 0 1.6-1 1.6-2.6A5.5 5.5 0 1 0 11 12.6"/>',
   arrow: '<path d="M3.25 8h9.5M9 4.25 12.75 8 9 11.75"/>',
   stop: '<rect x="4" y="4" width="8" height="8" rx=".5"/>',

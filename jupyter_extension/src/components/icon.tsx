@@ -38,3 +38,4 @@ export const dataIcon = labIcon('db');
 export const chatIcon = labIcon('chat');
 export const tableIcon = labIcon('table');
 export const historyIcon = labIcon('hist');
+export const buildIcon = labIcon('build');

@@ -6,6 +6,7 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import { Connection } from '../kernel/connection';
 import { ActivityModel } from '../model/activity';
 import { ApprovalsModel } from '../model/approvals';
+import { BuildsModel } from '../model/builds';
 import { DataModel } from '../model/data';
 import { IngestModel } from '../model/ingest';
 import { whenSeen } from '../kernel/seen';
@@ -42,6 +43,7 @@ export const connection: JupyterFrontEndPlugin<IPlutoDuck> = {
     };
     const approvals = new ApprovalsModel();
     const ingest = new IngestModel();
+    const builds = new BuildsModel();
     let client = made.link.get().client;
     made.link.watch(() => {
       const link = made.link.get();
@@ -51,6 +53,7 @@ export const connection: JupyterFrontEndPlugin<IPlutoDuck> = {
         activity.attach(client);
         approvals.attach(client);
         ingest.attach(client);
+        builds.attach(client, link.hello?.workspace.root ?? '');
       }
     });
     made.onNews = frame => {
@@ -62,6 +65,6 @@ export const connection: JupyterFrontEndPlugin<IPlutoDuck> = {
         void approvals.refresh();
       }
     };
-    return { connection: made, data, ingest, activity, approvals, version: VERSION };
+    return { connection: made, data, ingest, builds, activity, approvals, version: VERSION };
   }
 };

@@ -56,6 +56,9 @@ export const data: JupyterFrontEndPlugin<void> = {
       get history() {
         return offered(app, COMMANDS.loads, () => void app.commands.execute(COMMANDS.loads));
       },
+      get dbt() {
+        return offered(app, COMMANDS.dbt, () => void app.commands.execute(COMMANDS.dbt));
+      },
       menu: row => {
         const place = row.getBoundingClientRect();
         const at = { clientX: place.left + 24, clientY: place.bottom - 4, bubbles: true, cancelable: true };
@@ -69,7 +72,13 @@ export const data: JupyterFrontEndPlugin<void> = {
     };
     const panel = ReactWidget.create(
       <Trans.Provider value={trans}>
-        <DataPanel model={pluto.data} ingest={pluto.ingest} link={connection.link} actions={actions} />
+        <DataPanel
+          model={pluto.data}
+          ingest={pluto.ingest}
+          builds={pluto.builds}
+          link={connection.link}
+          actions={actions}
+        />
       </Trans.Provider>
     );
     panel.id = 'pluto-duck-data';

@@ -13,6 +13,7 @@ export const COMMANDS = {
   addData: 'pluto-duck:add-data',
   reload: 'pluto-duck:reload',
   loads: 'pluto-duck:load-history',
+  dbt: 'pluto-duck:run-dbt',
   exportRows: 'pluto-duck:export',
   rowPreview: 'pluto-duck:row-preview',
   rowAsk: 'pluto-duck:row-ask',

@@ -14,6 +14,7 @@ const LISTED = [
   COMMANDS.showApprovals,
   COMMANDS.addData,
   COMMANDS.loads,
+  COMMANDS.dbt,
   COMMANDS.cellFormat,
   COMMANDS.cellPlan,
   COMMANDS.cellChart,

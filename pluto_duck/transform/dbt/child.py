@@ -52,18 +52,23 @@ def main() -> int:
 
         install(Path(wanted["workspace"]), Path(wanted["database"]))
 
+    totals = [0]
+
     def heard(event: Any) -> None:
         name, data = event.info.name, event.data
+        if name == "LogStartLine":
+            totals[0] = data.total
         if name in ANSWERS:
             tell("answer", text=event.info.msg)
         elif name == "NodeStart":
             tell("start", node=data.node_info.unique_id, name=data.node_info.node_name,
                  type=data.node_info.resource_type, materialized=data.node_info.materialized,
-                 path=data.node_info.node_path)
+                 path=data.node_info.node_path, total=totals[0])
         elif name == "NodeFinished":
             tell("end", node=data.node_info.unique_id, name=data.node_info.node_name,
                  type=data.node_info.resource_type, status=data.run_result.status,
-                 elapsed_s=data.run_result.execution_time, message=data.run_result.message)
+                 elapsed_s=data.run_result.execution_time, message=data.run_result.message,
+                 relation=data.node_info.node_relation.relation_name, total=totals[0])
         elif name == "LogStartLine" or event.info.level in ("debug", "test"):
             pass
         elif event.info.msg.strip():

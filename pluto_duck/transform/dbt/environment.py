@@ -32,7 +32,7 @@ class SessionCursor(dbapi.Cursor):
         try:
             super().execute(sql, None if params is None else list(params))
         except PlutoError as error:
-            raise RuntimeError(f"{error.message}\n  hint: {error.hint}" if error.hint else error.message) from error
+            raise RuntimeError("\n".join(_said(error))) from error
         return self
 
     def rollback(self) -> None:
@@ -135,6 +135,12 @@ def install(workspace: Path, database: Path) -> None:
         return SessionEnvironment(creds) if Path(creds.path) == database else create(creds)
 
     environments.create = chosen
+
+
+def _said(error: PlutoError) -> list[str]:
+    """With the line that DuckDB stopped at: it is how the place in the model is found."""
+    at = str(error.facts.get("position") or "").partition("\n")[0]
+    return [error.message, *([f"  hint: {error.hint}"] if error.hint else []), *([f"  {at}"] if at else [])]
 
 
 def _is(sql: str, *words: str) -> bool:

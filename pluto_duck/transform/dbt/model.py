@@ -43,6 +43,8 @@ class DbtNode:
     """The SQL as it ran; of nodes that failed."""
     failures: int | None = None
     """Rows that a test found wrong."""
+    total: int = 0
+    """Nodes that the command runs; 0 while dbt has not said."""
 
 
 @dataclass(frozen=True)

@@ -213,4 +213,5 @@ def _node(told: dict[str, Any]) -> DbtNode:
     return DbtNode(told["node"], told["name"], told["type"].lower().rpartition(".")[2], _STATUS.get(status, "running"),
                    float(told.get("elapsed_s") or 0.0), str(told.get("message") or ""), str(told.get("relation") or ""),
                    str(told.get("materialized") or ""), str(told.get("path") or ""),
-                   str(told.get("compiled") or "") if failed else "", told.get("failures"))
+                   str(told.get("compiled") or "") if failed else "", told.get("failures"),
+                   int(told.get("total") or 0))

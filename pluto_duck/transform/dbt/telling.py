@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Cancelled, PlutoError, RunError
 from pluto_duck.transform.dbt.model import DbtNode, DbtOptions, DbtReport
+from pluto_duck.transform.dbt.places import failing_line, in_file
 from pluto_duck.transform.dbt.quality import take_over
 from pluto_duck.transform.dbt.running import run_dbt
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 TESTING = ("build", "test", "source")
 """Commands whose results are of tests or of the age of sources."""
+_SAID = 2_000
+"""Letters of what a node says, in the run's record."""
+_KEPT_SQL = 20_000
+"""Letters of a failed node's SQL there."""
 _SHOWN_SQL = 15
 """Lines of a failed model's SQL that are shown around the line of the error."""
 
@@ -33,7 +38,8 @@ def run_told(run: RunContext, session: Session, options: DbtOptions,
         if on_node is not None:
             on_node(node)
         _emit(run, "tool", "start" if node.status == "running" else "end", name=node.name, node=node.unique_id,
-              node_kind=node.kind, status=node.status, elapsed_s=round(node.elapsed_s, 3), message=node.message[:2000])
+              node_kind=node.kind, status=node.status, elapsed_s=round(node.elapsed_s, 3), message=node.message[:2000],
+              relation=node.relation, total=node.total)
 
     with telling(session, options, run.run_id) as outside:
         report = outside.report = run_dbt(session, options, on_node=told,
@@ -55,8 +61,16 @@ def facts(report: DbtReport, project: str) -> dict[str, Any]:
     """What stays of a build in its run; of one that failed, as facts of the error."""
     return {"project": project, "counts": dict(report.counts()), "elapsed_s": round(report.elapsed_s, 3), "nodes": [
         {"node": one.unique_id, "name": one.name, "kind": one.kind, "status": one.status, "relation": one.relation,
-         "elapsed_s": round(one.elapsed_s, 3), "message": one.message[:500], "failures": one.failures}
+         "elapsed_s": round(one.elapsed_s, 3), "message": one.message[:_SAID], "failures": one.failures,
+         "path": one.path, **(_place(report.project, one) if one.compiled else {})}
         for one in report.nodes], **({"text": report.text} if report.text else {})}
+
+
+def _place(project: Path, node: DbtNode) -> dict[str, Any]:
+    """The SQL as it ran, its line that failed, and that of the node's file; None where they are not known."""
+    compiled = node.compiled.strip("\n")
+    line = failing_line(compiled, node.message)
+    return {"compiled": compiled[:_KEPT_SQL], "line": line, "file_line": in_file(project, node.path, compiled, line)}
 
 
 def failure(report: DbtReport, project: str, *, program: str = "pluto-duck") -> RunError | None:
@@ -89,10 +103,10 @@ def _hint(report: DbtReport, program: str) -> str:
 def _sql(node: DbtNode) -> list[str]:
     """The SQL as it ran, numbered; around the line that DuckDB named, where it is long."""
     lines = node.compiled.strip("\n").splitlines()
-    found = re.search(r"LINE (\d+)", node.message)
-    at = min(int(found[1]), len(lines)) if found else 1
-    begin = max(0, min(at - 1 - _SHOWN_SQL // 2, len(lines) - _SHOWN_SQL))
-    shown = [f"{number:4} {line}" for number, line in enumerate(lines, 1)][begin:begin + _SHOWN_SQL]
+    at = failing_line(node.compiled, node.message)
+    begin = max(0, min((at or 1) - 1 - _SHOWN_SQL // 2, len(lines) - _SHOWN_SQL))
+    shown = [f"{'>' if number == at else ' '}{number:4} {line}"
+             for number, line in enumerate(lines, 1)][begin:begin + _SHOWN_SQL]
     return shown if len(shown) == len(lines) else [*shown, f"     of {len(lines)} lines"]
 
 
