@@ -24,12 +24,12 @@ SCHEMAS: dict[str, Json] = {"Lineage": one("object", properties={
     "nodes": one("array", items=one("object", properties={
         "id": one("string", "Of a table its key."), "kind": one("string", enum=[
             "table", "view", "missing", "source", "file", "dashboard", "question", "answer", "role", "sink",
-            "webhook"]),
+            "webhook", "check", "metric", "term", "join", "schedule", "notebook"]),
         "name": one("string"), "columns": _TEXTS, "facts": one("object", "The owner's."),
         "note": one("string", "What is wrong with it, for the owner.")})),
     "links": one("array", items=one("object", properties={
         "above": one("string"), "below": one("string"), "by": one("string", enum=[
-            "load", "view", "dbt", "statement", "question", "served"]),
+            "load", "view", "dbt", "statement", "question", "served", "check", "words", "schedule", "notebook"]),
         "whole": one("boolean", "Which columns become which is not known."),
         "columns": one("array", items=one("object", properties={
             "above": one("string"), "below": one("string"),

@@ -17,16 +17,24 @@ if TYPE_CHECKING:
     from pluto_duck.session import Session
 
 
-@verb(SECTIONS[2], "lineage orders", "lineage orders.total --up", "lineage raw.customers.email --impact",
+@verb(SECTIONS[2], "lineage orders", "lineage orders.total --up", "lineage impact raw.customers.email",
       "lineage orders --down --depth 1 --json")
-@click.argument("name", metavar="TABLE[.COLUMN]")
+@click.argument("words", metavar="[impact] TABLE[.COLUMN]", nargs=-1, required=True)
 @click.option("--up", is_flag=True, help="Only what it is made of.")
 @click.option("--down", is_flag=True, help="Only what is made of it, and who reads it.")
 @click.option("--depth", type=Whole(1), metavar="N", help="So many steps in each direction; else all.")
-@click.option("--impact", "breaks", is_flag=True, help="Instead: what would break without it.")
+@click.option("--impact", "breaks", is_flag=True, help="The same as `lineage impact NAME`.")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
-def lineage(door: Door, name: str, up: bool, down: bool, depth: int | None, breaks: bool, as_json: bool) -> object:
-    """Where a table or column comes from, and what hangs on it: loads, views, dbt models, questions, who is served."""
+def lineage(door: Door, words: tuple[str, ...], up: bool, down: bool, depth: int | None, breaks: bool,
+            as_json: bool) -> object:
+    """Where a table or column comes from, and what hangs on it: loads, views, dbt models, questions, who is served.
+
+    `lineage impact NAME`: what would break without it.
+    """
+    name, breaks = words[-1], breaks or (words[0] == "impact" and len(words) == 2)
+    if len(words) > 1 + (words[0] == "impact"):
+        raise UsageError("Name one table or column.", hint=f"{door.program} lineage orders.total; quote what has "
+                                                           "spaces: '\"my table\".total'")
     session = door.open_session()
     known = whole(session)
     id, column = find(known, name)

@@ -10,12 +10,17 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pluto_duck.errors import PlutoError
+
 if TYPE_CHECKING:
     from pluto_duck.catalog.lineage import Lineage, Part
+    from pluto_duck.governance.checks import Checks
+    from pluto_duck.schedule.model import Schedule
     from pluto_duck.session import Session
 
 T = TypeVar("T")
@@ -61,18 +66,22 @@ class _Kept:
         from pluto_duck.agent.lineage import asked, questions
         from pluto_duck.catalog.lineage import collect, known, traces
         from pluto_duck.catalog.semantics import told
+        from pluto_duck.commands import lineage_notebooks
+        from pluto_duck.commands.lineage_rules import checked, worded
+        from pluto_duck.commands.lineage_schedules import timed
         from pluto_duck.commands.lineage_served import Serving
         from pluto_duck.commands.lineage_statements import written
-        from pluto_duck.ingest.lineage import loaded
+        from pluto_duck.ingest.lineage import addresses, loaded
         from pluto_duck.session.targets import EVERYTHING, SCHEMA
-        from pluto_duck.transform.dbt.lineage import artifacts, models
+        from pluto_duck.transform.dbt.lineage import artifacts, ids, models
 
         root = session.workspace.root
         versions = session.versions()  # before anything is read: at worst it is read once more
         shape = _file(session.workspace.database)[-1:], versions.get(SCHEMA, 0), versions.get(EVERYTHING, 0)
         tables, (names, sql) = self._of("catalog", shape, lambda: (found := session.tables(), known(session, found)))
         yield self._sometimes("views", shape, lambda: collect(session, tables, names, sql))
-        yield self._of("loads", (shape, versions), lambda: loaded(session, tables))
+        saved = addresses(session)
+        yield self._of("loads", (shape, versions, saved), lambda: loaded(session, tables, saved))
         texts, projects = _history(session)
         files = artifacts(session.workspace, projects)
         yield self._of("dbt", (shape, [(one, _file(one[0]), _file(one[1])) for one in files]),
@@ -81,6 +90,17 @@ class _Kept:
         self._told = told(session.workspace, self._told)
         questioned = questions(session, self._told.semantics)
         yield self._of("questions", (shape, questioned), lambda: asked(session, questioned, names))
+        texts_of = traces(root)
+        yield self._of("words", (shape, self._told.semantics),
+                       lambda: worded(self._told.semantics, names, texts_of))
+        checks = _checks(session)
+        yield self._of("checks", (shape, checks), lambda: checked(checks, names, texts_of))
+        notebooks = lineage_notebooks.files(session.workspace)
+        yield self._of("notebooks", (shape, notebooks), lambda: lineage_notebooks.read(
+            session.workspace, notebooks, names, texts_of))
+        schedules, built = _schedules(session), ids(session.workspace, files)
+        yield self._of("schedules", (shape, schedules, built), lambda: timed(
+            schedules, [one.ref.key for one in tables], built, names, texts_of))
         serving = Serving.of(session)
         yield self._of("served", (shape, serving), lambda: serving.part(session, tables))
 
@@ -111,6 +131,23 @@ def _history(session: Session) -> tuple[list[tuple[str, str]], list[Path]]:
              for kind, text, at, _facts in found if kind == "sql" and makes(text)]
     projects = [json.loads(facts).get("project") for kind, _text, _at, facts in found if kind == "dbt"]
     return texts, [Path(str(one)) for one in projects if one]
+
+
+def _checks(session: Session) -> Checks:
+    from pluto_duck.governance.checks import NOTHING, checks_of
+
+    try:
+        return checks_of(session.workspace) or NOTHING
+    except PlutoError:
+        return NOTHING  # `check` says what is wrong with the file
+
+
+def _schedules(session: Session) -> list[Schedule]:
+    """Without how they went, which changes all the time."""
+    from pluto_duck.schedule.store import Schedules
+
+    return [replace(one, last=None, next_at=None)
+            for one in Schedules(session.control, session.workspace).all()]
 
 
 def _file(path: Path) -> tuple[int, ...]:

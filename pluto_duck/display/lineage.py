@@ -13,7 +13,7 @@ _SAID = {"breaks": "breaks", "fails next": "fails when it is made next", "may br
          "loses": "goes on without",
          "stale": "is not renewed", "refused": "DuckDB refuses"}
 _COLUMNS = 4
-_BRIEF = ("dbt", "loaded at", "made by SQL at", "owner", "to")
+_BRIEF = ("dbt", "connection", "loaded at", "loaded by", "made by SQL at", "owner", "to", "runs")
 """Facts that a line of the tree has room for."""
 
 
@@ -39,7 +39,9 @@ def impact_text(found: Impact) -> str:
     width = max(len(one.node.name) for one in found.effects)
     for one in found.effects:
         columns = ", ".join(one.columns[:_COLUMNS]) + ("..." if len(one.columns) > _COLUMNS else "")
-        said = _SAID[one.what] + (f" {columns}" if one.what == "loses" and columns else "")
+        # The columns of checks are the single checks.
+        said = _SAID[one.what] + (f" {columns}" if columns and (one.what == "loses" or one.node.kind == "check")
+                                  else "")
         lines.append(f"  {one.node.name:{width}}  {kind_of(one.node):9}  {said}: {one.why}")
     broken = len(found.broken)
     if any(one.what == "refused" for one in found.effects):

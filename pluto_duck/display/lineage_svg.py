@@ -29,7 +29,8 @@ CARD, ACCENT, WARN = ("var(--jp-layout-color1, #f6f8fa)", "var(--jp-brand-color1
                       "var(--jp-warn-color1, #b35900)")
 _STRIPES = {"table": "#0072B2", "view": "#56B4E9", "missing": "#B35900", "source": "#009E73", "file": "#009E73",
             "dashboard": "#CC79A7", "question": "#E69F00", "answer": "#E69F00", "role": "#8250DF", "sink": "#8250DF",
-            "webhook": "#8250DF"}
+            "webhook": "#8250DF", "check": "#F0E442", "metric": "#E69F00", "term": "#E69F00", "join": "#E69F00",
+            "schedule": "#8250DF", "notebook": "#CC79A7"}
 """Okabe and Ito's: told apart by colour-blind readers, on light and on dark."""
 
 

@@ -100,7 +100,7 @@ class _Walk:
                 self._waiting += [partial(self.without, below, name) for name in made]
 
     def _onward(self, link: Link, below: Node) -> None:
-        if below.kind == "view":
+        if below.kind in ("view", "check"):
             self._waiting.append(partial(self.gone, below))
         elif below.kind in TABLES:
             self._waiting.append(partial(self._stale, below))
@@ -109,7 +109,8 @@ class _Walk:
         """`node` stays as it is, and gets no new rows."""
         for link in self._lineage.below(node.id):
             below = self._lineage.nodes[link.below]
-            if self._add(below, "stale", f"{node.name} is not made anew") and below.kind in TABLES:
+            what: What = "fails next" if below.kind == "schedule" else "stale"
+            if self._add(below, what, f"{node.name} is not made anew") and below.kind in TABLES:
                 self._waiting.append(partial(self._stale, below))
 
 

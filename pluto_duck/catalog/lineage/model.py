@@ -10,8 +10,8 @@ from typing import Literal
 from pluto_duck.workspace.tableref import fold
 
 Kind = Literal["table", "view", "missing", "source", "file", "dashboard", "question", "answer", "role", "sink",
-               "webhook"]
-By = Literal["load", "view", "dbt", "statement", "question", "served"]
+               "webhook", "check", "metric", "term", "join", "schedule", "notebook"]
+By = Literal["load", "view", "dbt", "statement", "question", "served", "check", "words", "schedule", "notebook"]
 Direction = Literal["up", "down"]
 DEEPEST = 200
 """Steps that are followed at most: DuckDB runs no view over many more, and no reader follows them."""

@@ -110,6 +110,12 @@ def keys(manifest: Mapping[str, Any], workspace: Workspace) -> dict[str, str]:
             and not _ephemeral(one)}
 
 
+def ids(workspace: Workspace, files: Iterable[tuple[Path, Path]]) -> dict[str, str]:
+    """The id of the table of each model, seed and snapshot, by its name."""
+    return {unique_id.rpartition(".")[2]: id for path, _results in files if (manifest := _read(path))
+            for unique_id, id in keys(manifest, workspace).items() if not unique_id.startswith("source.")}
+
+
 def _made(one: Mapping[str, Any], id: str, names: Sequence[str], every: Mapping[str, Any],
           ids: Mapping[str, str], known: Known, workspace: Workspace) -> tuple[Sequence[Node], list[Link]]:
     if one["resource_type"] == "seed":

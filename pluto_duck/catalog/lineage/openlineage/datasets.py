@@ -68,6 +68,8 @@ def source(shown: str, table: str = "", columns: Sequence[tuple[str, str]] = ())
         return Dataset("file", blotted(shown), columns)
     host = parts.hostname or ""
     if scheme in _PORTS:
+        if scheme == "postgres" and table and "." not in table:
+            table = f"public.{table}"  # as loads call it: of the schema that needs no name
         name = ".".join(part for part in (parts.path.strip("/"), table) if part)
         return Dataset(f"{scheme}://{host}:{port or _PORTS[scheme]}", name or "?", columns)
     return Dataset(f"{scheme}://{host}{f':{port}' if port else ''}", parts.path.lstrip("/") or "/", columns)
