@@ -21,6 +21,7 @@ from pluto_duck.governance.audit import Chain, owners
 from pluto_duck.governance.seal import is_sealed, seal
 from pluto_duck.runs.liveness import Presence, is_alive
 from pluto_duck.session import Session
+from pluto_duck.workspace import Result
 
 Status = Literal["waiting", "running", "done", "failed", "rejected", "expired"]
 
@@ -37,6 +38,7 @@ MIGRATIONS = (
     "ALTER TABLE approvals ADD COLUMN proposer TEXT NOT NULL DEFAULT ''",
 )
 _ROOM = "approvals"
+SAMPLE_ROWS = 5
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,10 @@ class Approval:
     id: str
     kind: Kind
     target: str
-    """The view or table, as TableRef.parse reads it; the place in semantics.yaml."""
+    """The view or table, as TableRef.parse reads it; the place in semantics.yaml; the file of a dbt model."""
     body: str
-    """What was proposed, and may be edited: a SELECT; of a load and a semantic entry a JSON object."""
+    """What was proposed, and may be edited: a SELECT; of a load and a semantic entry a JSON object; of a model its
+    files, each below a line with its name."""
     before: str
     """What is there now: a view's statement, the text of semantics.yaml; empty: nothing."""
     dry_run: str
@@ -143,6 +146,25 @@ class Approvals:
         rows = self._control.read(_ROOM, MIGRATIONS).execute(
             "SELECT at, what, who, detail FROM approval_log WHERE approval = ? ORDER BY number", (id,)).fetchall()
         return [Entry(*row) for row in rows]
+
+    def moved(self, one: Approval) -> bool:
+        """It waits, and what it was made for has changed since."""
+        if one.status != "waiting":
+            return False
+        try:
+            return change_of(one.kind).moved(self._session, one)
+        except PlutoError:  # something is in the way by now
+            return True
+
+    def sample(self, one: Approval, rows: int = SAMPLE_ROWS) -> Result | None:
+        """A few rows of what waits and was proposed here, as they are now; None where there are none to show. They are
+        the owner's to see."""
+        if one.status != "waiting" or not is_sealed(self._session.workspace, one.mark, *_parts(one)):
+            return None
+        try:
+            return change_of(one.kind).sample(self._session, one, rows)
+        except PlutoError:
+            return None
 
     def last(self, ids: Sequence[str]) -> dict[str, Entry]:
         """What happened last to each of these."""

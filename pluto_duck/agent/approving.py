@@ -88,8 +88,8 @@ class Approver:
             raise Refused(why, hint="Somebody else with the action approve may, or the owner.")
 
     def _let(self, some: Sequence[Approval]) -> list[Approval]:
-        """An entry of semantics.yaml speaks to everybody: it is the owner's."""
-        about = [one for one in some if one.kind != "semantics"]
+        """An entry of semantics.yaml speaks to everybody, and a dbt model is code: they are the owner's."""
+        about = [one for one in some if one.kind not in ("semantics", "model")]
         tables = [TableRef.parse(one.target) for one in about]
         return [one for one, allowed in zip(about, policies.may(self._session, self._actor, "approve", tables),
                                             strict=True) if allowed]

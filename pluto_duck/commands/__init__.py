@@ -15,6 +15,7 @@ from pluto_duck.errors import Cancelled, Refused, UsageError
 if TYPE_CHECKING:
     import click
 
+    from pluto_duck.agent import Answer
     from pluto_duck.session import Session
 
 
@@ -44,6 +45,8 @@ class Door:
     """Puts a yes-or-no question to the person."""
     ask_secret: Callable[[str], str] | None = None
     """Asks the person for a text that is not shown while it is typed; None where nobody can be asked."""
+    last: Callable[[], Answer | str | None] | None = None
+    """What the last cell of a notebook gave: an answer, or the SQL of a cell; None in a shell."""
     workspace: str | None = None
     """The folder that was chosen; None: the current one."""
 

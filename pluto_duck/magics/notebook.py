@@ -28,6 +28,8 @@ class Notebook:
         self.worker = Worker()
         self.last_error: PlutoError | None = None
         self.last_answer: Answer | None = None
+        self.last: Answer | str | None = None
+        """The newer one of the last answer and the SQL of the last cell that ran."""
         """The one that was shown last: what `%pluto cell` and `%pluto chart` are about."""
         self.growing: set[str] = set()
         """What is shown already and is still becoming more."""
@@ -125,7 +127,7 @@ class Notebook:
     def door(self, progress: Callable[..., None] | None = None) -> Door:
         return Door(open_session=self.session, namespace=self.ipython.user_ns, kind="notebook", progress=progress,
                     say=lambda text: self.send(lambda: print(text)), choose=self.choose,
-                    ask_secret=self._ask_secret, workspace=self._folder)
+                    ask_secret=self._ask_secret, last=lambda: self.last, workspace=self._folder)
 
     def _ask_secret(self, question: str) -> str:
         """From the worker: the main thread alone can ask. "" where nobody answers, as in a notebook that is run

@@ -40,6 +40,9 @@ In a notebook also:
   %pluto traceback     where the last error came from"""
 
 
+_PROPOSED = re.compile(r"Approval (\w+): ")
+
+
 def pluto(notebook: Notebook, line: str, cell: str | None = None) -> Any:
     """`%pluto VERB ...`. SQL gives back its Result; every other verb shows what it has and gives None."""
     verb, _, rest = line.strip().partition(" ")
@@ -65,9 +68,8 @@ def pluto(notebook: Notebook, line: str, cell: str | None = None) -> Any:
         print(HELP[rest])
     else:
         arguments = words(notebook, line)
-        command(notebook, arguments)
-        if arguments[:2] == ["approvals", "show"] and arguments[2:]:
-            buttons.approval(notebook, arguments[2])
+        for id in command(notebook, arguments):
+            buttons.approval(notebook, id)
         if verb in ("", "help") and not rest:
             print(NOTEBOOK)
     return None
@@ -95,15 +97,18 @@ def _unquoted(word: str) -> str:
     return word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "\"'" else word
 
 
-def command(notebook: Notebook, arguments: list[str]) -> None:
-    """One verb of the command table; its values are shown as they come."""
-    from pluto_duck.commands import each, invoke
+def command(notebook: Notebook, arguments: list[str]) -> list[str]:
+    """One verb of the command table; its values are shown as they come. Returns the ids of proposals among them."""
+    from pluto_duck.commands import Facts, each, invoke
     from pluto_duck.magics.progress import Progress
 
     progress = Progress(terminal=notebook.width is not None)
+    proposed: list[str] = []
 
     def work() -> None:
         for value in each(invoke(arguments, notebook.door(progress))):
+            found = _PROPOSED.match(value.sections[0][0]) if isinstance(value, Facts) and value.sections else None
+            proposed.extend([found[1]] if found else [])
             notebook.send(partial(show, notebook, value, progress))
 
     try:
@@ -111,6 +116,7 @@ def command(notebook: Notebook, arguments: list[str]) -> None:
     except BaseException:
         progress.stop()
         raise
+    return proposed
 
 
 def show(notebook: Notebook, value: object, progress: Progress | LiveMeter | None = None) -> None:
@@ -139,7 +145,7 @@ def show(notebook: Notebook, value: object, progress: Progress | LiveMeter | Non
         else:
             display(bundle, raw=True)
     if is_answer(whole):
-        notebook.last_answer = whole
+        notebook.last_answer = notebook.last = whole
         buttons.offer(notebook, whole)
 
 
@@ -154,6 +160,7 @@ def sql(notebook: Notebook, text: str, *, bind: str = "") -> Result:
             text, parameters(notebook, text), namespace=namespace))
 
     result: Result = notebook.run(work)
+    notebook.last = text
     for notice in result.notices:
         print(notice)
     if name:

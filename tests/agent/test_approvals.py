@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from pluto_duck.agent.approvals import Approvals
-from pluto_duck.commands import Door, Facts, Rows, invoke
+from pluto_duck.commands import Door, Facts, Rows, each, invoke
 from pluto_duck.errors import Outdated, PlutoError, Refused, StatementError, UnknownName, UsageError
 from pluto_duck.session import Session
-from pluto_duck.workspace import Workspace
+from pluto_duck.workspace import Result, Workspace
 
 
 @pytest.fixture
@@ -223,16 +223,20 @@ def test_the_verbs(stock: Session) -> None:
     listed = invoke(["approvals", "list"], door)
     assert isinstance(listed, Rows)
     assert listed.rows[0][:2] == (made.id, "waiting")
-    shown = invoke(["approvals", "show", made.id[:3]], door)
+    shown, rows = each(invoke(["approvals", "show", made.id[:3]], door))
     assert isinstance(shown, Facts)
+    assert isinstance(rows, Result)
+    assert rows.row_count == 3
     assert dict(shown.sections[0][1])["tried"] == made.dry_run
     assert "n < 2" in str(invoke(["approvals", "edit", made.id, "SELECT id FROM stock WHERE n < 2"], door))
     with pytest.raises(UsageError, match="n < 2") as unread:
-        invoke(["approvals", "approve", made.id], door)
+        list(each(invoke(["approvals", "approve", made.id], door)))
     with pytest.raises(Outdated):
-        invoke(["approvals", "approve", made.id, "--seen", made.version], door)
-    assert "take it back" in str(invoke(unread.value.hint.split()[1:], door))
+        list(each(invoke(["approvals", "approve", made.id, "--seen", made.version], door)))
+    with pytest.raises(UsageError, match="A view is not built"):
+        list(each(invoke(["approvals", "approve", made.id, "--build"], door)))
+    assert "take it back" in str(list(each(invoke(unread.value.hint.split()[1:], door))))
     other = _propose(stock, "table", "copy")
     assert "Nothing was changed" in str(invoke(["approvals", "reject", other.id, "--reason", "no"], door))
     with pytest.raises(UnknownName):
-        invoke(["approvals", "show", "zzz"], door)
+        list(each(invoke(["approvals", "show", "zzz"], door)))

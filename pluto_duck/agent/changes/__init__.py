@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from pluto_duck.agent.approvals import Approval
     from pluto_duck.session import Session
+    from pluto_duck.workspace import Result
 
-Kind = Literal["view", "table", "ingest", "semantics"]
+Kind = Literal["view", "table", "ingest", "semantics", "model"]
 
 
 class Change(Protocol):
@@ -25,6 +26,10 @@ class Change(Protocol):
 
     def tried(self, session: Session, one: Approval) -> str:
         """What came of it in a trial that left nothing behind."""
+        ...
+
+    def sample(self, session: Session, one: Approval, rows: int) -> Result | None:
+        """A few of the rows that it would give, as they are now; None for what has none. They are kept nowhere."""
         ...
 
     def text(self, one: Approval) -> str:
@@ -68,7 +73,13 @@ def _semantics() -> Change:
     return EditSemantics()
 
 
+def _model() -> Change:
+    from pluto_duck.agent.changes.model import Model
+
+    return Model()
+
+
 _KINDS: Mapping[Kind, Callable[[], Change]] = {"view": _made, "table": _made, "ingest": _ingest,
-                                               "semantics": _semantics}
+                                               "semantics": _semantics, "model": _model}
 
 __all__ = ["Change", "Kind", "change_of"]

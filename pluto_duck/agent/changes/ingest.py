@@ -61,6 +61,9 @@ class Ingest:
         rows = "" if plan.row_estimate is None else f"about {plan.row_estimate:,} rows; "
         return rows + ", ".join(f"{column.name} {column.type}" for column in plan.columns)
 
+    def sample(self, session: Session, one: Approval, rows: int) -> None:
+        return None
+
     def text(self, one: Approval) -> str:
         """As a shell would be told."""
         wanted = _wanted(one.body)

@@ -19,10 +19,12 @@ from pluto_duck.transform.dbt.project import below
 from pluto_duck.workspace import TableRef, Workspace
 
 MAX_BYTES = 100_000_000
+ORIGIN = ("question", "answer", "run")
+"""What `meta: {pluto_duck: ...}` of a model tells of where its SQL comes from."""
 _MADE = ("model", "seed", "snapshot")
 _KEPT = ("resource_type", "database", "schema", "name", "alias", "identifier", "compiled_code", "depends_on", "config",
          "columns", "original_file_path", "label", "type", "owner", "url", "attached_node", "language",
-         "test_metadata", "column_name")
+         "test_metadata", "column_name", "source_name")
 
 
 def models(session: Session, tables: Sequence[TableInfo], known: Known, files: Iterable[tuple[Path, Path]]) -> Part:
@@ -48,6 +50,12 @@ def manifests(workspace: Workspace, projects: Iterable[Path] = ()) -> list[tuple
     """What stands in them; what can't be read is left out."""
     return [(manifest, _read(results)) for path, results in artifacts(workspace, projects)
             if (manifest := _read(path))]
+
+
+def manifest_of(workspace: Workspace, project: Path) -> dict[str, Any]:
+    """Of one project, wherever it is; {} where dbt has not read it yet."""
+    return next((found for target in (project / "target", workspace.folder / "dbt" / project.name)
+                 if (found := _read(target / "manifest.json"))), {})
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -181,6 +189,9 @@ def _facts(unique_id: str, one: Mapping[str, Any], tests: int, ran: Mapping[str,
         return
     made = (one.get("config") or {}).get("materialized")
     yield "dbt", f"{kind} {unique_id.split('.', 1)[1]}" + (f", {made}" if kind == "model" and made else "")
+    asked = ((one.get("config") or {}).get("meta") or {}).get("pluto_duck")
+    if isinstance(asked, dict):
+        yield from ((f"made from {name}", str(asked[name])) for name in ORIGIN if asked.get(name))
     if tests:
         yield "tests", str(tests)
     if ran is not None:
