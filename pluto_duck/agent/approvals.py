@@ -107,14 +107,18 @@ class Approvals:
 
     # -- proposing --------------------------------------------------------------------------------
 
-    def propose(self, kind: Kind, target: str, body: str, *, question: str, planner: str) -> Approval:
-        """Keeps a change for a person to decide; nothing is changed. Raises what the Gate or the dry run says."""
+    def propose(self, kind: Kind, target: str, body: str, *, question: str, planner: str,
+                proposer: str | None = None) -> Approval:
+        """Keeps a change for a person to decide; nothing is changed. Raises what the Gate or the dry run says.
+        `proposer`: for whom the owner's session does it; None: whose session it is."""
         change, now = change_of(kind), self._now()
         target, body = change.checked(self._session, target, body)
         asker = self._session.actor
+        if proposer is None:
+            proposer = asker.identity if asker is not None else ""
         made = Approval(uuid.uuid4().hex[:8], kind, target, body, change.before(self._session, target), "", question,
                         planner, now, now + self._session.settings["agent.approval_hours"] * 3600, "waiting",
-                        uuid.uuid4().hex, proposer=asker.identity if asker is not None else "")
+                        uuid.uuid4().hex, proposer=proposer)
         made = self._sealed(replace(made, dry_run=change.tried(self._session, made)))
         with self._control.connection(_ROOM, MIGRATIONS) as db:
             db.execute("INSERT INTO approvals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)", (
@@ -225,7 +229,11 @@ class Approvals:
         one = self.get(id)
         if one.status != "waiting":
             raise _decided(one)
-        return self._moved(one, "rejected", "rejected", who, reason)
+        gone = self._moved(one, "rejected", "rejected", who, reason)
+        let_go = getattr(change_of(one.kind), "dropped", None)
+        if let_go is not None:
+            let_go(self._session, one)
+        return gone
 
     def edit(self, id: str, body: str, who: str = "", *, seen: str | None = None) -> Approval:
         """Another body in its place: checked and tried like the first one; it goes on waiting.

@@ -182,6 +182,7 @@ def _start(place: Place, source: Any, options: dict[str, Any], shown: str, actor
 def _work(place: Place, source: Any, options: dict[str, Any], actor: Actor | None, secret: str | None,
           file: Path | None) -> Work:
     def work(run: RunContext) -> dict[str, Any]:
+        from pluto_duck.commands.holding import asked
         from pluto_duck.commands.load_run import Teller, without
         from pluto_duck.errors import Cancelled, PlutoError
         from pluto_duck.governance.audit import current
@@ -198,7 +199,7 @@ def _work(place: Place, source: Any, options: dict[str, Any], actor: Actor | Non
                     report = ingest(owner, source(), None, on_progress=Teller(run, None), **options)
                 except PlutoError as error:
                     run.check()
-                    raise _for(actor, without(error, secret)) from None
+                    raise _for(actor, without(asked(owner, error, actor.identity if actor else ""), secret)) from None
                 trail = current()
                 if trail is not None:
                     trail.note(on=[one.ref.key for one in report.tables], rows=report.rows)
@@ -220,8 +221,9 @@ def _for(actor: Actor | None, error: Any) -> Any:
 
     if isinstance(error, ChecksFailed) and actor is not None:
         # What a check says may tell of other tables, and of rows that were there before.
+        waiting = "They wait for whoever may approve them. " if "approval" in error.facts else ""
         return ChecksFailed("The rows do not meet what is expected of the table; it is as it was.",
-                            hint="GET /checks?table=NAME tells of the checks that you may see.")
+                            hint=f"{waiting}GET /checks?table=NAME tells of the checks that you may see.")
     if actor is None or isinstance(error, Refused):
         return error
     return StatementError("The rows can't be loaded: they do not fit the table, or can't be read.",

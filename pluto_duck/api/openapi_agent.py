@@ -63,7 +63,8 @@ _SUMMARY: Json = {
     "who": one("string", "The key or token that asked; empty: the owner."), "questions": one("integer"),
     "created_at": _AT, "changed_at": _AT, "links": one("object")}
 _APPROVAL: Json = {
-    "id": one("string"), "kind": one("string", enum=["view", "table", "ingest", "semantics"]),
+    "id": one("string"), "kind": one("string", enum=[
+        "view", "table", "ingest", "semantics", "model", "publish"]),
     "target": one("string"), "status": one("string", enum=[
         "waiting", "running", "done", "failed", "rejected", "expired"]),
     "version": one("string", "Names this text of it; whoever approves says which one they saw."),

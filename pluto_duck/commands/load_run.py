@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.commands import Door
+from pluto_duck.commands.holding import asked
 from pluto_duck.commands.load_options import as_words
 from pluto_duck.errors import Cancelled, PlutoError, from_dict
 from pluto_duck.workspace.blot import blotted
@@ -44,7 +45,7 @@ def perform(session: Session, source: Any, options: LoadOptions, *, shown: str, 
             if stopped.is_set() and not isinstance(error, Cancelled):
                 # In the source's own words: "canceling statement due to user request".
                 raise Cancelled("The load was cancelled.", hint="The tables are as they were.") from None
-            raise without(error, secret) from error.__cause__
+            raise without(asked(session, error), secret) from error.__cause__
         return report, report.rows, {"load_id": report.load_id, "tables": [
             {"table": str(one.ref), "rows": one.rows, "elapsed_s": round(one.elapsed_s, 3)} for one in report.tables]}
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pluto_duck.errors import ChecksFailed, SourceError, StatementError, WorkspaceUnusable
+from pluto_duck.errors import ChecksFailed, PlutoError, SourceError, StatementError, WorkspaceUnusable
 from pluto_duck.governance.checks import TableReport
-from pluto_duck.ingest import landing, publish, scd2, state, still, verify
+from pluto_duck.ingest import held, landing, publish, scd2, state, still, verify
 from pluto_duck.ingest.connectors import Connector
 from pluto_duck.ingest.landing import Landed
 from pluto_duck.ingest.meter import Meter
@@ -88,15 +88,29 @@ class TableJob:
                                     "COLUMN.") from error
 
     def _run(self, supply: Supply, worker: Session) -> LoadedTable:
+        aside = held.Aside(supply, self, worker) if self.waits else None
         try:
             with worker.transaction(self.token):
-                done = self.bring(supply, worker)
+                done = self.bring(aside or supply, worker)
                 note(worker, [(self, done)])
         except ChecksFailed as error:
-            raise publish.keep_failed(worker, self.common.load_id, error) from None
+            raise publish.keep_failed(worker, self.common.load_id, error, aside) from None
+        except PlutoError:
+            if aside is not None:
+                aside.drop(worker)
+            raise
+        if aside is not None:
+            aside.drop(worker)
         self.published(worker, done)
         self.common.meter.done(self.load.table, done.rows)
         return done
+
+    @property
+    def waits(self) -> bool:
+        """Whether its rows are to wait for a person, where a check fails."""
+        expected, options = self.common.expected, self.common.options
+        return (expected is not None and bool(expected.of(self.load.ref)) and not options.verify
+                and expected.checks.published(self.load.ref).on_failure == "approve" and options.rejects != "keep")
 
     def published(self, worker: Session, done: LoadedTable) -> None:
         """After the commit."""
@@ -107,6 +121,8 @@ class TableJob:
         """All of it but BEGIN, `note` and COMMIT."""
         started, load, common = time.perf_counter(), self.load, self.common
         common.meter.begin(load.table)
+        if common.expected is not None and common.expected.version is not None:
+            held.must_be_unmoved(worker, load.ref, common.expected.version)
         if common.options.cursor is not None:
             worker.internal(["SET TimeZone = 'UTC'"])  # its values are kept as text
         written = self._write(supply, worker)
@@ -131,8 +147,10 @@ class TableJob:
         checks = expected.of(self.load.ref) if expected is not None else None
         if not checks:
             return None, () if checks is None else (publish.UNCHECKED,)
-        found = publish.audit(worker, self.load.ref, checks)
-        return found, tuple(f"{one.check.name}: {one.says}" for one in found.outcomes if one.status == "warned")
+        tell = expected is not None and expected.checks.published(self.load.ref).on_failure == "tell"
+        found = publish.audit(worker, self.load.ref, checks, tell=tell)
+        return found, tuple(f"{'FAILED ' if one.status == 'failed' else ''}{one.check.name}: {one.says}"
+                            for one in found.outcomes if one.status != "passed")
 
     @property
     def anew(self) -> bool:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from pluto_duck.errors import Cancelled, PlutoError, SourceError, UnknownName, UsageError
+from pluto_duck.governance.checks import Checks
 from pluto_duck.ingest import still, together
 from pluto_duck.ingest.attempts import Attempts, AttemptState
 from pluto_duck.ingest.carry import Common, TableJob, nothing_new
@@ -21,6 +22,7 @@ from pluto_duck.ingest.claims import Claims, claiming
 from pluto_duck.ingest.connectors import Connector, Selection, SourceTable
 from pluto_duck.ingest.crew import Crew
 from pluto_duck.ingest.drift import check_digits
+from pluto_duck.ingest.held import Held, HeldConnector
 from pluto_duck.ingest.meter import Meter
 from pluto_duck.ingest.openlineage import telling
 from pluto_duck.ingest.options import LoadOptions, Progress
@@ -71,6 +73,19 @@ def ingest(session: Session, source: Any, options: LoadOptions | Mapping[str, st
             if len(report.failed) + len(report.tables) == 1:
                 raise report.failed[0].error
             raise partly(report)
+    return report
+
+
+def publish_held(session: Session, held: Held, load_id: str) -> LoadReport:
+    """Loads rows that were held back, whatever the checks say of them. Raises Refused where their table has changed."""
+    started = time.perf_counter()
+    opened: Connector = HeldConnector(session, held)  # type: ignore[assignment]
+    with telling(session, held.shown) as outside, opened as connector:
+        load = _Load(session, connector, held.shown, held.load_options, None, Expected(Checks(), version=held.version),
+                     load_id)
+        report = outside.report = load.run(started)
+        if report.failed:
+            raise report.failed[0].error
     return report
 
 
@@ -125,14 +140,14 @@ class _Table:
 
 class _Load:
     def __init__(self, session: Session, connector: Connector, shown: str, options: LoadOptions,
-                 on_progress: Callable[[Progress], None] | None, checked: Expected | None) -> None:
+                 on_progress: Callable[[Progress], None] | None, checked: Expected | None, load_id: str = "") -> None:
         self._session = session
         self._expected = checked
         self._connector = connector
         self._shown = shown
         self._options = options
         self._meter = Meter(on_progress)
-        self._id = uuid.uuid4().hex
+        self._id = load_id or uuid.uuid4().hex
         self._started_at = dt.datetime.now(dt.UTC).isoformat()
         self._trimmed = time.monotonic()
         self.begun = False

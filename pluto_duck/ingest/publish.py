@@ -13,13 +13,16 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pluto_duck.errors import ChecksFailed, PlutoError
-from pluto_duck.governance.checks import Check, Checks, Outcome, TableReport, checks_of
+from pluto_duck.errors import ChecksFailed, PlutoError, SettingError
+from pluto_duck.governance.checks import FILE, Check, Checks, Outcome, TableReport, checks_of
 from pluto_duck.ingest.options import LoadOptions
 from pluto_duck.session import Session, WriteColumn
 from pluto_duck.workspace import Result, TableRef, Workspace, quote
+
+if TYPE_CHECKING:
+    from pluto_duck.ingest.held import Aside
 
 KEPT_LOADS = 5
 """Failed loads of a table whose rows are kept."""
@@ -31,28 +34,45 @@ class Expected:
     """What the tables of a load must be like before they are published."""
 
     checks: Checks
-    all: bool
-    """--check; else those alone of which the file says so."""
+    all: bool = False
+    """--check; else those tables alone of which the file says `publish: checked`."""
+    version: int | None = None
+    """Of rows that a person has looked at: that of the table they were tried on."""
 
     def of(self, table: TableRef) -> tuple[Check, ...] | None:
         """None: it is published unseen."""
-        return self.checks.of(table) if self.all else None
+        if self.version is not None:
+            return None
+        return self.checks.of(table) if self.all or self.checks.published(table).checked else None
 
 
 def expected(workspace: Workspace, options: LoadOptions) -> Expected | None:
-    """Before anything is read from a source. Raises ChecksError for a file that makes no sense."""
-    if not options.check:
-        return None
-    return Expected(checks_of(workspace) or Checks(), True)
+    """Before anything is read from a source. Raises ChecksError for a file that makes no sense: which tables it would
+    hold back, nobody can tell, where it speaks of that at all."""
+    try:
+        found = checks_of(workspace)
+    except SettingError:
+        if not options.check and not _says_publish(workspace):
+            return None
+        raise
+    return None if found is None and not options.check else Expected(found or Checks(), options.check)
 
 
-def audit(worker: Session, table: TableRef, checks: Sequence[Check]) -> TableReport:
-    """Within the transaction that filled the table. Raises ChecksFailed, with what `keep` wants to know."""
+def _says_publish(workspace: Workspace) -> bool:
+    with suppress(OSError):
+        return b"publish" in (workspace.root / FILE).read_bytes()
+    return True
+
+
+def audit(worker: Session, table: TableRef, checks: Sequence[Check], *, tell: bool = False) -> TableReport:
+    """Within the transaction that filled the table. Raises ChecksFailed, with what `keep_failed` wants to know.
+
+    `tell`: not for rows that fail; a check that does not run leaves nothing to commit."""
     from pluto_duck.session.checking import check_inside
 
     report, samples = check_inside(worker, table, checks, now=dt.datetime.now(dt.UTC))
     bad = [one for one in report.outcomes if one.status in ("failed", "broken")]
-    if bad:
+    if bad and not (tell and all(one.status == "failed" for one in bad)):
         raise _failed(report, bad, samples)
     return report
 
@@ -78,8 +98,9 @@ def keep(worker: Session, load_id: str, report: TableReport) -> None:
         CheckStore(worker.control).keep(load_id, [report], time.time())
 
 
-def keep_failed(worker: Session, load_id: str, error: ChecksFailed) -> ChecksFailed:
-    """After the rollback: the rows that failed in tables of their own, and in the history the SQL that shows them."""
+def keep_failed(worker: Session, load_id: str, error: ChecksFailed, aside: Aside | None = None) -> ChecksFailed:
+    """After the rollback: the rows that failed in tables of their own, and in the history the SQL that shows them.
+    `aside`: where all of them are."""
     if error.report is None:
         return error
     report, shown = error.report, {}
@@ -88,8 +109,10 @@ def keep_failed(worker: Session, load_id: str, error: ChecksFailed) -> ChecksFai
     outcomes = tuple(replace(one, sample=shown.get(one.check.name, "")) for one in report.outcomes)
     keep(worker, load_id, replace(report, outcomes=outcomes))
     samples = [one.sample for one in outcomes if one.sample]
+    held = {} if aside is None else {"held": aside.held([
+        (one.check.name, one.says, one.sample) for one in outcomes if one.status in ("failed", "broken")]).text()}
     made = ChecksFailed(error.message, hint=(f"Its rows: {samples[0]}\n" if samples else "") + error.hint,
-                        **error.facts, samples=samples)
+                        **error.facts, samples=samples, **held)
     made.report = replace(report, outcomes=outcomes)
     return made
 

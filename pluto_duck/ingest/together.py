@@ -70,4 +70,4 @@ def bring(jobs: Sequence[TableJob], supply: Supply, worker: Session,
 
 def _small(job: TableJob) -> bool:
     size = job.load.table.size_bytes
-    return job.anew and size is not None and size <= SMALL_BYTES
+    return job.anew and not job.waits and size is not None and size <= SMALL_BYTES

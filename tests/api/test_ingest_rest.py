@@ -17,7 +17,7 @@ from pluto_duck.governance.audit import Entry, recorder
 from pluto_duck.governance.audit.searching import Filter, walk
 from pluto_duck.session import Session
 from pluto_duck.workspace import Workspace
-from tests.api.door import Door, governed
+from tests.api.door import Door, governed, governed_again
 from tests.api.test_identity import body
 
 POLICY = """
@@ -221,3 +221,26 @@ async def test_rows_that_fail_a_check_arrive_from_nobody_and_a_key_learns_nothin
         assert ("secret" in json.dumps(failed)) == (not key)
         assert rows(workspace) == []
     assert (await loading("sales", as_("text/csv"), "text/csv", loader))["status"] == "succeeded"
+
+
+async def test_rows_that_wait_are_published_by_somebody_else_than_who_sent_them(
+        loading: Any, door: Door, workspace: Workspace) -> None:
+    (workspace.root / "checks.yaml").write_text(
+        "version: 1\ntables:\n  sales:\n    publish: checked\n    on_failure: approve\n    checks:\n"
+        "      - sql: amount < 3\n", encoding="utf-8")
+    governed_again(workspace, POLICY.replace("actions: [read, ingest, delete]", "actions: [read, ingest, delete, approve]"))
+    sender = door.key("keeper", scopes=("data:ingest", "approvals:write"))
+    other = door.key("keeper", name="other", scopes=("approvals:write",))
+    loader = door.key("loader", name="loader", scopes=("data:ingest", "approvals:write"))
+    failed = await loading("sales", as_("text/csv"), "text/csv", sender)
+    assert failed["error"]["code"] == "checks_failed"
+    assert "wait for whoever may approve" in failed["error"]["hint"]
+    [waiting] = body(await door("approvals?waiting=1", key=other))["approvals"]
+    assert (waiting["kind"], waiting["target"]) == ("publish", '"main"."sales"')
+    assert body(await door("approvals", key=loader))["approvals"] == [], "who may not approve sees nothing of it"
+    asked = {"decision": "approve", "version": waiting["version"]}
+    assert (await door(f"approvals/{waiting['id']}", "POST", sender, asked)).code == 403
+    assert rows(workspace) == []
+    done = await loading.ended(await door(f"approvals/{waiting['id']}", "POST", other, asked), other)
+    assert done["status"] == "succeeded", done
+    assert rows(workspace) == [(1, 2.5), (2, 3.5)]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pluto_duck.errors import ChecksFailed
+from pluto_duck.governance.checks.reading import ChecksError
 from pluto_duck.governance.checks.store import CheckStore
 from pluto_duck.ingest import ingest
 from pluto_duck.session import Session
@@ -96,3 +97,42 @@ def test_a_macro_of_the_workspaces_takes_the_place_of_no_function(session: Sessi
     session.query("CREATE MACRO lower(x) AS 'else'")
     ingest(session, str(people), check=True)
     assert len(rows(session)) == 2
+
+
+def expect(session: Session, *lines: str) -> None:
+    said = "".join(f"    {line}\n" for line in lines)
+    (session.workspace.root / "checks.yaml").write_text(
+        f"version: 1\ntables:\n  people:\n{said}    checks:\n      - unique: id\n", encoding="utf-8")
+
+
+def test_a_table_may_ask_for_it_by_itself(session: Session, people: Path) -> None:
+    expect(session, "publish: checked")
+    ingest(session, str(people))
+    people.write_text("id,name\n1,x\n1,y\n")
+    with pytest.raises(ChecksFailed, match="unique"):
+        ingest(session, str(people))
+    ingest(session, str(people), into="others")
+    assert (len(rows(session)), len(rows(session, "others"))) == (2, 2)
+
+
+def test_told_is_published_all_the_same(session: Session, people: Path) -> None:
+    expect(session, "on_failure: tell")
+    people.write_text("id,name\n1,x\n1,y\n")
+    [done] = ingest(session, str(people), check=True).tables
+    assert [one for one in done.notices if one.startswith("FAILED unique(id): 1 of 2 rows")]
+    [scan] = CheckStore(session.control).history(TableRef("people"), limit=9)
+    assert (scan.score, session.query(scan.results[0].sample).row_count) == (0, 2)
+
+
+@pytest.mark.parametrize(("text", "refused"), [
+    ("tables:\n  people:\n    publish: checked\n    chekcs: []\n", True), ("tables:\n  people:\n    - not_nul: id\n", False)])
+def test_a_file_that_makes_no_sense_is_told_before_anything_is_read(
+        session: Session, people: Path, text: str, refused: bool) -> None:
+    (session.workspace.root / "checks.yaml").write_text(f"version: 1\n{text}", encoding="utf-8")
+    for check in (True, False):
+        if check or refused:
+            with pytest.raises(ChecksError, match=r"checks.yaml, line \d"):
+                ingest(session, "/no/such/file.csv", check=check)
+        else:
+            ingest(session, str(people))
+    assert bool(session.tables()) != refused

@@ -73,6 +73,8 @@ function useTitles(): (one: Approval) => { head: string; title: string } {
         return { head: trans.__('Adds 1 table'), title: trans.__('New table %1', name) };
       case 'ingest':
         return { head: trans.__('Loads 1 table'), title: trans.__('Load table %1', name) };
+      case 'publish':
+        return { head: trans.__('Checks failed'), title: trans.__('Publish what was held back of %1', name) };
       case 'semantics':
         return { head: trans.__('Changes semantics.yaml'), title: trans.__('Add %1', plain(one.target)) };
     }
@@ -143,12 +145,12 @@ function Card({ one, model }: { one: Approval; model: ApprovalsModel }): React.R
           <Text one={one} />
         )}
         <dl className="pd-kv">
-          <dt>{trans.__('Dry run')}</dt>
+          <dt>{one.kind === 'publish' ? trans.__('What failed') : trans.__('Dry run')}</dt>
           <dd>
             <bdi>{plain(one.dry_run)}</bdi>
           </dd>
           <dt>{trans.__('To undo')}</dt>
-          <dd className={one.kind === 'semantics' ? undefined : 'pd-mono'}>
+          <dd className={one.kind === 'semantics' || one.kind === 'publish' ? undefined : 'pd-mono'}>
             <bdi>{plain(one.kind === 'semantics' ? one.rollback.split(':\n')[0] : one.rollback)}</bdi>
           </dd>
           <dt>{trans.__('Expires')}</dt>
@@ -237,9 +239,11 @@ function Buttons(props: { one: Approval; model: ApprovalsModel; busy: boolean; m
         <Icon name="check" small />
         {trans.__('Approve')}
       </button>
-      <button type="button" className="pd-btn" onClick={() => model.startEdit(one)}>
-        {one.kind === 'view' || one.kind === 'table' ? trans.__('Edit SQL') : trans.__('Edit')}
-      </button>
+      {one.kind !== 'publish' && (
+        <button type="button" className="pd-btn" onClick={() => model.startEdit(one)}>
+          {one.kind === 'view' || one.kind === 'table' ? trans.__('Edit SQL') : trans.__('Edit')}
+        </button>
+      )}
       <button type="button" className="pd-btn pd-quiet" onClick={() => model.startReject(one)}>
         {trans.__('Reject')}
       </button>
@@ -254,7 +258,7 @@ function Text({ one }: { one: Approval }): React.ReactElement {
   if (!changes) {
     return (
       <pre className="pd-pre pd-sql" tabIndex={0} aria-label={trans.__('What it runs')}>
-        {one.kind === 'ingest' ? <bdi>{plain(one.sql)}</bdi> : <Code sql={one.sql} />}
+        {one.kind === 'ingest' || one.kind === 'publish' ? <bdi>{plain(one.sql)}</bdi> : <Code sql={one.sql} />}
       </pre>
     );
   }

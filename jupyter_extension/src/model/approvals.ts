@@ -7,7 +7,7 @@ import { Store } from './store';
 
 export interface Approval {
   id: string;
-  kind: 'view' | 'table' | 'ingest' | 'semantics';
+  kind: 'view' | 'table' | 'ingest' | 'semantics' | 'publish';
   /** As SQL takes it. */
   target: string;
   /** Names the text that was seen: whoever decides says it. */

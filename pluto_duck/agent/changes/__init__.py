@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pluto_duck.session import Session
     from pluto_duck.workspace import Result
 
-Kind = Literal["view", "table", "ingest", "semantics", "model"]
+Kind = Literal["view", "table", "ingest", "semantics", "model", "publish"]
 
 
 class Change(Protocol):
@@ -51,6 +51,14 @@ class Change(Protocol):
         ...
 
 
+class Keeps(Protocol):
+    """What a Change may offer besides, where something is kept for it until it is decided."""
+
+    def dropped(self, session: Session, one: Approval) -> None:
+        """It was turned down."""
+        ...
+
+
 def change_of(kind: Kind) -> Change:
     return _KINDS[kind]()
 
@@ -79,7 +87,13 @@ def _model() -> Change:
     return Model()
 
 
+def _publish() -> Change:
+    from pluto_duck.agent.changes.publish import Publish
+
+    return Publish()
+
+
 _KINDS: Mapping[Kind, Callable[[], Change]] = {"view": _made, "table": _made, "ingest": _ingest,
-                                               "semantics": _semantics, "model": _model}
+                                               "semantics": _semantics, "model": _model, "publish": _publish}
 
 __all__ = ["Change", "Kind", "change_of"]

@@ -10,6 +10,7 @@ from pluto_duck.governance.checks.model import (
     Check,
     Checks,
     Outcome,
+    Publishing,
     TableReport,
     score,
     share,
@@ -36,6 +37,6 @@ def checks_of(workspace: Workspace) -> Checks | None:
     return read(text)
 
 
-__all__ = ["DIMENSIONS", "FILE", "NOTHING", "WEIGHTS", "Check", "Checks", "Outcome", "TableReport",
+__all__ = ["DIMENSIONS", "FILE", "NOTHING", "WEIGHTS", "Check", "Checks", "Outcome", "Publishing", "TableReport",
            "checks_of", "score",
            "share"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from pluto_duck.workspace import TableRef
@@ -17,9 +17,13 @@ Dimension = Literal["completeness", "uniqueness", "conformity", "accuracy", "con
 Status = Literal["passed", "warned", "failed", "broken"]
 """broken: it could not be run, as when its column is gone; that counts as failed, whatever its severity."""
 
+OnFailure = Literal["stop", "approve", "tell"]
+"""Of rows that arrive: the table stays as it was; they wait for a person; they are published all the same, and told."""
+
 KINDS: tuple[Kind, ...] = get_args(Kind)
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+ON_FAILURE: tuple[OnFailure, ...] = get_args(OnFailure)
 WEIGHTS: dict[Severity, int] = {"error": 3, "warn": 1}
 """In a score: a table that fails one thing that must be is worse off than one that fails two that should be."""
 
@@ -68,15 +72,29 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Publishing:
+    """What is asked of a load of a table."""
+
+    checked: bool = False
+    """Each, whether it says so or not."""
+    on_failure: OnFailure = "stop"
+
+
+@dataclass(frozen=True)
 class Checks:
     """All that one file says."""
 
     checks: tuple[Check, ...] = ()
+    publishing: Mapping[str, Publishing] = field(default_factory=dict)
+    """By TableRef.key, where it says something."""
 
     @property
     def tables(self) -> tuple[TableRef, ...]:
         """In the order of the file."""
         return tuple({one.table.key: one.table for one in self.checks}.values())
+
+    def published(self, table: TableRef) -> Publishing:
+        return self.publishing.get(table.key, Publishing())
 
     def of(self, table: TableRef) -> tuple[Check, ...]:
         return tuple(one for one in self.checks if one.table.key == table.key)

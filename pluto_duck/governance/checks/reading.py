@@ -6,10 +6,22 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, cast
 
 from pluto_duck.errors import PlutoError, SettingError, nearest
-from pluto_duck.governance.checks.model import DIMENSIONS, FILE, KINDS, MEASURES, SEVERITIES, Check, Checks, Kind
+from pluto_duck.governance.checks.model import (
+    DIMENSIONS,
+    FILE,
+    KINDS,
+    MEASURES,
+    ON_FAILURE,
+    SEVERITIES,
+    Check,
+    Checks,
+    Kind,
+    OnFailure,
+    Publishing,
+)
 from pluto_duck.governance.plain_yaml import Lines, plain
 from pluto_duck.workspace import TableRef
 from pluto_duck.workspace.tableref import parts
@@ -35,7 +47,8 @@ class ChecksError(SettingError):
 def read(text: str, file: str = FILE) -> Checks:
     """Raises ChecksError, with the line."""
     data, lines = plain(text, file, ChecksError, begins='version: "1"')
-    return Checks(tuple(_Reader(file, lines).read(data)))
+    reader = _Reader(file, lines)
+    return Checks(tuple(reader.read(data)), reader.publishing)
 
 
 @dataclass
@@ -43,6 +56,7 @@ class _Reader:
     file: str
     lines: Lines
     found: list[Check] = field(default_factory=list)
+    publishing: dict[str, Publishing] = field(default_factory=dict)
 
     def wrong(self, at: tuple[str, ...], says: str, hint: str = "") -> ChecksError:
         while at and at not in self.lines:
@@ -59,11 +73,14 @@ class _Reader:
             raise self.wrong(("tables",), "tables must be names, each with a list of checks.")
         seen: dict[str, str] = {}
         for name, entries in tables.items():
-            at = ("tables", name)
+            at: tuple[str, ...] = ("tables", name)
             table = self.table(at, name)
             if table.key in seen:
                 raise self.wrong(at, f"{name} is the same table as {seen[table.key]}.", "Keep one of them.")
             seen[table.key] = name
+            if isinstance(entries, dict):
+                self.publishing[table.key] = self.published(at, entries)
+                at, entries = (*at, "checks"), entries.get("checks", "")
             if entries == "":
                 continue
             if not isinstance(entries, list):
@@ -73,6 +90,12 @@ class _Reader:
         if len(self.found) > MOST_CHECKS:
             raise self.wrong((), f"there are more than {MOST_CHECKS:,} checks.")
         return self.found
+
+    def published(self, at: tuple[str, ...], said: dict[str, Any]) -> Publishing:
+        self.known(at, said, ("publish", "on_failure", "checks"))
+        publish = self.one_of((*at, "publish"), said.get("publish", "unchecked"), ("checked", "unchecked"))
+        on_failure = self.one_of((*at, "on_failure"), said.get("on_failure", "stop"), ON_FAILURE)
+        return Publishing(publish == "checked", cast(OnFailure, on_failure))
 
     def entry(self, at: tuple[str, ...], table: TableRef, entry: Any) -> None:
         if not isinstance(entry, dict):

@@ -73,7 +73,8 @@ def added(text: str, entries: Sequence[Entry]) -> str:
     for table in {one.table.key: one.table for one in entries}.values():
         after = _into(after, table, [one for one in entries if one.table.key == table.key])
     found = read(after)
-    if any(_bare(before.of(table)) != _bare(found.of(table))[:len(before.of(table))] for table in before.tables):
+    if before.publishing != found.publishing or any(
+            _bare(before.of(table)) != _bare(found.of(table))[:len(before.of(table))] for table in before.tables):
         raise UsageError(f"{FILE} is written in a way that can't be added to safely.", hint="Add to it by hand.")
     return after.replace("\n", "\r\n") if returns else after
 
@@ -96,6 +97,12 @@ def _into(text: str, table: TableRef, entries: Sequence[Entry]) -> str:
     key, value = _pair(tables, table)
     if key is None or value is None:
         return _after_line(text, _last(tables), _whole(table, entries, " " * tables.value[0][0].start_mark.column))
+    if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
+        inner = next(((one, other) for one, other in value.value if one.value == "checks"), None)
+        if inner is None:
+            indent = " " * value.value[0][0].start_mark.column
+            return _after_line(text, _last(value), f"{indent}checks:\n{_lines(entries, indent + '  ')}")
+        key, value = inner
     if isinstance(value, yaml.SequenceNode) and value.value and not value.flow_style:
         return _after_line(text, _last(value), _lines(entries, " " * value.start_mark.column))
     if isinstance(value, yaml.ScalarNode):

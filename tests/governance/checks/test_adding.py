@@ -22,6 +22,9 @@ ENTRIES = [Entry(ORDERS, "not_null", "[a, b]", "warn"), Entry(LINES, "unique", l
     "version: 1\ntables:\n    ORDERS:   # nothing yet\n    # and a remark\n    other:\n        - row_count: {min: 1,\n            max: 3}  # two lines\n",
     "version: 1\r\ntables:\r\n  orders:\r\n    - sql: |\r\n        a > 0\r\n        AND b > 0\r\n\r\n    # behind it\r\n",
     "tables:\n  orders:\n    - sql: >\n        a\n  other:\n    - unique: id\nversion: '1'\n",
+    "version: 1\ntables:\n  orders:\n    publish: checked  # always\n    checks:\n      - unique: id\n  other:\n    - unique: id\n",
+    "version: 1\ntables:\n  orders:\n    on_failure: approve\n    publish: checked\n",
+    "version: 1\ntables:\n  orders:\n    checks:\n    publish: checked\n",
     "version: 1\ntables:\n  '\"raw data\".lines':\n    - unique: id\n"])
 def test_what_stands_there_stays(text: str) -> None:
     after = added(text, ENTRIES)

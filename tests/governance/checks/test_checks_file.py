@@ -40,6 +40,17 @@ def test_what_is_written_is_what_is_read() -> None:
     assert found.tables == (TableRef("orders"),)
 
 
+def test_what_is_asked_of_a_load_stands_beside_the_checks() -> None:
+    found = read("version: 1\ntables:\n  orders:\n    publish: checked\n    on_failure: approve\n    checks:\n"
+                 "      - unique: id\n  lines:\n    - unique: id\n  bare:\n    publish: checked\n")
+    assert [(str(one.table), one.name, one.line) for one in found.checks] == [
+        ("orders", "unique(id)", 7), ("lines", "unique(id)", 9)]
+    orders, lines = found.published(TableRef("Orders")), found.published(TableRef("lines"))
+    assert (orders.checked, orders.on_failure) == (True, "approve")
+    assert (lines.checked, lines.on_failure) == (False, "stop")
+    assert found.published(TableRef("bare")).checked
+
+
 @pytest.mark.parametrize(("entry", "says"), [
     ("- not_nul: id", "line 4: 'not_nul' has no meaning here"), ("- id", "line 4: a check is a kind"),
     ("- not_null: id\n      unique: id", "line 4: not_null and unique are two checks"),
@@ -72,6 +83,10 @@ def test_what_can_not_be_is_told_by_its_line(entry: str, says: str) -> None:
 @pytest.mark.parametrize(("text", "says"), [
     ("version: 2", "the version must be 1"), ("tables: {}", "the version must be 1"), ("- a", "must be a mapping"),
     ("version: 1\ntables: [a]", "line 2: tables must be names"), ("version: 1\ntables:\n  t: x", "line 3: t must have a list"),
+    ("version: 1\ntables:\n  t:\n    publish: maybe", "line 4: 'maybe' is no publish"),
+    ("version: 1\ntables:\n  t:\n    publish: checked\n    on_failure: weep", "line 5: 'weep' is no on_failure"),
+    ("version: 1\ntables:\n  t:\n    published: yes", "line 4: 'published' has no meaning here"),
+    ("version: 1\ntables:\n  t:\n    checks:\n      - not_nul: a", "line 5: 'not_nul' has no meaning"),
     ("version: 1\ntables:\n  t: []\n  T: []", "line 4: T is the same table as t"),
     ("version: 1\ntables:\n  a.b.c: []", "line 3: .*not the name of a table"),
     ("version: 1\nowner: me", "line 2: 'owner' has no meaning here"), ("version: 1\n\tx: 1", "line 2 is no YAML"),
