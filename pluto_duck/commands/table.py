@@ -33,6 +33,7 @@ from pluto_duck.commands import (
            tokens,
            transforming,
            verified,
+           views,
            webhooks,
 )
 from pluto_duck.commands.group import EXIT_CODES, SECTIONS, Told, Verb, pluto
@@ -41,12 +42,12 @@ from pluto_duck.commands.group import EXIT_CODES, SECTIONS, Told, Verb, pluto
 _ORDER = (
     "ingest", "diagnose", "connections", "loads", "reload", "help", "tables", "describe", "query", "ask", "lineage",
     "history", "approvals", "backup", "restore", "conversations", "eval", "export", "init", "status", "doctor",
-    "trust", "demo", "run-dbt", "dbt", "model", "check", "schedule", "serve", "lend", "keys", "tokens", "policy",
-    "audit", "changes", "webhooks", "sinks", "detach", "cache", "semantics", "verified")
+    "trust", "demo", "run-dbt", "dbt", "model", "view", "check", "schedule", "serve", "lend", "keys", "tokens",
+    "policy", "audit", "changes", "webhooks", "sinks", "detach", "cache", "semantics", "verified")
 pluto.commands = {name: pluto.commands[name] for name in sorted(
     pluto.commands, key=lambda name: (_ORDER.index(name) if name in _ORDER else len(_ORDER), name))}
 
 __all__ = ["EXIT_CODES", "SECTIONS", "Told", "Verb", "approvals", "asking", "audit", "backups", "changes",
            "changes_show", "checks", "connections", "conversations", "diagnosing", "evaluating", "exporting", "keeping",
            "keys", "lineage", "live", "loading", "loads", "modelling", "pluto", "policy", "reloading", "schedules",
-           "semantics", "sinks", "tokens", "transforming", "verified", "webhooks"]
+           "semantics", "sinks", "tokens", "transforming", "verified", "views", "webhooks"]

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pluto_duck.session.changes.asking import Asking
     from pluto_duck.session.dbapi import Connection
     from pluto_duck.session.rows.model import Aggregate, Change, Changed, Found, Page, Select, TextsFound
+    from pluto_duck.session.views import Views
 
 
 @dataclass(frozen=True)
@@ -177,6 +178,14 @@ class Session:
         if self.actor is None or self.actor.kind == "agent":
             return self
         return Session(self.workspace, self.settings, role=self.role, label="questions", actor=self.actor.as_agent())
+
+    @cached_property
+    def views(self) -> Views:
+        """Views, plain ones and those whose rows are kept; the owner's."""
+        from pluto_duck.session.views import Views
+
+        self._owners()
+        return Views(self)
 
     @property
     def hosting(self) -> str:

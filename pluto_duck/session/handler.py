@@ -7,9 +7,8 @@ import threading
 import time
 import uuid
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,8 @@ from pluto_duck.session.stamps import Stamps
 from pluto_duck.session.tables import listing, store
 from pluto_duck.session.targets import EVERYTHING, SCHEMA, WRITES, Target, may_write, target
 from pluto_duck.session.trimming import Trimming
+from pluto_duck.session.views.refreshing import Refreshing
+from pluto_duck.session.views.working import ViewWorker
 from pluto_duck.workspace.blot import blotted
 from pluto_duck.workspace.database import Cursor, Database, Rows
 from pluto_duck.workspace.engine_errors import is_aborted
@@ -70,7 +71,7 @@ class SessionHandler:
         self.database = database
         self.ledger = Ledger(database)
         self.retaining = Retaining(self.ledger, database.settings)
-        self.retaining.slowest = partial(slowest, database.workspace)
+        self.retaining.slowest = self._slowest
         self.gate = Gate(database.parser, [database.path, f"{database.path}.wal"])
         self.agent = RoleCatalog(database, "agent")
         self.policy = PolicyFile(database.workspace)
@@ -83,7 +84,13 @@ class SessionHandler:
         self._tidy_later()
         self.stamps = Stamps(self)
         self.kept = KeptShapes(self.ledger.journal.ours)
+        self.views = Refreshing(self)
+        self.view_worker = ViewWorker(self.views, self.ledger)
         self.sessions: weakref.WeakSet[HostSession] = weakref.WeakSet()
+
+    def _slowest(self) -> int | None:
+        found = [one for one in (slowest(self.database.workspace), self.views.waits()) if one is not None]
+        return min(found, default=None)
 
     def open(self, hello: Hello) -> HostSession:
         if hello.actor is None:
@@ -112,6 +119,8 @@ class SessionHandler:
             return list(self.sessions)
 
     def close(self) -> None:
+        self.view_worker.close()
+        self.views.close()
         self.trimming.close()
         try:
             self.ledger.leave()
@@ -167,7 +176,7 @@ class HostSession:
             "stamp": self._stamp,
             "tables": self._tables, "versions": self._versions, "outcome": self._outcome, "backup": self._backup,
             "activity": self._activity, "stop": self._stop,
-            "policy": self._policy,
+            "policy": self._policy, "views": self._views,
             "track": self._track, "untrack": self._track, "tracked": self._tracked,
             "changes": self._changes, "snapshot_changes": self._changes, "changes_head": self._changes_head,
             "rows": lambda request: self._rows().rows(request),
@@ -436,6 +445,16 @@ class HostSession:
         if bare or any(key.startswith("_pluto.") for key in keys):
             raise Refused("The schema _pluto keeps this workspace's own records; it can be read, not written.",
                           hint="Take it out of the search path, or name the schema of the table." if bare else "")
+        self._leave_views(keys)
+
+    def _leave_views(self, keys: Iterable[str]) -> None:
+        """Raises Refused for what would write to a view whose rows are kept."""
+        view = next((view for key in keys if (view := self._handler.views.known.get(key)) is not None), None)
+        if view is not None:
+            name = view.ref.shell
+            raise Refused(f"{view.ref} is a materialized view: its rows come from what it is made of.",
+                          hint=f"Write to that, then: pluto-duck view refresh {name}. To be rid of it: "
+                               f"pluto-duck view drop {name}.")
 
     # -- writes -----------------------------------------------------------------------------------
 
@@ -755,6 +774,8 @@ class HostSession:
         if table.key.startswith("_pluto.") and not table.key.startswith(ASIDE):
             raise Refused("The schema _pluto keeps this workspace's own records.")
         temporary = bool(args.get("temporary"))
+        if not temporary:
+            self._leave_views([table.key])
         keys = frozenset({table.key} | ({SCHEMA} if args["mode"] != "append" else set()))
 
         def work(recording: Recording | None = None) -> tuple[None, int]:
@@ -802,6 +823,7 @@ class HostSession:
         table = TableRef(str(args["name"]), str(args["schema"]))
         if table.key.startswith("_pluto."):
             raise Refused("The schema _pluto keeps this workspace's own records.")
+        self._leave_views([table.key])
         if self._transaction is None:
             raise UsageError("Only an open transaction can merge rows.")
         incoming = f"pluto_in_{uuid.uuid4().hex}"
@@ -966,6 +988,14 @@ class HostSession:
                                       before=bool(request.args.get("before")),
                                       full_row=bool(request.args.get("full_row")))})
 
+    def _views(self, request: Request) -> Reply:
+        """{verb, schema, name, ...}: `session/views/`."""
+        from pluto_duck.session.views.host import HostViews
+
+        if self._transaction is not None and request.args["verb"] not in ("list", "show"):
+            raise UsageError("Views can't be made or refreshed in a transaction.", hint="COMMIT or ROLLBACK first.")
+        return HostViews(self._handler, self._capturing, self._running.on, self._running.stopped).answer(request)
+
     def _tracked(self, request: Request) -> Reply:
         from pluto_duck.session.tracking import status
 
@@ -982,6 +1012,8 @@ def _seen(request: Request) -> str:
         return str(request.args["sql"])
     if request.op in ("rows", "by_key", "change"):
         return f"-- {'writes' if request.op == 'change' else 'reads'} rows"
+    if request.op == "views" and request.args["verb"] in ("create", "refresh"):
+        return f"-- refreshes {request.args['schema']}.{request.args['name']}"
     return f"-- loads {request.args['schema']}.{request.args['name']}" if request.op == "write" else ""
 
 

@@ -7,7 +7,7 @@ write)? And what is the version of this table (anything cached hangs on it)?
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from pluto_duck.errors import PlutoError, WorkspaceUnusable
@@ -72,6 +72,8 @@ class Ledger:
         finally:
             cursor.close()
         self.journal = Journal(database, self.catalog)
+        self.listeners: list[Callable[[frozenset[str]], None]] = []
+        """Told of the keys of each commit, from the thread that made it; they must be quick."""
         self._seal = Seal(database.workspace.folder)
         self._since_trim = 0
         self._bulks = 0
@@ -219,6 +221,8 @@ class Ledger:
             self._marked()
         if changed:
             self.journal.committed(seq)
+        for listener in self.listeners:
+            listener(keys)
         return seq
 
     @property

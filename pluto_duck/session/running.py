@@ -36,6 +36,10 @@ class Running:
     def busy(self) -> bool:
         return self._cursor is not None
 
+    def stopped(self) -> bool:
+        """Whether somebody wants the call to end: for one that waits for something else than a cursor."""
+        return self._reason is not None
+
     def on(self, cursor: Cursor) -> None:
         """The call goes on with another cursor: that one is to be interrupted."""
         self._cursor = cursor

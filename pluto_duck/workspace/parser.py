@@ -98,6 +98,13 @@ class Parser:
         tree: dict[str, Any] = json.loads(row[0])
         return tree
 
+    def written(self, tree: dict[str, Any]) -> str:
+        """The SQL of a tree as `tree` gives it."""
+        text = json.dumps(tree).replace("'", "''")
+        with self._lock, translated():
+            row = self._connection.execute(f"SELECT json_deserialize_sql('{text}')").fetchone()
+        return str(row[0])
+
     def tokens(self, sql: str) -> list[Token]:
         """By DuckDB's own lexer, without comments and white space."""
         known = (self._known_tokens if len(sql) < _CACHED_LENGTH else

@@ -1,0 +1,296 @@
+"""One refresh of a view: its rows, how far it has come and the record of it commit together.
+
+It reads one moment of the database and writes aside, in a transaction of its own: whoever reads the view meanwhile sees
+the rows before, and then the rows after. A process that dies leaves one or the other.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pluto_duck.errors import Cancelled, PlutoError, StatementError, UsageError
+from pluto_duck.events.tracked import Tracked, text
+from pluto_duck.session.capturing import Capturing
+from pluto_duck.session.steady import Steady
+from pluto_duck.session.targets import EVERYTHING, SCHEMA
+from pluto_duck.session.views import store
+from pluto_duck.session.views.applying import brought_on, delta, made_anew
+from pluto_duck.session.views.definition import Catalog, Sources, catalog_of, sources
+from pluto_duck.session.views.plan import Anew, Column, Plan, plan
+from pluto_duck.session.views.store import Done, View
+from pluto_duck.workspace.protocol import Hello
+from pluto_duck.workspace.tableref import TableRef, quote
+
+if TYPE_CHECKING:
+    from pluto_duck.session.handler import SessionHandler
+    from pluto_duck.workspace.database import Cursor
+
+TRIES = 3
+POLL_S = 0.05
+
+On = Callable[["Cursor"], None]
+"""Told of the cursor that works, so that it can be interrupted."""
+
+
+class Refreshing:
+    """The views of one open database, and whoever refreshes them; one at a time."""
+
+    def __init__(self, handler: SessionHandler) -> None:
+        self._handler = handler
+        self._steady = Steady(handler.database.parser)
+        self._lock = threading.Lock()
+        self._plans: dict[tuple[str, str, int], Plan] = {}
+        self._capturing = Capturing(handler, Hello(uuid.uuid4().hex, "server", os.getpid(), "views"))
+        self.ours = f"{quote(handler.ledger.catalog)}._pluto"
+        self.known: dict[str, View] = {}
+        """By TableRef.key; replaced as a whole."""
+        cursor = handler.database.cursor()
+        try:
+            if store.is_there(cursor, handler.ledger.catalog):
+                self.known = store.read(cursor, self.ours)
+        finally:
+            cursor.close()
+
+    @contextmanager
+    def alone(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        while not self._lock.acquire(timeout=POLL_S):
+            if stopped():
+                raise Cancelled("Stopped while another view was refreshed.")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def close(self) -> None:
+        self._capturing.close()
+
+    # -- what is fresh ------------------------------------------------------------------------------
+
+    def changed(self, view: View) -> bool:
+        """Whether a commit has touched what it reads since it was refreshed."""
+        ledger = self._handler.ledger
+        return max((ledger.version(key) for key in (*view.sources, EVERYTHING)), default=0) > view.seen_seq
+
+    def waits(self) -> int | None:
+        """Up to which commit the views have read that are kept from changes; None where none has anything to read."""
+        return min((one.seen_seq for one in self.known.values() if not one.kept and self.changed(one)), default=None)
+
+    # -- refreshing ---------------------------------------------------------------------------------
+
+    def refresh(self, key: str, *, full: bool = False, run: str = "", on: On = lambda _cursor: None,
+                made: View | None = None) -> Done:
+        """Under `alone`. `made`: a view that is new; its error is not kept. Raises what DuckDB says."""
+        view = made or self.known[key]
+        for attempt in range(TRIES):
+            started = time.monotonic()
+            try:
+                try:
+                    return self._refresh(view, full=full, run=run, on=on, new=made is not None)
+                except Anew as why:
+                    return self._refresh(view, full=True, run=run, on=on, new=made is not None, because=str(why))
+            except PlutoError as error:
+                conflict = isinstance(error, StatementError) and "onflict" in error.message
+                if conflict and attempt < TRIES - 1:
+                    continue
+                if made is None and not isinstance(error, Cancelled):
+                    self._failed(view, error, time.monotonic() - started, run)
+                raise
+        raise AssertionError
+
+    def _refresh(self, view: View, *, full: bool, run: str, on: On, new: bool, because: str = "") -> Done:
+        handler, ledger = self._handler, self._handler.ledger
+        ledger.notice()
+        recording = self._capturing.recording(run)
+        cursor = handler.database.cursor(progress=True)
+        on(cursor)
+        started = time.perf_counter()
+        try:
+            cursor.execute("BEGIN TRANSACTION")
+            try:
+                seq, newest, own, whose = self._moment(cursor, view)
+                at_ms = int(time.time() * 1000)
+                if not new and not full and not view.steady and newest <= view.seen_seq and whose and not view.error:
+                    cursor.execute("ROLLBACK")
+                    return Done(at_ms, 0, "nothing", "", view.rows, 0, run)
+
+                def write(sql: str) -> None:
+                    self._capturing.internal(recording, cursor, sql)
+
+                found, tracked, view = self._planned(cursor, view)
+                into = f"{quote(ledger.catalog)}.{view.ref.sql}"
+                state = f"{self.ours}.{view.state_table}"
+                before = _columns(cursor, ledger.catalog, view.ref)
+                way, why, changed = "full", because or found.because, 0
+                if not why and (new or full):
+                    why = "it is new" if new else "it was asked for"
+                if not why and not whose:
+                    why = "somebody else wrote to it"
+                if not why and before != [(one.name, one.type) for one in found.columns]:
+                    why = "its columns are others"
+                if not why:
+                    assert tracked is not None
+                    told = delta(ledger.journal, cursor, tracked, view, seq)
+                    try:
+                        changed = brought_on(cursor, write, found, told, into, state)
+                    except StatementError as error:
+                        if isinstance(error, Cancelled):
+                            raise
+                        raise Anew("its changes could not be added") from error
+                    way, rows = "incremental", _rows(cursor, into)
+                else:
+                    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(ledger.catalog)}.{quote(view.ref.schema)}")
+                    source = tracked.source(ledger.catalog) if tracked is not None else ""
+                    comment = _comment(cursor, ledger.catalog, view.ref)
+                    rows = changed = made_anew(cursor, write, found, view.sql, into, state, source)
+                    if comment:
+                        cursor.execute(f"COMMENT ON TABLE {into} IS {text(comment)}")
+                after = _columns(cursor, ledger.catalog, view.ref)
+                elapsed_ms = int((time.perf_counter() - started) * 1000)
+                view = replace(view, seen_seq=seq, at_ms=at_ms, shape=0 if tracked is None else tracked.shape,
+                               token=uuid.uuid4().hex, rows=rows, elapsed_ms=elapsed_ms, error="", error_seq=0)
+                done = Done(at_ms, elapsed_ms, way, why, rows, changed, run)
+                store.write(cursor, self.ours, view)
+                store.note(cursor, self.ours, view.key, done)
+                keys = {view.key} if changed or way == "full" else set()
+                if new or before != after:
+                    keys.add(SCHEMA)
+                if not keys:
+                    view = replace(view, token=own)
+                    store.write(cursor, self.ours, view)
+                ledger.commit(cursor, frozenset(keys), token=f"{view.token}:0" if keys else "", affected=changed,
+                              recording=recording)
+                self.known = {**self.known, view.key: view}
+                return done
+            except BaseException:
+                try:
+                    cursor.execute("ROLLBACK")
+                except PlutoError:
+                    pass  # a failed COMMIT has ended it
+                raise
+        finally:
+            cursor.close()
+
+    def _moment(self, cursor: Cursor, view: View) -> tuple[int, int, str, bool]:
+        """The newest commit that the transaction sees, the newest of its sources, the token of the newest of the view,
+        and whether that is ours."""
+        mine = _keys([view.key, EVERYTHING])
+        read = _keys([*view.sources, EVERYTHING])
+        [(seq, newest, own)] = cursor.fetchall(
+            "SELECT system.main.max(seq), system.main.max(seq) FILTER (system.main.list_has_any(tables, "
+            f"{read})), system.main.max_by(token, seq) FILTER (system.main.list_has_any(tables, {mine})) "
+            f"FROM {self.ours}.commits")
+        own = str(own or "").partition(":")[0]
+        return int(seq or 0), int(newest or 0), own, own == view.token
+
+    def _planned(self, cursor: Cursor, view: View) -> tuple[Plan, Tracked | None, View]:
+        """How it is kept now, the table whose changes it is kept from, and the view with what it reads."""
+        parser, ledger = self._handler.database.parser, self._handler.ledger
+        catalog = catalog_of(cursor, ledger.catalog)
+        read = sources(self._steady, parser, catalog, view.sql)
+        refuse_cycle(self.known, view.key, read.keys)
+        tracked = None
+        why = read.unsteady
+        if not why and catalog.views.intersection(read.keys):
+            why = "it reads a view"
+        if not why and len(read.keys) != 1:
+            why = "it reads several tables" if read.keys else "it reads no table"
+        if not why:
+            tracked = ledger.journal._read(cursor).get(read.keys[0])
+        source = tracked.source(ledger.catalog) if tracked is not None else "" if why else _source(
+            ledger.catalog, read.keys[0])
+        at = (view.sql, source, tracked.shape if tracked is not None else 0)
+        found = self._plans.get(at) if tracked is not None else None
+        if found is None:
+            # On another cursor: 2.0 aborts a transaction in which something did not bind.
+            trial = self._capturing.shadow()
+            found = plan(parser, trial, view.sql, source) if not why else Plan(_described(trial, view.sql), why)
+            if tracked is not None:
+                self._plans[at] = found
+        if not found.because and tracked is None:
+            table = read.keys[0].partition(".")[2] if read.keys[0].startswith("main.") else read.keys[0]
+            found = replace(found, because=f"{table} is not tracked (changes track {table})")
+        elif not found.because and tracked is not None and _collates(cursor, ledger.catalog, tracked.ref):
+            found = replace(found, because="its table compares by a collation")
+        return found, tracked, replace(view, sources=read.keys, steady=read.unsteady, kept=found.because)
+
+    def possible(self, cursor: Cursor, sql: str, catalog: Catalog, read: Sources) -> TableRef | None:
+        """The table that a view could be kept from, were it tracked. Raises what DuckDB says of the definition."""
+        if read.unsteady or len(read.keys) != 1 or read.keys[0] in catalog.views:
+            _described(cursor, sql)
+            return None
+        schema, _, name = read.keys[0].partition(".")
+        ref = TableRef(name, schema)
+        found = plan(self._handler.database.parser, cursor, sql, _source(catalog.name, ref.key))
+        return ref if not found.because and not _collates(cursor, catalog.name, ref) else None
+
+    def _failed(self, view: View, error: PlutoError, elapsed_s: float, run: str) -> None:
+        ledger = self._handler.ledger
+        view = replace(view, error=error.message[:1_000] or "it failed", error_seq=ledger.seq)
+        cursor = self._handler.database.cursor()
+        try:
+            cursor.execute("BEGIN TRANSACTION")
+            store.write(cursor, self.ours, view)
+            store.note(cursor, self.ours, view.key, Done(int(time.time() * 1000), int(elapsed_s * 1000), "failed",
+                                                         view.error, view.rows, 0, run))
+            ledger.commit(cursor, frozenset())
+            self.known = {**self.known, view.key: view}
+        except PlutoError:
+            pass  # a full disk, or the database closes: what failed is told to whoever asked
+        finally:
+            cursor.close()
+
+
+def refuse_cycle(known: dict[str, View], key: str, read: tuple[str, ...]) -> None:
+    """Raises UsageError where a view would read itself, through whatever others."""
+    left, seen = list(read), set[str]()
+    while left:
+        one = left.pop()
+        if one == key:
+            raise UsageError(f"{key.removeprefix('main.')} would be made of itself.",
+                             hint="Make it of the tables behind it.")
+        if one not in seen and one in known:
+            seen.add(one)
+            left += known[one].sources
+
+
+def _described(cursor: Cursor, sql: str) -> tuple[Column, ...]:
+    return tuple(Column(str(row[0]), str(row[1])) for row in cursor.fetchall(f"DESCRIBE {sql}"))
+
+
+def _keys(keys: list[str]) -> str:
+    return f"[{', '.join(map(text, keys))}]"
+
+
+def _source(catalog: str, key: str) -> str:
+    schema, _, name = key.partition(".")
+    return f"{quote(catalog)}.{TableRef(name, schema).sql}"
+
+
+def _rows(cursor: Cursor, table: str) -> int:
+    return int(cursor.fetchall(f"SELECT system.main.count_star() FROM {table}")[0][0])
+
+
+def _columns(cursor: Cursor, catalog: str, ref: TableRef) -> list[tuple[str, str]]:
+    return [(str(name), str(kind)) for name, kind in cursor.fetchall(
+        f"SELECT column_name, data_type FROM system.main.duckdb_columns() WHERE database_name = {text(catalog)} "
+        f"AND schema_name ILIKE {text(ref.schema)} AND table_name ILIKE {text(ref.name)} ORDER BY column_index")]
+
+
+def _comment(cursor: Cursor, catalog: str, ref: TableRef) -> str:
+    rows = cursor.fetchall(f"SELECT comment FROM system.main.duckdb_tables() WHERE database_name = {text(catalog)} "
+                           f"AND schema_name = {text(ref.schema)} AND table_name = {text(ref.name)}")
+    return str(rows[0][0] or "") if rows else ""
+
+
+def _collates(cursor: Cursor, catalog: str, ref: TableRef) -> bool:
+    """Equal texts need not be the same there."""
+    return bool(cursor.fetchall(
+        f"SELECT 1 FROM system.main.duckdb_tables() WHERE database_name = {text(catalog)} AND schema_name ILIKE "
+        f"{text(ref.schema)} AND table_name ILIKE {text(ref.name)} AND sql ILIKE '%collate%'"))
