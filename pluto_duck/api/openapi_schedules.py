@@ -55,7 +55,8 @@ _WISH: Json = {
     "retries": one("integer", "Further attempts of a run that failed.", minimum=0, maximum=100, default=0),
     "retry_after_s": one("number", "Before the first of them; twice as long before each other one.", minimum=0,
                          maximum=86_400, default=30),
-    "timeout_s": one("number", "Of each attempt.", minimum=1, maximum=2_592_000, default=86_400)}
+    "timeout_s": one("number", "Of each attempt.", minimum=1, maximum=2_592_000, default=86_400),
+    "alert": one("string", "The id of a webhook that is told when a run has failed, retries and all.")}
 _FIRING: Json = {
     "workspace": one("string"), "id": one("integer"), "schedule": one("string", "The id of the schedule."),
     "due_at": _TIME, "kind": one("string", enum=["due", "missed", "manual"]),

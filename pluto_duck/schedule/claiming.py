@@ -14,6 +14,9 @@ import sqlite3
 from pathlib import Path
 
 from pluto_duck.errors import PlutoError, RunError
+from pluto_duck.events.webhooks import records as webhooks
+from pluto_duck.events.webhooks.queue import Queue
+from pluto_duck.schedule.alerting import alert
 from pluto_duck.schedule.model import Firing, Schedule, State, Wish
 from pluto_duck.schedule.store import MIGRATIONS, ROOM, Schedules, firing
 from pluto_duck.schedule.times import Times, times
@@ -46,6 +49,7 @@ class Claims:
 
     def __init__(self, known: Schedules) -> None:
         self._known, self._control = known, known.control
+        self._control.read(webhooks.ROOM, webhooks.MIGRATIONS)  # its tables, before any transaction
         self._holder = f"{socket.gethostname()}:{os.getpid()}"
 
     # -- due times --------------------------------------------------------------------------------
@@ -210,7 +214,14 @@ class Claims:
         db.execute("UPDATE firings SET state = ?, ended_at = ?, ready_at = ?, code = ?, error = ?, hint = ? "
                    "WHERE id = ? AND attempt = ? AND state = 'running'",
                    ("queued" if again else state, now, now + wait_s, *told, one.id, one.attempt))
+        if wish.alert and not again and state in ("failed", "timed_out"):
+            Queue.put_in(db, wish.alert, alert(one, self._name(db, one), state, error, now), now)
         return "queued" if again else state
+
+    @staticmethod
+    def _name(db: sqlite3.Connection, one: Firing) -> str:
+        row = db.execute("SELECT name FROM schedules WHERE id = ?", (one.schedule,)).fetchone()
+        return str(row["name"]) if row is not None else one.schedule
 
     def _lost(self, db: sqlite3.Connection, one: Firing, schedule: Schedule | None, now: float) -> None:
         error = RunError("The process that ran it ended before it did.",

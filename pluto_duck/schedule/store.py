@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Refused, UsageError, unknown_name
 from pluto_duck.schedule.model import MOST_CAUGHT_UP, STATES, Firing, Schedule, Wish
+from pluto_duck.schedule.promising import promising
 from pluto_duck.schedule.times import spelled, times
 from pluto_duck.workspace import ControlStore, Workspace
 from pluto_duck.workspace.blot import blotted
@@ -39,6 +40,7 @@ MIGRATIONS = (
     "CREATE INDEX firings_of ON firings (schedule, id)",
     "CREATE INDEX firings_open ON firings (state, ready_at) WHERE state IN ('queued', 'running')",
     "ALTER TABLE schedules ADD COLUMN only_if TEXT NOT NULL DEFAULT '[]'",
+    "ALTER TABLE schedules ADD COLUMN alert TEXT NOT NULL DEFAULT ''",
 )
 ROOM = "schedules"
 _NAME = re.compile(r"[A-Za-z][\w-]{0,62}\Z", re.ASCII)
@@ -61,6 +63,7 @@ class Schedules:
     def add(self, name: str, wish: Wish) -> Schedule:
         """`name` "": after its verb. Raises Refused where there is one of that name."""
         wish = _checked(wish)
+        promising(wish, self.workspace, self.control)
         if name and not _NAME.match(name):
             raise UsageError(f"{name!r} can't be the name of a schedule.",
                              hint="Letters, digits, _ and -, beginning with a letter: nightly, load-orders.")
@@ -226,7 +229,7 @@ class Schedules:
             yield db, lambda action, id, **detail: chain.append_in(db, [owners(action, f"schedule:{id}", **detail)])
 
 
-_COLUMNS = ("cron", "zone", "folder", "missed", "most", "retries", "backoff_s", "timeout_s")
+_COLUMNS = ("cron", "zone", "folder", "missed", "most", "retries", "backoff_s", "timeout_s", "alert")
 
 
 def _columns(wish: Wish) -> dict[str, Any]:
@@ -241,7 +244,10 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _sealed(id: str, wish: Wish) -> tuple[Any, ...]:
-    return "schedule", id, {**asdict(wish), "args": list(wish.args), "only_if": list(wish.only_if)}
+    told = {**asdict(wish), "args": list(wish.args), "only_if": list(wish.only_if)}
+    if not wish.alert:
+        del told["alert"]  # as those were sealed that know of none
+    return "schedule", id, told
 
 
 def _checked(wish: Wish) -> Wish:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Refused, UsageError
 
@@ -28,8 +28,9 @@ def filled(args: Sequence[str], due: dt.datetime) -> tuple[str, ...]:
     return tuple(_DUE.sub(lambda found: due.strftime(found[1]) if found[1] else due.isoformat(), one) for one in args)
 
 
-def checked(args: Sequence[str]) -> None:
-    """Raises UsageError with the verb's usage, or Refused for what must not run unattended."""
+def checked(args: Sequence[str]) -> dict[str, Any]:
+    """The verb's own arguments, by name. Raises UsageError with its usage, or Refused for what must not run
+    unattended."""
     import click
 
     from pluto_duck.commands import Door
@@ -56,11 +57,11 @@ def checked(args: Sequence[str]) -> None:
             name, found, rest = command.resolve_command(context, rest)
             assert found is not None
             if not isinstance(found, click.Group):
-                with found.make_context(name, rest, parent=context):
-                    return
+                with found.make_context(name, rest, parent=context) as read:
+                    return read.params
             context, command = click.Context(found, parent=context, info_name=name), found  # type: ignore[assignment]
             if not rest:
-                return  # a family by itself is its list
+                return {}  # a family by itself is its list
     except Told:
         raise UsageError("There is nothing to run in a line that asks for help.") from None
     except click.UsageError as error:

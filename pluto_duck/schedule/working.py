@@ -140,7 +140,8 @@ class _Attempt:
         readers = [threading.Thread(target=one, args=(process,), daemon=True) for one in (self._hear, self._overhear)]
         for one in readers:
             one.start()
-        stopped_at, logged_at = None, time.monotonic()
+        stopped_at: float | None = None
+        logged_at = time.monotonic()
         while True:
             done = (self._silent.wait(LOOK_S) and _ended(process, LOOK_S)) or process.poll() is not None
             if done:
@@ -242,9 +243,9 @@ def _kill(process: subprocess.Popen[str]) -> None:
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    if process.poll() is None:
-        _kill(process)
-        process.wait()
+    """With what it began: a process that it left behind would work on beside the next attempt."""
+    _kill(process)
+    process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:
             with contextlib.suppress(OSError):

@@ -9,7 +9,7 @@ import pytest
 
 from pluto_duck.commands import Door, exit_code, invoke
 from pluto_duck.commands.render import to_chunks
-from pluto_duck.errors import Refused, RunError, UnknownName, UsageError
+from pluto_duck.errors import Refused, RunError, StatementError, UnknownName, UsageError
 from pluto_duck.schedule.claiming import Claims
 from pluto_duck.schedule.store import Schedules
 from pluto_duck.session import Session
@@ -62,7 +62,12 @@ def test_a_schedule_from_its_making_to_its_end(door: Door, session: Session) -> 
     (("0 6 * * *", "--only-if", "serve", "--", "backup"), Refused, "can't be scheduled"),
     (("0 6 * * *", "--only-if", "'", "--", "backup"), UsageError, "--only-if"),
     (("0 6 * * *", "--timeout", "0s", "--", "backup"), UsageError, "timeout_s"),
-    (("0 6 * * *", "--name", "a b", "--", "backup"), UsageError, "name of a schedule")])
+    (("0 6 * * *", "--name", "a b", "--", "backup"), UsageError, "name of a schedule"),
+    (("0 6 * * *", "--", "ingest", "--from", "shpo"), UnknownName, "connections add shpo"),
+    (("0 6 * * *", "--", "query", "SELEC 1"), StatementError, "SELEC"),
+    (("0 6 * * *", "--", "query", "-"), UsageError, "standard input"),
+    (("0 6 * * *", "--only-if", "query 'selec 1'", "--", "backup"), StatementError, "selec"),
+    (("0 6 * * *", "--alert", "wh_none", "--", "backup"), UnknownName, "webhook")])
 def test_what_makes_no_sense_is_refused(door: Door, words: tuple[str, ...], kind: type[Exception], says: str) -> None:
     with pytest.raises(kind) as told:
         say(door, "add", *words)

@@ -58,6 +58,13 @@ class Queue:
                            (position.seq, position.n, webhook, position.seq, position.n))
         return count
 
+    @staticmethod
+    def put_in(db: sqlite3.Connection, webhook: str, new: New, now: float) -> None:
+        """One that is about no change, in somebody's transaction of this store, whose room `ROOM` is there."""
+        db.execute("INSERT OR IGNORE INTO webhook_deliveries (webhook, message, type, position, body, state, due_at, "
+                   "created_at) SELECT id, ?, ?, '', ?, 'pending', ?, ? FROM webhooks WHERE id = ?",
+                   (new.message, new.type, new.body, now, now, webhook))
+
     def trouble(self, webhook: str, why: str) -> None:
         with self._control.connection(ROOM, MIGRATIONS) as db:
             db.execute("UPDATE webhooks SET trouble = ? WHERE id = ?", (why, webhook))
