@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from pluto_duck.errors import PlutoError, RunError, UsageError, unknown_name
@@ -36,11 +37,18 @@ def _tables(found: Checks, names: Iterable[str]) -> Sequence[TableRef]:
 def perform(run: RunContext, session: Session, checks: Sequence[Check],
             tell: Callable[[TableReport], None] | None = None) -> list[TableReport]:
     """Each table an event of the run; all of it kept, whatever it says."""
+    now = dt.datetime.now(dt.UTC)
+    reports: list[TableReport] = []
+    with _telling(session, run.run_id, reports):
+        _perform(run, session, checks, tell, now, reports)
+    return reports
+
+
+def _perform(run: RunContext, session: Session, checks: Sequence[Check], tell: Callable[[TableReport], None] | None,
+             now: dt.datetime, reports: list[TableReport]) -> None:
     from pluto_duck.governance.checks.store import CheckStore
     from pluto_duck.session.checking import check
 
-    now = dt.datetime.now(dt.UTC)
-    reports = []
     for report in check(session, checks, loaded=_loaded(session, checks), now=now,
                         begins=lambda table: _began(run, table)):
         reports.append(report)
@@ -49,7 +57,30 @@ def perform(run: RunContext, session: Session, checks: Sequence[Check],
         if tell is not None:
             tell(report)
     CheckStore(session.control).keep(run.run_id, reports, now.timestamp())
-    return reports
+
+
+@contextmanager
+def _telling(session: Session, run_id: str, reports: Sequence[TableReport]) -> Iterator[None]:
+    """By OpenLineage, where somebody asked for it."""
+    if session.actor is not None or not (session.settings["lineage.file"] or session.settings["lineage.url"]):
+        yield
+        return
+    from pluto_duck.catalog.lineage.openlineage import emitter
+    from pluto_duck.catalog.lineage.openlineage.quality import Checking
+
+    sending = emitter(session)
+    told = Checking(session, sending, run_id)
+    try:
+        told.begun()
+        try:
+            yield
+        except PlutoError as error:
+            told.ended(reports, error.message)
+            raise
+        wrong = failure(reports)
+        told.ended(reports, wrong.message if wrong is not None else "")
+    finally:
+        sending.close()
 
 
 def _began(run: RunContext, table: TableRef) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pluto_duck.errors import Cancelled, PartlyLoaded, PlutoError
+from pluto_duck.errors import Cancelled, ChecksFailed, PartlyLoaded, PlutoError
+from pluto_duck.governance.checks import TableReport
 from pluto_duck.ingest.report import LoadReport
 from pluto_duck.session import Session
 
@@ -54,8 +55,10 @@ def _end(session: Session, emitter: Emitter, job: Job, shown: str, report: LoadR
          error: PlutoError | None) -> None:
     from pluto_duck.catalog.lineage.openlineage import Dataset, Datasets, event
     from pluto_duck.catalog.lineage.openlineage.datasets import source
+    from pluto_duck.catalog.lineage.openlineage.quality import assertions, metrics
 
-    inputs: list[Dataset] = []
+    # Of rows that nobody has seen the checks say something about their source, not of the table.
+    inputs: list[Dataset] = [_refused(shown, name, one) for name, one in _held_back(report, error)]
     outputs: list[Dataset] = []
     try:
         loaded = report.tables if report is not None else ()
@@ -63,6 +66,8 @@ def _end(session: Session, emitter: Emitter, job: Job, shown: str, report: LoadR
         for one in loaded:
             made = tables.table(one.ref.key)
             origin = source(shown, one.source_name, made.columns)
+            if one.quality is not None:
+                origin = replace(origin, assertions=assertions(one.quality), metrics=metrics(one.quality))
             inputs.append(origin)
             outputs.append(Dataset(made.namespace, made.name, made.columns, rows=one.rows, fields={
                 name: [{"namespace": origin.namespace, "name": origin.name, "field": name,
@@ -72,3 +77,17 @@ def _end(session: Session, emitter: Emitter, job: Job, shown: str, report: LoadR
     told: Told = "COMPLETE" if error is None else "ABORT" if isinstance(error, Cancelled) else "FAIL"
     emitter.send(event(told, job, inputs=inputs or [source(shown)], outputs=outputs,
                        error=error.message if error is not None else ""))
+
+
+def _held_back(report: LoadReport | None, error: PlutoError | None) -> list[tuple[str, TableReport]]:
+    """(name at the source, what became of the checks) of each table that they kept from arriving."""
+    failed = [("", error)] if error is not None else []
+    failed += [(one.source_name, one.error) for one in report.failed] if report is not None else []
+    return [(name, one.report) for name, one in failed if isinstance(one, ChecksFailed) and one.report is not None]
+
+
+def _refused(shown: str, name: str, quality: TableReport) -> Dataset:
+    from pluto_duck.catalog.lineage.openlineage.datasets import source
+    from pluto_duck.catalog.lineage.openlineage.quality import assertions, metrics
+
+    return replace(source(shown, name), assertions=assertions(quality), metrics=metrics(quality))

@@ -14,6 +14,7 @@ FACETS = {
     "jobType": ("job_type_job", "JobTypeJobFacet"), "schema": ("schema_dataset", "SchemaDatasetFacet"),
     "columnLineage": ("column_lineage_dataset", "ColumnLineageDatasetFacet"),
     "dataQualityAssertions": ("data_quality_assertions_dataset", "DataQualityAssertionsDatasetFacet"),
+    "dataQualityMetrics": ("data_quality_metrics_input_dataset", "DataQualityMetricsInputDatasetFacet"),
     "outputStatistics": ("output_statistics_output_dataset", "OutputStatisticsOutputDatasetFacet")}
 
 
@@ -50,6 +51,8 @@ def _facets(told: dict[str, Any]) -> dict[str, Any]:
             content["dataset"] = [_input(room, one) for one in content["dataset"]]
         if name == "dataQualityAssertions":
             content["assertions"] = [room.Assertion(**one) for one in content["assertions"]]
+        if name == "dataQualityMetrics":
+            content["columnMetrics"] = {column: room.ColumnMetrics(**one) for column, one in content["columnMetrics"].items()}
         if name == "schema":
             content["fields"] = [room.SchemaDatasetFacetFields(**one) for one in content["fields"]]
         if name == "parent":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import threading
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 from pluto_duck.catalog.lineage.openlineage.datasets import source
-from pluto_duck.errors import PlutoError, SettingError
+from pluto_duck.commands import Door, each, invoke
+from pluto_duck.errors import ChecksFailed, PlutoError, SettingError
 from pluto_duck.ingest import ingest
 from pluto_duck.session import Session
 from pluto_duck.workspace import Workspace
@@ -49,6 +51,45 @@ def test_a_load_that_fails_says_why_and_no_secret(told: Session) -> None:
     assert (begun["eventType"], ended["eventType"]) == ("START", "FAIL")
     assert ended["run"]["facets"]["errorMessage"]["message"]
     assert (ended["inputs"][0]["namespace"], ended["inputs"][0]["name"]) == ("postgres://127.0.0.1:1", "shop")
+
+
+CHECKS = "version: 1\ntables:\n  orders:\n    - {not_null: name, at_most: 5}\n    - {sql: id < 9, name: small}\n"
+
+
+def facets(dataset: dict[str, Any]) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    found = dataset["inputFacets"]
+    return {one["name"]: one for one in found["dataQualityAssertions"]["assertions"]}, found["dataQualityMetrics"]
+
+
+def test_a_run_of_checks_tells_what_it_found_of_each_table(told: Session) -> None:
+    (told.workspace.root / "checks.yaml").write_text(CHECKS)
+    told.query("CREATE TABLE orders AS SELECT * FROM (VALUES (1, 'a'), (2, NULL), (10, 'c')) t(id, name)")
+    with pytest.raises(PlutoError):
+        list(each(invoke(["check"], Door(lambda: told, kind="notebook"))))
+    begun, ended = events(told.workspace.root / "out/events.ndjson")
+    assert (begun["eventType"], ended["eventType"], ended["job"]["name"]) == ("START", "FAIL", "check")
+    assert begun["run"]["runId"] == ended["run"]["runId"]
+    [table] = ended["inputs"]
+    assert (table["namespace"], table["name"]) == ("duckdb://workspace", "main.orders")
+    said, counted = facets(table)
+    assert said["not_null(name)"] == {"assertion": "not_null", "success": True, "column": "name", "severity": "error",
+                                      "name": "not_null(name)", "expected": "5 failing rows", "actual": "1 failing rows"}
+    assert (said["small"]["success"], said["small"]["content"], said["small"]["contentType"]) == (False, "id < 9", "sql")
+    assert (counted["rowCount"], counted["columnMetrics"]) == (3, {"name": {"nullCount": 1}})
+
+
+def test_of_rows_that_nobody_has_seen_it_is_their_source_that_failed(told: Session) -> None:
+    (told.workspace.root / "checks.yaml").write_text(CHECKS)
+    file = told.workspace.root / "orders.csv"
+    for row, ends in (("1,a", "COMPLETE"), ("10,b", "FAIL")):
+        file.write_text(f"id,name\n{row}\n")
+        with contextlib.suppress(ChecksFailed):
+            ingest(told, str(file), check=True)
+        ended = events(told.workspace.root / "out/events.ndjson")[-1]
+        [origin] = ended["inputs"]
+        assert (ended["eventType"], origin["namespace"], origin["name"]) == (ends, "file", str(file))
+        assert facets(origin)[0]["small"]["success"] == (ends == "COMPLETE")
+        assert len(ended["outputs"]) == (ends == "COMPLETE")
 
 
 def test_nothing_is_told_unless_it_is_wanted(session: Session) -> None:

@@ -23,6 +23,7 @@ _FACETS = {
     "jobType": "2-0-4/JobTypeJobFacet", "schema": "1-2-0/SchemaDatasetFacet",
     "columnLineage": "1-2-0/ColumnLineageDatasetFacet",
     "dataQualityAssertions": "1-1-0/DataQualityAssertionsDatasetFacet",
+    "dataQualityMetrics": "1-0-3/DataQualityMetricsInputDatasetFacet",
     "outputStatistics": "1-0-2/OutputStatisticsOutputDatasetFacet",
 }
 _NAMESPACE = uuid.UUID("6f1d3f5a-52a0-5a0e-9c0b-6b1f0f0c7d11")
@@ -62,6 +63,8 @@ class Dataset:
     """Written to an output."""
     assertions: Sequence[Mapping[str, Any]] = ()
     """Of an input: what was tested."""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """Of an input: what was counted meanwhile."""
 
 
 def event(told: Told, job: Job, *, at: dt.datetime | None = None, inputs: Sequence[Dataset] = (),
@@ -98,6 +101,8 @@ def _dataset(one: Dataset, *, output: bool) -> dict[str, Any]:
     if not output and one.assertions:
         found["inputFacets"] = {"dataQualityAssertions": _facet(
             "dataQualityAssertions", assertions=[dict(each) for each in one.assertions])}
+        if one.metrics:
+            found["inputFacets"]["dataQualityMetrics"] = _facet("dataQualityMetrics", **one.metrics)
     return found
 
 
