@@ -8,6 +8,7 @@ import { exporting } from './plugins/exporting';
 import { highlight } from './plugins/highlight';
 import { ingest } from './plugins/ingest';
 import { launcher } from './plugins/launcher';
+import { lineage } from './plugins/lineage';
 import { loads } from './plugins/loads';
 import { menu } from './plugins/menu';
 import { mend } from './plugins/mend';
@@ -25,6 +26,7 @@ export default [
   ingest,
   loads,
   dbt,
+  lineage,
   exporting,
   menu,
   status,

@@ -3,6 +3,7 @@
 import { Token } from '@lumino/coreutils';
 
 import { Connection } from './kernel/connection';
+import { AboutModel } from './model/about';
 import { ActivityModel } from './model/activity';
 import { ApprovalsModel } from './model/approvals';
 import { BuildsModel } from './model/builds';
@@ -16,6 +17,7 @@ export interface IPlutoDuck {
   readonly approvals: ApprovalsModel;
   readonly ingest: IngestModel;
   readonly builds: BuildsModel;
+  readonly about: AboutModel;
   readonly version: string;
 }
 

@@ -31,7 +31,7 @@ async function attached(builds: object[] = []): Promise<[FakeKernel, BuildsModel
   model.attach(kernel.client, '/w');
   kernel.reply('builds', kernel.last('builds'), { builds });
   void model.look();
-  kernel.reply('projects', kernel.last('projects'), { projects: PROJECTS, missing: null, home: '/home/me' });
+  kernel.reply('projects', kernel.last('projects'), { projects: PROJECTS, missing: null });
   await settled();
   return [kernel, model];
 }

@@ -46,7 +46,7 @@ def projects(desk: Desk, request: Request, session: Workbench) -> None:
         except PlutoError:
             name = folder.name  # dbt will say what is wrong with it
         found.append({"key": key, "name": name, "folder": str(folder)})
-    request.reply("projects", end=True, projects=found, missing=missing, home=str(Path.home()))
+    request.reply("projects", end=True, projects=found, missing=missing)
 
 
 def _projects(session: Workbench) -> dict[str, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from pluto_duck.commands import looking
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def hello(desk: Desk, request: Request, session: Workbench) -> None:
     """Who we are. The first frame of a sidebar; from then on it hears of changes."""
     desk.watch(session.versions(), (str(session.workspace.root), session.hosting))
-    request.reply("hello", end=True, protocol=VERSION, **looking.hello(session))
+    request.reply("hello", end=True, protocol=VERSION, home=str(Path.home()), **looking.hello(session))
 
 
 def tables(desk: Desk, request: Request, session: Workbench) -> None:

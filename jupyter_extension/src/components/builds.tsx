@@ -27,9 +27,8 @@ import { Code } from './sql';
 
 export interface BuildsActions {
   preview(key: string, title: string): void;
-  /** Null where Jupyter does not show the file. */
-  file(build: Watched, path: string): string | null;
-  open(path: string, line: number | null): void;
+  /** What opens a file of the project; undefined where Jupyter does not show it. */
+  file(build: Watched, path: string): ((line?: number | null) => void) | undefined;
 }
 
 const ICONS: Record<NodeState, IconName> = {
@@ -424,7 +423,7 @@ function messageOf(node: BuildNode): string {
 function Failure(props: { node: BuildNode; build: Watched; actions: BuildsActions }): React.ReactElement {
   const trans = useTrans();
   const { node, build, actions } = props;
-  const path = node.path ? actions.file(build, node.path) : null;
+  const open = node.path ? actions.file(build, node.path) : undefined;
   const place = node.path ? nearer(node.path, build.folder) : '';
   const line = node.file_line ?? null;
   return (
@@ -433,8 +432,8 @@ function Failure(props: { node: BuildNode; build: Watched; actions: BuildsAction
       {node.compiled && <Marked sql={node.compiled} at={node.line ?? null} />}
       {place && (
         <div className="pd-do">
-          {path !== null ? (
-            <button type="button" className="pd-btn pd-small" onClick={() => actions.open(path, line)}>
+          {open ? (
+            <button type="button" className="pd-btn pd-small" onClick={() => open(line)}>
               <Icon name="file" small />
               <span className="pd-clip">
                 {line ? trans.__('Open %1 at line %2', plain(place), line) : trans.__('Open %1', plain(place))}

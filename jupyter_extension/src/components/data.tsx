@@ -5,11 +5,13 @@ import * as React from 'react';
 import { columnId, DataModel, DataState, found } from '../model/data';
 import { DataSource, Table } from '../model/frames';
 import { bytes, duration, plain, whole } from '../model/format';
+import { AboutModel } from '../model/about';
 import { BuildsModel } from '../model/builds';
 import { IngestModel } from '../model/ingest';
 import { Link } from '../model/link';
 import { nameOf } from '../model/sql';
 import { Store } from '../model/store';
+import { About, AboutActions, HealthMark } from './about';
 import { LinkBanner, Message } from './banner';
 import { BuildLine } from './builds';
 import { ColumnRow } from './column';
@@ -20,7 +22,7 @@ import { LoadLine } from './loading';
 /** Columns that are shown before somebody asks for more. */
 const COLUMNS = 40;
 
-export interface DataActions {
+export interface DataActions extends AboutActions {
   load(): void;
   retry(): void;
   insertName(name: string): void;
@@ -42,6 +44,7 @@ export function DataPanel(props: {
   model: DataModel;
   ingest: IngestModel;
   builds: BuildsModel;
+  about: AboutModel;
   link: Store<Link>;
   actions: DataActions;
 }): React.ReactElement {
@@ -230,6 +233,8 @@ function Tree(props: {
   state: DataState;
   tables: Table[];
   model: DataModel;
+  about: AboutModel;
+  link: Store<Link>;
   actions: DataActions;
 }): React.ReactElement {
   const trans = useTrans();
@@ -274,6 +279,8 @@ function Tree(props: {
             matches={searching && !state.open.has(table.key)}
             state={state}
             model={model}
+            about={props.about}
+            root={props.link.get().hello?.workspace.root ?? ''}
             actions={actions}
           />
         ))}
@@ -289,12 +296,15 @@ function TableRow(props: {
   matches: boolean;
   state: DataState;
   model: DataModel;
+  about: AboutModel;
+  root: string;
   actions: DataActions;
 }): React.ReactElement {
   const trans = useTrans();
   const { table, open, model, actions } = props;
   const name = plain(props.withSchema && table.schema ? `${table.schema}.${table.name}` : table.name);
   const profile = props.state.profiles[table.key]?.state;
+  const { health } = useStore(props.about.state);
   const icon = table.kind === 'view' ? 'view' : table.kind === 'frame' ? 'frame' : 'table';
   return (
     <>
@@ -323,6 +333,7 @@ function TableRow(props: {
         <span role="gridcell" className="pd-name pd-clip">
           <bdi>{name}</bdi>
         </span>
+        <HealthMark health={health[table.key]} />
         <span role="gridcell" className="pd-num pd-n">
           {table.kind === 'view' ? trans.__('view') : table.rows === null ? '' : whole(table.rows)}
         </span>
@@ -362,6 +373,7 @@ function TableRow(props: {
               )}
             </div>
           </div>
+          {table.kind !== 'frame' && <About table={table} root={props.root} model={props.about} actions={actions} />}
           <Columns {...props} />
         </div>
       )}

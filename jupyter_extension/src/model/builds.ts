@@ -64,7 +64,6 @@ export interface BuildsState {
   projects: Project[] | null;
   /** What is not installed, and how it is. */
   missing: { message: string; hint: string } | null;
-  home: string;
   project: string;
   verb: Verb;
   select: string;
@@ -79,7 +78,6 @@ export interface BuildsState {
 export const NO_BUILDS: BuildsState = {
   projects: null,
   missing: null,
-  home: '',
   project: '',
   verb: 'build',
   select: '',
@@ -199,7 +197,6 @@ export class BuildsModel {
       this.state.update({
         projects,
         missing: frame.missing as BuildsState['missing'],
-        home: String(frame.home),
         project: projects.some(one => one.key === project) ? project : (projects[0]?.key ?? '')
       });
     } catch (error) {

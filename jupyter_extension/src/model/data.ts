@@ -172,6 +172,14 @@ export class DataModel {
     }
   }
 
+  /** Opens a table that somebody goes to, also where a search has left it out. */
+  reveal(key: string): void {
+    this.state.update({ search: '' });
+    if (!this.state.get().open.has(key)) {
+      this.toggle(key);
+    }
+  }
+
   /** Opens a table and looks at its columns, once more where that was done before. */
   profile(key: string): void {
     const profiles = { ...this.state.get().profiles };

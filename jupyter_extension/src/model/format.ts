@@ -117,3 +117,17 @@ export function shown(value: Value, type: string): string {
 /** `text` cut after `length` characters. */
 export const cut = (text: string, length: number): string =>
   text.length > length ? `${text.slice(0, length - 1)}…` : text;
+
+/** How long ago, as people say it: "20 s", "5 min", "3 h", "12 days". */
+export function age(seconds: number): string {
+  for (const [unit, length, most] of [
+    ['s', 1, 100],
+    ['min', 60, 100],
+    ['h', 3600, 48]
+  ] as const) {
+    if (seconds < most * length) {
+      return `${Math.max(0, Math.round(seconds / length))} ${unit}`;
+    }
+  }
+  return `${whole(Math.round(seconds / 86_400))} d`;
+}

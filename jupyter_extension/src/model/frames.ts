@@ -24,6 +24,8 @@ export interface Hello {
   /** `host` or `guest`. */
   hosting: string;
   workspace: { name: string; root: string };
+  /** The folder that ~ stands for; missing from an older kernel. */
+  home?: string;
   planner: string;
   planners: string[];
   share: string;

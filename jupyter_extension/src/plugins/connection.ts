@@ -4,6 +4,7 @@ import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application'
 import { INotebookTracker } from '@jupyterlab/notebook';
 
 import { Connection } from '../kernel/connection';
+import { AboutModel } from '../model/about';
 import { ActivityModel } from '../model/activity';
 import { ApprovalsModel } from '../model/approvals';
 import { BuildsModel } from '../model/builds';
@@ -44,6 +45,7 @@ export const connection: JupyterFrontEndPlugin<IPlutoDuck> = {
     const approvals = new ApprovalsModel();
     const ingest = new IngestModel();
     const builds = new BuildsModel();
+    const about = new AboutModel();
     let client = made.link.get().client;
     made.link.watch(() => {
       const link = made.link.get();
@@ -54,17 +56,19 @@ export const connection: JupyterFrontEndPlugin<IPlutoDuck> = {
         approvals.attach(client);
         ingest.attach(client);
         builds.attach(client, link.hello?.workspace.root ?? '');
+        about.attach(client, link.hello?.workspace.root ?? '');
       }
     });
     made.onNews = frame => {
       if (frame.op === 'changed') {
         data.changed(frame.tables as string[]);
+        void about.look(data.state.get().open);
       } else if (frame.op === 'running') {
         activity.news(frame);
       } else if (frame.op === 'proposals') {
         void approvals.refresh();
       }
     };
-    return { connection: made, data, ingest, builds, activity, approvals, version: VERSION };
+    return { connection: made, data, ingest, builds, about, activity, approvals, version: VERSION };
   }
 };

@@ -12,7 +12,7 @@ import { Table } from '../model/frames';
 import { cellOf, nameOf, quoted, selectOf } from '../model/sql';
 import { insertCell, insertText, loadExtension } from '../notebook/cells';
 import { IPlutoDuck } from '../tokens';
-import { intoNotebook } from './front';
+import { fileIn, intoNotebook } from './front';
 import { COMMANDS, offered } from './names';
 
 export const data: JupyterFrontEndPlugin<void> = {
@@ -59,6 +59,27 @@ export const data: JupyterFrontEndPlugin<void> = {
       get dbt() {
         return offered(app, COMMANDS.dbt, () => void app.commands.execute(COMMANDS.dbt));
       },
+      get lineage() {
+        const show = (table: Table): void => void app.commands.execute(COMMANDS.lineage, { table: table.key });
+        return offered(app, COMMANDS.lineage, show);
+      },
+      get impact() {
+        const show = (table: Table): void => void app.commands.execute(COMMANDS.impact, { table: table.key });
+        return offered(app, COMMANDS.impact, show);
+      },
+      get rows() {
+        const show = (sql: string, title: string): void => void app.commands.execute(COMMANDS.preview, { sql, title });
+        return offered(app, COMMANDS.preview, show);
+      },
+      file: (folder, path) => fileIn(app, pluto, folder, path),
+      reveal: key => {
+        pluto.data.reveal(key);
+        requestAnimationFrame(() => {
+          const row = panel.node.querySelector<HTMLElement>(`[data-pd-row="${CSS.escape(key)}"]`);
+          row?.scrollIntoView({ block: 'nearest' });
+          row?.focus();
+        });
+      },
       menu: row => {
         const place = row.getBoundingClientRect();
         const at = { clientX: place.left + 24, clientY: place.bottom - 4, bubbles: true, cancelable: true };
@@ -76,6 +97,7 @@ export const data: JupyterFrontEndPlugin<void> = {
           model={pluto.data}
           ingest={pluto.ingest}
           builds={pluto.builds}
+          about={pluto.about}
           link={connection.link}
           actions={actions}
         />

@@ -2,7 +2,6 @@
 
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { MainAreaWidget, Notification } from '@jupyterlab/apputils';
-import { PageConfig } from '@jupyterlab/coreutils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { ReactWidget } from '@jupyterlab/ui-components';
 import * as React from 'react';
@@ -10,35 +9,10 @@ import * as React from 'react';
 import { Builds } from '../components/builds';
 import { Trans } from '../components/hooks';
 import { buildIcon } from '../components/icon';
-import { jupyterPath } from '../model/builds';
 import { plain } from '../model/format';
 import { IPlutoDuck } from '../tokens';
+import { fileIn } from './front';
 import { COMMANDS } from './names';
-
-/** Of a document that Lab opens in its text editor, what is used here. */
-interface Opened {
-  context?: { ready: Promise<void> };
-  content?: {
-    editor?: {
-      setCursorPosition(position: { line: number; column: number }): void;
-      revealPosition(position: { line: number; column: number }): void;
-      focus(): void;
-    };
-  };
-}
-
-/** Opens a file of Jupyter's, with the cursor in a line. */
-export async function openAt(app: JupyterFrontEnd, path: string, line: number | null): Promise<void> {
-  const made = (await app.commands.execute('docmanager:open', { path, factory: 'Editor' })) as Opened | undefined;
-  await made?.context?.ready;
-  const editor = made?.content?.editor;
-  if (editor && line) {
-    const position = { line: line - 1, column: 0 };
-    editor.setCursorPosition(position);
-    editor.revealPosition(position);
-    editor.focus();
-  }
-}
 
 export const dbt: JupyterFrontEndPlugin<void> = {
   id: 'pluto-duck-labextension:dbt',
@@ -65,15 +39,7 @@ export const dbt: JupyterFrontEndPlugin<void> = {
                     void app.commands.execute(COMMANDS.preview, { table, title });
                   }
                 },
-                file: (build, path) =>
-                  (app.commands.hasCommand('docmanager:open') &&
-                    jupyterPath(
-                      PageConfig.getOption('serverRoot'),
-                      model.state.get().home,
-                      `${build.folder}/${path}`
-                    )) ||
-                  null,
-                open: (path, line) => void openAt(app, path, line)
+                file: (build, path) => fileIn(app, pluto, build.folder, path)
               }}
             />
           </Trans.Provider>

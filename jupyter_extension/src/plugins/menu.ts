@@ -84,9 +84,25 @@ export const menu: JupyterFrontEndPlugin<void> = {
       found => pass(COMMANDS.reload, { table: found.table.key }),
       found => whole(found) && !!found.table.source && app.commands.hasCommand(COMMANDS.reload)
     );
+    const whereOf = (found: { table: Table; column: string }): Record<string, string> => ({
+      table: found.table.key,
+      ...(found.column ? { column: found.column } : {})
+    });
+    for (const [row, command, label] of [
+      [COMMANDS.rowLineage, COMMANDS.lineage, trans.__('Lineage')],
+      [COMMANDS.rowImpact, COMMANDS.impact, trans.__('What Breaks without It')]
+    ] as const) {
+      add(
+        row,
+        label,
+        found => pass(command, whereOf(found)),
+        found => found.table.kind !== 'frame' && app.commands.hasCommand(command)
+      );
+    }
     const items = [
       [COMMANDS.rowPreview, COMMANDS.rowAsk, COMMANDS.rowProfile],
       [COMMANDS.rowName, COMMANDS.rowQuery, COMMANDS.rowCopy],
+      [COMMANDS.rowLineage, COMMANDS.rowImpact],
       [COMMANDS.rowExport, COMMANDS.rowReload]
     ];
     items.forEach((group, at) => {
