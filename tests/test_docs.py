@@ -224,8 +224,8 @@ def test_the_curl_of_the_rest_page_works_against_serve(
     done = subprocess.run(["bash", "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True,
                           timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    (first, asked, picked, listed, paged, cancelled, conversations, verified, approvals, tables,
-     described, profiled, filtered, made, row, patched, changes, window, graph, loaded, sent, built, audited,
+    (first, asked, picked, listed, paged, cancelled, conversations, verified, approvals, proposed,
+     tables, described, profiled, filtered, made, row, patched, changes, window, graph, loaded, sent, built, audited,
      me, key, sunk, hooked, planned) = done.stdout.split("\n---\n")
     assert '"kind": "owner"' in me
     assert '"run_id"' in built
@@ -253,6 +253,7 @@ def test_the_curl_of_the_rest_page_works_against_serve(
     assert '"conversations": ' in conversations
     assert '"question": "how many flights?"' in verified
     assert '"approvals": []' in approvals
+    assert '"dry_run": "16 rows; carrier VARCHAR"' in proposed
     assert '"flights"' in tables
     assert '"tailnum"' in described
     assert '"run_id"' in loaded

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 from pluto_duck.agent.approvals import Approval, Approvals
 from pluto_duck.agent.changes.made import with_description
 from pluto_duck.agent.changes.model import known, must_be_free
-from pluto_duck.errors import Refused, RunNotFound, UnknownName, UsageError
+from pluto_duck.errors import Refused, RunNotFound, StatementError, TimedOut, UnknownName, UsageError
+from pluto_duck.governance import Actor
 from pluto_duck.session import Session
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ FORMS: tuple[Form, ...] = get_args(Form)
 BY_HAND = "you"
 """Who planned SQL that a person wrote."""
 MAX_DESCRIPTION = 2_000
+MOST_WAITING = 20
+"""Of one key or token: a person is to read them."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,11 @@ def origin_of(session: Session, runs: Runs, id: str) -> Origin:
     try:
         answer, run = Memory(session).answer(id).answer, ""
     except UnknownName:
+        mine = session.actor.identity if session.actor is not None else ""
         try:
             found = runs.get(id)
+            if mine and found.actor != mine:
+                raise RunNotFound("It is somebody else's.") from None
         except RunNotFound:
             raise UnknownName(f'There is no answer and no run "{id}".',
                               hint="`conversations show` and `history` tell their ids.") from None
@@ -84,9 +90,9 @@ def _with_sql(origin: Origin) -> Origin:
     return origin
 
 
-def propose(session: Session, origin: Origin, wanted: Kept) -> Approval:
+def propose(session: Session, origin: Origin, wanted: Kept, *, proposer: str = "") -> Approval:
     """Nothing is changed. Raises what the Gate says of the SQL, UsageError for a name that can't be, Refused where
-    something has it already."""
+    something has it already. `proposer`: the identity of the key or token that the owner's session does it for."""
     if wanted.form not in FORMS:
         raise UsageError(f"{wanted.form!r} is nothing that SQL can be kept as.", hint=", ".join(FORMS))
     sql = origin.sql.strip().rstrip(";").strip()
@@ -96,11 +102,35 @@ def propose(session: Session, origin: Origin, wanted: Kept) -> Approval:
     if len(description) > MAX_DESCRIPTION:
         raise UsageError(f"The description has more than {MAX_DESCRIPTION:,} characters.")
     if wanted.form == "workspace-view":
-        return _view(session, origin, wanted, sql, description)
+        return _view(session, origin, wanted, sql, description, proposer)
+    if proposer:
+        raise Refused("A model is the owner's to propose: it is a file of a project, which is code.",
+                      hint='Propose a view: "as": "workspace-view"')
     return _model(session, origin, wanted, sql, description)
 
 
-def _view(session: Session, origin: Origin, wanted: Kept, sql: str, description: str) -> Approval:
+def propose_for(owner: Session, actor: Actor, origin: Origin, wanted: Kept) -> Approval:
+    """For a key or token, whose own SQL has run already: a view that somebody else decides about. Raises Refused, and
+    tells nothing of what the owner has."""
+    waiting = sum(one.proposer == actor.identity for one in Approvals(owner).all(waiting=True))
+    if waiting >= MOST_WAITING:
+        raise Refused(f"{waiting} of your proposals wait already; {MOST_WAITING} is the most.",
+                      hint="Somebody with the action approve, or the owner, has to decide about them.")
+    try:
+        return propose(owner, origin, wanted, proposer=actor.identity)
+    except (StatementError, UnknownName, TimedOut) as error:
+        raise _untold() from error
+    except Refused as error:
+        if wanted.form != "workspace-view":
+            raise
+        raise _untold() from error
+
+
+def _untold() -> Refused:
+    return Refused("It can't be proposed under this name, or as it is.", hint="Choose another name, or ask the owner.")
+
+
+def _view(session: Session, origin: Origin, wanted: Kept, sql: str, description: str, proposer: str) -> Approval:
     from pluto_duck.transform.dbt.templating import places
     from pluto_duck.workspace import TableRef
 
@@ -111,7 +141,8 @@ def _view(session: Session, origin: Origin, wanted: Kept, sql: str, description:
     if not wanted.replace and any(one.ref.key == ref.key for one in session.tables([ref])):
         raise Refused(f"There is a view or table {ref} already.", hint="Choose another name, or --replace the view.")
     return Approvals(session).propose("view", ref.sql, with_description(sql, description),
-                                      question=origin.question, planner=origin.planner)
+                                      question=origin.question, planner=origin.planner,
+                                      proposer=proposer or None)
 
 
 def _model(session: Session, origin: Origin, wanted: Kept, sql: str, description: str) -> Approval:
@@ -140,8 +171,11 @@ def _model(session: Session, origin: Origin, wanted: Kept, sql: str, description
 
 
 def _project(session: Session, start: Path | None) -> Path:
-    from pluto_duck.transform.dbt.project import below, find_project
+    from pluto_duck.transform.dbt.project import below, find_project, project_inside
 
+    if start is None and session.role == "server":  # whose current folder is nobody's wish
+        there = below(session.workspace)
+        return project_inside(session.workspace, None) if there else session.workspace.root.resolve() / "dbt"
     try:
         return find_project(session.workspace, start)
     except UnknownName:

@@ -47,7 +47,11 @@ AGENT_PATHS: dict[str, Json] = {
     "/approvals": {"get": {
         "summary": "What planners proposed, newest first",
         "parameters": [WORKSPACE, query("waiting", "1: only those that can be decided.", "integer", enum=[0, 1])],
-        "responses": {"200": answer("All of them.", "Approvals"), **PROBLEM}}},
+        "responses": {"200": answer("All of them.", "Approvals"), **PROBLEM}},
+        "post": {
+            "summary": "Propose an answer or SQL as a dbt model or a view", "parameters": [WORKSPACE],
+            "requestBody": _body("Proposal"),
+            "responses": {"201": answer("It waits for a person; nothing was changed.", "Approval"), **PROBLEM}}},
     "/approvals/{id}": {
         "get": {"summary": "A proposal and what happened to it", "parameters": [_ID, WORKSPACE],
                 "responses": {"200": answer("The proposal.", "Approval"), **PROBLEM}},
@@ -71,7 +75,9 @@ _APPROVAL: Json = {
     "sql": one("string", "What approving it runs."), "body": one("string", "What may be edited."),
     "diff": one("string"), "dry_run": one("string", "What a trial gave that left nothing behind."),
     "rollback": one("string", "What takes it back."), "question": one("string"), "planner": one("string"),
-    "created_at": _AT, "expires_at": _AT, "links": one("object")}
+    "created_at": _AT, "expires_at": _AT, "links": one("object"),
+    "sample": one("object", "For the owner, of what waits: a few of its rows.") | {"type": ["object", "null"]},
+    "moved": one("boolean", "For the owner: what it was made for has changed since.")}
 _VERIFIED: Json = {"question": one("string"), "sql": one("string")}
 
 AGENT_SCHEMAS: dict[str, Json] = {
@@ -118,6 +124,19 @@ AGENT_SCHEMAS: dict[str, Json] = {
             "at": _AT, "what": one("string"), "who": one("string"), "detail": one("string")}))}),
     "Approvals": one("object", properties={
         "workspace": one("string"), "approvals": one("array", items=one("object", properties=_APPROVAL))}),
+    "Proposal": one("object", additionalProperties=False, required=["name"], oneOf=[
+        {"required": ["answer"], "properties": {"sql": False}}, {"required": ["sql"], "properties": {"answer": False}}],
+        example={"name": "late_flights", "answer": "8c1f", "as": "view"}, properties={
+        "name": one("string", "Of the model or view.", minLength=1),
+        "as": one("string", "How dbt makes it; or a view of the workspace, without dbt.", default="view",
+                  enum=["view", "table", "incremental", "workspace-view"]),
+        "answer": one("string", "The id of an answer, or of the run of a question or of SQL."),
+        "sql": one("string", "The owner's."), "question": one("string", "That the SQL answers."),
+        "description": one("string", "Else the question."),
+        "project": one("string", "The dbt project's folder, in the workspace's."),
+        "key": one("array", "Columns that name a row of an incremental model.", items=one("string")),
+        "replace": one("boolean", "It may take the place of a model or view of that name."),
+        "workspace": one("string")}),
     "Decision": one("object", additionalProperties=False, required=["decision"], oneOf=[
         {"required": ["version"], "properties": {"decision": {"const": "approve"}, "reason": False, "body": False}},
         {"properties": {"decision": {"const": "reject"}, "version": False, "body": False}},

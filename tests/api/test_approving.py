@@ -140,3 +140,67 @@ async def test_what_fails_is_told_without_the_words_of_the_database(door: Door) 
     assert run["error"]["message"] == "The change can't be made as it was proposed."
     _code, shown = await asked(door, f"approvals/{made.id}", key)
     assert [one["detail"] for one in shown["log"] if one["what"] == "failed"] == [""]
+
+
+async def test_a_key_proposes_what_it_asked_as_a_view_and_somebody_else_decides(door: Door) -> None:
+    governed_again(door.workspace, POLICY.replace("actions: read, rows", "actions: [read, ask], rows"))
+    asker, editor = door.key("eu", name="asker"), door.key("editor", name="ed")
+    _code, started = await asked(door, "query", asker, {"question": "how many orders are there?"})
+    run = started["run_id"]
+    assert (await asked(door, f"query/{run}?wait=30", asker))[1]["rows"] == [[3]]
+    wanted = {"name": "report_orders", "answer": run, "as": "workspace-view", "description": "All orders"}
+    code, made = await asked(door, "approvals", asker, wanted)
+    assert (code, set(made), made["status"]) == (201, {"workspace", "id", "kind", "name", "status"}, "waiting"), made
+    # Nobody else's run, no SQL that the Gate has not seen for them, no file of a project.
+    for other, code in ((wanted | {"as": "view"}, 403), ({"name": "report_x", "sql": "SELECT * FROM other"}, 403),
+                        (wanted | {"answer": "x"}, 404), (wanted | {"project": "."}, 403), ({"name": "report_x"}, 400),
+                        (wanted | {"key": [1]}, 400), (wanted | {"as": "cube"}, 400)):
+        assert (await asked(door, "approvals", asker, other))[0] == code, other
+    assert (await asked(door, "approvals", editor, wanted))[0] == 404
+    # What is there and may not be seen is told like what makes no sense.
+    said = {json.dumps({**(await asked(door, "approvals", asker, wanted | {"name": name}))[1], "request_id": ""})
+            for name in ("other", "orders")}
+    assert len(said) == 1
+    assert "already" not in said.pop()
+    assert (await asked(door, f"approvals/{made['id']}", asker))[0] == 404
+    code, seen = await asked(door, f"approvals/{made['id']}", editor)
+    assert (code, "sample" in seen) == (200, False)
+    code, begun = await asked(door, f"approvals/{made['id']}", editor, {"decision": "approve", "version": seen["version"]})
+    assert (await asked(door, f"query/{begun['run_id']}?wait=30", editor))[1]["status"] == "succeeded"
+    with Session.open(door.workspace.root) as session:
+        assert session.query("FROM report_orders").scalar() == 6
+        assert next(one.comment for one in session.tables() if one.ref.name == "report_orders") == "All orders"
+
+
+async def test_a_key_can_not_heap_up_proposals(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pluto_duck.agent.keeping.MOST_WAITING", 1)
+    governed_again(door.workspace, POLICY.replace("actions: read, rows", "actions: [read, ask], rows"))
+    asker = door.key("eu", name="asker")
+    _code, started = await asked(door, "query", asker, {"question": "how many orders are there?"})
+    await asked(door, f"query/{started['run_id']}?wait=30", asker)
+    codes = [(await asked(door, "approvals", asker, {
+        "name": f"report_{number}", "answer": started["run_id"], "as": "workspace-view"}))[0] for number in range(2)]
+    assert codes == [201, 403]
+
+
+async def test_the_owner_proposes_a_model_over_rest(door: Door, jp_fetch: Any) -> None:
+    async def owners(*path: str, **body: Any) -> tuple[int, Any]:
+        answer = await jp_fetch("api", "v1", *path, method="POST" if body else "GET", raise_error=False,
+                                body=json.dumps(body) if body else None)
+        return answer.code, json.loads(answer.body)
+
+    code, made = await owners("approvals", name="all_orders", sql="SELECT id, region FROM orders", question="which?")
+    assert (code, made["kind"], made["target"]) == (201, "model", "dbt/models/marts/all_orders.sql"), made
+    assert (made["sample"]["columns"], len(made["sample"]["rows"])) == (["id", "region"], 5)
+    code, shown = await owners("approvals", made["id"])
+    assert (shown["moved"], shown["sample"]) == (False, made["sample"])
+    key = door.key("editor", name="ed")
+    assert (await asked(door, f"approvals/{made['id']}", key))[0] == 404, "a file of a project is the owner's"
+    for wrong, code in (({"name": "x", "sql": "SELECT 1", "answer": "y"}, 400), ({"name": "x"}, 400),
+                        ({"name": "../x", "sql": "SELECT 1"}, 400), ({"name": "x", "sql": "DROP TABLE orders"}, 400),
+                        ({"name": "x", "sql": "SELECT 1", "project": "../.."}, 404)):
+        assert (await owners("approvals", **wrong))[0] == code, wrong
+    code, started = await owners("approvals", made["id"], decision="approve", version=made["version"])
+    assert code == 202
+    assert (await jp_fetch("api", "v1", "query", started["run_id"], params={"wait": "30"})).code == 200
+    assert (door.workspace.root / "dbt/models/marts/all_orders.yml").is_file()

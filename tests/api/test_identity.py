@@ -27,7 +27,7 @@ OPEN = {("GET", "health"), ("GET", "me"), ("GET", "openapi.json"), ("GET", "docs
         ("GET", "tables/x/rows"), ("POST", "tables/x/rows"), ("GET", "tables/x/rows/x"), ("PUT", "tables/x/rows/x"),
         ("PATCH", "tables/x/rows/x"), ("DELETE", "tables/x/rows/x"), ("POST", "ingest"), ("POST", "ingest/x"), ("POST", "tables/x/profile"), ("GET", "conversations"), ("GET", "conversations/x"), ("DELETE", "conversations/x"),
         ("POST", "conversations/x/replay"), ("GET", "answers/x"), ("POST", "answers/x/rating"),
-        ("GET", "lineage"), ("GET", "checks"), ("GET", "changes"), ("GET", "approvals"), ("GET", "approvals/x"), ("POST", "approvals/x")}
+        ("GET", "lineage"), ("GET", "checks"), ("GET", "changes"), ("GET", "approvals"), ("POST", "approvals"), ("GET", "approvals/x"), ("POST", "approvals/x")}
 """What a key may ask for at all; whoever opens another address to them adds it here, and thinks about it."""
 
 
