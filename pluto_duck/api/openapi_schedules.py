@@ -56,6 +56,7 @@ _WISH: Json = {
     "retry_after_s": one("number", "Before the first of them; twice as long before each other one.", minimum=0,
                          maximum=86_400, default=30),
     "timeout_s": one("number", "Of each attempt.", minimum=1, maximum=2_592_000, default=86_400),
+    "pause_on_failure": one("boolean", "Once a run has failed, retries and all, it is paused.", default=False),
     "alert": one("string", "The id of a webhook that is told when a run has failed, retries and all.")}
 _FIRING: Json = {
     "workspace": one("string"), "id": one("integer"), "schedule": one("string", "The id of the schedule."),

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pluto_duck.schedule.model import Firing, Schedule
 
 WANTED: dict[str, tuple[type, ...]] = {
-    "cron": (str,), "args": (list,), "only_if": (list,), "alert": (str,), "name": (str,), "zone": (str,),
+    "cron": (str,), "args": (list,), "only_if": (list,), "alert": (str,), "pause_on_failure": (bool,),
+    "name": (str,), "zone": (str,),
     "missed": (str,), "most": (int,), "retries": (int,), "retry_after_s": (int, float), "timeout_s": (int, float)}
 RESOURCE = "pluto_duck_schedules"
 UPCOMING = 5
@@ -115,7 +116,7 @@ def _made(place: Place, body: dict[str, Any]) -> Schedule:
     for name in ("args", "only_if"):
         if not all(isinstance(one, str) for one in body.get(name, [])):
             raise UsageError(f'"{name}" must be a list of texts: a verb and its arguments.')
-    wished = {name: body[name] for name in ("missed", "most", "retries", "alert") if name in body}
+    wished = {name: body[name] for name in ("missed", "most", "retries", "alert", "pause_on_failure") if name in body}
     wished |= {field: float(body[name]) for name, field in (("retry_after_s", "backoff_s"), ("timeout_s", "timeout_s"))
                if name in body}
     return place.schedules.add(body.get("name", ""), Wish(
@@ -142,6 +143,7 @@ def told(one: Schedule) -> dict[str, Any]:
             "only_if": list(wish.only_if),
             "folder": wish.folder, "missed": wish.missed, "most": wish.most, "retries": wish.retries,
             "retry_after_s": wish.backoff_s, "timeout_s": wish.timeout_s, "alert": wish.alert,
+            "pause_on_failure": wish.pause_on_failure,
             "state": "disabled" if not one.ours else "paused" if one.paused else "active",
             "reason": "" if one.ours else "It was not made by you on this machine.",
             "created_at": _when(one.created_at, one), "next_at": None if one.paused else _when(one.next_at, one),

@@ -67,9 +67,12 @@ def schedule(context: click.Context) -> object:
 @click.option("--timeout", default="1d", show_default=True, metavar="SPAN", help="Of each attempt: 90s, 10m, 1h, 1d.")
 @click.option("--only-if", "only_if", metavar="'VERB ...'", default="",
               help="Another verb that must succeed first, as one text: 'check orders'. Else the run has failed.")
+@click.option("--pause-on-failure", is_flag=True,
+              help="Once a run has failed, retries and all, it is paused until `schedule resume`.")
 @click.option("--alert", default="", metavar="ID", help="A webhook to tell when a run has failed, retries and all.")
 def add(door: Door, cron: str, words: tuple[str, ...], name: str, zone: str | None, missed: Missed | None,
-        retries: int, retry_after: str, timeout: str, only_if: str, alert: str) -> Facts:
+        retries: int, retry_after: str, timeout: str, only_if: str, pause_on_failure: bool,
+        alert: str) -> Facts:
     """Run a verb of pluto-duck at the times of CRON, five fields or @hourly, @daily, @weekly, @monthly.
 
     The verb and its arguments are checked now; no shell reads them. Paths begin where you are now.
@@ -79,7 +82,7 @@ def add(door: Door, cron: str, words: tuple[str, ...], name: str, zone: str | No
 
     wish = Wish(cron, zone or local_zone(), words, os.getcwd(), missed or "once", retries=retries,
                 backoff_s=float(seconds(retry_after)), timeout_s=float(seconds(timeout)), only_if=_split(only_if),
-                alert=alert)
+                pause_on_failure=pause_on_failure, alert=alert)
     with kept(door) as known:
         made = known.add(name, wish)
         return _shown(door, known, made)
@@ -166,7 +169,8 @@ def _shown(door: Door, known: Schedules, one: Schedule) -> Facts:
              ("in", wish.folder), ("at", wish.cron), ("time zone", wish.zone),
              ("missed times", _MISSED.get(wish.missed, wish.missed).format(most=wish.most)),
              ("retries", f"{wish.retries}, first after {_span(wish.backoff_s)}" if wish.retries else "none"),
-             ("timeout", _span(wish.timeout_s)), ("alert", f"webhook {wish.alert}" if wish.alert else ""),
+             ("timeout", _span(wish.timeout_s)), ("when it fails", "it is paused" if wish.pause_on_failure else ""),
+             ("alert", f"webhook {wish.alert}" if wish.alert else ""),
              ("state", state_of(one)),
              ("next", ", ".join(when(at, one) for at in known.upcoming(one, 3)) if not one.paused else ""),
              ("id", one.id)]

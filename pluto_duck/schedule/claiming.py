@@ -32,7 +32,8 @@ MOST_MISSED = 1_000
 LONGEST_BACKOFF_S = 3_600.0
 KEPT = 200
 """Firings that are kept of each schedule."""
-TERMINAL = ("usage", "setting", "statement", "refused", "untrusted", "missing_extra", "cancelled")
+TERMINAL = ("usage", "setting", "statement", "refused", "untrusted", "missing_extra", "cancelled",
+            "checks_failed")
 """Trying again changes nothing about these."""
 
 _log = logging.getLogger(__name__)
@@ -210,11 +211,18 @@ class Claims:
         again = (state in ("failed", "timed_out") and one.attempt <= wish.retries
                  and (error is None or error.code not in TERMINAL))
         wait_s = min(wish.backoff_s * 2 ** min(one.attempt - 1, 30), LONGEST_BACKOFF_S)
-        told = ("", "", "") if error is None else (error.code, error.message, error.hint)
+        told = ["", "", ""] if error is None else [error.code, error.message, error.hint]
+        gone_wrong = not again and state in ("failed", "timed_out")
+        if gone_wrong and wish.pause_on_failure:
+            told[2] = f"It is paused until: schedule resume {self._name(db, one)}\n{told[2]}".strip()
+            db.execute("UPDATE schedules SET paused = 1 WHERE id = ?", (one.schedule,))
+            db.execute("UPDATE firings SET state = 'skipped', error = ?, ended_at = ? WHERE schedule = ? AND state = "
+                       "'queued' AND id <> ?", ("The run before it failed, and paused the schedule.", now,
+                                                one.schedule, one.id))
         db.execute("UPDATE firings SET state = ?, ended_at = ?, ready_at = ?, code = ?, error = ?, hint = ? "
                    "WHERE id = ? AND attempt = ? AND state = 'running'",
                    ("queued" if again else state, now, now + wait_s, *told, one.id, one.attempt))
-        if wish.alert and not again and state in ("failed", "timed_out"):
+        if wish.alert and gone_wrong:
             Queue.put_in(db, wish.alert, alert(one, self._name(db, one), state, error, now), now)
         return "queued" if again else state
 

@@ -34,6 +34,8 @@ class Wish:
     """Of each attempt."""
     only_if: tuple[str, ...] = ()
     """A verb and its arguments that must succeed first: checks of what is to be built on."""
+    pause_on_failure: bool = False
+    """Once a run has failed for good it runs no more, until somebody has looked."""
     alert: str = ""
     """The id of a webhook that is told when a run has failed for good."""
 

@@ -41,6 +41,7 @@ MIGRATIONS = (
     "CREATE INDEX firings_open ON firings (state, ready_at) WHERE state IN ('queued', 'running')",
     "ALTER TABLE schedules ADD COLUMN only_if TEXT NOT NULL DEFAULT '[]'",
     "ALTER TABLE schedules ADD COLUMN alert TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE schedules ADD COLUMN pause_on_failure INTEGER NOT NULL DEFAULT 0",
 )
 ROOM = "schedules"
 _NAME = re.compile(r"[A-Za-z][\w-]{0,62}\Z", re.ASCII)
@@ -206,7 +207,8 @@ class Schedules:
         from pluto_duck.governance.seal import is_sealed
 
         args = _words(row["args"])
-        wish = Wish(args=args, only_if=_words(row["only_if"]), **{name: row[name] for name in _COLUMNS})
+        wish = Wish(args=args, only_if=_words(row["only_if"]), pause_on_failure=bool(row["pause_on_failure"]),
+                    **{name: row[name] for name in _COLUMNS})
         return wish, bool(args) and is_sealed(self.workspace, str(row["seal"]), *_sealed(row["id"], wish))
 
     def _seal(self, id: str, wish: Wish) -> str:
@@ -245,6 +247,8 @@ def _words(text: str) -> tuple[str, ...]:
 
 def _sealed(id: str, wish: Wish) -> tuple[Any, ...]:
     told = {**asdict(wish), "args": list(wish.args), "only_if": list(wish.only_if)}
+    if not wish.pause_on_failure:
+        del told["pause_on_failure"]
     if not wish.alert:
         del told["alert"]  # as those were sealed that know of none
     return "schedule", id, told

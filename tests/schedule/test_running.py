@@ -276,3 +276,34 @@ def test_unknown_names_offer_near_ones(desk: Desk) -> None:
     with pytest.raises(UnknownName, match="nightli") as told:
         desk.known.get("nightli")
     assert "nightly" in told.value.hint
+
+
+CHECKS = "version: 1\ntables:\n  orders:\n    publish: checked\n    checks:\n      - {sql: amount > 0, name: positive}\n"
+
+
+@pytest.mark.parametrize("guard", ["only_if", "load"])
+def test_a_failed_check_pauses_the_schedule_until_somebody_has_looked(
+        desk: Desk, scheduler: Scheduler, folder: Path, guard: str) -> None:
+    (folder / "checks.yaml").write_text(CHECKS, encoding="utf-8")
+    (folder / "orders.csv").write_text("amount\n-1\n", encoding="utf-8")
+    if guard == "only_if":
+        with Session.open(folder) as session:
+            session.query("CREATE TABLE orders AS SELECT -1 AS amount")
+        due(desk, "query", "CREATE TABLE built AS SELECT 1 AS a", only_if=("check", "orders"), pause_on_failure=True)
+    else:
+        due(desk, "ingest", "orders.csv", retries=3, pause_on_failure=True)
+    [done] = scheduler.run_due()
+    assert (done.state, done.attempt) == ("failed", 1), "what a check holds back, trying again does not mend"
+    [told] = desk.known.history("it")
+    assert "positive" in told.error
+    assert "It is paused until: schedule resume it" in told.hint
+    assert (desk.known.get("it").paused, desk.known.get("it").ours) == (True, True)
+    desk.clock.now = at("2026-03-12 06:00")
+    assert scheduler.run_due() == [], "nothing runs while nobody has looked"
+    (folder / "orders.csv").write_text("amount\n1\n", encoding="utf-8")
+    with Session.open(folder) as session:
+        assert not [one for one in session.tables() if one.ref.name == "built"]
+        session.query("CREATE OR REPLACE TABLE orders AS SELECT 1 AS amount")
+    desk.known.resume("it")
+    desk.clock.now = at("2026-03-13 06:00")
+    assert [one.state for one in scheduler.run_due()] == ["succeeded"]
