@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from pluto_duck.session.dbapi import Connection
     from pluto_duck.session.rows.model import Aggregate, Change, Changed, Found, Page, Select, TextsFound
     from pluto_duck.session.views import Views
+    from pluto_duck.workspace.database import Database
+    from pluto_duck.workspace.protocol import Handler
 
 
 @dataclass(frozen=True)
@@ -139,14 +141,12 @@ class Session:
     def __init__(self, workspace: Workspace, settings: Settings, *, role: Role = "shell", label: str = "",
                  actor: Actor | None = None) -> None:
         """`role` is the process's part in hosting; `actor` who asks, None for the owner."""
-        from pluto_duck.session.handler import SessionHandler
-
         self.workspace = workspace
         self.settings = settings
         self.role: Role = role
         self.actor = actor if actor is not None and actor.governed else None
         """None: the owner, who may do everything. Else it sees what policy.yaml grants its roles."""
-        self._link = join(workspace, settings, SessionHandler, role, label,
+        self._link = join(workspace, settings, _handler(role), role, label,
                           self.actor.to_dict() if self.actor is not None else None)
         if self.actor is not None:
             from pluto_duck.session.noted import NotedLink
@@ -720,6 +720,18 @@ class _Watched:
         except BaseException as error:
             self.error = error
             raise
+
+
+def _handler(role: Role) -> Callable[[Database], Handler]:
+    """The host's side of sessions. A shell is most often a guest, that goes without it and its imports."""
+    def made(database: Database) -> Handler:
+        from pluto_duck.session.handler import SessionHandler
+
+        return SessionHandler(database)
+
+    if role != "shell":  # who may take over from a host should not have to import first
+        import pluto_duck.session.handler  # noqa: F401
+    return made
 
 
 def _query_request(sql: str, params: Mapping[str, Any] | Sequence[Any] | None, max_rows: int | None,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pluto_duck.errors import Cancelled, DatabaseBusy, UnknownName
+from pluto_duck.errors import Cancelled, DatabaseBusy, UnknownName, UsageError
 from pluto_duck.session import Session
 from pluto_duck.transform.dbt import DbtNode, DbtOptions, DbtReport, run_dbt
 from pluto_duck.transform.dbt.project import profile_for
@@ -240,20 +240,23 @@ mine:
     dev: {type: duckdb, path: elsewhere.duckdb, schema: marts, threads: 2, extensions: [httpfs]}
     prod: {type: postgres, host: db, user: me, password: secret}
 """})
-    with profile_for(workspace, tmp_path / "p", target=None, threads=None) as (folder, notes):
-        assert folder is not None
+    project = tmp_path / "p"
+    with profile_for(workspace, project, DbtOptions()) as (said, notes):
+        folder = Path(said[1])
+        assert said == ["--profiles-dir", str(folder), "--profile", "mine"]
         made = yaml.safe_load((folder / "profiles.yml").read_text())["mine"]["outputs"]["dev"]
         assert made == {"type": "duckdb", "path": str(workspace.database), "schema": "marts", "threads": 2}
         assert "extensions" in notes[0]
     assert not folder.exists()
-    with profile_for(workspace, tmp_path / "p", target="prod", threads=3) as (folder, notes):
-        assert folder is not None
-        text = (folder / "profiles.yml").read_text()
+    with profile_for(workspace, project, DbtOptions(target="prod", threads=3)) as (said, notes):
+        text = (Path(said[1]) / "profiles.yml").read_text()
         assert "secret" not in text
         assert "postgres" in notes[0]
-    from pluto_duck.errors import UsageError
-
-    with pytest.raises(UsageError, match="no target"), profile_for(workspace, tmp_path / "p", target="x", threads=None):
+    with pytest.raises(UsageError, match="no target"), profile_for(workspace, project, DbtOptions(target="x")):
+        pass
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(UsageError, match="no profile mine in"), \
+            profile_for(workspace, project, DbtOptions(profiles_dir=tmp_path / "elsewhere")):
         pass
 
 

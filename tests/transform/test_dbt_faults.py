@@ -14,6 +14,7 @@ import pytest
 from pluto_duck.errors import RunError
 from pluto_duck.session import Session
 from pluto_duck.transform.dbt import DbtOptions, run_dbt
+from pluto_duck.transform.dbt.project import artefacts, targets
 from pluto_duck.workspace import TableRef, Workspace
 from tests.events.replay import journal
 from tests.transform.test_dbt import rows, until, write
@@ -97,5 +98,8 @@ def test_a_project_that_can_not_be_written_is_built_all_the_same(
     report = run_dbt(session, DbtOptions("run", project=unwritable))
     assert report.ok, (report.problem, report.failed)
     assert rows(session, "FROM totals") == [(1, 2)]
-    assert (workspace.folder / "dbt/mine/manifest.json").is_file()
+    kept = artefacts(workspace, unwritable)
+    assert (kept / "manifest.json").is_file()
+    assert targets(workspace, unwritable)[0] == kept
+    assert artefacts(workspace, unwritable.parent / "other" / unwritable.name) != kept, "of this project alone"
     assert sorted(one.name for one in unwritable.iterdir()) == ["dbt_project.yml", "models"]

@@ -9,12 +9,12 @@ import pytest
 
 from pluto_duck.commands import Door, Rows, each, invoke
 from pluto_duck.commands.transforming import asked
-from pluto_duck.errors import Refused, RunError, UnknownName
+from pluto_duck.errors import Refused, RunError, UnknownName, UsageError
 from pluto_duck.runs import Runs
 from pluto_duck.session import Session
 from pluto_duck.transform.dbt.model import DbtNode, DbtOptions, DbtReport
-from pluto_duck.transform.dbt.running import _words
 from pluto_duck.transform.dbt.telling import failure
+from pluto_duck.transform.dbt.words import for_dbt, understood
 from tests.catalog.lineage.oracle import events
 
 pytestmark = pytest.mark.timeout(300)
@@ -132,5 +132,13 @@ def test_a_test_that_failed_says_how_its_rows_are_seen_and_that_its_sql_is_cut(s
 
 @pytest.mark.parametrize(("command", "word"), [("docs", "generate"), ("source", "freshness")])
 def test_a_command_of_two_words_may_be_typed_in_one_or_two(command: str, word: str) -> None:
-    once = _words(DbtOptions(command, args=("--select", "x")))
-    assert once == [command, word, "--select", "x"] == _words(DbtOptions(command, args=(word, "--select", "x")))
+    once = for_dbt(DbtOptions(command, args=("--select", "x")))
+    assert once == [command, word, "--select", "x"] == for_dbt(DbtOptions(command, args=(word, "--select", "x")))
+
+
+def test_an_option_of_dbts_that_would_be_overruled_says_what_ours_would() -> None:
+    found = understood(DbtOptions(args=("--profiles-dir", "ci", "--vars", "{a: 1}", "-t=prod", "--project-dir", "shop")))
+    assert (found.profiles_dir, found.target, found.project, found.args) == (
+        Path("ci"), "prod", Path("shop"), ("--vars", "{a: 1}"))
+    with pytest.raises(UsageError, match="--profile wants a value"):
+        understood(DbtOptions(args=("--profile",)))

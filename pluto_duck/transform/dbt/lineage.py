@@ -15,7 +15,7 @@ from typing import Any
 from pluto_duck.catalog.lineage import Known, Link, Node, Part, links_of
 from pluto_duck.catalog.lineage.remembering import traces
 from pluto_duck.session import Session, TableInfo
-from pluto_duck.transform.dbt.project import below
+from pluto_duck.transform.dbt.project import below, targets
 from pluto_duck.workspace import TableRef, Workspace
 
 MAX_BYTES = 100_000_000
@@ -39,7 +39,7 @@ def artifacts(workspace: Workspace, projects: Iterable[Path] = ()) -> list[tuple
     workspace's own."""
     found = []
     for project in dict.fromkeys([*below(workspace), *projects]):
-        for target in (project / "target", workspace.folder / "dbt" / project.name):
+        for target in targets(workspace, project):
             if (target / "manifest.json").is_file():
                 found.append((target / "manifest.json", target / "run_results.json"))
                 break
@@ -54,7 +54,7 @@ def manifests(workspace: Workspace, projects: Iterable[Path] = ()) -> list[tuple
 
 def manifest_of(workspace: Workspace, project: Path) -> dict[str, Any]:
     """Of one project, wherever it is; {} where dbt has not read it yet."""
-    return next((found for target in (project / "target", workspace.folder / "dbt" / project.name)
+    return next((found for target in targets(workspace, project)
                  if (found := _read(target / "manifest.json"))), {})
 
 

@@ -18,6 +18,10 @@ class DbtOptions:
     """Further words for dbt itself, after the command."""
     target: str | None = None
     threads: int | None = None
+    profiles_dir: Path | None = None
+    """Where profiles.yml is; None: where dbt looks for it."""
+    profile: str | None = None
+    """None: the one that the project names."""
     own_profile: bool = False
     """Leave the project's profile as it is: it builds where that says, not in the workspace."""
     lend: bool = False

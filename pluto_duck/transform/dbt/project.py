@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from pluto_duck.errors import UnknownName, UsageError
+from pluto_duck.transform.dbt.model import DbtOptions
 from pluto_duck.workspace import Workspace
 
 FILE = "dbt_project.yml"
@@ -69,6 +70,25 @@ def below(workspace: Workspace) -> list[Path]:
                    if not {"dbt_packages", "target", ".pluto-duck"} & set(one.parts)})
 
 
+def artefacts(workspace: Workspace, project: Path) -> Path:
+    """Where dbt writes what it would write to `target/`, where that can't be; of this project alone."""
+    import hashlib
+
+    mark = hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:12]
+    return workspace.folder / "dbt" / f"{project.name}-{mark}"
+
+
+def targets(workspace: Workspace, project: Path) -> list[Path]:
+    """The folders that may hold its manifest, the newest first."""
+    def written(folder: Path) -> float:
+        try:
+            return (folder / "manifest.json").stat().st_mtime
+        except OSError:
+            return 0.0
+
+    return sorted((project / "target", artefacts(workspace, project)), key=written, reverse=True)
+
+
 def read(path: Path) -> dict[str, Any]:
     """A YAML file of dbt's. Raises UsageError where it is none."""
     import yaml
@@ -89,10 +109,10 @@ def profile_name(project: Path) -> str:
     return name if name and "{{" not in name else "pluto_duck"
 
 
-def own_profile(project: Path, name: str) -> tuple[Path, dict[str, Any]] | None:
-    """(its folder, the profile) that dbt itself would use; None without one."""
-    places = [Path(os.environ["DBT_PROFILES_DIR"])] if os.environ.get("DBT_PROFILES_DIR") else []
-    for folder in (*places, project, Path.home() / ".dbt"):
+def own_profile(project: Path, name: str, place: Path | None = None) -> tuple[Path, dict[str, Any]] | None:
+    """(its folder, the profile) that dbt itself would use; None without one. `place`: where it was said to be."""
+    elsewhere = [Path(os.environ["DBT_PROFILES_DIR"])] if os.environ.get("DBT_PROFILES_DIR") else []
+    for folder in [place] if place is not None else (*elsewhere, project, Path.home() / ".dbt"):
         if (folder / "profiles.yml").is_file():
             profile = read(folder / "profiles.yml").get(name)
             if isinstance(profile, dict):
@@ -101,16 +121,16 @@ def own_profile(project: Path, name: str) -> tuple[Path, dict[str, Any]] | None:
 
 
 @contextmanager
-def profile_for(workspace: Workspace, project: Path, *, target: str | None, threads: int | None,
-                lent: bool = False) -> Iterator[tuple[Path | None, list[str]]]:
-    """The folder of a profile that builds in the workspace, while the block lasts, and what the reader should know.
-
-    `lent`: dbt opens the file by itself, so that extensions, plug-ins and the like of the profile count, too.
-    """
+def profile_for(workspace: Workspace, project: Path, options: DbtOptions) -> Iterator[tuple[list[str], list[str]]]:
+    """What makes dbt build in the workspace, while the block lasts, and what the reader should know."""
     import yaml
 
-    name = profile_name(project)
-    own, notes = own_profile(project, name), []
+    target, lent = options.target, options.lend
+    name = options.profile or profile_name(project)
+    own, notes = own_profile(project, name, options.profiles_dir), []
+    if own is None and options.profiles_dir is not None:
+        raise UsageError(f"There is no profile {name} in {options.profiles_dir}.",
+                         hint="Without --profiles-dir none is needed.")
     outputs = (own[1].get("outputs") or {}) if own else {}
     default = (own[1].get("target") if own else None) or "workspace"
     wanted = target or str(default)
@@ -122,6 +142,7 @@ def profile_for(workspace: Workspace, project: Path, *, target: str | None, thre
     assert isinstance(output, dict)
     kind = output.get("type", "duckdb")
     if kind == "duckdb":
+        # Lent, dbt opens the file by itself, so that extensions, plug-ins and the like of the profile count, too.
         kept = set(output) - {"type", "path", "database"} if lent else set(KEPT)
         made = {key: output[key] for key in output if key in kept and output[key] is not None}
         dropped = sorted(set(output) - kept - {"type", "path", "database"})
@@ -131,9 +152,9 @@ def profile_for(workspace: Workspace, project: Path, *, target: str | None, thre
         made = {}
         notes.append(f"The project's profile is for {kind}; its models are built by DuckDB, in the workspace.")
     made = {"schema": "main", "threads": THREADS, **made, "type": "duckdb", "path": str(workspace.database)}
-    if threads is not None:
-        made["threads"] = threads
+    if options.threads is not None:
+        made["threads"] = options.threads
     with TemporaryDirectory(prefix="dbt-", dir=workspace.folder) as folder:
         text = yaml.safe_dump({name: {"target": wanted, "outputs": {wanted: made}}})
         (Path(folder) / "profiles.yml").write_text(text, encoding="utf-8")
-        yield Path(folder), notes
+        yield ["--profiles-dir", folder, "--profile", name], notes

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import UsageError
 from pluto_duck.governance.checks.store import Result
+from pluto_duck.transform.dbt.project import targets
 from pluto_duck.workspace import TableRef
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ def take_over(session: Session, project: Path) -> list[tuple[Tested, bool]]:
     Raises UsageError as `tested`."""
     from pluto_duck.governance.checks.store import CheckStore
 
-    target, known = project / "target", CheckStore(session.control)
-    if not os.access(project, os.W_OK):
-        target = session.workspace.folder / "dbt" / project.name
+    target, known = targets(session.workspace, project)[0], CheckStore(session.control)
     return [(one, known.take_over(one.source, one.run_id, one.table, one.at, one.elapsed_s, one.results))
             for one in tested(target)]
 

@@ -10,16 +10,16 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pluto_duck.errors import Cancelled, DatabaseBusy, MissingExtra, RunError, UsageError
-from pluto_duck.transform import DBT_COMMANDS
 from pluto_duck.transform.dbt.model import DbtNode, DbtOptions, DbtReport, Status
-from pluto_duck.transform.dbt.project import find_project, profile_for, profile_name
+from pluto_duck.transform.dbt.project import artefacts, find_project, profile_for
+from pluto_duck.transform.dbt.words import for_dbt, understood
 from pluto_duck.workspace.locks import FileLock
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 GRACE_S = 15.0
 """For dbt's process to end once it was told to; then it is killed. Its open transaction is rolled back by the host."""
 _QUIET = {"DO_NOT_TRACK": "1", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_USE_COLORS": "false",
-          "DBT_VERSION_CHECK": "false"}
+          "DBT_VERSION_CHECK": "false",
+          "DBT_LOG_LEVEL": "none"}
+"""Nothing on its stdout, which nobody reads: what it says comes as events, and its log file is the project's."""
 _STATUS: dict[str, Status] = {"success": "ok", "pass": "ok", "warn": "warned", "skipped": "skipped", "no-op": "skipped",
                               "partial success": "failed", "error": "failed", "fail": "failed",
                               "runtime error": "failed"}
@@ -43,28 +45,23 @@ def run_dbt(session: Session, options: DbtOptions, *, on_node: OnNode | None = N
     RunError where dbt's process ended without a word.
     """
     must_be_installed()
+    options = understood(options)
     if options.own_profile and options.lend:
         raise UsageError("--lend gives dbt the workspace's file; --own-profile builds elsewhere.", hint="Take one.")
     project = find_project(session.workspace, options.project)
     started = time.monotonic()
-    profile: AbstractContextManager[tuple[Path | None, list[str]]] = (
-        nullcontext((None, [])) if options.own_profile
-        else profile_for(session.workspace, project, target=options.target, threads=options.threads, lent=options.lend))
+    profile = _profile_of_its_own(options) if options.own_profile else profile_for(session.workspace, project, options)
     with _alone(session.workspace.folder, project), _Child(session, on_node, on_log) as child, \
-            profile as (folder, notes), _outputs(session, project) as places:
+            profile as (said, notes), _outputs(session, project) as places:
         session.query("SELECT 1")  # the host is this process, or another one: dbt's is a guest
         for note in notes:
             if on_log is not None:
                 on_log(note)
-        words = [*_words(options), "--project-dir", str(project), *places]
-        if folder is not None:
-            words += ["--profiles-dir", str(folder), "--profile", profile_name(project)]
-        elif options.target:
-            words += ["--target", options.target]
+        words = [*for_dbt(options), "--project-dir", str(project), *places, *said]
         alone = options.own_profile or options.lend
         wanted = {"args": words, "workspace": str(session.workspace.root),
                   "database": "" if alone else str(session.workspace.database)}
-        with session.lend(f"dbt {options.command}") if options.lend else nullcontext():
+        with session.lend(f"dbt {options.command}") if options.lend else nullcontext() if alone else session.bulk():
             report = child.report(wanted, DbtReport(options.command, project))
     return replace(report, elapsed_s=time.monotonic() - started)
 
@@ -74,18 +71,12 @@ def must_be_installed() -> None:
         raise MissingExtra("dbt is not installed.", hint="pip install 'pluto-duck[dbt]'")
 
 
-def _words(options: DbtOptions) -> list[str]:
-    if options.command == "docs":
-        return ["docs", "generate", *_after(options.args, "generate")]
-    if options.command == "source":
-        return ["source", "freshness", *_after(options.args, "freshness")]
-    assert options.command in DBT_COMMANDS
-    return [options.command, *options.args]
-
-
-def _after(args: Sequence[str], word: str) -> Sequence[str]:
-    """What follows a word that dbt's users type and we know already."""
-    return args[1:] if args and args[0] == word else args
+@contextmanager
+def _profile_of_its_own(options: DbtOptions) -> Iterator[tuple[list[str], list[str]]]:
+    """What was said of it, for dbt to find it."""
+    said = {"--profiles-dir": options.profiles_dir, "--profile": options.profile, "--target": options.target,
+            "--threads": options.threads}
+    yield [word for name, value in said.items() if value is not None for word in (name, str(value))], []
 
 
 @contextmanager
@@ -105,10 +96,11 @@ def _alone(folder: Path, project: Path) -> Iterator[None]:
 @contextmanager
 def _outputs(session: Session, project: Path) -> Iterator[list[str]]:
     """Where dbt writes its artefacts: in the project, as ever; of a folder that can't be written, in ours."""
-    if os.access(project, os.W_OK):
+    usual = project / "target"
+    if os.access(usual if usual.exists() else project, os.W_OK):
         yield []
         return
-    target = session.workspace.folder / "dbt" / project.name
+    target = artefacts(session.workspace, project)
     target.mkdir(parents=True, exist_ok=True)
     yield ["--target-path", str(target), "--log-path", str(target / "logs")]
 

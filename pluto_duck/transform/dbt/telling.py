@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from pluto_duck.transform.dbt.running import run_dbt
 if TYPE_CHECKING:
     from pluto_duck.runs import RunContext
     from pluto_duck.session import Session
+    from pluto_duck.transform.dbt.openlineage import Build
 
 TESTING = ("build", "test", "source")
 """Commands whose results are of tests or of the age of sources."""
@@ -31,23 +32,33 @@ def run_told(run: RunContext, session: Session, options: DbtOptions,
              on_node: Callable[[DbtNode], None] | None = None) -> DbtReport:
     """`run_dbt` with its nodes and log lines as events of the run."""
 
-    from pluto_duck.transform.dbt.openlineage import telling
-
     def told(node: DbtNode) -> None:
-        outside.heard(node)
+        if outside is not None:
+            outside.heard(node)
         if on_node is not None:
             on_node(node)
         _emit(run, "tool", "start" if node.status == "running" else "end", name=node.name, node=node.unique_id,
               node_kind=node.kind, status=node.status, elapsed_s=round(node.elapsed_s, 3), message=node.message[:2000],
               relation=node.relation, total=node.total)
 
-    with telling(session, options, run.run_id) as outside:
-        report = outside.report = run_dbt(session, options, on_node=told,
-                                          on_log=lambda line: _emit(run, "log", "chunk", text=line[:2000]))
+    with _telling(session, options, run.run_id) as outside:
+        report = run_dbt(session, options, on_node=told,
+                         on_log=lambda line: _emit(run, "log", "chunk", text=line[:2000]))
+        if outside is not None:
+            outside.report = report
     if options.command in TESTING and not options.own_profile:
         with suppress(PlutoError):  # dbt that could not even read its project has left nothing
             take_over(session, report.project)
     return report
+
+
+def _telling(session: Session, options: DbtOptions, run_id: str) -> AbstractContextManager[Build | None]:
+    """What it takes to tell others is imported where somebody wants to be told."""
+    if not (session.settings["lineage.file"] or session.settings["lineage.url"]):
+        return nullcontext()
+    from pluto_duck.transform.dbt.openlineage import telling
+
+    return telling(session, options, run_id)
 
 
 def _emit(run: RunContext, kind: Any, subtype: Any, **content: Any) -> None:
