@@ -1,4 +1,6 @@
-"""Tables that were made by a statement of the history: CREATE TABLE ... AS SELECT, INSERT INTO ... SELECT."""
+"""Tables by the SELECT that made them: of a statement of the history (CREATE TABLE ... AS, INSERT INTO), or of a view
+whose rows are kept.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,32 @@ from functools import lru_cache
 
 from pluto_duck.catalog.lineage import Known, Link, Node, Part, links_of
 from pluto_duck.catalog.lineage.remembering import Traces
-from pluto_duck.session import TableInfo
+from pluto_duck.errors import PlutoError
+from pluto_duck.session import Session, TableInfo
 from pluto_duck.workspace import TableRef
 
 _MAKES = re.compile(r"\b(create\s+(or\s+replace\s+)?(temp\w*\s+)?table|insert\s+(or\s+\w+\s+)?into)\b", re.IGNORECASE)
 MAX_SQL = 100_000
+
+
+def materialized(session: Session, tables: Sequence[TableInfo], known: Known, traces: Traces) -> Part:
+    """Views whose rows are kept, by the SELECT that each is brought up to date with."""
+    try:
+        found = session.internal(["SELECT table_key, sql, refresh FROM _pluto.views ORDER BY table_key"])[0]
+    except PlutoError:
+        return Part()  # nobody has made one yet
+    there = {one.ref.key: one for one in tables}
+    nodes: list[Node] = []
+    links: list[Link] = []
+    for key, sql, refresh in found:
+        table = there.get(key)
+        if table is None:
+            continue
+        traced = traces.of(sql, known)
+        part = links_of(traced, key, tuple(one.name for one in table.columns), "view")
+        nodes += [*part.nodes, Node(key, table.kind, str(table.ref), facts=(("kept view", f"refreshed {refresh}"),))]
+        links += part.links
+    return Part(tuple(nodes), tuple(links))
 
 
 def makes(text: str) -> bool:

@@ -70,7 +70,7 @@ class _Kept:
         from pluto_duck.commands.lineage_rules import checked, worded
         from pluto_duck.commands.lineage_schedules import timed
         from pluto_duck.commands.lineage_served import Serving
-        from pluto_duck.commands.lineage_statements import written
+        from pluto_duck.commands.lineage_statements import materialized, written
         from pluto_duck.ingest.lineage import addresses, loaded
         from pluto_duck.session.targets import EVERYTHING, SCHEMA
         from pluto_duck.transform.dbt.lineage import artifacts, ids, models
@@ -82,6 +82,7 @@ class _Kept:
         yield self._sometimes("views", shape, lambda: collect(session, tables, names, sql))
         saved = addresses(session)
         yield self._of("loads", (shape, versions, saved), lambda: loaded(session, tables, saved))
+        yield self._of("kept views", (shape, versions), lambda: materialized(session, tables, names, traces(root)))
         texts, projects = _history(session)
         files = artifacts(session.workspace, projects)
         yield self._of("dbt", (shape, [(one, _file(one[0]), _file(one[1])) for one in files]),

@@ -1,4 +1,4 @@
-"""`schedule add|list|show|run|pause|resume|remove|history|next`: verbs that run by themselves."""
+"""`schedule add|list|show|run|pause|resume|remove|history|log|next`: verbs that run by themselves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -251,6 +251,30 @@ def history(door: Door, name: str, limit: int, format_: Format) -> object:
     """What became of its times, newest first; `query` and REST find each run by its id."""
     with kept(door) as known:
         return formatted(_table(known, known.history(name, limit=limit)), format_)
+
+
+@schedule.verb("schedule log nightly", "schedule log nightly --back 1")
+@click.argument("name")
+@click.option("--back", type=Whole(0, 199), default=0, show_default=True, metavar="N",
+              help="Of the run so many before the last one.")
+def log(door: Door, name: str, back: int) -> str:
+    """What its last run printed, and how it ended."""
+    from pluto_duck.runs import Runs
+    from pluto_duck.workspace import ControlStore
+
+    with kept(door) as known:
+        one = known.get(name)
+        ran = [firing for firing in known.history(name, limit=200) if firing.run_id]
+        if len(ran) <= back:
+            raise UsageError(f"{one.name} has run {len(ran)} times." if ran else f"{one.name} has not run yet.",
+                             hint=f"{door.program} schedule run {one.name}")
+        found = ran[back]
+        with closing(Runs(ControlStore(known.workspace.control), known.workspace)) as runs:
+            lines = [str(event.content["text"]) for event in runs.read_events(found.run_id, limit=10_000)
+                     if event.type == "log" and event.content.get("text")]
+        lines.append(f"{found.state}, {when(found.begun_at, one)}, attempt {found.attempt}, run {found.run_id}"
+                     + (f"\n{found.error}\n{found.hint}".rstrip() if found.error else ""))
+        return "\n".join(lines)
 
 
 def _table(known: Schedules, found: list[Firing]) -> Rows:

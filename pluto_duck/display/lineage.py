@@ -13,7 +13,7 @@ _SAID = {"breaks": "breaks", "fails next": "fails when it is made next", "may br
          "loses": "goes on without",
          "stale": "is not renewed", "refused": "DuckDB refuses"}
 _COLUMNS = 4
-_BRIEF = ("dbt", "connection", "loaded at", "loaded by", "made by SQL at", "owner", "to", "runs")
+_BRIEF = ("dbt", "connection", "loaded at", "loaded by", "made by SQL at", "kept view", "owner", "to", "runs")
 """Facts that a line of the tree has room for."""
 
 

@@ -17,6 +17,8 @@ from pluto_duck.commands.render import to_text
 from pluto_duck.errors import UsageError
 from pluto_duck.ingest import ingest
 from pluto_duck.session import Session
+from pluto_duck.session.views import Views
+from pluto_duck.workspace import TableRef
 from tests.services.postgres import Database
 
 CHECKS = """version: "1"
@@ -133,6 +135,17 @@ def test_a_table_that_is_called_impact_is_shown(session: Session) -> None:
     door = Door(lambda: session, workspace=str(session.workspace.root))
     assert "is read by:" in to_text(invoke(["lineage", "impact"], door))
     assert to_text(invoke(["lineage", "impact", "impact.a"], door)).startswith("Without impact.a:")
+
+
+def test_a_view_whose_rows_are_kept_is_made_of_what_it_reads(session: Session) -> None:
+    session.query("CREATE TABLE orders (id INT PRIMARY KEY, region VARCHAR, amount DOUBLE)")
+    whole(session)
+    Views(session).create(TableRef("sums"), "SELECT region, sum(amount) AS s FROM orders GROUP BY region")
+    (one,) = whole(session).around("main.sums", "s", down=False).up
+    assert (one.node.name, one.column, one.how) == ("orders", "amount", "aggregated")
+    assert whole(session).nodes["main.sums"].fact("kept view") == "refreshed manual"
+    (effect,) = impact(whole(session), "main.orders", "amount").effects
+    assert (effect.node.name, effect.what) == ("sums", "fails next")
 
 
 def test_a_loaded_table_comes_from_a_table_of_a_database(session: Session, database: Database) -> None:

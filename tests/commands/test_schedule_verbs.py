@@ -37,6 +37,8 @@ def test_a_schedule_from_its_making_to_its_end(door: Door, session: Session) -> 
     assert "nightly" in say(door, "list")
     rows = json.loads(say(door, "next", "nightly", "--count", "3", "--format", "json"))
     assert [one["at"][11:16] for one in rows] == ["06:00"] * 3
+    with pytest.raises(UsageError, match="not run yet"):
+        say(door, "log", "nightly")
     assert "paused" in say(door, "pause", "nightly")
     assert "paused" in say(door, "list")
     assert "done in" in say(door, "run", "nightly")
@@ -46,6 +48,12 @@ def test_a_schedule_from_its_making_to_its_end(door: Door, session: Session) -> 
     with pytest.raises(RunError, match="failed") as told_why:
         say(door, "run", "nightly")
     assert "already exists" in told_why.value.message
+    said = say(door, "log", "nightly")
+    assert "failed, " in said
+    assert "already exists" in said
+    assert "succeeded, " in say(door, "log", "nightly", "--back", "1")
+    with pytest.raises(UsageError, match="has run 2 times"):
+        say(door, "log", "nightly", "--back", "2")
     assert exit_code(invoke(["schedule", "show", "nightly"], door)) == 1
     assert "goes on" in say(door, "resume", "nightly")
     assert "Nothing is due" in say(door, "run-due")

@@ -116,8 +116,17 @@ class Scope:
 
     def resolve(self, path: tuple[str, ...]) -> tuple[Origins, bool] | None:
         """(where a name comes from, whether it is a column and not a whole row); None for a name nobody knows."""
-        found = self._here(path) or (self.outer.resolve(path) if self.outer is not None else None)
-        return found if found is not None else None
+        maybe: list[Origins] = []
+        place: Scope | None = self
+        while place is not None:
+            found = place._here(path)
+            if found is not None:
+                # A file or function farther in may have a column of that name, which would come first.
+                return joined([*maybe, found[0]]) if maybe else found[0], found[1]
+            maybe += [_part(origins, len(path) > 1) for one in place.sources
+                      if (origins := one.relation.of(path[0])) is not None]
+            place = place.outer
+        return (joined(maybe), True) if maybe else None
 
     def _here(self, path: tuple[str, ...]) -> tuple[Origins, bool] | None:
         folded = tuple(map(fold, path))
@@ -130,9 +139,9 @@ class Scope:
                     found = source.relation.of(path[length])
                     if found is not None:
                         return _part(found, len(path) > length + 1), True
-        return self._column(path[0], folded[0], len(path) > 1)
+        return self._column(folded[0], len(path) > 1)
 
-    def _column(self, name: str, folded: str, part: bool) -> tuple[Origins, bool] | None:
+    def _column(self, folded: str, part: bool) -> tuple[Origins, bool] | None:
         if folded in self.merged:
             return _part(self.merged[folded], part), True
         for source in self.sources:
@@ -144,8 +153,7 @@ class Scope:
         for source in self.sources:
             if source.goes_by((folded,)):
                 return at_least(source.relation.everything, "computed"), False
-        maybe = [found for one in self.sources if (found := one.relation.of(name)) is not None]
-        return (_part(joined(maybe), part), True) if maybe else None
+        return None
 
 
 def _part(origins: Origins, part: bool) -> Origins:
