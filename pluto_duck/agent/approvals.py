@@ -243,6 +243,9 @@ class Approvals:
         one = self.get(id)
         if one.status != "waiting":
             raise _decided(one)
+        if one.kind == "publish":
+            raise UsageError("What was held back is published as it is, or not at all.",
+                             hint="Reject it, and load what you want instead.")
         if not body.strip():
             raise UsageError("There is no SQL.")
         self._must_be_ours(one)

@@ -123,20 +123,33 @@ def _summary(reports: Sequence[TableReport]) -> Facts:
 @click.option("--limit", type=Whole(1, 1_000), default=20, show_default=True, metavar="N", help="So many at most.")
 @_format
 def history(door: Door, table: str, limit: int, format_: Format) -> object:
-    """How the checks of a table came out, newest first: its score, and how that moved."""
+    """How the checks of a table came out, newest first: its score, how that moved, and the score of each dimension.
+
+    A change is told between scans that looked for the same: one check more or less is no trend.
+    """
     from pluto_duck.governance.checks.store import CheckStore
     from pluto_duck.workspace import TableRef
 
     found = CheckStore(door.open_session().control).history(TableRef.parse(table), limit=limit + 1)
-    rows = tuple((_when(one.at), one.source, one.score, _moved(one, found[number + 1:]), one.rows,
+    rows = tuple((_when(one.at), one.source, one.score, _moved(one, found[number + 1:]), one.rows, _by_dimension(one),
                   _failing(one), one.run_id) for number, one in enumerate(found[:limit]))
-    return formatted(Rows(("when", "source", "score", "change", "rows", "did not pass", "run"), rows,
+    return formatted(Rows(("when", "source", "score", "change", "rows", "by dimension", "did not pass", "run"), rows,
                           f"{table} has not been checked yet: {door.program} check {table}"), format_)
 
 
 def _moved(one: Scan, older: Sequence[Scan]) -> float | None:
     before = next((other for other in older if other.source == one.source), None)
-    return None if before is None else round(one.score - before.score, 1)
+    if before is None or _looked_for(before) != _looked_for(one):
+        return None
+    return round(one.score - before.score, 1)
+
+
+def _looked_for(one: Scan) -> set[tuple[str, str]]:
+    return {(result.name, result.severity) for result in one.results}
+
+
+def _by_dimension(one: Scan) -> str:
+    return ", ".join(f"{name} {score:g}" for name, score in one.scores.items())
 
 
 def _failing(one: Scan) -> str:

@@ -10,12 +10,12 @@ import datetime as dt
 import hashlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pluto_duck.errors import ChecksFailed, PlutoError, SettingError
+from pluto_duck.errors import ChecksFailed, PlutoError, SettingError, UsageError
 from pluto_duck.governance.checks import FILE, Check, Checks, Outcome, TableReport, checks_of
 from pluto_duck.ingest.options import LoadOptions
 from pluto_duck.session import Session, WriteColumn
@@ -58,6 +58,17 @@ def expected(workspace: Workspace, options: LoadOptions) -> Expected | None:
     return None if found is None and not options.check else Expected(found or Checks(), options.check)
 
 
+def refuse_followed(workspace: Workspace, tables: Iterable[TableRef]) -> None:
+    """Raises UsageError for a table whose rows must be checked before they are seen: changes that are followed are
+    applied as they happen at the source, which knows of no such thing."""
+    found = expected(workspace, LoadOptions())
+    for one in tables:
+        if found is not None and found.of(one) is not None:
+            raise UsageError(f"{one} is published checked ({FILE}), and what is followed is seen as it happens.",
+                             hint="Load it without --follow, leave it out with --exclude, or take `publish: checked` "
+                                  "out of the file; `pluto-duck check` may run beside.")
+
+
 def _says_publish(workspace: Workspace) -> bool:
     with suppress(OSError):
         return b"publish" in (workspace.root / FILE).read_bytes()
@@ -90,12 +101,12 @@ def _failed(report: TableReport, bad: Sequence[Outcome], samples: Sequence[tuple
     return error
 
 
-def keep(worker: Session, load_id: str, report: TableReport) -> None:
-    """In the history of the table's checks, once its load has ended."""
-    from pluto_duck.governance.checks.store import CheckStore
+def keep(worker: Session, load_id: str, report: TableReport, *, seen: bool = True) -> None:
+    """In the history of the table's checks, once its load has ended. `seen`: the rows have arrived."""
+    from pluto_duck.governance.checks.store import HELD_BACK, OURS, CheckStore
 
     with suppress(PlutoError):  # what arrived has arrived
-        CheckStore(worker.control).keep(load_id, [report], time.time())
+        CheckStore(worker.control).keep(load_id, [report], time.time(), OURS if seen else HELD_BACK)
 
 
 def keep_failed(worker: Session, load_id: str, error: ChecksFailed, aside: Aside | None = None) -> ChecksFailed:
@@ -107,7 +118,7 @@ def keep_failed(worker: Session, load_id: str, error: ChecksFailed, aside: Aside
     with suppress(PlutoError):  # a full disk: what failed is told all the same
         shown = _aside(worker, report.table, getattr(error, "samples", ()))
     outcomes = tuple(replace(one, sample=shown.get(one.check.name, "")) for one in report.outcomes)
-    keep(worker, load_id, replace(report, outcomes=outcomes))
+    keep(worker, load_id, replace(report, outcomes=outcomes), seen=False)
     samples = [one.sample for one in outcomes if one.sample]
     held = {} if aside is None else {"held": aside.held([
         (one.check.name, one.says, one.sample) for one in outcomes if one.status in ("failed", "broken")]).text()}

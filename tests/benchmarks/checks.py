@@ -8,17 +8,20 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from pluto_duck.governance.checks.reading import read
+from pluto_duck.ingest import ingest
 from pluto_duck.session import Session, checking
 from pluto_duck.workspace import create
 from tests.benchmarks.table import Row
 
 ROWS = int(os.environ.get("BENCH_CHECK_ROWS", "10000000"))
+LOADED = int(os.environ.get("BENCH_CHECK_LOADED", "2000000"))
 ROUNDS = 5
 _COLUMNS = ["i AS id", *(f"(hash(i + {n}) % 1000)::INTEGER AS n{n}" for n in range(9)),
             *(f"(hash(i * {n + 2}) % 100000) / 100.0 AS d{n}" for n in range(5)),
@@ -40,6 +43,7 @@ def all_rows() -> Iterator[Row]:
         os.environ["PLUTODUCK_HOME"] = f"{folder}/home"
         try:
             yield _scan(Path(folder))
+            yield from _loads(Path(folder))
         finally:
             if before is None:
                 del os.environ["PLUTODUCK_HOME"]
@@ -72,6 +76,32 @@ def _scan(folder: Path) -> Row:
     mine, bare = (statistics.median(one) for one in zip(*pairs, strict=True))
     return Row(f"{len(checks)} checks of {ROWS:,} rows x {len(_COLUMNS)} columns", f"{mine:.2f} s", f"{bare:.2f} s",
                f"{ratio:.2f} x", "1.5 x", "1.1 x", ratio <= 1.5)
+
+
+def _loads(folder: Path) -> Iterator[Row]:
+    """What --check adds to a load: without it, held, and where rows that fail are to wait for a person."""
+    source = folder / "t.parquet"
+    with duckdb.connect() as peer:
+        peer.execute(f"{TABLE.replace(str(ROWS), str(LOADED))}; COPY t TO '{source}' (FORMAT parquet)")
+    csv = folder / "t.csv"
+    with duckdb.connect() as peer:
+        peer.execute(f"COPY (FROM '{source}') TO '{csv}'")
+    with Session.open(create(folder / "loads").root) as session:
+        file = session.workspace.root / "checks.yaml"
+        plain = "\n".join(one for one in CHECKS.split("\n") if "unique:" not in one and "freshness" not in one)
+        plain = plain.replace("max: 900", "max: 1000").replace("paid]", "paid, NO]").replace("< 1900", "< 2000")
+        held = plain.replace("  t:\n", "  t:\n    on_failure: approve\n    checks:\n").replace("    - ", "      - ")
+        for path, text, what in ((source, plain, "parquet, --check"), (csv, plain, "csv, --check"),
+                                 (csv, held, "csv, --check, on_failure: approve")):
+            file.write_text(text, encoding="utf-8")
+            count = len(read(text).checks)
+            ingest(session, str(path), check=True)  # none of them may fail
+            pairs = [(_took(partial(ingest, session, str(path), check=True)), _took(partial(ingest, session, str(path))))
+                     for _ in range(ROUNDS)]
+            ratio = statistics.median(mine / bare for mine, bare in pairs)
+            mine, bare = (statistics.median(one) for one in zip(*pairs, strict=True))
+            yield Row(f"{LOADED:,} rows x {len(_COLUMNS)} columns from {what}, {count} checks", f"{mine:.2f} s",
+                      f"without: {bare:.2f} s", f"{ratio:.2f} x", "2 x", "1.3 x", ratio <= 2)
 
 
 def _took(work: Callable[[], object]) -> float:

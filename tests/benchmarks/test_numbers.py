@@ -238,6 +238,7 @@ def test_checks() -> None:
         lines.append(row.line())
     write_section("<!-- bench-checks -->", "<!-- /bench-checks -->",
                   f"## `make bench`: checks\n{machine()}. A whole scan through a Session against the same aggregates as one bare "
-                  f"statement, in turns (BENCH_CHECK_ROWS); load average {before:.1f} before and {os.getloadavg()[0]:.1f} after.\n\n"
+                  f"statement, in turns (BENCH_CHECK_ROWS). Below it loads with their checks against the same loads without "
+                  f"(BENCH_CHECK_LOADED); load average {before:.1f} before and {os.getloadavg()[0]:.1f} after.\n\n"
                   + HEAD + "\n" + "\n".join(lines))
     assert lines

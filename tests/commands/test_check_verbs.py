@@ -74,16 +74,23 @@ def test_each_is_a_run_and_the_history_tells_how_the_score_moved(door: Door, ses
     later, first = json.loads(say(door, "history", "orders", "--format", "json")[0])
     assert (first["score"], first["change"], first["rows"]) == (85.7, None, 2)
     assert (later["score"], later["change"]) == (42.9, -42.8)
+    assert later["by dimension"] == "uniqueness 100, conformity 0, accuracy 0"
+    file = session.workspace.root / "checks.yaml"
+    file.write_text(file.read_text().replace("  orders:", "  orders:\n    - not_null: amount"))
+    say(door, "orders")
+    newest = json.loads(say(door, "history", "orders", "--format", "json")[0])[0]
+    assert (newest["score"], newest["change"]) == (60.0, None), "a check more is no better table"
     assert later["did not pass"] == "accepted_values(status) (1), positive (2)"
     runs = Runs(session, session.workspace)
     try:
         found = [one for one in runs.list(10) if one.kind == "check"]
         assert [(one.run_id, one.text, one.status) for one in found] == [
-            (later["run"], "check orders", "failed"), (first["run"], "check", "succeeded")]
-        assert found[1].facts["score"] == 90
-        assert found[0].error is not None
-        assert found[0].error["facts"]["tables"][0]["counts"] == {"passed": 1, "warned": 1, "failed": 1, "broken": 0}
-        told = [event.content["name"] for event in runs.events(found[1].run_id) if event.type == "tool"]
+            (newest["run"], "check orders", "failed"), (later["run"], "check orders", "failed"),
+            (first["run"], "check", "succeeded")]
+        assert found[2].facts["score"] == 90
+        assert found[1].error is not None
+        assert found[1].error["facts"]["tables"][0]["counts"] == {"passed": 1, "warned": 1, "failed": 1, "broken": 0}
+        told = [event.content["name"] for event in runs.events(found[2].run_id) if event.type == "tool"]
         assert told == ["orders", "orders", "customers", "customers"]
     finally:
         runs.close()

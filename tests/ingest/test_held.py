@@ -87,6 +87,8 @@ def test_what_is_rejected_is_gone(session: Session, people: Path) -> None:
     people.write_text("id,name,at\n300,far,2024-01-01\n")
     one = held_back(session, people)
     assert session.query(KEPT).scalar() == 1
+    with pytest.raises(UsageError, match="as it is, or not at all"):
+        Approvals(session).edit(one.id, one.body.replace("300", "1"))
     Approvals(session).reject(one.id)
     assert session.query(KEPT).scalar() == 0
     assert session.tables() == []

@@ -51,6 +51,8 @@ def test_a_failed_check_leaves_the_table_as_it_was_and_shows_the_rows(
     assert session.query("SELECT count(*) FROM _pluto.loads").scalar() == 1
     scan = CheckStore(session.control).history(TableRef("people"), limit=1)[0]
     sample = next(one.sample for one in scan.results if one.kind == "sql")
+    assert scan.source == "held back"
+    assert [one.score for one in CheckStore(session.control).latest()] == [100.0], "the table is as it was"
     assert sample in caught.value.facts["samples"]
     assert caught.value.facts["samples"][0] in caught.value.hint
     assert session.query(sample).rows() == [(300, "far")]

@@ -28,6 +28,8 @@ KEEP = 1_000
 """Scans of a table and source; older ones are forgotten."""
 OURS = "checks"
 """The source of what checks.yaml asks for."""
+HELD_BACK = "held back"
+"""Of rows that nobody has seen: they say nothing of the table as it is, and count in no score of it."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,14 @@ class CheckStore:
     def __init__(self, control: ControlStore) -> None:
         self._control = control
 
-    def keep(self, run_id: str, reports: Sequence[TableReport], at: float) -> None:
+    def keep(self, run_id: str, reports: Sequence[TableReport], at: float, source: str = OURS) -> None:
         """All of one run, in one transaction."""
         with self._control.connection(ROOM, MIGRATIONS) as db:
             for report in reports:
                 results = [Result(one.check.name, one.check.kind, one.check.columns, one.check.severity,
                                   one.check.dimension, one.status, one.failing, one.says, one.sample, one.check.plain)
                            for one in report.outcomes]
-                insert(db, run_id, report.table, OURS, at, report.rows, report.elapsed_s, report.score,
+                insert(db, run_id, report.table, source, at, report.rows, report.elapsed_s, report.score,
                        {str(name): one for name, one in report.scores.items()}, results)
 
     def take_over(self, source: str, run_id: str, table: TableRef, at: float, elapsed_s: float,
@@ -99,11 +101,12 @@ class CheckStore:
             return True
 
     def latest(self, source: str = "") -> list[Scan]:
-        """The last scan of each table and source, with its results, by table."""
+        """The last scan of each table and source, with its results, by table; none of what was held back."""
         db = self._control.read(ROOM, MIGRATIONS)
         found = db.execute(
             "SELECT * FROM check_scans WHERE id IN (SELECT max(id) FROM check_scans GROUP BY table_key, source) "
-            "AND (? = '' OR source = ?) ORDER BY table_name COLLATE NOCASE, source", (source, source)).fetchall()
+            "AND source <> ? AND (? = '' OR source = ?) ORDER BY table_name COLLATE NOCASE, source",
+            (HELD_BACK, source, source)).fetchall()
         return [_scan(row, _results(db, row["id"])) for row in found]
 
     def history(self, table: TableRef, *, limit: int, before: int | None = None) -> list[Scan]:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pluto_duck.errors import Cancelled, HostLost, PlutoError, SourceError, StatementError, UsageError
 from pluto_duck.ingest.claims import claiming
+from pluto_duck.ingest.connectors import SourceTable
 from pluto_duck.ingest.connectors.postgres_address import Address, psycopg
 from pluto_duck.ingest.connectors.postgres_catalog import Catalog
 from pluto_duck.ingest.follow import slot as slots
@@ -23,6 +24,8 @@ from pluto_duck.ingest.follow.state import Follow, Server
 from pluto_duck.ingest.follow.stream import Position, Stream, connect
 from pluto_duck.ingest.load import ingest
 from pluto_duck.ingest.options import LoadOptions, Progress
+from pluto_duck.ingest.plan import targets
+from pluto_duck.ingest.publish import refuse_followed
 from pluto_duck.ingest.report import LoadReport
 from pluto_duck.session import Session
 from pluto_duck.session.backup import workspace_id
@@ -108,6 +111,7 @@ class Follower:
         name = slots.name_of(workspace_id(self._session.control), server)
         with alone(self._session.workspace, name, self._address.shown):
             follow, self._copied = self._begin(name, server)
+            refuse_followed(self._session.workspace, [one.target for one in follow.tables])
             self._follow = follow
             with claiming(self._session.workspace, name) as claims, Session(
                     self._session.workspace, self._session.settings, role=self._session.role, label=LOADING) as worker:
@@ -176,6 +180,8 @@ class Follower:
         with slots.open_plain(address, name) as plain:
             known = slots.facts(plain, address.shown, making=slots.status(plain, name) is None)
             wanted = self._wanted(plain)
+            refuse_followed(self._session.workspace, targets(
+                [SourceTable(one.name, one.schema, ()) for one in wanted], options.into))
             slots.check_tables(wanted, known, append_only=options.options.get("append_only") == "true")
             for gone in slots.drop(plain, name):
                 self._say(f"dropped {gone} of before")
@@ -211,7 +217,6 @@ class Follower:
         for one in other:
             self._notice(f"{one} is no table that PostgreSQL publishes: not followed")
         order = {one.oid: place for place, one in enumerate(relations)}
-        from pluto_duck.ingest.connectors import SourceTable
         from pluto_duck.ingest.plan import without
 
         names = without([SourceTable(one.name, one.schema, ()) for one in found if one.permanent], options.exclude)

@@ -125,3 +125,20 @@ def test_the_end_of_following_leaves_nothing_at_the_source(session: Session, dat
     assert state.read(session) == []
     assert rows(session, "t") == {("1",): 1}
     assert unfollow(session, database.uri) == []
+
+
+def test_a_table_whose_rows_are_checked_before_they_are_seen_is_not_followed(
+        session: Session, database: Database) -> None:
+    database.run("CREATE TABLE t (id int PRIMARY KEY)", "CREATE TABLE free (id int PRIMARY KEY)")
+    file = session.workspace.root / "checks.yaml"
+    file.write_text("version: 1\ntables:\n  t:\n    publish: checked\n    checks:\n      - not_null: id\n")
+    with pytest.raises(UsageError, match="t is published checked"):
+        follow(session, database)
+    assert database.run(SLOTS) == []
+    assert session.tables() == []
+    with pytest.raises(UsageError, match="--check can't be used with --follow"):
+        follow(session, database, check=True)
+    assert follow(session, database, exclude=("t",)).copied is not None
+    file.write_text(file.read_text().replace("  t:", "  free:"))  # it goes on no more from where this is said
+    with pytest.raises(UsageError, match="free is published checked"):
+        follow(session, database)
