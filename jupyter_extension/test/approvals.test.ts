@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 
-import { Approval, ApprovalsModel, diffLines, nameOf, nextEnd, waiting, workOn } from '../src/model/approvals';
+import {
+  Approval,
+  ApprovalsModel,
+  diffLines,
+  fileDiffs,
+  modelName,
+  nameOf,
+  nextEnd,
+  waiting,
+  workOn
+} from '../src/model/approvals';
 import { FakeKernel, settled } from './fake';
 
 const one = (more: Partial<Approval> = {}): Approval => ({
@@ -90,4 +100,33 @@ test('names, differences and the next end are read from what came', () => {
   ]);
   const all = [one({ expires_at: 9 }), one({ expires_at: 5 }), one({ status: 'done', expires_at: 1 })];
   assert.equal(nextEnd({ all, work: {}, problem: '' }), 5);
+});
+
+test('the files of a model are told apart, and lines that begin with dashes are not lost', () => {
+  const diff = [
+    '--- models/late.sql',
+    '+++ models/late.sql',
+    '@@ -1,2 +1,2 @@',
+    ' SELECT 1',
+    '--- mine',
+    '+++ 1',
+    '--- nothing yet',
+    '+++ models/late.yml',
+    '@@ -0,0 +1 @@',
+    '+version: 2'
+  ].join('\n');
+  const found = fileDiffs(diff);
+  assert.deepEqual(
+    found.map(file => [file.name, file.added]),
+    [
+      ['models/late.sql', false],
+      ['models/late.yml', true]
+    ]
+  );
+  assert.deepEqual(found[0].lines, [
+    { mark: ' ', text: 'SELECT 1' },
+    { mark: '-', text: '-- mine' },
+    { mark: '+', text: '++ 1' }
+  ]);
+  assert.equal(modelName('dbt/models/marts/late.sql'), 'late');
 });

@@ -105,6 +105,10 @@ class Approvals:
         self._audit = Chain(session.workspace, self._control)
         self._audit.reading()  # its tables are there before the transactions that write to them
 
+    @property
+    def session(self) -> Session:
+        return self._session
+
     # -- proposing --------------------------------------------------------------------------------
 
     def propose(self, kind: Kind, target: str, body: str, *, question: str, planner: str,

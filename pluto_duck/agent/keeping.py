@@ -161,7 +161,7 @@ def _model(session: Session, origin: Origin, wanted: Kept, sql: str, description
     if name in there.models:
         if not wanted.replace:
             raise Refused(f"There is a model {name} already: {there.models[name]}.",
-                          hint="Choose another name; or see what would change: --replace")
+                          hint="Choose another name; or see what would change: --replace", replaceable=True)
     else:
         must_be_free(session, TableRef(name, there.schema))
     made = draft(there, {one.ref.key: one.ref for one in session.tables()},

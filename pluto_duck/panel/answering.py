@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pluto_duck.errors import PlutoError, UsageError
@@ -9,6 +10,7 @@ from pluto_duck.panel.protocol import Request
 
 if TYPE_CHECKING:
     from pluto_duck.agent import Event
+    from pluto_duck.agent.approvals import Approval
     from pluto_duck.commands.workbench import Workbench
     from pluto_duck.panel.desk import Desk
 
@@ -62,13 +64,16 @@ def follow_ups(desk: Desk, request: Request, session: Workbench) -> None:
 
 
 def propose(desk: Desk, request: Request, session: Workbench) -> None:
-    """A view, or an entry of semantics.yaml, that waits for a person: `body` is a SELECT, or an object."""
+    """A view, an entry of semantics.yaml or a dbt model that waits for a person: `body` is a SELECT, or an object."""
     import json
 
     from pluto_duck.agent.approvals import Approvals
     from pluto_duck.panel.deciding import told
 
     kind = request.text("kind")
+    if kind == "model":
+        request.reply("proposed", end=True, approval=told(_model(desk, request, session), session))
+        return
     if kind not in ("view", "semantics"):
         raise UsageError("A view or an entry of semantics.yaml can be proposed here.", hint="kind: view or semantics")
     body = request.frame.get("body")
@@ -76,6 +81,23 @@ def propose(desk: Desk, request: Request, session: Workbench) -> None:
     made = Approvals(session).propose("view" if kind == "view" else "semantics", request.text("target"), text,
                                       question=request.text("question", ""), planner="sidebar")
     request.reply("proposed", end=True, approval=told(made, session))
+
+
+def _model(desk: Desk, request: Request, session: Workbench) -> Approval:
+    """`answer`: whose SQL it is; where a person has changed that, `body` has it."""
+    from pluto_duck.agent.keeping import FORMS, Kept, Origin, origin_of, propose
+
+    sql, answer = request.text("body", ""), request.text("answer", "")
+    if not (sql or answer):
+        raise UsageError("There is no SQL.")
+    origin = (replace(origin_of(session, desk.runs(session), answer), **({"sql": sql} if sql else {})) if answer
+              else Origin(sql, request.text("question", "")))
+    form = next((one for one in FORMS if one == request.text("as", "view")), None)
+    if form is None:
+        raise UsageError("It can't be kept as that.", hint=", ".join(FORMS))
+    key = tuple(str(one) for one in request.items("key"))
+    return propose(session, origin, Kept(request.text("target"), form, request.text("description", ""), None, key,
+                                         request.flag("replace")))
 
 
 def python(desk: Desk, request: Request, session: Workbench) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pluto_duck.errors import PlutoError
 from pluto_duck.panel.protocol import VERSION, Frame, Request
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ SHOWN = 200
 """The newest ones: a person looks at what waits, and a little of what was."""
 
 
-def _told(one: Approval, last: Entry) -> dict[str, Any]:
+def _told(one: Approval, last: Entry, moved: bool, build: dict[str, str] | None) -> dict[str, Any]:
     return {"id": one.id, "kind": one.kind, "target": one.target, "version": one.version,
             "sql": one.sql, "body": one.body, "diff": one.diff,
             "dry_run": one.dry_run, "rollback": one.rollback, "question": one.question, "planner": one.planner,
+            "moved": moved, "build": build,
             "created_at": one.created_at, "expires_at": one.expires_at, "status": one.status, "last": vars(last)}
 
 
@@ -72,7 +74,23 @@ def told(one: Approval, session: Workbench) -> dict[str, Any]:
 
 def _all(known: Approvals, some: list[Approval]) -> list[dict[str, Any]]:
     last = known.last([one.id for one in some])
-    return [_told(one, last[one.id]) for one in some]
+    return [_told(one, last[one.id], one.kind == "model" and known.moved(one),
+                  _build(known, one)) for one in some]
+
+
+def _build(known: Approvals, one: Approval) -> dict[str, str] | None:
+    """What the operation `build` takes to build a model that was approved."""
+    if one.kind != "model" or one.status != "done":
+        return None
+    from pluto_duck.agent.changes.model import built_by
+
+    try:
+        project, words = built_by(known.session, one)
+    except PlutoError:  # it was moved since
+        return None
+    root = known.session.workspace.root.resolve()
+    key = project.relative_to(root).as_posix() if project.is_relative_to(root) else str(project)
+    return {"project": key, "select": words[-1]}
 
 
 def _known(session: Workbench) -> Approvals:

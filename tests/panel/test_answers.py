@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,6 +191,38 @@ def test_a_view_is_proposed_approved_and_there(loaded: Lab) -> None:
     at = loaded.add_cell("%%pluto sql\nDROP VIEW by_origin")
     loaded.run_cell(at)
     assert "DROP: done" in str(loaded.cells()[at]["outputs"])
+
+
+def test_an_answer_is_kept_as_a_model(loaded: Lab, lab_folder: Path) -> None:
+    turn = _ask(loaded, "number of flights by origin")
+    turn.get_by_role("button", name="Keep as model").click()
+    form = turn.get_by_role("group", name="Keep as model")
+    assert form.get_by_label("Name").input_value() == "number_of_flights_by_origin"
+    assert form.get_by_label("Description").input_value() == "number of flights by origin"
+    form.get_by_label("Name").fill("by_airport")
+    form.get_by_label("dbt makes it as").select_option("table")
+    loaded.shot("answers-keep-model")
+    form.get_by_role("button", name="Propose this model").click()
+    card = turn.get_by_role("article", name="Proposal")
+    card.get_by_text("waits for approval").wait_for()
+    for text in ("models/marts/by_airport.sql", "source('raw', 'flights')", "materialized='table'", "data_tests",
+                 "number of flights by origin", "3 rows"):
+        assert text in card.inner_text()
+    loaded.shot("answers-model-proposed")
+    # What a person edits is what is written.
+    card.get_by_role("button", name="Edit").click()
+    panel = loaded.page.locator("#pluto-duck-chat")
+    field = panel.get_by_label("What is proposed")
+    field.fill(field.input_value().replace("number of flights by origin", "Flights of each airport"))
+    panel.get_by_role("button", name="Try and keep").click()
+    panel.get_by_role("button", name="Approve").wait_for()
+    assert "Flights of each airport" in panel.inner_text()
+    loaded.shot("approvals-model")
+    panel.get_by_role("button", name="Approve").click()
+    panel.get_by_role("heading", name="Nothing waits for you").wait_for()
+    made = lab_folder / "dbt/models/marts"
+    assert "Flights of each airport" in (made / "by_airport.yml").read_text()
+    assert "GROUP BY" in (made / "by_airport.sql").read_text().upper()
 
 
 def test_a_question_is_verified_and_answered_by_its_sql(loaded: Lab) -> None:

@@ -200,6 +200,30 @@ def test_a_frame_that_is_none_is_refused_in_words(sidebar: Sidebar, frame: Any, 
     assert (error["op"], error["code"]) == ("error", code)
 
 
+def test_an_answer_is_proposed_as_a_model_and_says_what_builds_it(sidebar: Sidebar, workspace: Workspace) -> None:
+    *_, asked = sidebar.ask("ask", question="number of orders by status")
+    [made] = sidebar.ask("propose", kind="model", target="by_status", answer=asked["answer"]["id"], description="Orders")
+    one = made["approval"]
+    assert (one["kind"], one["target"], one["moved"], one["build"]) == (
+        "model", "dbt/models/marts/by_status.sql", False, None)
+    assert "description: Orders" in one["body"]
+    [error] = sidebar.ask("propose", kind="model", target="orders", answer=asked["answer"]["id"])
+    assert (error["code"], error["facts"]) == ("refused", {})
+    for wrong in ({"as": "cube"}, {"answer": ""}):
+        [error] = sidebar.ask("propose", kind="model", target="x", **{"answer": asked["answer"]["id"], **wrong})
+        assert error["code"] == "usage"
+    [done] = sidebar.ask("approve", approval=one["id"], version=one["version"])
+    assert done["approval"]["build"] == {"project": "dbt", "select": "by_status"}
+    [error] = sidebar.ask("propose", kind="model", target="by_status", body="SELECT 1 AS a")
+    assert error["facts"] == {"replaceable": True}
+    [again] = sidebar.ask("propose", kind="model", target="by_status", answer=asked["answer"]["id"], replace=True,
+                          body="SELECT 1 AS a")
+    assert "+SELECT 1 AS a" in again["approval"]["diff"]
+    (workspace.root / "dbt/models/marts/by_status.sql").write_text("SELECT 2 AS a")
+    [found] = sidebar.ask("approvals", waiting=True)
+    assert [one["moved"] for one in found["approvals"]] == [True]
+
+
 def test_approvals_wait_for_a_person(sidebar: Sidebar, workspace: Workspace) -> None:
     from pluto_duck.agent.approvals import Approvals
 

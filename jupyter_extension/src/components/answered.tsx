@@ -118,7 +118,15 @@ export function Answered(props: {
       {answer.finding && !edit && <p>{plain(answer.finding)}</p>}
       <Actions {...props} sql={sql} rows={rows} figure={() => body.current?.querySelector('svg.pd-chart') ?? null} />
       <Forms turn={turn} model={model} sql={sql} />
-      {kept.proposal && <Proposal turn={turn} model={model} first={kept.proposal} approvals={actions.approvals} />}
+      {kept.proposal && (
+        <Proposal
+          turn={turn}
+          model={model}
+          first={kept.proposal}
+          approvals={actions.approvals}
+          onBuild={actions.build}
+        />
+      )}
       {kept.problem && !kept.form && !kept.proposal && !edit?.problem && (
         <p className="pd-past" role="alert">
           {plain(kept.problem.text)}
@@ -225,6 +233,14 @@ function Actions(props: {
         onClick={() => model.answers.open(turn.key, turn.kept.form === 'view' ? '' : 'view')}
       >
         {trans.__('Save as view')}
+      </button>
+      <button
+        type="button"
+        className="pd-btn pd-quiet"
+        aria-expanded={turn.kept.form === 'model'}
+        onClick={() => model.answers.open(turn.key, turn.kept.form === 'model' ? '' : 'model')}
+      >
+        {trans.__('Keep as model')}
       </button>
       <span className="pd-end">
         <Menu label={trans.__('More')} items={items} />

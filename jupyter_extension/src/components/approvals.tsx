@@ -2,12 +2,25 @@
 
 import * as React from 'react';
 
-import { Approval, ApprovalsModel, diffLines, nameOf, waiting, workOn } from '../model/approvals';
+import {
+  Approval,
+  ApprovalsModel,
+  DiffLine,
+  diffLines,
+  fileDiffs,
+  modelName,
+  nameOf,
+  waiting,
+  workOn
+} from '../model/approvals';
 import { plain } from '../model/format';
 import { Message } from './banner';
 import { useStore, useTrans } from './hooks';
 import { Icon } from './icon';
 import { Code } from './sql';
+
+/** What is typed line after line, as it is typed in one. */
+export const oneLine = (text: string): string => text.trim().split('\n').join('; ');
 
 const REPLACES = /^CREATE OR REPLACE /;
 
@@ -75,6 +88,13 @@ function useTitles(): (one: Approval) => { head: string; title: string } {
         return { head: trans.__('Loads 1 table'), title: trans.__('Load table %1', name) };
       case 'publish':
         return { head: trans.__('Checks failed'), title: trans.__('Publish what was held back of %1', name) };
+      case 'model':
+        return one.diff.includes('--- nothing yet')
+          ? { head: trans.__('Adds 1 dbt model'), title: trans.__('New model %1', plain(modelName(one.target))) }
+          : {
+              head: trans.__('Changes 1 dbt model'),
+              title: trans.__('Replace model %1', plain(modelName(one.target)))
+            };
       case 'semantics':
         return { head: trans.__('Changes semantics.yaml'), title: trans.__('Add %1', plain(one.target)) };
     }
@@ -151,7 +171,7 @@ function Card({ one, model }: { one: Approval; model: ApprovalsModel }): React.R
           </dd>
           <dt>{trans.__('To undo')}</dt>
           <dd className={one.kind === 'semantics' || one.kind === 'publish' ? undefined : 'pd-mono'}>
-            <bdi>{plain(one.kind === 'semantics' ? one.rollback.split(':\n')[0] : one.rollback)}</bdi>
+            <bdi>{plain(one.kind === 'semantics' ? one.rollback.split(':\n')[0] : oneLine(one.rollback))}</bdi>
           </dd>
           <dt>{trans.__('Expires')}</dt>
           <dd>{moment(one.expires_at)}</dd>
@@ -254,6 +274,9 @@ function Buttons(props: { one: Approval; model: ApprovalsModel; busy: boolean; m
 /** What would run; where something is replaced, as the difference. */
 function Text({ one }: { one: Approval }): React.ReactElement {
   const trans = useTrans();
+  if (one.kind === 'model') {
+    return <Files diff={one.diff} />;
+  }
   const changes = one.kind === 'semantics' || REPLACES.test(one.sql);
   if (!changes) {
     return (
@@ -264,7 +287,16 @@ function Text({ one }: { one: Approval }): React.ReactElement {
   }
   return (
     <div className="pd-diff" role="group" tabIndex={0} aria-label={trans.__('What changes')}>
-      {diffLines(one.diff).map((line, at) => (
+      <Lines lines={diffLines(one.diff)} />
+    </div>
+  );
+}
+
+function Lines({ lines }: { lines: DiffLine[] }): React.ReactElement {
+  const trans = useTrans();
+  return (
+    <>
+      {lines.map((line, at) => (
         <span
           key={at}
           className={`pd-ln${line.mark === '+' ? ' pd-add' : line.mark === '-' ? ' pd-del' : ''}`}
@@ -275,7 +307,32 @@ function Text({ one }: { one: Approval }): React.ReactElement {
           {plain(line.text)}
         </span>
       ))}
-    </div>
+    </>
+  );
+}
+
+/** The files of a model: new ones as they will be, others as the difference. */
+export function Files({ diff }: { diff: string }): React.ReactElement {
+  const trans = useTrans();
+  return (
+    <>
+      {fileDiffs(diff).map(file => (
+        <figure key={file.name} className="pd-model-file">
+          <figcaption className="pd-mono">
+            <bdi>{plain(file.name)}</bdi>
+          </figcaption>
+          {file.added ? (
+            <pre className="pd-pre pd-sql" tabIndex={0} aria-label={plain(file.name)}>
+              <bdi>{file.lines.map(line => plain(line.text)).join('\n')}</bdi>
+            </pre>
+          ) : (
+            <div className="pd-diff" role="group" tabIndex={0} aria-label={trans.__('What changes')}>
+              <Lines lines={file.lines} />
+            </div>
+          )}
+        </figure>
+      ))}
+    </>
   );
 }
 

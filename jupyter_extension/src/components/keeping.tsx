@@ -3,10 +3,11 @@
 import * as React from 'react';
 
 import { Form } from '../model/answers';
-import { Approval, ApprovalsModel, nameOf as shortName, workOn } from '../model/approvals';
+import { Approval, ApprovalsModel, Built, modelName, nameOf as shortName, workOn } from '../model/approvals';
 import { ChatModel, Turn } from '../model/chat';
 import { plain } from '../model/format';
 
+import { Files, oneLine } from './approvals';
 import { Message } from './banner';
 import { Diff } from './diff';
 import { useStore, useTrans } from './hooks';
@@ -107,6 +108,80 @@ export function SaveView(props: { turn: Turn; model: ChatModel; sql: string }): 
     >
       <Field label={trans.__('Name')} value={name} onChange={setName} mono focus />
       <p className="pd-note">{trans.__('It is tried first, and made when you approve it.')}</p>
+    </Frame>
+  );
+}
+
+const MADE = ['view', 'table', 'incremental'] as const;
+
+export function KeepModel(props: { turn: Turn; model: ChatModel }): React.ReactElement {
+  const trans = useTrans();
+  const { turn, model } = props;
+  const [name, setName] = React.useState(nameOf(turn.question));
+  const [description, setDescription] = React.useState(turn.question);
+  const [made, setMade] = React.useState<(typeof MADE)[number]>('view');
+  const [key, setKey] = React.useState('');
+  const taken = turn.kept.problem?.code === 'replaceable';
+  const words = {
+    view: trans.__('a view, worked out anew each time'),
+    table: trans.__('a table, as of its last build'),
+    incremental: trans.__('a table that takes what is new')
+  };
+  return (
+    <Frame
+      turn={turn}
+      model={model}
+      title={trans.__('Keep as model')}
+      action={taken ? trans.__('Propose it in its place') : trans.__('Propose this model')}
+      ready={!!name.trim()}
+      onDo={() =>
+        void model.answers.proposeModel(turn.key, name.trim(), {
+          as: made,
+          description: description.trim(),
+          replace: taken,
+          ...(made === 'incremental' && key.trim() ? { key: key.split(',').map(one => one.trim()) } : {})
+        })
+      }
+    >
+      <Field
+        label={trans.__('Name')}
+        value={name}
+        onChange={text => {
+          setName(text);
+          if (turn.kept.problem) {
+            model.answers.open(turn.key, 'model');
+          }
+        }}
+        mono
+        focus
+      />
+      <Field label={trans.__('Description')} value={description} onChange={setDescription} />
+      <label className="pd-made-label">
+        <span>{trans.__('dbt makes it as')}</span>
+        <select
+          className="pd-made-select"
+          value={made}
+          onChange={event => setMade(event.target.value as (typeof MADE)[number])}
+        >
+          {MADE.map(one => (
+            <option key={one} value={one}>
+              {words[one]}
+            </option>
+          ))}
+        </select>
+      </label>
+      {made === 'incremental' && (
+        <Field
+          label={trans.__('Key')}
+          value={key}
+          onChange={setKey}
+          mono
+          hint={trans.__('The column that names a row; empty: the one that the data say.')}
+        />
+      )}
+      <p className="pd-note">
+        {trans.__('Its files, with tests that the data suggest, are shown first and written when you approve.')}
+      </p>
     </Frame>
   );
 }
@@ -230,13 +305,15 @@ export function Proposal(props: {
   model: ChatModel;
   first: Approval;
   approvals: ApprovalsModel;
+  onBuild?: (built: Built) => void;
 }): React.ReactElement {
   const trans = useTrans();
-  const { turn, model, approvals } = props;
+  const { turn, model, approvals, onBuild } = props;
   const state = useStore(approvals.state);
   const one = state.all?.find(other => other.id === props.first.id) ?? props.first;
   const work = workOn(state, one.id);
   const view = one.kind === 'view';
+  const files = one.kind === 'model';
   const waiting = one.status === 'waiting';
   const states: Record<Approval['status'], string> = {
     waiting: trans.__('waits for approval'),
@@ -250,13 +327,25 @@ export function Proposal(props: {
     <article className="pd-made" aria-label={trans.__('Proposal')} data-pd-status={one.status}>
       <p className="pd-made-title">
         <Icon
-          name={one.status === 'done' ? 'check' : one.status === 'failed' ? 'error' : view ? 'view' : 'text'}
+          name={
+            one.status === 'done'
+              ? 'check'
+              : one.status === 'failed'
+                ? 'error'
+                : view
+                  ? 'view'
+                  : files
+                    ? 'build'
+                    : 'text'
+          }
           small
         />
         <span className="pd-clip">
           {view
             ? trans.__('View %1', plain(shortName(one.target)))
-            : trans.__('Meaning of %1', plain(one.target.replace(/^\w+\./, '')))}
+            : files
+              ? trans.__('Model %1', plain(modelName(one.target)))
+              : trans.__('Meaning of %1', plain(one.target.replace(/^\w+\./, '')))}
         </span>
         <small className="pd-state" role="status">
           {states[one.status]}
@@ -264,22 +353,54 @@ export function Proposal(props: {
       </p>
       {waiting && (
         <>
-          <Diff before={beforeOf(one)} after={one.sql} label={trans.__('What approving it does')} />
+          {files ? (
+            <Files diff={one.diff} />
+          ) : (
+            <Diff before={beforeOf(one)} after={one.sql} label={trans.__('What approving it does')} />
+          )}
           <dl className="pd-facts">
             <dt>{trans.__('Dry run')}</dt>
             <dd>{plain(one.dry_run)}</dd>
             <dt>{trans.__('To undo')}</dt>
-            <dd className={view ? 'pd-mono' : ''}>{plain(one.rollback.split('\n')[0])}</dd>
+            <dd className={view || files ? 'pd-mono' : ''}>
+              {plain(files ? oneLine(one.rollback) : one.rollback.split('\n')[0])}
+            </dd>
           </dl>
         </>
+      )}
+      {one.moved && (
+        <Message
+          icon="warn"
+          tone="warn"
+          title={trans.__('What is there has changed since: it can’t be approved any more.')}
+          text={trans.__('Reject it, and keep the answer once more.')}
+        />
       )}
       {work.problem && <Message icon="error" tone="error" title={work.problem} />}
       {waiting && (
         <div className="pd-do">
-          <button type="button" className="pd-btn pd-main" disabled={work.busy} onClick={() => approvals.approve(one)}>
+          <button
+            type="button"
+            className="pd-btn pd-main"
+            disabled={work.busy || one.moved}
+            onClick={() => approvals.approve(one)}
+          >
             <Icon name="check" small />
             {trans.__('Approve')}
           </button>
+          {files && (
+            <button
+              type="button"
+              className="pd-btn"
+              disabled={work.busy}
+              onClick={() => {
+                approvals.startEdit(one);
+                model.show('approvals');
+              }}
+            >
+              {trans.__('Edit')}
+            </button>
+          )}
           <button type="button" className="pd-btn pd-quiet" disabled={work.busy} onClick={() => approvals.reject(one)}>
             {trans.__('Reject')}
           </button>
@@ -287,14 +408,19 @@ export function Proposal(props: {
       )}
       {one.status === 'done' && (
         <div className="pd-do">
-          {!view && (
+          {files && one.build && onBuild && (
+            <button type="button" className="pd-btn pd-main" onClick={() => onBuild(one.build!)}>
+              {trans.__('Build it')}
+            </button>
+          )}
+          {!view && !files && (
             <button type="button" className="pd-btn" onClick={() => model.again(turn.key)}>
               {trans.__('Ask again')}
             </button>
           )}
           <span className="pd-note">
-            {view
-              ? trans.__('To undo: %1', plain(one.rollback))
+            {view || files
+              ? trans.__('To undo: %1', plain(oneLine(one.rollback)))
               : trans.__('To undo: take its lines out of semantics.yaml.')}
           </span>
         </div>
@@ -314,6 +440,7 @@ const beforeOf = (one: Approval): string =>
 export function Forms(props: { turn: Turn; model: ChatModel; sql: string }): React.ReactElement | null {
   const forms: Partial<Record<Form, React.ReactElement>> = {
     view: <SaveView {...props} />,
+    model: <KeepModel turn={props.turn} model={props.model} />,
     verify: <SaveVerified turn={props.turn} model={props.model} />,
     note: <WrongNote turn={props.turn} model={props.model} />
   };

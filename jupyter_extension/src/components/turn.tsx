@@ -2,7 +2,7 @@
 
 import * as React from 'react';
 
-import { ApprovalsModel } from '../model/approvals';
+import { ApprovalsModel, Built } from '../model/approvals';
 import { ChatModel, Turn } from '../model/chat';
 import { plain } from '../model/format';
 import { Answer } from '../model/frames';
@@ -29,6 +29,8 @@ export interface ChatActions {
   /** Names of the planners that there are. */
   planners(): string[];
   approvals: ApprovalsModel;
+  /** Builds a model that was approved, and shows it. */
+  build(built: Built): void;
   /** What a word can be defined over. */
   tables(): { name: string; columns: string[] }[];
   /** Into the composer, which then has the focus. */

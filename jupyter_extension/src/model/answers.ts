@@ -5,7 +5,7 @@ import type { ChatModel } from './chat';
 import { told } from './data';
 import { Answer, Fix, Offer, PanelError } from './frames';
 
-export type Form = '' | 'view' | 'verify' | 'define' | 'note';
+export type Form = '' | 'view' | 'model' | 'verify' | 'define' | 'note';
 
 export interface Kept {
   /** The form that is open beside it. */
@@ -109,6 +109,18 @@ export class Answers {
     }));
   }
 
+  /** A dbt model, or one in place of a model that is there. SQL that was edited here goes along. */
+  proposeModel(key: number, name: string, wishes: Record<string, unknown>): Promise<void> {
+    const turn = this._chat.turn(key);
+    const edited = turn?.edit && turn.edit.sql !== turn.answer?.sql;
+    const sql = edited || !turn?.answer?.id ? { body: turn?.edit?.sql ?? turn?.answer?.sql } : {};
+    const answer = turn?.answer?.id ? { answer: turn.answer.id } : { question: turn?.question ?? '' };
+    return this._do(key, 'propose', { kind: 'model', target: name, ...answer, ...sql, ...wishes }, frame => ({
+      proposal: frame.approval as Approval,
+      form: ''
+    }));
+  }
+
   verify(key: number, question: string, replace: boolean): Promise<void> {
     const turn = this._chat.turn(key);
     const sql = turn?.edit && turn.edit.sql !== turn.answer?.sql ? { sql: turn.edit.sql } : {};
@@ -163,7 +175,8 @@ export class Answers {
       const frame = await this._chat.client.request(op, content).done;
       this._keep(key, { busy: false, ...then(frame) });
     } catch (error) {
-      const code = error instanceof PanelError ? error.code : '';
+      const replaceable = error instanceof PanelError && error.facts.replaceable === true;
+      const code = replaceable ? 'replaceable' : error instanceof PanelError ? error.code : '';
       this._keep(key, { busy: false, problem: { code, text: told(error) } });
     }
   }

@@ -7,7 +7,7 @@ import { Store } from './store';
 
 export interface Approval {
   id: string;
-  kind: 'view' | 'table' | 'ingest' | 'semantics' | 'publish';
+  kind: 'view' | 'table' | 'ingest' | 'semantics' | 'publish' | 'model';
   /** As SQL takes it. */
   target: string;
   /** Names the text that was seen: whoever decides says it. */
@@ -24,8 +24,17 @@ export interface Approval {
   created_at: number;
   expires_at: number;
   status: 'waiting' | 'running' | 'done' | 'failed' | 'rejected' | 'expired';
+  /** Of a model that waits: its files are other ones by now, and approving is refused. */
+  moved?: boolean;
+  /** Of a model that is done: what builds it. */
+  build?: Built | null;
   /** What happened last: by whom, when, and their reason. */
   last: { what: string; who: string; at: number; detail: string };
+}
+
+export interface Built {
+  project: string;
+  select: string;
 }
 
 /** What a person is doing with one of them. */
@@ -64,6 +73,27 @@ export interface DiffLine {
   mark: ' ' | '+' | '-';
   text: string;
 }
+
+/** What changes of each file, of a unified diff of several. */
+export function fileDiffs(diff: string): { name: string; added: boolean; lines: DiffLine[] }[] {
+  const found: { name: string; added: boolean; lines: DiffLine[] }[] = [];
+  const lines = diff.split('\n');
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at];
+    // A line that was taken away may begin with two dashes of its own.
+    if (line.startsWith('--- ') && lines[at + 1]?.startsWith('+++ ') && lines[at + 2]?.startsWith('@@ ')) {
+      found.push({ name: lines[at + 1].slice(4), added: line === '--- nothing yet', lines: [] });
+      at += 2;
+    } else if (found.length && !line.startsWith('@@ ')) {
+      const mark = line.startsWith('+') ? '+' : line.startsWith('-') ? '-' : ' ';
+      found[found.length - 1].lines.push({ mark, text: line.slice(1) });
+    }
+  }
+  return found;
+}
+
+/** The file of a model, without its folders and its ending. */
+export const modelName = (target: string): string => target.replace(/^.*[\\/]/, '').replace(/\.sql$/, '');
 
 /** The lines of a unified diff, without its heads. */
 export function diffLines(diff: string): DiffLine[] {

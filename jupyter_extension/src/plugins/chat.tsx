@@ -103,6 +103,14 @@ export const chat: JupyterFrontEndPlugin<void> = {
         }
       },
       approvals: pluto.approvals,
+      build: built => {
+        // Earlier wishes are not this one's.
+        pluto.builds.change({ ...built, verb: 'build', exclude: '', full: false });
+        void pluto.builds.start();
+        if (app.commands.hasCommand(COMMANDS.dbt)) {
+          void app.commands.execute(COMMANDS.dbt);
+        }
+      },
       planners: () => connection.link.get().hello?.planners ?? [],
       tables: () =>
         (pluto.data.state.get().tables ?? [])
