@@ -14,6 +14,7 @@ import { menu } from './plugins/menu';
 import { mend } from './plugins/mend';
 import { palette } from './plugins/palette';
 import { preview } from './plugins/preview';
+import { schedules } from './plugins/schedules';
 import { selection } from './plugins/selection';
 import { preferences } from './plugins/settings';
 import { status } from './plugins/status';
@@ -27,6 +28,7 @@ export default [
   loads,
   dbt,
   lineage,
+  schedules,
   exporting,
   menu,
   status,

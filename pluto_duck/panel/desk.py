@@ -45,11 +45,13 @@ OPS = {
     "projects": "building", "scaffold": "building", "build": "building", "builds": "building", "follow": "building",
     "halt": "building",
     "details": "knowing", "states": "knowing", "impact": "knowing", "picture": "knowing",
+    "schedules": "scheduling", "set_schedule": "scheduling",
     "complete": "cells", "format": "cells", "plan": "cells", "draw": "cells",
 }
 """The room that has the function of that name."""
 SHORT = {"hello", "tables", "conversations", "conversation", "models", "approvals", "running", "connections", "loads",
-         "complete", "format", "projects", "builds", "build", "states"}
+         "complete", "format", "projects", "builds", "build", "states",
+         "schedules", "set_schedule"}
 """Read what is kept, and compute nothing."""
 AT_ONCE = {"stop", "halt", "follow"}
 """Must not wait in line behind what they are to end, nor keep others waiting while a run goes on: each has a thread of

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 from pluto_duck.governance.checks.store import CheckStore, Result
+from pluto_duck.schedule.model import Wish
+from pluto_duck.schedule.store import Schedules
 from pluto_duck.session import Session
-from pluto_duck.workspace import TableRef, Workspace
+from pluto_duck.workspace import ControlStore, TableRef, Workspace
 from tests.panel.test_desk import Sidebar, sidebar
 
 __all__ = ["sidebar"]
@@ -62,3 +64,25 @@ def test_a_table_tells_its_neighbours_its_load_its_model_and_its_checks(sidebar:
     assert drawn["svg"].startswith("<svg")
     assert {one["name"] for one in drawn["nodes"]} == {"paid", "orders", "best"}
     assert "orders" in drawn["text"]
+
+
+def test_schedules_are_listed_paused_resumed_and_run(sidebar: Sidebar, workspace: Workspace) -> None:
+    [none] = sidebar.ask("schedules")
+    assert (none["schedules"], none["somebody_runs"]) == ([], False)
+    known = Schedules(ControlStore(workspace.control), workspace)
+    known.add("nightly", Wish("0 6 * * *", "Europe/Berlin", ("backup", "--keep", "7"), str(workspace.root)))
+    [found] = sidebar.ask("schedules")
+    [one] = found["schedules"]
+    assert (one["name"], one["text"], one["cron"], one["state"], one["last"]) == (
+        "nightly", "backup --keep 7", "0 6 * * *", "active", None)
+    assert one["next_at"].endswith("+00:00")
+    [paused] = sidebar.ask("set_schedule", schedule="nightly", act="pause")
+    assert (paused["schedules"][0]["state"], paused["schedules"][0]["next_at"]) == ("paused", None)
+    [active] = sidebar.ask("set_schedule", schedule="nightly", act="resume")
+    assert active["schedules"][0]["state"] == "active"
+    [asked] = sidebar.ask("set_schedule", schedule="nightly", act="run")
+    assert asked["schedules"][0]["last"]["state"] == "queued"
+    assert [one.kind for one in known.history("nightly")] == ["manual"]
+    [wrong] = sidebar.ask("set_schedule", schedule="nightly", act="forget")
+    assert wrong["op"] == "error"
+    known.close()

@@ -26,6 +26,8 @@ import { Bar } from './modal';
 import { Code } from './sql';
 
 export interface BuildsActions {
+  /** Undefined where the plugin for it is switched off. */
+  readonly schedules: (() => void) | undefined;
   preview(key: string, title: string): void;
   /** What opens a file of the project; undefined where Jupyter does not show it. */
   file(build: Watched, path: string): ((line?: number | null) => void) | undefined;
@@ -73,6 +75,13 @@ export function Builds({ model, actions }: { model: BuildsModel; actions: Builds
         {shown && <Shown build={shown} model={model} actions={actions} />}
         {!shown && state.projects && !state.projects.length && !missing && <NoProject model={model} state={state} />}
         <Earlier model={model} state={state} />
+        {actions.schedules && (
+          <div className="pd-pad">
+            <button type="button" className="pd-link" onClick={actions.schedules}>
+              {trans.__('What runs by itself')}
+            </button>
+          </div>
+        )}
       </div>
     </section>
   );
@@ -433,10 +442,10 @@ function Failure(props: { node: BuildNode; build: Watched; actions: BuildsAction
       {place && (
         <div className="pd-do">
           {open ? (
-            <button type="button" className="pd-btn pd-small" onClick={() => open(line)}>
+            <button type="button" className="pd-btn pd-small" title={plain(place)} onClick={() => open(line)}>
               <Icon name="file" small />
               <span className="pd-clip">
-                {line ? trans.__('Open %1 at line %2', plain(place), line) : trans.__('Open %1', plain(place))}
+                {line ? trans.__('Open line %1 of %2', String(line), plain(place)) : trans.__('Open %1', plain(place))}
               </span>
             </button>
           ) : (

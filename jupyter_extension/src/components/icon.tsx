@@ -39,3 +39,4 @@ export const chatIcon = labIcon('chat');
 export const tableIcon = labIcon('table');
 export const historyIcon = labIcon('hist');
 export const buildIcon = labIcon('build');
+export const clockIcon = labIcon('clock');

@@ -12,7 +12,7 @@ import { buildIcon } from '../components/icon';
 import { plain } from '../model/format';
 import { IPlutoDuck } from '../tokens';
 import { fileIn } from './front';
-import { COMMANDS } from './names';
+import { COMMANDS, offered } from './names';
 
 export const dbt: JupyterFrontEndPlugin<void> = {
   id: 'pluto-duck-labextension:dbt',
@@ -34,6 +34,9 @@ export const dbt: JupyterFrontEndPlugin<void> = {
             <Builds
               model={model}
               actions={{
+                get schedules() {
+                  return offered(app, COMMANDS.schedules, () => void app.commands.execute(COMMANDS.schedules));
+                },
                 preview: (table, title) => {
                   if (app.commands.hasCommand(COMMANDS.preview)) {
                     void app.commands.execute(COMMANDS.preview, { table, title });

@@ -14,6 +14,7 @@ export const COMMANDS = {
   reload: 'pluto-duck:reload',
   loads: 'pluto-duck:load-history',
   dbt: 'pluto-duck:run-dbt',
+  schedules: 'pluto-duck:schedules',
   lineage: 'pluto-duck:lineage',
   impact: 'pluto-duck:impact',
   exportRows: 'pluto-duck:export',

@@ -15,6 +15,7 @@ const LISTED = [
   COMMANDS.addData,
   COMMANDS.loads,
   COMMANDS.dbt,
+  COMMANDS.schedules,
   COMMANDS.cellFormat,
   COMMANDS.cellPlan,
   COMMANDS.cellChart,
