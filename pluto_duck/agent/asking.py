@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from pluto_duck.agent.about_lineage import pointed_out
 from pluto_duck.agent.answer import Answer, Event
 from pluto_duck.agent.caveats import caveats
 from pluto_duck.agent.mentions import held, mentions, unloaded, unused
@@ -62,7 +63,7 @@ def ask(
         answer = None if answer is not None and unused(answer.sql, pointed) else answer
     if answer is None:
         answer = _worked_out(worker, text, context)
-        answer = held(answer, pointed, context)
+        answer = pointed_out(held(answer, pointed, context), session)
         answer = _remarked(answer, [*remarks, *caveats(text, session)])
     answer = replace(answer, elapsed_s=time.perf_counter() - started)
     emit(Event("message", "final", answer.text, {"status": answer.status, "sql": answer.sql}))
