@@ -38,6 +38,8 @@ class RoleCatalog:
         self._views: dict[TableRef, tuple[object, frozenset[str]]] = {}
         """What its view was made from, and the base tables behind it, as `Cursor.table_names` writes them."""
         self._behind: dict[str, frozenset[str]] = {}
+        self._so_far: dict[TableRef, tuple[object, frozenset[str]]] = {}
+        """While they are made: tables first."""
         self.readable: dict[TableRef, object] = {}
         """The owner's tables with what they were made by, then the harmless views (None), each after those it reads."""
         self._version: object = None
@@ -71,7 +73,7 @@ class RoleCatalog:
                 cursor.execute(macro)
         self.readable = there = self._readable(cursor)
         self._prepare(file_catalog, list(there))
-        views: dict[TableRef, tuple[object, frozenset[str]]] = {}
+        self._so_far = views = dict[TableRef, tuple[object, frozenset[str]]]()
         for table, print_ in there.items():
             known = self._views.get(table)
             if print_ is not None and known is not None and known[0] == print_ and self._keeps(table):
@@ -136,10 +138,20 @@ class RoleCatalog:
             secure = barrier and self._database.is_two
             cursor.execute(f"CREATE OR REPLACE {'SECURE ' if secure else ''}VIEW {quote(self.catalog)}.{table.sql} "
                            f"AS {body}{' OFFSET 0' if barrier and not secure else ''}")
-            return frozenset(cursor.table_names(f"FROM {quote(self.catalog)}.{table.sql}"))
+            try:
+                return frozenset(cursor.table_names(f"FROM {quote(self.catalog)}.{table.sql}"))
+            except PlutoError:
+                if not stored:
+                    raise
+                return self._unresolved()
         except PlutoError as error:
             self._failed(table, error)
             return None  # its base table is gone, or a temporary one of another cursor
+
+    def _unresolved(self) -> frozenset[str] | None:
+        """The base tables behind a view that can be made and whose names DuckDB can't tell: it binds them without
+        columns, and so fails for USING. All of the owner's, since all of them may be named here anyway."""
+        return frozenset().union(*(behind for print_, behind in self._so_far.values() if print_ is not None))
 
     def _failed(self, table: TableRef, error: PlutoError) -> None:
         """Told of a view that could not be made."""

@@ -221,3 +221,17 @@ def test_a_read_only_cursor_has_no_other_role_and_no_claims(agent: Agent) -> Non
     assert cursor.fetchall("SELECT getvariable('claim'), current_database()") == [(None, "pluto_role_agent")]
     cursor.close()
     owner.close()
+
+
+def test_a_view_that_joins_by_using_is_there_and_leads_nowhere_else(agent: Agent) -> None:
+    """DuckDB can't tell the tables behind it."""
+    agent.owner("CREATE TABLE a (i INTEGER, t VARCHAR); INSERT INTO a VALUES (1, 'x');"
+                "CREATE TABLE b (i INTEGER, u VARCHAR); INSERT INTO b VALUES (1, 'y');"
+                "CREATE VIEW both_of AS SELECT i, t, u FROM a JOIN b USING (i);"
+                "CREATE VIEW above AS SELECT u FROM both_of")
+    agent.refresh()
+    assert agent.query("SELECT * FROM both_of") == [(1, "x", "y")]
+    assert agent.query("SELECT u FROM above JOIN a ON true") == [("y",)]
+    agent.owner("DROP TABLE b")
+    agent.refresh()
+    assert names(agent) == ["a"]
