@@ -24,6 +24,11 @@ _SAID = 2_000
 """Letters of what a node says, in the run's record."""
 _KEPT_SQL = 20_000
 """Letters of a failed node's SQL there."""
+_BEFORE_NODES = {
+    "Could not find adapter type": "Install dbt's adapter for it, or leave --own-profile out: DuckDB builds them then.",
+    "Could not set lock on file": "Who has it open? Of the workspace's own file leave --own-profile out, or --lend it.",
+}
+"""What dbt says where a profile of its own can't be used -> the next step."""
 _SHOWN_SQL = 15
 """Lines of a failed model's SQL that are shown around the line of the error."""
 
@@ -101,7 +106,8 @@ def _problem(report: DbtReport) -> str:
 
 def _hint(report: DbtReport, program: str) -> str:
     if not report.failed:
-        return "Mend the project; the tables are as they were."
+        return next((hint for words, hint in _BEFORE_NODES.items() if words in report.problem),
+                    "Mend the project; the tables are as they were.")
     one = report.failed[0]
     lines = [f"{one.name} ({one.path}): {one.message.strip()}"]
     if one.compiled:
