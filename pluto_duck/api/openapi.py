@@ -27,6 +27,8 @@ from pluto_duck.api.openapi_schedules import PATHS as SCHEDULE_PATHS
 from pluto_duck.api.openapi_schedules import SCHEMAS as SCHEDULE_SCHEMAS
 from pluto_duck.api.openapi_sinks import PATHS as SINK_PATHS
 from pluto_duck.api.openapi_sinks import SCHEMAS as SINK_SCHEMAS
+from pluto_duck.api.openapi_views import PATHS as VIEW_PATHS
+from pluto_duck.api.openapi_views import SCHEMAS as VIEW_SCHEMAS
 from pluto_duck.api.openapi_webhooks import PATHS as WEBHOOK_PATHS
 from pluto_duck.api.openapi_webhooks import SCHEMAS as WEBHOOK_SCHEMAS
 
@@ -115,7 +117,8 @@ PATHS: dict[str, Json] = {
         "summary": "Columns and keys of a table", "parameters": [path("name", "table or schema.table"), WORKSPACE],
         "responses": {"200": answer("The table.", "Table"), **PROBLEM}}},
     **ROWS_PATHS, **LOOKING_PATHS, **LINEAGE_PATHS, **IDENTITY_PATHS, **CHANGES_PATHS, **GRAPHQL_PATHS,
-    **AUDIT_PATHS, **INGEST_PATHS, **DBT_PATHS, **CHECK_PATHS, **SINK_PATHS, **WEBHOOK_PATHS, **SCHEDULE_PATHS,
+    **AUDIT_PATHS, **INGEST_PATHS, **DBT_PATHS, **CHECK_PATHS,
+    **VIEW_PATHS, **SINK_PATHS, **WEBHOOK_PATHS, **SCHEDULE_PATHS,
     "/workspaces": {"get": {"summary": "The workspaces that requests may name", "responses": {
         "200": answer("The first is the default.", "Workspaces"), **PROBLEM}}},
     "/.well-known/oauth-protected-resource": {"get": {
@@ -193,7 +196,7 @@ SCHEMAS: dict[str, Json] = {
         "subtype": one("string", enum=["start", "chunk", "end", "final", "error"]), "content": one("object")}),
     **SINK_SCHEMAS, **WEBHOOK_SCHEMAS, **SCHEDULE_SCHEMAS, **CHANGES_SCHEMAS,
     **AGENT_SCHEMAS, **LOOKING_SCHEMAS, **LINEAGE_SCHEMAS, **IDENTITY_SCHEMAS, **ROWS_SCHEMAS, **GRAPHQL_SCHEMAS,
-    **AUDIT_SCHEMAS, **INGEST_SCHEMAS, **DBT_SCHEMAS, **CHECK_SCHEMAS,
+    **AUDIT_SCHEMAS, **INGEST_SCHEMAS, **DBT_SCHEMAS, **CHECK_SCHEMAS, **VIEW_SCHEMAS,
     "Tables": one("object", properties={"workspace": one("string"), "tables": one("array", items=one("object")),
                                         "mind": MIND}),
     "Table": one("object", properties={

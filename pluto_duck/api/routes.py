@@ -42,6 +42,7 @@ from pluto_duck.api.schedules import (
 from pluto_duck.api.sinks import DeadLettersHandler, SinkHandler, SinksHandler
 from pluto_duck.api.tables import TableHandler, TablesHandler
 from pluto_duck.api.verified import VerifiedHandler
+from pluto_duck.api.views import ViewHandler, ViewRefreshHandler, ViewsHandler
 from pluto_duck.api.webhooks import (
     DeliveriesHandler,
     DeliveryHandler,
@@ -78,6 +79,9 @@ ROUTES: list[tuple[str, Any]] = [
     (r"/api/v1/tables/([^/]+)/rows/([^/]+)", TableRowHandler),
     (r"/api/v1/rows", RowsHandler),
     (r"/api/v1/lineage", LineageHandler),
+    (r"/api/v1/views", ViewsHandler),
+    (r"/api/v1/views/([^/]+)", ViewHandler),
+    (r"/api/v1/views/([^/]+)/refresh", ViewRefreshHandler),
     (r"/api/v1/checks", ChecksHandler),
     (r"/api/v1/checks/run", CheckRunHandler),
     (r"/api/v1/changes", ChangesHandler),

@@ -60,7 +60,7 @@ class Journal:
             self.head = max(int(last[0] or 0), self.oldest(cursor))
             self.recent = Recent(self.head)
             self._numbers = itertools.count(int(last[1] or 0) + 1)
-            self.tracked = self._read(cursor)
+            self.tracked = self.read(cursor)
         finally:
             cursor.close()
 
@@ -75,7 +75,8 @@ class Journal:
                 cursor.execute(statement)
             cursor.execute("COMMIT")
 
-    def _read(self, cursor: Cursor) -> dict[str, Tracked]:
+    def read(self, cursor: Cursor) -> dict[str, Tracked]:
+        """What is tracked, as the cursor's transaction has it."""
         rows = cursor.fetchall(
             "SELECT t.schema_name, t.table_name, t.key_columns, t.before, t.started_seq, s.shape, s.version, "
             f"s.columns, s.key_columns FROM {self.ours}.tracked AS t JOIN {self.ours}.change_shapes AS s "

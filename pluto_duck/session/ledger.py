@@ -166,9 +166,11 @@ class Ledger:
         return {int(found.rpartition(":")[2]): affected for found, affected in rows}
 
     def commit(self, cursor: Cursor, keys: frozenset[str], *, token: str = "", affected: int | None = None,
-               more: Sequence[tuple[str, int]] = (), recording: Recording | None = None) -> int:
+               more: Sequence[tuple[str, int]] = (), recording: Recording | None = None,
+               later: bool = False) -> int:
         """Writes the row and commits the cursor's open transaction; the new sequence number. `more`: tokens and
         affected rows of others whose changes commit with it. `recording`: what was taken down of tracked tables.
+        `later`: a log that has grown long is written into the file within a second, by `tend`, not at once.
 
         One commit at a time: the order of `seq` is the order of commits.
         """
@@ -210,7 +212,7 @@ class Ledger:
                 self.versions[key] = seq
                 if key.startswith("_pluto.change"):
                     self.journal.recent.forget(seq)  # somebody has put the Journal's own tables right
-            if not self._bulks and self._database.wal_size() > WAL_BYTES:
+            if not later and not self._bulks and self._database.wal_size() > WAL_BYTES:
                 self._moving()
                 self._database.checkpoint()
             self._since_trim += 1

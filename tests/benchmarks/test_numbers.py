@@ -242,3 +242,19 @@ def test_checks() -> None:
                   f"(BENCH_CHECK_LOADED); load average {before:.1f} before and {os.getloadavg()[0]:.1f} after.\n\n"
                   + HEAD + "\n" + "\n".join(lines))
     assert lines
+
+
+@pytest.mark.bench
+@pytest.mark.timeout(1800)
+def test_views() -> None:
+    from tests.benchmarks.views import all_rows
+
+    lines, before = [], os.getloadavg()[0]
+    for row in all_rows():
+        print(row.line(), flush=True)
+        lines.append(row.line())
+    write_section("<!-- bench-views -->", "<!-- /bench-views -->",
+                  f"## `make bench`: views\n{machine()}. A refresh after 1 % more rows from the changes alone, and the same view made "
+                  f"anew, in turns (BENCH_VIEW_ROWS); load average {before:.1f} before and {os.getloadavg()[0]:.1f} after.\n\n"
+                  + HEAD + "\n" + "\n".join(lines))
+    assert lines

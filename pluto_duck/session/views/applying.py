@@ -18,6 +18,8 @@ Run = Callable[[str], None]
 
 WORTH = 0.5
 """Where more of the table has changed than that part of it, making the view anew is quicker."""
+SMALL = 100_000
+"""Fewer changes are not weighed against the size of the table."""
 FEW = 500
 """Transactions that are named one by one."""
 
@@ -68,7 +70,7 @@ def delta(journal: Journal, cursor: Cursor, table: Tracked, view: View, upto: in
     if minus and table.key_columns and not table.before:
         raise Anew(f"rows of {table.ref} were changed or deleted, and it is tracked without the rows as they were "
                    f"(changes track {table.ref.shell} --before)")
-    if plus + minus > 1_000 and plus + minus > WORTH * _size(cursor, journal.catalog, table):
+    if plus + minus > SMALL and plus + minus > WORTH * _size(cursor, journal.catalog, table):
         raise Anew(f"much of {table.ref} has changed")
     return Delta(table, changes, int(plus), int(minus))
 
@@ -146,29 +148,31 @@ def _count(cursor: Cursor, into: str) -> int:
 def _groups(cursor: Cursor, run: Run, plan: Plan, groups: Groups, found: Delta, into: str, state: str) -> int:
     if found.minus and not groups.subtracts:
         raise Anew("a row that went may have held the smallest or largest value")
-    parts = []
-    ctes = []
+    parts, ctes = [], []
     for number, (side, count) in enumerate((("after", found.plus), ("before", found.minus))):
         if count:
             name = f"{DELTA}_{number}"
             ctes.append(f"{name} AS ({found.rows(side)})")
             parts.append(groups.rows(name, minus=side == "before"))
-    new, merged = (f"temp.main.pluto_{what}_{uuid.uuid4().hex}" for what in ("new", "merged"))
-    cursor.execute(f"CREATE TEMPORARY TABLE {new} AS WITH {', '.join(ctes)} {' UNION ALL '.join(parts)}")
-    types = types_of(cursor, f"SELECT * FROM {state}")
-    keys = range(len(groups.keys))
-    same = " AND ".join(f"o.g{i} IS NOT DISTINCT FROM t.g{i}" for i in keys) or "true"
-    cursor.execute(f"CREATE TEMPORARY TABLE {merged} AS " + groups.merged(
-        f"(SELECT * FROM {state} AS t WHERE EXISTS (SELECT 1 FROM {new} AS o WHERE {same}) "
-        f"UNION ALL SELECT * FROM {new})", types))
+    new = parts[0] if len(parts) == 1 else groups.together(f"({' UNION ALL '.join(parts)})")
+    fresh, merged = (f"temp.main.pluto_{what}_{uuid.uuid4().hex}" for what in ("new", "merged"))
+    cursor.execute(f"CREATE TEMPORARY TABLE {fresh} AS WITH {', '.join(ctes)} {new}")
+    keys = [f"g{i}" for i in range(len(groups.keys))]
+    # Where no key is missing, = finds the same groups, and lets DuckDB skip the others while it reads.
+    missing = " OR ".join(f"{key} IS NULL" for key in keys)
+    equal = "IS NOT DISTINCT FROM" if missing and cursor.fetchall(
+        f"SELECT 1 FROM {fresh} WHERE {missing} LIMIT 1") else "="
+    same = " AND ".join(f"o.{key} {equal} t.{key}" for key in keys) or "true"
+    cursor.execute(f"CREATE TEMPORARY TABLE {merged} AS "
+                   + groups.merged(fresh, state, types_of(cursor, f"SELECT * FROM {state}"), same))
     cursor.execute(f"DELETE FROM {state} AS t USING {merged} AS o WHERE {same}")
     left = " WHERE n > 0" if groups.keys else ""
     cursor.execute(f"INSERT INTO {state} SELECT * FROM {merged}{left}")
-    where = " AND ".join(f"o.{mine} IS NOT DISTINCT FROM t.{quote(column)}" for column, mine in groups.matches)
+    where = " AND ".join(f"o.{mine} {equal} t.{quote(column)}" for column, mine in groups.matches)
     run(f"DELETE FROM {into} AS t USING {merged} AS o WHERE {where}" if where else f"DELETE FROM {into}")
     run(f"INSERT INTO {into} {_shown(plan, groups, merged)}{left}")
     count = _count(cursor, merged)
-    for one in (new, merged):
+    for one in (fresh, merged):
         cursor.execute(f"DROP TABLE {one}")
     return count
 

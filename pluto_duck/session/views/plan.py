@@ -39,12 +39,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Part:
-    """A column of the kept groups: `plus` and `minus` compute it from rows, `merge` brings two of them together."""
+    """A column of the kept groups: `plus` and `minus` compute it from rows, `over` brings several of them together, and
+    `merge` those of the new rows (o) and the kept ones (t)."""
 
     name: str
     plus: str
     minus: str
     """"" where rows that go can't be told from it."""
+    over: str
     merge: str
 
 
@@ -75,11 +77,18 @@ class Groups:
         where = f" WHERE {self.where}" if self.where else ""
         return f"SELECT {', '.join(picks)} FROM {source} AS {self.alias}{where}{by}"
 
-    def merged(self, source: str, types: dict[str, str]) -> str:
+    def together(self, source: str) -> str:
+        """SELECT of several rows of a group as one."""
         picks = [f"g{i}" for i in range(len(self.keys))]
-        picks += [f"CAST({one.merge} AS {types[one.name]}) AS {one.name}" for one in self.parts]
+        picks += [f"{one.over} AS {one.name}" for one in self.parts]
         by = f" GROUP BY {', '.join(picks[:len(self.keys)])}" if self.keys else ""
         return f"SELECT {', '.join(picks)} FROM {source}{by}"
+
+    def merged(self, new: str, kept: str, types: dict[str, str], same: str) -> str:
+        """SELECT of the groups of `new`, one row each, with what is `kept` of them already: `same` says of which."""
+        picks = [f"o.g{i}" for i in range(len(self.keys))]
+        picks += [f"CAST({one.merge} AS {types[one.name]}) AS {one.name}" for one in self.parts]
+        return f"SELECT {', '.join(picks)} FROM {new} AS o LEFT JOIN {kept} AS t ON {same}"
 
 
 @dataclass(frozen=True)
@@ -167,8 +176,8 @@ def _groups(parser: Parser, cursor: Cursor, node: Node, columns: tuple[Column, .
     if len(node.get("group_sets") or ()) > 1:
         raise Anew("it groups in several ways")
     known = {name for name, kind, _stability, _body in parser.functions() if kind == "aggregate"}
-    keys = _keys(node, known)
-    parts: list[Part] = [Part("n", "count(*)", "-count(*)", "sum(n)")]
+    keys = _keys(node, known, {fold(one) for one in types_of(cursor, f"SELECT * FROM {source}")})
+    parts: list[Part] = [_added("n", "count(*)")]
     finals: list[str] = []
     matches: dict[int, str] = {}
     prints = [_print(one) for one in keys]
@@ -206,7 +215,8 @@ def types_of(cursor: Cursor, sql: str) -> dict[str, str]:
         raise Anew("its parts can't be computed apart") from None
 
 
-def _keys(node: Node, known: set[str]) -> list[Node]:
+def _keys(node: Node, known: set[str], columns: set[str]) -> list[Node]:
+    """`columns`: those of the table, which GROUP BY means before what the SELECT calls so."""
     items: list[Node] = node["select_list"]
     if node.get("aggregate_handling") == "FORCE_AGGREGATES":  # GROUP BY ALL
         return [one for one in items if not any(_name(inner) in known for inner in nodes(one))]
@@ -221,9 +231,7 @@ def _keys(node: Node, known: set[str]) -> list[Node]:
         names = one.get("column_names") or []
         aliased = [item for item in items if len(names) == 1 and item.get("alias")
                    and fold(str(item["alias"])) == fold(str(names[0]))]
-        if aliased and _print(aliased[0]) != _print(one):
-            raise Anew(f"it groups by {names[0]}, which may be a column or what it calls so")
-        found.append(one)
+        found.append(aliased[0] if aliased and fold(str(names[0])) not in columns else one)
     return found
 
 
@@ -256,15 +264,20 @@ def _aggregate(parser: Parser, item: Node, column: Column, number: int, parts: l
     kind = column.type
     if name in ("count", "count_star"):
         own = call(name)
-        parts.append(Part(f"c{number}", own, f"-{own}", f"sum(c{number})"))
+        parts.append(_added(f"c{number}", own))
         return f"c{number}"
     if name in ("min", "max"):
-        parts.append(Part(f"m{number}", call(name), "", f"{name}(m{number})"))
-        return f"m{number}"
-    parts += [Part(f"c{number}", call("count"), f"-{call('count')}", f"sum(c{number})"),
-              Part(f"s{number}", call("sum"), f"-{call('sum')}", f"sum(s{number})")]
+        part = f"m{number}"
+        parts.append(Part(part, call(name), "", f"{name}({part})",
+                          f"{'least' if name == 'min' else 'greatest'}(o.{part}, t.{part})"))
+        return part
+    parts += [_added(f"c{number}", call("count")), _added(f"s{number}", call("sum"))]
     value = f"CAST(s{number} AS {kind})" if name == "sum" else f"CAST(s{number} AS DOUBLE) / c{number}"
     return f"CASE WHEN c{number} = 0 THEN NULL ELSE {value} END"
+
+
+def _added(name: str, own: str) -> Part:
+    return Part(name, own, f"-{own}", f"sum({name})", f"coalesce(o.{name} + t.{name}, o.{name}, t.{name})")
 
 
 def _text(parser: Parser, expression: Node) -> str:

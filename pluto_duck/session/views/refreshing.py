@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pluto_duck.errors import Cancelled, PlutoError, StatementError, UsageError
@@ -39,6 +39,21 @@ On = Callable[["Cursor"], None]
 """Told of the cursor that works, so that it can be interrupted."""
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What is true of a view until the shape of something changes: looking it up costs as much as a small refresh."""
+
+    sql: str
+    shaped: int
+    """The newest commit that changed shapes."""
+    plan: Plan
+    tracked: Tracked | None
+    """The table whose changes it can be kept from."""
+    read: Sources
+    fits: bool
+    """Whether its table has the columns that its definition gives."""
+
+
 class Refreshing:
     """The views of one open database, and whoever refreshes them; one at a time."""
 
@@ -46,7 +61,8 @@ class Refreshing:
         self._handler = handler
         self._steady = Steady(handler.database.parser)
         self._lock = threading.Lock()
-        self._plans: dict[tuple[str, str, int], Plan] = {}
+        self._standing: dict[str, Standing] = {}
+        """By TableRef.key."""
         self._capturing = Capturing(handler, Hello(uuid.uuid4().hex, "server", os.getpid(), "views"))
         self.ours = f"{quote(handler.ledger.catalog)}._pluto"
         self.known: dict[str, View] = {}
@@ -114,7 +130,8 @@ class Refreshing:
         try:
             cursor.execute("BEGIN TRANSACTION")
             try:
-                seq, newest, own, whose = self._moment(cursor, view)
+                seq, newest, shaped, own = self._moment(cursor, view)
+                whose = own == view.token
                 at_ms = int(time.time() * 1000)
                 if not new and not full and not view.steady and newest <= view.seen_seq and whose and not view.error:
                     cursor.execute("ROLLBACK")
@@ -123,16 +140,19 @@ class Refreshing:
                 def write(sql: str) -> None:
                     self._capturing.internal(recording, cursor, sql)
 
-                found, tracked, view = self._planned(cursor, view)
+                standing = self._standing.get(view.key)
+                if standing is None or standing.sql != view.sql or standing.shaped != shaped or new:
+                    standing = self._planned(cursor, view, shaped)
+                found, tracked = standing.plan, standing.tracked
+                view = replace(view, sources=standing.read.keys, steady=standing.read.unsteady, kept=found.because)
                 into = f"{quote(ledger.catalog)}.{view.ref.sql}"
                 state = f"{self.ours}.{view.state_table}"
-                before = _columns(cursor, ledger.catalog, view.ref)
                 way, why, changed = "full", because or found.because, 0
                 if not why and (new or full):
                     why = "it is new" if new else "it was asked for"
                 if not why and not whose:
                     why = "somebody else wrote to it"
-                if not why and before != [(one.name, one.type) for one in found.columns]:
+                if not why and not standing.fits:
                     why = "its columns are others"
                 if not why:
                     assert tracked is not None
@@ -144,14 +164,16 @@ class Refreshing:
                             raise
                         raise Anew("its changes could not be added") from error
                     way, rows = "incremental", _rows(cursor, into)
+                    reshaped = False
                 else:
+                    before = _columns(cursor, ledger.catalog, view.ref)
                     cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(ledger.catalog)}.{quote(view.ref.schema)}")
                     source = tracked.source(ledger.catalog) if tracked is not None else ""
                     comment = _comment(cursor, ledger.catalog, view.ref)
                     rows = changed = made_anew(cursor, write, found, view.sql, into, state, source)
                     if comment:
                         cursor.execute(f"COMMENT ON TABLE {into} IS {text(comment)}")
-                after = _columns(cursor, ledger.catalog, view.ref)
+                    reshaped = before != _columns(cursor, ledger.catalog, view.ref)
                 elapsed_ms = int((time.perf_counter() - started) * 1000)
                 view = replace(view, seen_seq=seq, at_ms=at_ms, shape=0 if tracked is None else tracked.shape,
                                token=uuid.uuid4().hex, rows=rows, elapsed_ms=elapsed_ms, error="", error_seq=0)
@@ -159,13 +181,14 @@ class Refreshing:
                 store.write(cursor, self.ours, view)
                 store.note(cursor, self.ours, view.key, done)
                 keys = {view.key} if changed or way == "full" else set()
-                if new or before != after:
+                if new or reshaped:
                     keys.add(SCHEMA)
                 if not keys:
                     view = replace(view, token=own)
                     store.write(cursor, self.ours, view)
                 ledger.commit(cursor, frozenset(keys), token=f"{view.token}:0" if keys else "", affected=changed,
-                              recording=recording)
+                              recording=recording, later=True)
+                self._standing[view.key] = replace(standing, fits=True) if not keys & {SCHEMA} else standing
                 self.known = {**self.known, view.key: view}
                 return done
             except BaseException:
@@ -177,20 +200,18 @@ class Refreshing:
         finally:
             cursor.close()
 
-    def _moment(self, cursor: Cursor, view: View) -> tuple[int, int, str, bool]:
-        """The newest commit that the transaction sees, the newest of its sources, the token of the newest of the view,
-        and whether that is ours."""
-        mine = _keys([view.key, EVERYTHING])
-        read = _keys([*view.sources, EVERYTHING])
-        [(seq, newest, own)] = cursor.fetchall(
+    def _moment(self, cursor: Cursor, view: View) -> tuple[int, int, int, str]:
+        """The newest commit that the transaction sees, the newest of its sources, the newest that changed shapes, and
+        the token of the newest of the view."""
+        mine, read, shapes = (_keys([*keys, EVERYTHING]) for keys in ([view.key], view.sources, [SCHEMA]))
+        [(seq, newest, shaped, own)] = cursor.fetchall(
             "SELECT system.main.max(seq), system.main.max(seq) FILTER (system.main.list_has_any(tables, "
-            f"{read})), system.main.max_by(token, seq) FILTER (system.main.list_has_any(tables, {mine})) "
+            f"{read})), system.main.max(seq) FILTER (system.main.list_has_any(tables, {shapes})), "
+            f"system.main.max_by(token, seq) FILTER (system.main.list_has_any(tables, {mine})) "
             f"FROM {self.ours}.commits")
-        own = str(own or "").partition(":")[0]
-        return int(seq or 0), int(newest or 0), own, own == view.token
+        return int(seq or 0), int(newest or 0), int(shaped or 0), str(own or "").partition(":")[0]
 
-    def _planned(self, cursor: Cursor, view: View) -> tuple[Plan, Tracked | None, View]:
-        """How it is kept now, the table whose changes it is kept from, and the view with what it reads."""
+    def _planned(self, cursor: Cursor, view: View, shaped: int) -> Standing:
         parser, ledger = self._handler.database.parser, self._handler.ledger
         catalog = catalog_of(cursor, ledger.catalog)
         read = sources(self._steady, parser, catalog, view.sql)
@@ -202,23 +223,21 @@ class Refreshing:
         if not why and len(read.keys) != 1:
             why = "it reads several tables" if read.keys else "it reads no table"
         if not why:
-            tracked = ledger.journal._read(cursor).get(read.keys[0])
-        source = tracked.source(ledger.catalog) if tracked is not None else "" if why else _source(
-            ledger.catalog, read.keys[0])
-        at = (view.sql, source, tracked.shape if tracked is not None else 0)
-        found = self._plans.get(at) if tracked is not None else None
-        if found is None:
-            # On another cursor: 2.0 aborts a transaction in which something did not bind.
-            trial = self._capturing.shadow()
-            found = plan(parser, trial, view.sql, source) if not why else Plan(_described(trial, view.sql), why)
-            if tracked is not None:
-                self._plans[at] = found
+            tracked = ledger.journal.read(cursor).get(read.keys[0])
+        # On another cursor: 2.0 aborts a transaction in which something did not bind.
+        trial = self._capturing.shadow()
+        if why:
+            found = Plan(_described(trial, view.sql), why)
+        else:
+            source = tracked.source(ledger.catalog) if tracked is not None else _source(ledger.catalog, read.keys[0])
+            found = plan(parser, trial, view.sql, source)
         if not found.because and tracked is None:
-            table = read.keys[0].partition(".")[2] if read.keys[0].startswith("main.") else read.keys[0]
+            table = read.keys[0].removeprefix("main.")
             found = replace(found, because=f"{table} is not tracked (changes track {table})")
         elif not found.because and tracked is not None and _collates(cursor, ledger.catalog, tracked.ref):
             found = replace(found, because="its table compares by a collation")
-        return found, tracked, replace(view, sources=read.keys, steady=read.unsteady, kept=found.because)
+        fits = _columns(cursor, ledger.catalog, view.ref) == [(one.name, one.type) for one in found.columns]
+        return Standing(view.sql, shaped, found, tracked, read, fits)
 
     def possible(self, cursor: Cursor, sql: str, catalog: Catalog, read: Sources) -> TableRef | None:
         """The table that a view could be kept from, were it tracked. Raises what DuckDB says of the definition."""

@@ -110,12 +110,12 @@ def forget(cursor: Cursor, ours: str, key: str, *, history: bool = True) -> None
 
 def note(cursor: Cursor, ours: str, key: str, done: Done) -> None:
     log = f"{ours}.view_refreshes"
-    newest = int(cursor.fetchall(
-        f"SELECT coalesce(system.main.max(n), 0) FROM {log} WHERE table_key = {text(key)}")[0][0])
-    cursor.execute(f"INSERT INTO {log} VALUES ({newest + 1}, {text(key)}, {done.at_ms}, {done.elapsed_ms}, "
-                   f"{text(done.way)}, {text(done.because)}, {done.rows}, {done.changed}, {text(done.run)})")
-    if newest >= HISTORY and newest % 10 == 0:
-        cursor.execute(f"DELETE FROM {log} WHERE table_key = {text(key)} AND n <= {newest + 1 - HISTORY}")
+    cursor.execute(f"INSERT INTO {log} SELECT coalesce(system.main.max(n), 0) + 1, {text(key)}, {done.at_ms}, "
+                   f"{done.elapsed_ms}, {text(done.way)}, {text(done.because)}, {done.rows}, {done.changed}, "
+                   f"{text(done.run)} FROM {log} WHERE table_key = {text(key)}")
+    if done.at_ms % 10 == 0:
+        cursor.execute(f"DELETE FROM {log} WHERE table_key = {text(key)} AND n <= (SELECT "
+                       f"system.main.max(n) - {HISTORY} FROM {log} WHERE table_key = {text(key)})")
 
 
 def history(cursor: Cursor, ours: str, key: str, limit: int = HISTORY) -> list[Done]:

@@ -110,7 +110,8 @@ def test_what_can_not_be_kept_from_changes_says_why_and_is_made_anew(orders: Ses
         assert (found.state, found.why) == unsure
 
 
-def test_what_is_no_append_makes_it_anew(orders: Session) -> None:
+def test_what_is_no_append_makes_it_anew(orders: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pluto_duck.session.views.applying.SMALL", 1_000)
     orders.views.create(TOTALS, GROUPED)
     orders.views.create(BIG, "SELECT * FROM orders")
     shape = "orders has another shape, or was tracked anew"
