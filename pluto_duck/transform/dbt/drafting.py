@@ -149,7 +149,8 @@ def _test(named: _Named, one: Expected) -> Any:
     arguments: dict[str, Any] = {}
     name: str = one.kind
     if one.kind == "accepted_values":
-        arguments = {"values": list(one.values)}
+        # dbt puts them between quotes as they are.
+        arguments = {"values": [value.replace("'", "''") for value in one.values]}
     elif one.kind == "relationship":
         assert one.parent is not None
         found, name = named.of(one.parent), "relationships"
