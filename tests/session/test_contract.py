@@ -525,3 +525,35 @@ def test_text_that_is_not_unicode_is_refused(session: Session, read_only: bool) 
         session.query("SELECT '\ud800'", read_only=read_only)
     with pytest.raises(UsageError, match="Unicode"):
         session.query("SELECT $a", {"a": "\ud800"})
+
+
+def test_what_a_transaction_writes_can_be_looked_at_within_it_by_the_gate_s_rules(session: Session) -> None:
+    session.query("CREATE SCHEMA raw; CREATE TABLE raw.t AS SELECT 1 AS a; CREATE TABLE t AS SELECT 1 AS a; "
+                  "CREATE TABLE other AS SELECT 9 AS a; CREATE MACRO sum(x) AS 'mine'")
+    plain, other = TableRef("t"), TableRef("t", "raw")
+    with pytest.raises(UsageError, match="no transaction"):
+        session.inside(plain, "SELECT 1 FROM t")
+    for table, name in ((plain, "t"), (other, "pluto_arrived")):
+        with session.transaction():
+            session.query(f"CREATE OR REPLACE TABLE {table.sql} AS SELECT 5 AS b, range AS a FROM range(3)")
+            assert session.inside(table, f"SELECT sum(a), max(b) FROM {name}").rows() == [(3, 5)]
+            assert session.inside(table, f"SELECT a FROM {name} WHERE a IN (SELECT a - 7 FROM other)").rows() == [(2,)]
+            for refused in ("SELECT * FROM _pluto.commits", "SELECT getenv('HOME')", f"DELETE FROM {name}",
+                            "SELECT * FROM read_text('/etc/hostname')", f"SELECT 1 FROM {name}; DROP TABLE t"):
+                with pytest.raises((Refused, UnknownName, UsageError)):
+                    session.inside(table, refused)
+            assert session.query("SELECT sum(1)").scalar() == "mine", "it stands where it stood"
+            assert session.inside(table, f"SELECT count(*) FROM {name}").scalar() == 3
+    with session.transaction():
+        session.query("INSERT INTO t VALUES (1, 1)")
+    assert session.query("SELECT count(*) FROM t").scalar() == 4
+    assert session.query("SELECT count(*) FROM duckdb_views() WHERE temporary AND NOT internal").scalar() == 0
+
+
+def test_a_look_that_fails_while_it_runs_leaves_the_session_where_it_was(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT 'x' AS a")
+    with pytest.raises(StatementError), session.transaction():
+        session.query("INSERT INTO t VALUES ('y')")
+        session.inside(TableRef("t"), "SELECT CAST(a AS INTEGER) FROM t")
+    assert session.query("SELECT current_schema(), count(*) FROM t").rows() == [("main", 1)]
+    assert session.query("SELECT current_database() <> 'pluto_role_agent'").scalar() is True
