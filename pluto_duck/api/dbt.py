@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _BODY: dict[str, tuple[type, ...]] = {
     "command": (str,), "project": (str,), "select": (str, list), "exclude": (str, list), "vars": (dict,),
-    "full_refresh": (bool,), "target": (str,), "threads": (int,), "workspace": (str,)}
+    "full_refresh": (bool,), "target": (str,), "threads": (int,), "check": (bool,), "workspace": (str,)}
 
 
 class DbtHandler(PlutoHandler):

@@ -26,6 +26,7 @@ SCHEMAS: dict[str, Json] = {
         "command": one("string", enum=list(DBT_FROM_AFAR), default="build"),
         "project": one("string", "Its folder, from the workspace's folder on; else the only one there."),
         "select": _SELECTS | {"description": "Nodes, as dbt selects them."}, "exclude": _SELECTS,
+        "check": one("boolean", "Each table is held against checks.yaml before it is seen."),
         "vars": one("object", "Variables of the project."), "full_refresh": one("boolean"),
         "target": one("string", "Of the project's profile: whose schema and threads.", pattern="^[^-]", minLength=1),
         "threads": one("integer", minimum=1, maximum=MOST_THREADS), "workspace": one("string")}),

@@ -19,8 +19,8 @@ MOST_THREADS = 64
 
 
 def options_of(project: Path, wanted: Mapping[str, Any]) -> DbtOptions:
-    """Of `command`, `select`, `exclude`, `vars`, `full_refresh`, `target` and `threads`, each of the type that it has
-    there. Raises UsageError and UnknownName."""
+    """Of `command`, `select`, `exclude`, `vars`, `full_refresh`, `target`, `threads` and `check`, each of the type that
+    it has there. Raises UsageError and UnknownName."""
     from pluto_duck.transform.dbt import DbtOptions
 
     command = wanted.get("command", "build")
@@ -39,7 +39,7 @@ def options_of(project: Path, wanted: Mapping[str, Any]) -> DbtOptions:
         raise UsageError('"target" is the name of one in the profile.', name="target")
     if threads is not None and not 1 <= threads <= MOST_THREADS:
         raise UsageError(f'"threads" must be from 1 to {MOST_THREADS}.', name="threads")
-    return DbtOptions(command, project, tuple(args), target, threads)
+    return DbtOptions(command, project, tuple(args), target, threads, check=bool(wanted.get("check")))
 
 
 def text_of(options: DbtOptions, workspace: Workspace) -> str:

@@ -28,6 +28,7 @@ _PASSED_ON = {"ignore_unknown_options": True}
 @click.option("--target", help="The target of the project's profile to take schema and threads from.")
 @click.option("--threads", type=Whole(1), help="Nodes at a time (4, or what the profile says).")
 @click.option("--own-profile", is_flag=True, help="Build where the project's own profile says, not in the workspace.")
+@click.option("--check", is_flag=True, help="Hold each table against checks.yaml before it is seen.")
 @click.option("--lend", is_flag=True, help="Give dbt the database file itself; everybody else waits meanwhile.")
 @click.argument("words", nargs=-1, type=click.UNPROCESSED, metavar="[COMMAND] [OPTIONS OF DBT]...")
 def run_dbt(door: Door, words: tuple[str, ...], **options: Any) -> Iterator[object]:
@@ -67,6 +68,7 @@ def _enter(command: str) -> None:
     @click.option("--target")
     @click.option("--threads", type=Whole(1))
     @click.option("--own-profile", is_flag=True)
+    @click.option("--check", is_flag=True)
     @click.option("--lend", is_flag=True)
     @click.argument("args", nargs=-1, type=click.UNPROCESSED)
     def one(door: Door, args: tuple[str, ...], **options: Any) -> Iterator[object]:

@@ -65,7 +65,7 @@ def ingest(session: Session, source: Any, options: LoadOptions | Mapping[str, st
         raise UsageError("A load commits each table by itself, and this session is in a transaction.",
                          hint="COMMIT or ROLLBACK first.")
     started = time.perf_counter()
-    checked = expected(session.workspace, options)
+    checked = expected(session.workspace, check=options.check)
     opened, shown = opened_source(source, options)
     with telling(session, shown) as outside:
         report = outside.report = _loaded(session, opened, shown, options, on_progress, started, checked)

@@ -55,7 +55,7 @@ def main() -> int:
     if wanted["database"]:
         from pluto_duck.transform.dbt.environment import install
 
-        install(Path(wanted["workspace"]), Path(wanted["database"]))
+        install(Path(wanted["workspace"]), Path(wanted["database"]), check=bool(wanted.get("check")))
 
     totals = [0]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,8 +12,11 @@ from dbt.adapters.contracts.connection import AdapterResponse, Connection
 from dbt.adapters.duckdb import environments
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 
-from pluto_duck.errors import PlutoError
+from pluto_duck.errors import ChecksFailed, PlutoError
+from pluto_duck.governance.checks import TableReport
 from pluto_duck.session import Session, dbapi
+from pluto_duck.session.auditing import Expected, expected
+from pluto_duck.transform.dbt.auditor import Auditor
 
 _LEAVES_TRACES = re.compile(r"\b(temp|temporary|set|use|pragma|prepare|attach|load)\b", re.IGNORECASE)
 """Words of statements that may leave something behind in their session. More than enough is only slower."""
@@ -29,13 +34,33 @@ class SessionCursor(dbapi.Cursor):
             return self
         if _is(sql, "BEGIN") and self._session.in_transaction:
             return self
+        reports: Sequence[TableReport] = ()
+        if _is(sql, "COMMIT"):
+            reports = self._audited()
+        elif _is(sql, "BEGIN", "ROLLBACK"):
+            self._auditor.written.clear()
+        else:
+            self._auditor.heard(sql)
         try:
             super().execute(sql, None if params is None else list(params))
         except PlutoError as error:
             raise RuntimeError("\n".join(_said(error))) from error
+        self._auditor.published(reports)
         return self
 
+    @cached_property
+    def _auditor(self) -> Auditor:
+        return Auditor(self._session, SessionEnvironment.expected)
+
+    def _audited(self) -> Sequence[TableReport]:
+        try:
+            return self._auditor.audit()
+        except ChecksFailed as error:
+            self.rollback()
+            raise RuntimeError("\n".join(_said(self._auditor.kept(error)))) from error
+
     def rollback(self) -> None:
+        self._auditor.written.clear()
         if self._session.in_transaction:
             self._session.query("ROLLBACK")
 
@@ -86,6 +111,7 @@ class Handle:
 
 
 class SessionEnvironment(environments.Environment):  # type: ignore[misc]
+    expected: ClassVar[Expected | None] = None
     keeper: ClassVar[Session]
     """Stays open between dbt's own: without one each of them would look for the host again."""
     idle: ClassVar[list[Session]] = []
@@ -126,9 +152,10 @@ class SessionEnvironment(environments.Environment):  # type: ignore[misc]
                            "  hint: pluto-duck export writes tables to files and databases.")
 
 
-def install(workspace: Path, database: Path) -> None:
+def install(workspace: Path, database: Path, *, check: bool = False) -> None:
     """From now on dbt-duckdb's connections to the workspace's file are Sessions; others stay what they are."""
     SessionEnvironment.keeper = Session.open(workspace, label="dbt")
+    SessionEnvironment.expected = expected(SessionEnvironment.keeper.workspace, check=check)
     create = environments.create
 
     def chosen(creds: DuckDBCredentials) -> Any:

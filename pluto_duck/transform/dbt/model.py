@@ -24,6 +24,8 @@ class DbtOptions:
     """None: the one that the project names."""
     own_profile: bool = False
     """Leave the project's profile as it is: it builds where that says, not in the workspace."""
+    check: bool = False
+    """Each table that checks.yaml speaks of is held against it before its node is done; else those that ask for it."""
     lend: bool = False
     """Give dbt the database file itself while everybody else waits: for what needs DuckDB in dbt's own process."""
 

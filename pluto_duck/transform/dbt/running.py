@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pluto_duck.errors import Cancelled, DatabaseBusy, MissingExtra, RunError, UsageError
+from pluto_duck.session.auditing import expected
 from pluto_duck.transform.dbt.model import DbtNode, DbtOptions, DbtReport, Status
 from pluto_duck.transform.dbt.project import artefacts, find_project, profile_for
 from pluto_duck.transform.dbt.words import for_dbt, understood
@@ -48,6 +49,7 @@ def run_dbt(session: Session, options: DbtOptions, *, on_node: OnNode | None = N
     options = understood(options)
     if options.own_profile and options.lend:
         raise UsageError("--lend gives dbt the workspace's file; --own-profile builds elsewhere.", hint="Take one.")
+    must_be_checkable(session, options)
     project = find_project(session.workspace, options.project)
     started = time.monotonic()
     profile = _profile_of_its_own(options) if options.own_profile else profile_for(session.workspace, project, options)
@@ -59,11 +61,23 @@ def run_dbt(session: Session, options: DbtOptions, *, on_node: OnNode | None = N
                 on_log(note)
         words = [*for_dbt(options), "--project-dir", str(project), *places, *said]
         alone = options.own_profile or options.lend
-        wanted = {"args": words, "workspace": str(session.workspace.root),
+        wanted: dict[str, Any] = {"check": options.check, "args": words, "workspace": str(session.workspace.root),
                   "database": "" if alone else str(session.workspace.database)}
         with session.lend(f"dbt {options.command}") if options.lend else nullcontext() if alone else session.bulk():
             report = child.report(wanted, DbtReport(options.command, project))
     return replace(report, elapsed_s=time.monotonic() - started)
+
+
+def must_be_checkable(session: Session, options: DbtOptions) -> None:
+    """Raises UsageError where dbt would write past the checks that are wanted, and ChecksError for a file of them that
+    makes no sense."""
+    found = expected(session.workspace, check=options.check)
+    if options.check and options.own_profile:
+        raise UsageError("--check holds tables of the workspace against checks.yaml; --own-profile builds elsewhere.")
+    if found is not None and options.lend and (
+            found.all or any(one.checked for one in found.checks.publishing.values())):
+        raise UsageError("With --lend dbt writes to the file itself, and what it builds can't be checked before it is "
+                         "seen.", hint="Leave --lend out.")
 
 
 def must_be_installed() -> None:
