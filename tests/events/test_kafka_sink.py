@@ -332,3 +332,13 @@ def test_a_password_is_sent_in_tls_and_told_nowhere(gateway: Gateway, kafka: Bro
     gateway.passwords = {"writer": place_of(tmp_path).secret("password")}
     assert len(_delivers(gateway, kafka, prefix, tmp_path, **asks)) == 1
     assert set(gateway.logins) == {"writer"}
+
+
+def test_a_fenced_producer_is_told_the_same_when_its_batch_failed_in_the_background() -> None:
+    from kafka.errors import KafkaError, ProducerFencedError
+
+    from pluto_duck.events.sinks.kafka_errors import told
+
+    late = KafkaError("Cannot perform send because at least one previous request has failed.", ProducerFencedError())
+    assert str(told(late, "b:9092")) == str(told(ProducerFencedError(), "b:9092"))
+    assert "Another publisher" in str(told(late, "b:9092"))

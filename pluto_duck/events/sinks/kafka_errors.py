@@ -33,7 +33,8 @@ def told(error: BaseException, brokers: str) -> PlutoError:
         why = says.partition("verify failed:")[2].partition("(_ssl")[0].strip() or says
         return TargetError(f"The certificate of Kafka at {brokers} is not trusted: {why}.", hint="Name the file of who "
                            "signed it with the option ca; is the address the one that it was made for?")
-    if kind in _FENCED:
+    # A batch that failed in the background is told by what comes after it, with the reason as its second word.
+    if kind in _FENCED or any(type(one).__name__ in _FENCED for one in error.args):
         return TargetError("Another publisher took this sink's place at the broker.", hint="Two workspaces must not "
                            "share both prefix and name of a sink: give one of them another prefix.")
     if isinstance(error, AuthorizationError):
