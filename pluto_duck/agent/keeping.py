@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -185,6 +186,9 @@ def _project(session: Session, start: Path | None) -> Path:
 
 
 def _target(session: Session, project: Path, path: str) -> str:
+    there = next(one for one in ((project / path).parent, *(project / path).parents) if one.exists())
+    if not os.access(there, os.W_OK):
+        raise Refused(f"{there} can't be written.", hint="Make it writable, or name another project: --project FOLDER")
     root, whole = session.workspace.root.resolve(), project / path
     resolved = project.resolve() / path
     if resolved.is_relative_to(root):

@@ -41,14 +41,18 @@ def list_(door: Door, format_: Format) -> object:
     return formatted(Rows(("id", "status", "what", "asked", "expires"), rows, "Nothing was proposed."), format_)
 
 
-@approvals.verb("approvals show 1f0c", name="show")
+@approvals.verb("approvals show 1f0c", "approvals show 1f0c --body > mine.txt", name="show")
 @click.argument("id", metavar="ID")
-def show(door: Door, id: str) -> Iterator[object]:
+@click.option("--body", is_flag=True, help="Only what may be edited, as `approvals edit --file` takes it.")
+def show(door: Door, id: str, body: bool) -> Iterator[object]:
     """One proposal: its SQL, what it would change, what a trial run gave, how to take it back, its history.
 
     Of a view or model that waits also a few rows, as they are now.
     """
     known = _approvals(door)
+    if body:
+        yield known.get(id).body
+        return
     yield from told(known, known.get(id))
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -330,6 +332,29 @@ def test_another_projects_folder_may_be_named(air: Session, tmp_path: Path) -> N
     assert "source('raw', 'flights')" in (folder / "sql" / "late.sql").read_text()
     with pytest.raises(UnknownName):
         _kept(air, project=tmp_path / "nowhere")
+
+
+def test_a_folder_that_can_not_be_written_is_refused_before_anybody_looks(
+        air: Session, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != project / "models" and real(path, mode))
+    with pytest.raises(Refused, match="can't be written") as told:
+        _kept(air)
+    assert "--project" in told.value.hint
+
+
+def test_nothing_of_a_project_runs_before_somebody_builds_it(
+        air: Session, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder from somebody else: its macros, hooks and settings are code, or name hosts."""
+    (project / "macros").mkdir()
+    (project / "macros/ref.sql").write_text("{% macro ref(x) %}{% do run_query('DROP TABLE flights') %}{% endmacro %}")
+    (project / "dbt_project.yml").write_text("name: shop\non-run-start: ['DROP TABLE flights']\n")
+    air.workspace.toml.write_text('[agent]\nplanner = "openai"\nbase_url = "http://127.0.0.1:9"\n')
+    with Session.open(air.workspace.root) as session:
+        monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a process was started"))
+        made = _kept(session)
+        Approvals(session).approve(made.id, made.version)
+        assert session.query("SELECT count(*) FROM flights").scalar() == 60
 
 
 def test_a_source_that_was_told_meanwhile_is_not_told_twice(air: Session, project: Path) -> None:

@@ -87,6 +87,15 @@ def test_a_notebook_takes_what_its_last_cell_gave(door: Door) -> None:
         _made(book, "a")
 
 
+def test_both_files_are_edited_as_one(door: Door, tmp_path: Path) -> None:
+    told, _ = _made(door, "a", "--sql", "SELECT 1 AS a")
+    (body,) = each(invoke(["approvals", "show", told["id"], "--body"], door))
+    (tmp_path / "mine.txt").write_text(str(body).replace("SELECT 1", "SELECT 2"))
+    assert "SELECT 2 AS a" in str(invoke(["approvals", "edit", told["id"], "--file", str(tmp_path / "mine.txt")], door))
+    (after,) = each(invoke(["approvals", "show", told["id"], "--body"], door))
+    assert after == str(body).replace("SELECT 1", "SELECT 2")
+
+
 def test_what_has_changed_since_is_said(door: Door) -> None:
     told, _ = _made(door, "a", "--sql", "SELECT 1 AS a")
     path = door.open_session().workspace.root / "dbt" / "models" / "marts"
