@@ -234,10 +234,14 @@ class Approvals:
         if one.status != "waiting":
             raise _decided(one)
         gone = self._moved(one, "rejected", "rejected", who, reason)
-        let_go = getattr(change_of(one.kind), "dropped", None)
-        if let_go is not None:
-            let_go(self._session, one)
+        self._let_go(gone)
         return gone
+
+    def _let_go(self, one: Approval) -> None:
+        """Of what is kept for one until it is decided."""
+        dropped = getattr(change_of(one.kind), "dropped", None)
+        if dropped is not None and not self._session.in_transaction:
+            dropped(self._session, one)
 
     def edit(self, id: str, body: str, who: str = "", *, seen: str | None = None) -> Approval:
         """Another body in its place: checked and tried like the first one; it goes on waiting.
@@ -290,8 +294,9 @@ class Approvals:
 
     def _expire(self) -> None:
         late = self._control.read(_ROOM, MIGRATIONS).execute(
-            "SELECT id FROM approvals WHERE status = 'waiting' AND expires_at <= ?", (self._now(),)).fetchall()
+            "SELECT * FROM approvals WHERE status = 'waiting' AND expires_at <= ?", (self._now(),)).fetchall()
         for row in late:
+            self._let_go(Approval(**dict(row)))
             with self._control.connection(_ROOM, MIGRATIONS) as db:
                 if db.execute("UPDATE approvals SET status = 'expired' WHERE id = ? AND status = 'waiting'",
                               (row["id"],)).rowcount:

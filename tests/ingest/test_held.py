@@ -161,3 +161,11 @@ def test_what_is_held_names_nothing_but_what_is_ours(session: Session, people: P
     told = json.loads(held_back(session, people).body)
     with pytest.raises(UsageError):
         held.Held.read(json.dumps({**told, **change}))
+
+
+def test_what_nobody_decided_about_in_time_is_gone(session: Session, people: Path) -> None:
+    people.write_text("id,name,at\n300,far,2024-01-01\n")
+    one = held_back(session, people)
+    later = Approvals(session, now=lambda: one.expires_at + 1)
+    assert later.get(one.id).status == "expired"
+    assert session.query(KEPT).scalar() == 0

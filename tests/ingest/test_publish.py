@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pluto_duck.errors import ChecksFailed
+from pluto_duck.errors import ChecksFailed, PartlyLoaded, PlutoError, WorkspaceUnusable
 from pluto_duck.governance.checks.reading import ChecksError
 from pluto_duck.governance.checks.store import CheckStore
-from pluto_duck.ingest import ingest
-from pluto_duck.session import Session
+from pluto_duck.ingest import ingest, publish
+from pluto_duck.session import Session, auditing
 from pluto_duck.workspace import TableRef
 
 GOOD = "id,name\n1,x\n2,y\n"
@@ -138,3 +139,70 @@ def test_a_file_that_makes_no_sense_is_told_before_anything_is_read(
         else:
             ingest(session, str(people))
     assert bool(session.tables()) != refused
+
+
+def test_from_python_and_a_cell_it_is_the_same(session: Session, people: Path) -> None:
+    from pluto_duck.commands import Door, each, invoke
+    from pluto_duck.commands.workbench import open
+
+    people.write_text("id,name\n300,far\n")
+    with open(session.workspace.root) as opened, pytest.raises(ChecksFailed):
+        opened.ingest(str(people), check=True)
+    with pytest.raises(ChecksFailed):
+        list(each(invoke(["ingest", str(people), "--check"], Door(lambda: session, kind="notebook"))))
+    assert session.tables() == []
+
+
+def test_while_one_load_is_checked_no_other_fills_the_table(
+        session: Session, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    met: list[PlutoError] = []
+    audit = publish.audit
+
+    def meanwhile(worker: Session, *rest: Any, **more: Any) -> Any:
+        with Session.open(session.workspace.root) as other, pytest.raises(PlutoError) as caught:
+            ingest(other, str(people), check=True)
+        met.append(caught.value)
+        return audit(worker, *rest, **more)
+
+    monkeypatch.setattr(publish, "audit", meanwhile)
+    ingest(session, str(people), check=True)
+    assert "being loaded" in met[0].message
+    assert rows(session) == [(1, "x"), (2, "y")]
+
+
+def test_what_failed_is_told_although_its_rows_can_not_be_kept(
+        session: Session, people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> dict[str, str]:
+        raise WorkspaceUnusable("The disk is full.")
+
+    monkeypatch.setattr(auditing, "_aside", full)
+    people.write_text("id,name\n300,far\n")
+    with pytest.raises(ChecksFailed, match="sql: 1 of 1 rows") as caught:
+        ingest(session, str(people), check=True)
+    assert caught.value.facts["samples"] == []
+    assert session.tables() == []
+    [scan] = CheckStore(session.control).history(TableRef("people"), limit=9)
+    assert (scan.source, scan.results[-1].sample) == ("held back", "")
+
+
+def test_of_many_tables_only_those_that_fail_stay_behind(session: Session, tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.csv").write_text(f"id\n{1 if name != 'b' else -1}\n")
+    (session.workspace.root / "checks.yaml").write_text(
+        "version: 1\ntables:\n" + "".join(f"  {name}:\n    - sql: id > 0\n" for name in "abc"), encoding="utf-8")
+    with pytest.raises(PartlyLoaded, match="b would fail 1 of its 1 checks"):
+        ingest(session, str(folder), check=True)
+    assert [str(one.ref) for one in session.tables()] == ["a", "c"]
+
+
+def test_rows_of_failed_loads_are_kept_of_the_last_few(session: Session, people: Path) -> None:
+    people.write_text("id,name\n300,far\n")
+    for _ in range(auditing.KEPT_LOADS + 2):
+        with pytest.raises(ChecksFailed):
+            ingest(session, str(people), check=True)
+    kept = "SELECT count(*) FROM duckdb_tables() WHERE schema_name = '_pluto' AND starts_with(table_name, 'failed_')"
+    assert session.query(kept).scalar() == auditing.KEPT_LOADS
+    newest = CheckStore(session.control).history(TableRef("people"), limit=1)[0]
+    assert session.query(newest.results[-1].sample).row_count == 1

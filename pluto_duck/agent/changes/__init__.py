@@ -55,7 +55,7 @@ class Keeps(Protocol):
     """What a Change may offer besides, where something is kept for it until it is decided."""
 
     def dropped(self, session: Session, one: Approval) -> None:
-        """It was turned down."""
+        """It was turned down, or has expired. Raises nothing; what is left is let go another time."""
         ...
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pluto_duck.errors import Refused
+from pluto_duck.errors import Refused, UsageError
 from pluto_duck.ingest.held import Held, drop
 from pluto_duck.session import Session
 from pluto_duck.workspace import Result, TableRef
@@ -71,7 +72,8 @@ class Publish:
                                   {"token": one.token}).scalar())
 
     def dropped(self, session: Session, one: Approval) -> None:
-        drop(session, Held.read(one.body).ref)
+        with suppress(UsageError):  # a folder from elsewhere may bring anything
+            drop(session, Held.read(one.body).ref)
 
 
 def _what(held: Held) -> str:
