@@ -223,7 +223,9 @@ class Claims:
                    "WHERE id = ? AND attempt = ? AND state = 'running'",
                    ("queued" if again else state, now, now + wait_s, *told, one.id, one.attempt))
         if wish.alert and gone_wrong:
-            Queue.put_in(db, wish.alert, alert(one, self._name(db, one), state, error, now), now)
+            now_is = db.execute("SELECT * FROM firings WHERE id = ?", (one.id,)).fetchone()  # with its run
+            Queue.put_in(db, wish.alert, alert(firing(now_is) if now_is is not None else one, self._name(db, one),
+                                               state, error, now), now)
         return "queued" if again else state
 
     @staticmethod

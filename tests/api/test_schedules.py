@@ -43,6 +43,8 @@ WRONG: list[tuple[dict[str, Any], int]] = [
     ({**BACKUP, "args": ["serve"]}, 403), ({**BACKUP, "args": ["ingest", "mysql://a:secret@b/c"]}, 403),
     ({**BACKUP, "args": ["-w", "/", "backup"]}, 400), ({**BACKUP, "missed": "x"}, 404), ({**BACKUP, "most": 0}, 400),
     ({**BACKUP, "timeout_s": 0}, 400), ({**BACKUP, "retries": 101}, 400), ({**BACKUP, "name": "1"}, 400),
+    ({**BACKUP, "alert": "wh_none"}, 404), ({**BACKUP, "args": ["ingest", "--from", "nope"]}, 404),
+    ({**BACKUP, "args": ["query", "SELEC 1"]}, 400),
     ({**BACKUP, "only_if": ["serve"]}, 403), ({**BACKUP, "folder": "/"}, 400)]
 
 

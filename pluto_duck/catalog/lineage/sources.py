@@ -177,7 +177,7 @@ class Sources:
 
 
 def _references(node: Any) -> list[Node]:
-    if isinstance(node, Mapping):
+    if isinstance(node, dict):
         own = [node] if node.get("class") == "COLUMN_REF" else []
         return own + [one for value in node.values() for one in _references(value)]
     return [one for value in node for one in _references(value)] if isinstance(node, list) else []

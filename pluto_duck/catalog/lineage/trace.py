@@ -263,8 +263,8 @@ class Tracer:
         return at_least(joined(self._inside(node, scope)), how)
 
     def _inside(self, node: Any, scope: Scope) -> Iterator[Origins]:
-        for value in node.values() if isinstance(node, Mapping) else node:
-            if isinstance(value, Mapping):
+        for value in node.values() if isinstance(node, dict) else node:
+            if isinstance(value, dict):
                 if "class" in value:
                     yield self.origins(value, scope)
                 else:
@@ -376,7 +376,7 @@ def _nodes(node: Any) -> Iterator[Node]:
     stack = [node]
     while stack:
         one = stack.pop()
-        if isinstance(one, Mapping):
+        if isinstance(one, dict):
             if one.get("class") == "SUBQUERY":
                 continue
             yield one

@@ -44,11 +44,16 @@ def test_a_run_that_failed_for_good_is_told_once(bench: Bench, endpoints: Callab
     assert taken is not None
     taken[2].close()  # as the kernel does where its process is killed
     desk.claims.reap()
-    desk.run("timed_out")
+    taken = desk.claims.take()
+    assert taken is not None
+    desk.claims.begun(taken[1], "run-7")
+    desk.claims.finish(taken[0], taken[1], "timed_out")
+    taken[2].close()
     bench.settle()
     bench.later(120)
     assert [headers["webhook-id"] for headers, _, _ in endpoint.got[1:]] == [endpoint.ids[1]] * 2, "sent until it arrives"
     assert endpoint.verified(secret)["data"]["state"] == "timed_out"
+    assert endpoint.verified(secret)["data"]["run_id"] == "run-7"
     desk.known.close()
 
 
