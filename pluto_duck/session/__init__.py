@@ -152,6 +152,8 @@ class Session:
             from pluto_duck.session.noted import NotedLink
 
             self._link = cast(Link, NotedLink(self._link, workspace, self.actor, role))
+        self._looking: Session | None = None
+        self._looking_lock = threading.Lock()
         self._whole = threading.RLock()
         self._moment = ""
         """The token of the one that `rows` reads of."""
@@ -662,13 +664,23 @@ class Session:
         return self._link.progress()
 
     def activity(self) -> list[Activity]:
-        """The statements that run in the workspace now, of whatever process, the oldest first."""
-        found = self._link.call(Request("activity", retry="read")).header["statements"]
+        """The statements that run in the workspace now, of whatever process, this session's too, the oldest first."""
+        found = self._beside().call(Request("activity", retry="read")).header["statements"]
         return [Activity(**one) for one in found]
 
     def stop(self, statement: str) -> bool:
         """Stops a statement by its `Activity.id`; whoever runs it reads Cancelled. False when it has ended."""
-        return bool(self._link.call(Request("stop", {"id": statement}, retry="read")).header["stopped"])
+        return bool(self._beside().call(Request("stop", {"id": statement}, retry="read")).header["stopped"])
+
+    def _beside(self) -> Link:
+        """A way to the host that neither waits for what this session runs nor ends the rows it reads."""
+        if self._link.closed:
+            self._link.connect()  # tells so
+        with self._looking_lock:
+            if self._looking is None:
+                self._looking = Session(self.workspace, self.settings, role=self.role, label=self._link.hello.label,
+                                        actor=self.actor)
+            return self._looking._link
 
     def close(self) -> None:
         """Rolls back what is open and leaves the workspace; the last session of the process lets go of
@@ -677,6 +689,8 @@ class Session:
             self.asking.close()
         if "_asking_changes" in self.__dict__:
             self._asking_changes.close()
+        if self._looking is not None:
+            self._looking.close()
         if self._link is not None:
             self._link.close()
         for store in ("control", "records"):

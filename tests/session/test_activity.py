@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pluto_duck.errors import Cancelled
+from pluto_duck.errors import Cancelled, WorkspaceError
 from pluto_duck.session import Activity, Session
 from pluto_duck.workspace import Workspace
 from tests.workspace.worker import Worker
@@ -89,3 +89,14 @@ def test_the_stop_of_an_ended_statement_does_not_touch_the_next_one(sessions: tu
     assert _running(watcher).id == now.id
     assert watcher.stop(now.id)
     assert job.was_stopped()
+
+
+def test_a_look_ends_no_rows_of_the_session_that_looks(sessions: tuple[Session, Session]) -> None:
+    session, _ = sessions
+    with session.stream("FROM range(300000)") as rows:
+        first = next(iter(rows)).num_rows
+        assert "range(300000)" in session.activity()[0].sql, "its own statement is told, too"
+        assert first + sum(one.num_rows for one in rows) == 300_000
+    session.close()
+    with pytest.raises(WorkspaceError):
+        session.activity()
