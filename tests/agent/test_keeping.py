@@ -166,6 +166,10 @@ def test_a_later_proposal_shows_what_it_would_change_of_a_persons_words(air: Ses
     assert "--- models/late.sql" in again.diff
     assert "\n--- mine" in again.diff
     assert "late.yml" not in again.body  # what was said of it stays said
+    assert again.dry_run == ("60 rows; carrier VARCHAR; models/late.yml stays as it is, and speaks of n, which it would not "
+                             "have")
+    assert again.rollback.startswith("put back what was there:\n==> models/late.sql <==\n{{ config(")
+    assert "late.yml" not in again.rollback
     Approvals(air).approve(again.id, again.version)
     assert "# mine, too" in (project / "models/late.yml").read_text()
     assert "-- mine" not in path.read_text()

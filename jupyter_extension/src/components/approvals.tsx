@@ -19,8 +19,12 @@ import { useStore, useTrans } from './hooks';
 import { Icon } from './icon';
 import { Code } from './sql';
 
-/** What is typed line after line, as it is typed in one. */
-export const oneLine = (text: string): string => text.trim().split('\n').join('; ');
+/** How a model is taken back, as it is typed in one line; the text that is put back stands in the difference. */
+export const oneLine = (text: string): string => text.split(':\n')[0].trim().split('\n').join('; ');
+
+/** Without what stands in the difference anyway. */
+const undoOf = (one: Approval): string =>
+  one.kind === 'semantics' ? one.rollback.split(':\n')[0] : one.kind === 'model' ? oneLine(one.rollback) : one.rollback;
 
 const REPLACES = /^CREATE OR REPLACE /;
 
@@ -171,7 +175,7 @@ function Card({ one, model }: { one: Approval; model: ApprovalsModel }): React.R
           </dd>
           <dt>{trans.__('To undo')}</dt>
           <dd className={one.kind === 'semantics' || one.kind === 'publish' ? undefined : 'pd-mono'}>
-            <bdi>{plain(one.kind === 'semantics' ? one.rollback.split(':\n')[0] : oneLine(one.rollback))}</bdi>
+            <bdi>{plain(undoOf(one))}</bdi>
           </dd>
           <dt>{trans.__('Expires')}</dt>
           <dd>{moment(one.expires_at)}</dd>

@@ -420,7 +420,7 @@ export function Proposal(props: {
           )}
           <span className="pd-note">
             {view || files
-              ? trans.__('To undo: %1', plain(oneLine(one.rollback)))
+              ? trans.__('To undo: %1', plain(files ? oneLine(one.rollback) : one.rollback))
               : trans.__('To undo: take its lines out of semantics.yaml.')}
           </span>
         </div>

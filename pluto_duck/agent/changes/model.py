@@ -6,6 +6,7 @@ Nothing of the project runs before it is approved, nor by approving: its macros 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ class Model:
         except TimedOut:
             return f"more rows than can be counted in {timeout_s:g} s; {told}"
         new = "" if _there(project) else f"; {project.name}/ becomes a dbt project, as by `dbt init`"
-        return f"{count:,} rows; {told}{new}"
+        return f"{count:,} rows; {told}{new}{_gone(session, project, path, one.body, [one.name for one in columns])}"
 
     def sample(self, session: Session, one: Approval, rows: int) -> Result | None:
         project, path = place(session, one.target)
@@ -75,10 +76,10 @@ class Model:
         return one.body
 
     def rollback(self, one: Approval) -> str:
-        path, before = PurePosixPath(one.target), _split(one, one.before)
-        gone = [name for name in _split(one, one.body) if name not in before]
-        said = [f"rm {path.with_name(PurePosixPath(name).name)}" for name in gone]
-        return "\n".join([*said, *([f"put back what was there:\n{one.before}"] if before else [])])
+        path, before, after = PurePosixPath(one.target), _split(one, one.before), _split(one, one.body)
+        said = [f"rm {path.with_name(PurePosixPath(name).name)}" for name in after if name not in before]
+        was = joined({name: text for name, text in before.items() if name in after})
+        return "\n".join([*said, *([f"put back what was there:\n{was}"] if was else [])])
 
     def diff(self, one: Approval) -> str:
         now, then = _split(one, one.before), _split(one, one.body)
@@ -164,6 +165,19 @@ def built_by(session: Session, one: Approval) -> tuple[Path, tuple[str, ...]]:
 class _Unknown:
     def __init__(self, why: str) -> None:
         self.why = why
+
+
+def _gone(session: Session, project: Path, path: str, body: str, columns: Sequence[str]) -> str:
+    """Of a file that speaks of the model and stays as it is: which columns it tests or describes in vain."""
+    from pluto_duck.transform.dbt.contents import columns_of
+
+    name = PurePosixPath(path).stem
+    file = known(session, project).described.get(name, "")
+    if not file or file in parsed(body):
+        return ""
+    there = {one.lower() for one in columns}
+    told = [one for one in columns_of(read(project, [file]).get(file, ""), name) if one.lower() not in there]
+    return f"; {file} stays as it is, and speaks of {', '.join(told)}, which it would not have" if told else ""
 
 
 def must_be_free(session: Session, ref: TableRef) -> None:

@@ -125,6 +125,12 @@ def declared(text: str) -> list[tuple[str, str]]:
             for table in _each(source, "tables")]
 
 
+def columns_of(text: str, model: str) -> list[str]:
+    """Those that the text of a YAML file speaks of."""
+    return [str(column.get("name")) for one in _each(_mapping(text), "models") if one.get("name") == model
+            for column in _each(one, "columns")]
+
+
 def _mapping(text: str) -> dict[str, Any]:
     """{} for what dbt could not read either: it says so itself."""
     import yaml
