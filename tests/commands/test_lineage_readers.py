@@ -15,9 +15,14 @@ from pluto_duck.commands import Door, each, invoke
 from pluto_duck.commands.lineage_whole import whole
 from pluto_duck.commands.render import to_text
 from pluto_duck.errors import UsageError
+from pluto_duck.events.model import Position
+from pluto_duck.events.webhooks.guard import parse
+from pluto_duck.events.webhooks.model import Wish
+from pluto_duck.events.webhooks.rules import Filter
 from pluto_duck.ingest import ingest
 from pluto_duck.session import Session
 from pluto_duck.session.views import Views
+from pluto_duck.session.webhooks import Hooks
 from pluto_duck.workspace import TableRef
 from tests.services.postgres import Database
 
@@ -83,6 +88,8 @@ def door(session: Session, monkeypatch: pytest.MonkeyPatch) -> Door:
     Memory(session).keep(Answer("answered", "who", "builtin", "Here.", sql="SELECT email FROM orders WHERE amount > 1"))
     invoke(["changes", "track", "orders"], door)
     invoke(["sinks", "add", "archive", "--kind", "file", "-o", f"folder={root / 'out'}"], door)
+    Hooks.of(session.workspace, session.control, session.settings).store.create(Wish(
+        parse("https://hooks.example.com/x"), Filter.read(["orders"], (), ["region: EU -> *"])), Position())
     for name, args in (("mail", ["query", "SELECT count(*) FROM orders WHERE amount > 5"]), ("build", ["run-dbt"]),
                        ("one", ["run-dbt", "build", "--select", "+starred"]), ("quality", ["check", "orders"]),
                        ("clean", ["query", "DELETE FROM orders WHERE amount IS NULL"]),
@@ -94,6 +101,8 @@ def door(session: Session, monkeypatch: pytest.MonkeyPatch) -> Door:
 def test_each_of_them_is_there_by_table_and_by_column(door: Door, session: Session) -> None:
     found = whole(session)
     below = {one.node.name: one.node.kind for one in found.around("main.orders", up=False).down}
+    assert "webhook" in below.values()
+    below = {name: kind for name, kind in below.items() if kind != "webhook"}
     assert below == {
         "daily": "view", "everything": "view", "named": "table", "starred": "table", "checks of orders": "check",
         "metric revenue": "metric", "metric orders": "metric", "term domestic": "term",
@@ -115,6 +124,7 @@ def names(found: Lineage, table: str) -> dict[str, str]:
 
 def test_what_breaks_without_a_column(door: Door, session: Session) -> None:
     said = {one.node.name: one.what for one in impact(whole(session), "main.orders", "amount").effects}
+    assert {said.pop(one) for one in list(said) if one.startswith("webhook ")} == {"loses"}
     assert said == {
         "daily": "breaks", "everything": "loses", "named": "fails next", "starred": "loses", "checks of orders": "breaks",
         "metric revenue": "breaks", '"how much in all"': "breaks", '"who"': "breaks", "a.ipynb": "breaks",
@@ -124,7 +134,8 @@ def test_what_breaks_without_a_column(door: Door, session: Session) -> None:
     assert "breaks range(amount), large ones are ours: it names orders.amount" in text
     assert text == to_text(invoke(["lineage", "orders.amount", "--impact"], door))
     said = {one.node.name: one.what for one in impact(whole(session), "main.orders", "region").effects}
-    assert {said[one] for one in ("role masked", "term domestic", "orders.region = regions.code")} == {"breaks"}
+    (webhook,) = (one for one in said if one.startswith("webhook "))
+    assert {said[one] for one in (webhook, "role masked", "term domestic", "orders.region = regions.code")} == {"breaks"}
     assert "role blind" in said
     with pytest.raises(UsageError):
         invoke(["lineage", "orders", "amount"], door)
