@@ -10,7 +10,6 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,7 +19,6 @@ from pluto_duck.errors import PlutoError
 if TYPE_CHECKING:
     from pluto_duck.catalog.lineage import Lineage, Part
     from pluto_duck.governance.checks import Checks
-    from pluto_duck.schedule.model import Schedule
     from pluto_duck.session import Session
 
 T = TypeVar("T")
@@ -72,6 +70,7 @@ class _Kept:
         from pluto_duck.commands.lineage_served import Serving
         from pluto_duck.commands.lineage_statements import materialized, written
         from pluto_duck.ingest.lineage import addresses, loaded
+        from pluto_duck.schedule.store import Schedules
         from pluto_duck.session.targets import EVERYTHING, SCHEMA
         from pluto_duck.transform.dbt.lineage import artifacts, ids, models
 
@@ -99,9 +98,9 @@ class _Kept:
         notebooks = lineage_notebooks.files(session.workspace)
         yield self._of("notebooks", (shape, notebooks), lambda: lineage_notebooks.read(
             session.workspace, notebooks, names, texts_of))
-        schedules, built = _schedules(session), ids(session.workspace, files)
-        yield self._of("schedules", (shape, schedules, built), lambda: timed(
-            schedules, [one.ref.key for one in tables], built, names, texts_of))
+        schedules, built = Schedules(session.control, session.workspace), ids(session.workspace, files)
+        yield self._of("schedules", (shape, schedules.mark(), built), lambda: timed(
+            schedules.all(), [one.ref.key for one in tables], built, names, texts_of))
         serving = Serving.of(session)
         yield self._of("served", (shape, serving), lambda: serving.part(session, tables))
 
@@ -141,14 +140,6 @@ def _checks(session: Session) -> Checks:
         return checks_of(session.workspace) or NOTHING
     except PlutoError:
         return NOTHING  # `check` says what is wrong with the file
-
-
-def _schedules(session: Session) -> list[Schedule]:
-    """Without how they went, which changes all the time."""
-    from pluto_duck.schedule.store import Schedules
-
-    return [replace(one, last=None, next_at=None)
-            for one in Schedules(session.control, session.workspace).all()]
 
 
 def _file(path: Path) -> tuple[int, ...]:

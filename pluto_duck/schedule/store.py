@@ -151,6 +151,14 @@ class Schedules:
             "GROUP BY schedule)").fetchall()}
         return [self._schedule(row, last.get(row["id"])) for row in rows]
 
+    def mark(self) -> object:
+        """Another one whenever a schedule is another; not told by how they went. A tenth of what `all` costs."""
+        from pluto_duck.governance.seal import print_of_key
+
+        rows = self._read().execute("SELECT id, name, args, only_if, cron, zone, folder, paused, seal FROM schedules "
+                                    "ORDER BY name").fetchall()
+        return print_of_key() if rows else None, [tuple(row) for row in rows]
+
     def find(self, name: str) -> Schedule | None:
         """By name or id."""
         row = self._read().execute("SELECT * FROM schedules WHERE id = ? OR name = ? ORDER BY id = ? DESC LIMIT 1",

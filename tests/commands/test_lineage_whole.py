@@ -92,7 +92,9 @@ def test_what_another_process_changes_is_in_it_at_once(session: Session, other: 
         write("target/manifest.json", json.dumps(MANIFEST).replace("select b", "select 1")),
         write("policy.yaml", POLICY), lambda: other("trust", "--yes"), lambda: other("changes", "track", "t"),
         lambda: other("sinks", "add", "archive", "--kind", "file", "-o", f"folder={root / 'out'}"),
-        lambda: other("sinks", "remove", "archive"), lambda: other("query", "DROP TABLE made")]
+        lambda: other("sinks", "remove", "archive"),
+        lambda: other("schedule", "add", "@daily", "--name", "s", "--", "query", "SELECT a FROM t"),
+        lambda: other("schedule", "pause", "s"), lambda: other("schedule", "remove", "s"), lambda: other("query", "DROP TABLE made")]
     before = told(whole(session))
     for place, change in enumerate(changes):
         change()
