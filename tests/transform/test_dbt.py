@@ -126,14 +126,18 @@ def test_a_broken_model_says_where_and_leaves_the_rest(session: Session, project
     assert "no_such_column" in nodes["bad"].compiled
     assert rows(session, "FROM bad") == [(7,)]
 
-    write(project, {"models/bad.sql": "select {{ nothing( }}"})
-    broken = run_dbt(session, DbtOptions("run", project=project))
+
+def test_what_dbt_can_not_read_is_told(session: Session, tmp_path: Path) -> None:
+    write(tmp_path / "p", {"dbt_project.yml": "name: p\n", "models/bad.sql": "select {{ nothing( }}"})
+    broken = run_dbt(session, DbtOptions("parse", project=tmp_path / "p"))
     assert not broken.ok
     assert "bad.sql" in broken.problem
 
-    write(project, {"models/bad.sql": "select * from {{ ref('after') }}"})
-    cycle = run_dbt(session, DbtOptions("run", project=project))
+    write(tmp_path / "p", {"models/bad.sql": "select * from {{ ref('after') }}",
+                           "models/after.sql": "select * from {{ ref('bad') }}"})
+    cycle = run_dbt(session, DbtOptions("run", project=tmp_path / "p"))
     assert "cycle" in cycle.problem.lower()
+    assert not session.tables()
 
 
 SLOW = {"models/slow.sql": "select sum(a.range * b.range) as s from range(10000000) a, range(100000) b",
@@ -213,10 +217,13 @@ def test_dbt_has_the_file_itself_while_others_wait(session: Session, workspace: 
     assert not [one for one in session.tables() if "slow" in one.ref.name]
 
 
-def test_killing_whoever_started_it_ends_it_and_leaves_nothing_half_built(
-    session: Session, workspace: Workspace, project: Path,
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)], ids=["kill", "ctrl-c"])
+def test_stopping_whoever_started_it_ends_it_and_leaves_nothing_half_built(
+    session: Session, workspace: Workspace, tmp_path: Path, sent: signal.Signals, code: int,
 ) -> None:
-    write(project, SLOW)
+    project = tmp_path / "shop"
+    write(project, {"dbt_project.yml": "name: shop\nmodels: {+materialized: table}\n",
+                    "models/slow.sql": SLOW["models/slow.sql"]})
     session.query("SELECT 1")
     starter = subprocess.Popen(
         [sys.executable, "-m", "pluto_duck.cli", "-w", str(workspace.root), "run-dbt", "run", "--project", str(project),
@@ -224,8 +231,8 @@ def test_killing_whoever_started_it_ends_it_and_leaves_nothing_half_built(
     try:
         until(lambda: any("range(10000000)" in one.sql for one in session.activity()))
     finally:
-        starter.send_signal(signal.SIGKILL)
-        starter.wait()
+        starter.send_signal(sent)
+        assert starter.wait(60) == code
     until(lambda: not any("range(10000000)" in one.sql for one in session.activity()))
     assert not [one for one in session.tables() if "slow" in one.ref.name]
 

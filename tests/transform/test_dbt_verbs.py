@@ -27,7 +27,8 @@ def openlineage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_tables_become_a_project_that_builds_and_tells_what_failed(
-        openlineage: Path, session: Session, tmp_path: Path) -> None:
+        openlineage: Path, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pluto_duck.transform.dbt.telling.MOST_LINES", 20)
     session.query('CREATE TABLE customers (id INTEGER PRIMARY KEY, "full name" VARCHAR NOT NULL);'
                   "CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER REFERENCES customers(id));"
                   'CREATE TABLE "Odd\'s" (a INTEGER); COMMENT ON COLUMN customers.id IS \'Ours: "never" reused\';'
@@ -44,6 +45,8 @@ def test_the_tables_become_a_project_that_builds_and_tells_what_failed(
         invoke(["dbt", "init", str(folder)], door)
 
     (folder / "models/marts/wrong.sql").write_text("select 1 as a\n\nfrom no_such_table")
+    with (folder / "dbt_project.yml").open("a") as file:
+        file.write("on-run-start: \"{% for i in range(99) %}{{ log('talks ' ~ i, info=true) }}{% endfor %}\"\n")
     values: list[Any] = []
     coming = iter(each(invoke(["dbt", "build", "--project", str(folder), "--threads", "2"], door)))
     with pytest.raises(RunError) as told:
@@ -72,6 +75,9 @@ def test_the_tables_become_a_project_that_builds_and_tells_what_failed(
         assert {one["name"]: one["status"] for one in run.error["facts"]["nodes"]}["wrong"] == "failed"
         names = [event.content["name"] for event in runs.events(run.run_id) if event.type == "tool"]
         assert names.count("stg_orders") == 2
+        lines = [event.content["text"] for event in runs.events(run.run_id) if event.type == "log"]
+        assert len(lines) == 20, "a log without end does not fill the run's record"
+        assert "logs/dbt.log" in lines[-1]
     finally:
         runs.close()
     _told(openlineage)

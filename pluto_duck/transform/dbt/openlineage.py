@@ -29,12 +29,14 @@ class Build:
     emitter: Emitter | None
     job: Job
     report: DbtReport | None = None
+    begun: set[str] = field(default_factory=set)
     ended: dict[str, dt.datetime] = field(default_factory=dict)
 
     def heard(self, node: DbtNode) -> None:
         if self.emitter is None:
             return
         if node.status == "running":
+            self.begun.add(node.unique_id)
             self.emitter.send(event("START", self._job(node)))
         else:
             self.ended[node.unique_id] = dt.datetime.now(dt.UTC)
@@ -64,6 +66,8 @@ class Build:
             elif (id := ids.get(node.unique_id)) in lineage.nodes and id is not None:
                 inputs, output = datasets.made(lineage, id)
                 outputs = [output]
+            if node.unique_id not in self.begun:  # a hook, or a node that was skipped
+                self.emitter.send(event("START", self._job(node), at=self.ended.get(node.unique_id)))
             self.emitter.send(event(
                 _ENDS.get(node.status, "FAIL"), self._job(node, str(told.get("compiled_code") or "").strip()),
                 at=self.ended.get(node.unique_id), inputs=inputs, outputs=outputs,

@@ -130,7 +130,7 @@ class _Child:
         self._words: list[str] = []
 
     def __enter__(self) -> _Child:
-        self._said = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        self._said = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "pluto_duck.transform.dbt.child"], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self._said, text=True, encoding="utf-8", env={**os.environ, **_QUIET},
@@ -160,8 +160,9 @@ class _Child:
         if self._stopped.is_set():
             raise Cancelled("dbt was stopped.", hint="What it had built stays; the rest is as it was.")
         if not self._last:
-            self._said.seek(0)
-            raise RunError("dbt's process ended without a word.", hint=self._said.read()[-2000:].strip()
+            self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - 2_000))
+            last = self._said.read().decode(errors="replace").strip()
+            raise RunError("dbt's process ended without a word.", hint=last
                            or "Run it again; the tables are as its last finished model left them.")
         nodes = tuple(_node(one) for one in self._last["nodes"])
         problem = self._last["problem"]
@@ -205,12 +206,12 @@ class _Child:
             process.stdin.close()
         except OSError:
             pass
+        process.stdout.close()  # what it would still say must not hold it
         try:
             process.wait(GRACE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        process.stdout.close()
 
 
 def _node(told: dict[str, Any]) -> DbtNode:

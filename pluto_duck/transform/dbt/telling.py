@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 TESTING = ("build", "test", "source")
 """Commands whose results are of tests or of the age of sources."""
+MOST_LINES = 2_000
+"""Of dbt's log in the run's record; a macro may log each row of a table."""
+_KEPT_TEXT = 1_000_000
+"""Letters of what `ls`, `show` and the project itself print, there."""
 _SAID = 2_000
 """Letters of what a node says, in the run's record."""
 _KEPT_SQL = 20_000
@@ -46,9 +51,16 @@ def run_told(run: RunContext, session: Session, options: DbtOptions,
               node_kind=node.kind, status=node.status, elapsed_s=round(node.elapsed_s, 3), message=node.message[:2000],
               relation=node.relation, total=node.total)
 
+    lines = itertools.count(1)
+
+    def said(line: str) -> None:
+        if (number := next(lines)) < MOST_LINES:
+            _emit(run, "log", "chunk", text=line[:2000])
+        elif number == MOST_LINES:
+            _emit(run, "log", "chunk", text="What more it says stands in logs/dbt.log alone.")
+
     with _telling(session, options, run.run_id) as outside:
-        report = run_dbt(session, options, on_node=told,
-                         on_log=lambda line: _emit(run, "log", "chunk", text=line[:2000]))
+        report = run_dbt(session, options, on_node=told, on_log=said)
         if outside is not None:
             outside.report = report
     if options.command in TESTING and not options.own_profile:
@@ -79,7 +91,7 @@ def facts(report: DbtReport, project: str) -> dict[str, Any]:
         {"node": one.unique_id, "name": one.name, "kind": one.kind, "status": one.status, "relation": one.relation,
          "elapsed_s": round(one.elapsed_s, 3), "message": one.message[:_SAID], "failures": one.failures,
          "path": one.path, **(_place(report.project, one) if one.compiled else {})}
-        for one in report.nodes], **({"text": report.text} if report.text else {})}
+        for one in report.nodes], **({"text": report.text[:_KEPT_TEXT]} if report.text else {})}
 
 
 def _place(project: Path, node: DbtNode) -> dict[str, Any]:
