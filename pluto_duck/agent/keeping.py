@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pluto_duck.agent.approvals import Approval, Approvals
+from pluto_duck.agent.changes.files import must_be_unicode
 from pluto_duck.agent.changes.made import with_description
 from pluto_duck.agent.changes.model import known, must_be_free
 from pluto_duck.errors import Refused, RunNotFound, StatementError, TimedOut, UnknownName, UsageError
@@ -94,6 +95,7 @@ def _with_sql(origin: Origin) -> Origin:
 def propose(session: Session, origin: Origin, wanted: Kept, *, proposer: str = "") -> Approval:
     """Nothing is changed. Raises what the Gate says of the SQL, UsageError for a name that can't be, Refused where
     something has it already. `proposer`: the identity of the key or token that the owner's session does it for."""
+    must_be_unicode(origin.sql, origin.question, wanted.name, wanted.description, *wanted.key, str(wanted.project))
     if wanted.form not in FORMS:
         raise UsageError(f"{wanted.form!r} is nothing that SQL can be kept as.", hint=", ".join(FORMS))
     sql = origin.sql.strip().rstrip(";").strip()

@@ -221,9 +221,12 @@ def test_a_process_that_died_between_the_two_files_is_followed_by_one_that_ends_
 
 
 def test_names_that_can_be_no_model_are_refused(air: Session, project: Path) -> None:
-    for name in ("../late", "a/b", "", "select", "späte", "a b", "1st", "a" * 64, "x'y", "{{ x }}"):
+    for name in ("../late", "a/b", "", "select", "späte", "a b", "1st", "a" * 64, "x'y", "{{ x }}", "\0", "\ud800"):
         with pytest.raises(UsageError):
             _kept(air, name)
+    for half in ({"sql": "SELECT '\ud800' AS a"}, {"description": "\ud800"}):
+        with pytest.raises(UsageError, match="valid Unicode"):
+            _kept(air, **half)
 
 
 def test_nothing_that_is_there_is_taken_the_place_of(air: Session, project: Path) -> None:

@@ -24,6 +24,7 @@ def parsed(body: str, names: Sequence[str] | None = None) -> Texts:
     """`names`: which files there may be, the first of them must be. Raises UsageError for anything else."""
     if len(body) > MAX_LENGTH:
         raise UsageError(f"That has {len(body):,} characters; {MAX_LENGTH:,} is the most.")
+    must_be_unicode(body)
     body = body.replace("\r\n", "\n")
     start, *parts = _HEAD.split(body)
     found = {name: f"{text.strip()}\n" for name, text in zip(parts[::2], parts[1::2], strict=True)}
@@ -32,6 +33,15 @@ def parsed(body: str, names: Sequence[str] | None = None) -> Texts:
         raise UsageError("The text of a model is its files, each once and below a line with its name.",
                          hint="\n".join(f"==> {name} <==\n..." for name in names))
     return found
+
+
+def must_be_unicode(*texts: str) -> None:
+    """Raises UsageError for half of a character, which no file can hold."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"The text must be valid Unicode: {error.reason} at character {error.start}.") from None
 
 
 def read(folder: Path, names: Sequence[str]) -> Texts:
