@@ -32,6 +32,10 @@ def status_of(session: Session) -> Facts:
     tables = session.tables()
     rows = sum(one.row_estimate or 0 for one in tables)
     data = [("tables", f"{len(tables)} ({rows:,} rows)"), ("database", _size(workspace.database))]
+    views = [one for one in session.views.list() if one.materialized]
+    if views:
+        behind = [f"{one.ref} ({one.state})" for one in views if one.state != "fresh"]
+        data.append(("views", f"{len(views)}: {_few(behind) or 'all of them fresh'}"))
     changes = _changes(session)
     return Facts((("Workspace", ((("name", workspace.name)), ("folder", str(workspace.root)),
                                  ("role", _hosting(session)))),
@@ -124,6 +128,8 @@ def examine(door: Door) -> Facts:
         sections += _words(session, problems)
         sections += _followed(session, problems)
         _webhooks(session, problems)
+        problems += [(f"The view {one.ref} is broken: {one.why}", f"{door.program} view show {one.ref.shell}")
+                     for one in session.views.list() if one.state == "broken"]
         _schedules(session, problems)
     except PlutoError as error:
         problems.append((error.message, error.hint))

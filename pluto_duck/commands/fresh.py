@@ -20,9 +20,12 @@ class DescribedTable(TableInfo):
 class Tables(list[TableInfo | LiveTable]):
     """The tables of a workspace, and when each was loaded last."""
 
-    def __init__(self, tables: Sequence[TableInfo | LiveTable], loaded: dict[str, Freshness]) -> None:
+    def __init__(self, tables: Sequence[TableInfo | LiveTable], loaded: dict[str, Freshness],
+                 views: dict[str, str]) -> None:
         super().__init__(tables)
         self.loaded = loaded
+        self.views = views
+        """Of materialized ones, by TableRef.key: how fresh they are."""
 
 
 def described(session: Session, table: TableInfo) -> DescribedTable:
@@ -30,7 +33,14 @@ def described(session: Session, table: TableInfo) -> DescribedTable:
 
 
 def tables(session: Session, live: Sequence[LiveTable]) -> Tables:
-    return Tables([*session.tables(), *live], _loaded(session))
+    return Tables([*session.tables(), *live], _loaded(session), _views(session))
+
+
+def _views(session: Session) -> dict[str, str]:
+    from pluto_duck.commands.load_report import count
+
+    return {one.ref.key: one.state + (f", {count(one.behind, 'change')} behind" if one.behind else "")
+            for one in session.views.list() if one.materialized}
 
 
 def _loaded(session: Session) -> dict[str, Freshness]:

@@ -69,17 +69,19 @@ def rows_of(value: object) -> Result | None:
     if is_diagnosis(value):
         return _made(diagnosis_rows(value))
     if isinstance(value, list) and all(type(one).__name__ in ("TableInfo", "LiveTable") for one in value):
-        return _made(_listed(value, getattr(value, "loaded", {})))
+        return _made(_listed(value, getattr(value, "loaded", {}), getattr(value, "views", {})))
     return None
 
 
-def _listed(tables: list[TableInfo], loaded: dict[str, Freshness]) -> Rows:
+def _listed(tables: list[TableInfo], loaded: dict[str, Freshness], views: dict[str, str]) -> Rows:
     rows = []
     for one in tables:
         fresh = loaded.get(one.ref.key)
         rows.append((str(one.ref), one.kind, one.row_estimate, len(one.columns),
-                     *(("" if fresh is None else _when(fresh),) if loaded else ())))
-    return Rows(("table", "kind", "rows", "columns", *(("loaded",) if loaded else ())), tuple(rows))
+                     *(("" if fresh is None else _when(fresh),) if loaded else ()),
+                     *((views.get(one.ref.key, ""),) if views else ())))
+    return Rows(("table", "kind", "rows", "columns", *(("loaded",) if loaded else ()),
+                 *(("as a view",) if views else ())), tuple(rows))
 
 
 def _when(fresh: Freshness) -> str:

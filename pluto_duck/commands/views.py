@@ -135,7 +135,9 @@ def show(door: Door, name: str) -> Facts:
 def _shown(door: Door, one: ViewInfo) -> Facts:
     facts: list[tuple[str, str]] = [("made of", one.sql)]
     if one.materialized:
-        behind = "" if not one.behind else f", {one.behind:,} changes behind"
+        from pluto_duck.commands.load_report import count
+
+        behind = "" if not one.behind else f", {count(one.behind, 'change')} behind"
         facts += [("reads", ", ".join(key.removeprefix("main.") for key in one.sources) or "no table"),
                   ("refresh", one.refresh or ""), ("kept", one.incremental),
                   ("is", f"{_state(one)}{behind}{f': {one.why}' if one.state == 'unknown' else ''}"),

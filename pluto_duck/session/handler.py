@@ -89,6 +89,7 @@ class SessionHandler:
         self.sessions: weakref.WeakSet[HostSession] = weakref.WeakSet()
 
     def _slowest(self) -> int | None:
+        self.views.forward()
         found = [one for one in (slowest(self.database.workspace), self.views.waits()) if one is not None]
         return min(found, default=None)
 
@@ -992,7 +993,7 @@ class HostSession:
         """{verb, schema, name, ...}: `session/views/`."""
         from pluto_duck.session.views.host import HostViews
 
-        if self._transaction is not None and request.args["verb"] not in ("list", "show"):
+        if self._transaction is not None and request.args["verb"] not in ("list", "definitions", "show"):
             raise UsageError("Views can't be made or refreshed in a transaction.", hint="COMMIT or ROLLBACK first.")
         return HostViews(self._handler, self._capturing, self._running.on, self._running.stopped).answer(request)
 

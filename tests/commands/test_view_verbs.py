@@ -33,7 +33,10 @@ def test_a_view_is_made_and_its_staleness_told(door: Door, session: Session) -> 
     session.query("INSERT INTO orders VALUES (100, 1, 5)")
     [found] = json.loads(say(door, "view", "list", "--format", "json"))
     assert (found["view"], found["is"], found["changes behind"], found["refresh"]) == ("totals", "stale", 1, "manual")
+    assert "stale, 1 change behind" in say(door, "tables")
+    assert "1: totals (stale)" in say(door, "status")
     assert "incremental: 1 of 3 rows written" in say(door, "view", "refresh", "--stale")
+    assert "1: all of them fresh" in say(door, "status")
     assert "nothing is stale" in say(door, "view", "refresh", "--stale")
     assert "incremental: 1 of 3" in say(door, "view", "show", "totals")
     with closing(Runs(session)) as runs:

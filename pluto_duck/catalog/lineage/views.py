@@ -30,7 +30,9 @@ def known(session: Session, tables: Sequence[TableInfo]) -> tuple[Known, dict[st
                          for schema, name, names, body, table in macros],
                  aggregates=[name for (name,) in aggregates])
     keys = {(one.ref.schema, one.ref.name): one.ref.key for one in tables}
-    return made, {keys[schema, name]: select_of(sql) for schema, name, sql in views if (schema, name) in keys}
+    kept = {key: sql for key, sql in session.views.definitions().items() if key in keys.values()}
+    plain = {keys[schema, name]: select_of(sql) for schema, name, sql in views if (schema, name) in keys}
+    return made, {**plain, **kept}
 
 
 def collect(session: Session, tables: Sequence[TableInfo], known: Known, sql: Mapping[str, str]) -> tuple[Part, bool]:

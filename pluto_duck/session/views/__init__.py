@@ -78,6 +78,10 @@ class Views:
         """By schema and name; plain views among them."""
         return [_info(one) for one in self._call({"verb": "list"})["views"]]
 
+    def definitions(self) -> dict[str, str]:
+        """TableRef.key -> what it is made of, of the materialized ones."""
+        return dict(self._call({"verb": "definitions"})["sql"])
+
     def show(self, ref: TableRef) -> ViewInfo:
         return _info(self._ask("show", ref))
 
@@ -93,7 +97,7 @@ class Views:
 
     def _call(self, args: dict[str, Any]) -> dict[str, Any]:
         self._session._owners()
-        retry: Literal["read", "no"] = "read" if args["verb"] in ("list", "show", "refresh") else "no"
+        retry: Literal["read", "no"] = "read" if args["verb"] in ("list", "definitions", "show", "refresh") else "no"
         return dict(self._session._link.call(Request("views", args, retry=retry)).header)
 
 

@@ -1,4 +1,6 @@
-"""The rows of a view, in the open transaction of a cursor: made anew, or brought on by what the Journal tells."""
+"""The rows of a view, in the open transaction of a cursor: made anew, or brought on by what the Journal tells.
+
+Temporary tables go with the cursor."""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 
 from pluto_duck.events.journal import Journal
 from pluto_duck.events.tracked import Tracked, exactly, text
-from pluto_duck.session.views.plan import DELTA, Anew, Groups, Plan, types_of
+from pluto_duck.session.views.plan import DELTA, Anew, Groups, Plan
 from pluto_duck.session.views.store import View
 from pluto_duck.workspace.database import Cursor
 from pluto_duck.workspace.tableref import fold, quote
@@ -50,20 +52,20 @@ def delta(journal: Journal, cursor: Cursor, table: Tracked, view: View, upto: in
     ours = journal.ours
     if table.started_seq > view.seen_seq or table.shape != view.shape:
         raise Anew(f"{table.ref} has another shape, or was tracked anew")
-    if journal.oldest(cursor) > view.seen_seq:
+    told = f"SELECT tx FROM {ours}.change_log WHERE seq > {view.seen_seq} AND seq <= {upto}"
+    # In one statement: on a busy machine each of them may wait for its turn.
+    [(oldest, found, mark)] = cursor.fetchall(
+        f"SELECT (SELECT system.main.max(seq) FROM {ours}.change_trim), (SELECT system.main.list(tx) FROM ({told})), "
+        f"(SELECT system.main.min(op) FROM {ours}.change_marks WHERE table_key = {text(table.key)} AND tx IN ({told}))")
+    if (oldest or 0) > view.seen_seq:
         raise Anew("changes that it had not seen are no longer kept")
-    found = [int(tx) for (tx,) in cursor.fetchall(
-        f"SELECT tx FROM {ours}.change_log WHERE seq > {view.seen_seq} AND seq <= {upto}")]
     if not found:
         return Delta(table, "", 0, 0)
-    within = (f"IN ({', '.join(map(str, found))})" if len(found) <= FEW else
-              f"IN (SELECT tx FROM {ours}.change_log WHERE seq > {view.seen_seq} AND seq <= {upto})")
-    marks = cursor.fetchall(f"SELECT op FROM {ours}.change_marks WHERE table_key = {text(table.key)} "
-                            f"AND tx {within} LIMIT 1")
-    if marks:
+    within = f"IN ({', '.join(map(str, found))})" if len(found) <= FEW else f"IN ({told})"
+    if mark:
         raise Anew({"t": f"{table.ref} was emptied",
                     "resync": f"{table.ref} was changed in a way that could not be seen"}.get(
-                        str(marks[0][0]), f"{table.ref} has another shape"))
+                        str(mark), f"{table.ref} has another shape"))
     changes = f"{table.changes(journal.catalog)} AS c WHERE c.tx {within}"
     ops = dict(cursor.fetchall(f"SELECT c.op, system.main.count_star() FROM {changes} GROUP BY c.op"))
     plus, minus = ops.get("c", 0) + ops.get("u", 0), ops.get("d", 0) + ops.get("u", 0)
@@ -132,7 +134,6 @@ def _taken_away(cursor: Cursor, run: Run, plan: Plan, found: Delta, into: str) -
     run(f"DELETE FROM {into} WHERE rowid IN (SELECT place FROM (SELECT v.place, o.pluto_n, row_number() OVER "
         f"(PARTITION BY {vks}) AS number FROM (SELECT rowid AS place, {picks} FROM {into}) AS v JOIN {gone} AS o "
         f"ON {same}) WHERE number <= pluto_n)")
-    cursor.execute(f"DROP TABLE {gone}")
     if before - _count(cursor, into) != wanted:
         raise Anew("rows that went could not be told in it")
     return wanted
@@ -164,16 +165,13 @@ def _groups(cursor: Cursor, run: Run, plan: Plan, groups: Groups, found: Delta, 
         f"SELECT 1 FROM {fresh} WHERE {missing} LIMIT 1") else "="
     same = " AND ".join(f"o.{key} {equal} t.{key}" for key in keys) or "true"
     cursor.execute(f"CREATE TEMPORARY TABLE {merged} AS "
-                   + groups.merged(fresh, state, types_of(cursor, f"SELECT * FROM {state}"), same))
+                   + groups.merged(fresh, state, same))
     cursor.execute(f"DELETE FROM {state} AS t USING {merged} AS o WHERE {same}")
     left = " WHERE n > 0" if groups.keys else ""
-    cursor.execute(f"INSERT INTO {state} SELECT * FROM {merged}{left}")
+    count = int(cursor.execute(f"INSERT INTO {state} SELECT * FROM {merged}{left}").fetchall()[0][0])
     where = " AND ".join(f"o.{mine} {equal} t.{quote(column)}" for column, mine in groups.matches)
     run(f"DELETE FROM {into} AS t USING {merged} AS o WHERE {where}" if where else f"DELETE FROM {into}")
     run(f"INSERT INTO {into} {_shown(plan, groups, merged)}{left}")
-    count = _count(cursor, merged)
-    for one in (fresh, merged):
-        cursor.execute(f"DROP TABLE {one}")
     return count
 
 

@@ -34,6 +34,8 @@ class HostViews:
         args = request.args
         if args["verb"] == "list":
             return Reply({"views": self.listed()})
+        if args["verb"] == "definitions":
+            return Reply({"sql": {key: one.sql for key, one in self._refreshing.known.items()}})
         ref = TableRef(str(args["name"]), str(args["schema"]))
         verbs: dict[str, Callable[[TableRef, dict[str, Json]], dict[str, Json]]] = {
             "create": self.create, "show": lambda ref, _args: self.show(ref), "refresh": self.refresh,

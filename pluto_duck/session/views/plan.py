@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pluto_duck.errors import PlutoError
@@ -64,6 +64,8 @@ class Groups:
     where: str
     alias: str
     """Of the table, with names of its columns where the definition gives them."""
+    types: dict[str, str] = field(default_factory=dict)
+    """Of the kept groups."""
 
     @property
     def subtracts(self) -> bool:
@@ -84,10 +86,10 @@ class Groups:
         by = f" GROUP BY {', '.join(picks[:len(self.keys)])}" if self.keys else ""
         return f"SELECT {', '.join(picks)} FROM {source}{by}"
 
-    def merged(self, new: str, kept: str, types: dict[str, str], same: str) -> str:
+    def merged(self, new: str, kept: str, same: str) -> str:
         """SELECT of the groups of `new`, one row each, with what is `kept` of them already: `same` says of which."""
         picks = [f"o.g{i}" for i in range(len(self.keys))]
-        picks += [f"CAST({one.merge} AS {types[one.name]}) AS {one.name}" for one in self.parts]
+        picks += [f"CAST({one.merge} AS {self.types[one.name]}) AS {one.name}" for one in self.parts]
         return f"SELECT {', '.join(picks)} FROM {new} AS o LEFT JOIN {kept} AS t ON {same}"
 
 
@@ -205,7 +207,7 @@ def _groups(parser: Parser, cursor: Cursor, node: Node, columns: tuple[Column, .
     for one in parts:
         if one.name.startswith("s") and not state[one.name].startswith(_SUMS_UP):
             raise Anew(f"a sum of {state[one.name]} hangs on the order of the rows")
-    return found
+    return replace(found, types=state)
 
 
 def types_of(cursor: Cursor, sql: str) -> dict[str, str]:

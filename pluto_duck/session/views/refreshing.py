@@ -98,6 +98,22 @@ class Refreshing:
         """Up to which commit the views have read that are kept from changes; None where none has anything to read."""
         return min((one.seen_seq for one in self.known.values() if not one.kept and self.changed(one)), default=None)
 
+    def forward(self) -> None:
+        """Before the Journal is trimmed: fresh views say so anew, or what goes would look like changes they missed."""
+        with self.alone():
+            for view in [one for one in self.known.values() if not one.kept and not self.changed(one)]:
+                cursor = self._handler.database.cursor()
+                try:
+                    cursor.execute("BEGIN TRANSACTION")
+                    seq, newest, _shaped, _own = self._moment(cursor, view)
+                    if newest <= view.seen_seq < seq:
+                        view = replace(view, seen_seq=seq)
+                        store.write(cursor, self.ours, view)
+                        self._handler.ledger.commit(cursor, frozenset())
+                        self.known = {**self.known, view.key: view}
+                finally:
+                    cursor.close()
+
     # -- refreshing ---------------------------------------------------------------------------------
 
     def refresh(self, key: str, *, full: bool = False, run: str = "", on: On = lambda _cursor: None,
@@ -124,7 +140,7 @@ class Refreshing:
         handler, ledger = self._handler, self._handler.ledger
         ledger.notice()
         recording = self._capturing.recording(run)
-        cursor = handler.database.cursor(progress=True)
+        cursor = handler.database.cursor()
         on(cursor)
         started = time.perf_counter()
         try:

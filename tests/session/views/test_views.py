@@ -275,6 +275,19 @@ def test_history_that_is_gone_makes_it_anew_but_it_is_kept_for_those_who_wait(or
     assert same(orders, TOTALS)
 
 
+def test_a_fresh_view_misses_nothing_when_history_goes(orders: Session) -> None:
+    orders.views.create(TOTALS, GROUPED)
+    orders.query("CREATE TABLE other (id INTEGER)")
+    orders.track(TableRef("other"), full_row=True)
+    orders.query("INSERT INTO other VALUES (1)")
+    handler = handler_of(orders)
+    handler.retaining.keep = Keep(0, 0, 0)
+    assert handler.retaining.trim(now_ms=2**45) > 0
+    orders.query("INSERT INTO orders VALUES (1000, 1, 1)")
+    assert orders.views.refresh(TOTALS).way == "incremental"
+    assert same(orders, TOTALS)
+
+
 def handler_of(session: Session) -> SessionHandler:
     return next(one for one in gc.get_objects() if isinstance(one, SessionHandler)
                 and one.database.path == session.workspace.database and not one.database._closed)
