@@ -154,3 +154,35 @@ def test_several_kinds_with_hostile_and_long_names_stand_in_the_dark(loaded: Lab
     loaded.shot("approvals-dark")
     loaded.command("apputils:change-theme", theme="JupyterLab Light")
     loaded.page.locator("body[data-jp-theme-light=true]").wait_for(state="attached")
+
+
+HELD_BACK = """
+_root = _s.workspace.root
+(_root / 'checks.yaml').write_text('version: 1\\ntables:\\n  fares:\\n    publish: checked\\n    on_failure: approve\\n'
+                                   '    checks:\\n      - {sql: fare > 0, name: positive}\\n')
+(_root / 'fares.csv').write_text('id,fare\\n1,20\\n2,-5\\n')
+try:
+    _s.ingest(str(_root / 'fares.csv'))
+except pluto_duck.errors.ChecksFailed as error:
+    print(error.message)
+"""
+
+
+def test_rows_that_a_check_held_back_are_looked_at_and_published(loaded: Lab, waits: Any) -> None:
+    _run(loaded, "import pluto_duck.errors")
+    assert "positive: 1 of 2 rows" in _run(loaded, HELD_BACK)
+    panel = loaded.page.locator("#pluto-duck-chat")
+    panel.get_by_role("button", name="Approvals, 1 waiting").click()
+    card = panel.locator(".pd-card")
+    card.wait_for()
+    said = card.inner_text()
+    assert "Publish what was held back of fares" in said
+    assert "positive: 1 of 2 rows" in said
+    assert "SELECT * FROM" in said
+    assert card.get_by_role("button", name="Edit").count() == 0
+    assert _count(loaded, "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'fares'") == 0
+    loaded.shot("approvals-held")
+    card.get_by_role("button", name="Approve").click()
+    panel.get_by_text("Nothing waits for you").wait_for()
+    assert _count(loaded, "SELECT count(*) FROM fares") == 2
+    _run(loaded, "_s.query('DROP TABLE fares'); (_root / 'checks.yaml').unlink(); (_root / 'fares.csv').unlink()")
