@@ -17,7 +17,7 @@ import pytest
 from pluto_duck.catalog.lineage import Lineage, collect, known
 from pluto_duck.session import Session
 from pluto_duck.transform.dbt import DbtOptions, DbtReport, run_dbt
-from pluto_duck.transform.dbt.lineage import models
+from pluto_duck.transform.dbt.lineage import artifacts, models
 
 pytestmark = pytest.mark.timeout(300)
 ROOT = Path(__file__).parents[2]
@@ -54,7 +54,8 @@ def test_flights_are_built_and_a_second_run_takes_only_what_is_new(session: Sess
     assert manifest["exposures"]["exposure.flights.transform_notebook"]["depends_on"]["nodes"]
     tables = session.tables()
     names, views = known(session, tables)
-    lineage = Lineage([collect(session, tables, names, views), models(session, tables, names, [project])])
+    lineage = Lineage([collect(session, tables, names, views)[0],
+                       models(session, tables, names, artifacts(session.workspace, [project]))])
     up = lineage.around("marts.carrier_punctuality", "on_time_rate", down=False)
     assert {"main.flights"} == {one.id for one in up.nodes if not lineage.above(one.id)}
     assert "exposure.flights.transform_notebook" in {one.id for one in lineage.around("main.airlines").nodes}
