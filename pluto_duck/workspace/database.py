@@ -134,8 +134,16 @@ class Cursor:
 
     def table_names(self, sql: str) -> set[str]:
         """The base tables behind a statement, qualified as catalog.schema.table."""
+        import duckdb
+
         with translated(sql):
-            return set(self._connection.get_table_names(sql, qualified=True))
+            try:
+                return set(self._connection.get_table_names(sql, qualified=True))
+            finally:
+                # It binds views with tables that have no columns, and DuckDB keeps what types came of it for all to
+                # see: duckdb_columns() calls a VARCHAR an INTEGER until the view is bound again.
+                with suppress(duckdb.Error):
+                    self._connection.execute(f"DESCRIBE {sql}")
 
     def native(self) -> Any:
         """The DuckDB cursor itself, for jupysql and for the caller's own risk."""

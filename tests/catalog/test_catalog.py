@@ -154,3 +154,19 @@ def test_a_column_that_went_just_now_spoils_no_question(session: Session) -> Non
             for one in session.tables()]
     session.tables = lambda only=None: seen  # type: ignore[method-assign,assignment]
     assert [one.ref.name for one in Catalog.of(session).tables] == ["b"]
+
+
+def test_asking_as_an_agent_leaves_the_types_of_views_as_they_are(session: Session) -> None:
+    session.query("CREATE TABLE t AS SELECT i AS id, 'c' || i AS code, i * 1.5 AS price FROM range(100) t(i)")
+    session.query("CREATE VIEW named AS WITH a AS (FROM t) SELECT code AS item_id, concat('x', id) AS item, price + 1 AS more, "
+                  "sum(price) OVER () AS total FROM a")
+    session.query("CREATE VIEW upon AS SELECT item_id, item FROM named")
+
+    def types() -> dict[str, list[str]]:
+        return {info.ref.name: [one.type for one in info.columns] for info in session.tables() if info.kind == "view"}
+
+    before = types()
+    assert before == {"named": ["VARCHAR", "VARCHAR", "DECIMAL(22,1)", "DECIMAL(38,1)"], "upon": ["VARCHAR", "VARCHAR"]}
+    session.query("SELECT id FROM t", read_only=True)
+    assert types() == before
+    assert Catalog.of(session).table("main.named").column("item_id").type == "VARCHAR"
