@@ -110,7 +110,14 @@ export function DataPanel(props: {
           className="pd-ib"
           aria-label={trans.__('Refresh')}
           title={trans.__('Refresh')}
-          onClick={() => (link.status === 'ready' ? void model.refresh() : actions.retry())}
+          onClick={() => {
+            if (link.status === 'ready') {
+              void model.refresh();
+              void props.about.look(state.open);
+            } else {
+              actions.retry();
+            }
+          }}
         >
           <Icon name="refresh" />
         </button>

@@ -63,6 +63,8 @@ export const dbt: JupyterFrontEndPlugin<void> = {
       app.shell.activateById(widget.id);
     };
     model.onEnd = build => {
+      // What its tests found is known only now, after the last change of a table.
+      void pluto.about.look(pluto.data.state.get().open);
       if (shown()) {
         return;
       }
