@@ -285,7 +285,16 @@ function Text({ one }: { one: Approval }): React.ReactElement {
   if (!changes) {
     return (
       <pre className="pd-pre pd-sql" tabIndex={0} aria-label={trans.__('What it runs')}>
-        {one.kind === 'ingest' || one.kind === 'publish' ? <bdi>{plain(one.sql)}</bdi> : <Code sql={one.sql} />}
+        {one.kind === 'ingest' || one.kind === 'publish' ? (
+          <bdi>
+            {one.sql
+              .split('\n')
+              .map(line => plain(line))
+              .join('\n')}
+          </bdi>
+        ) : (
+          <Code sql={one.sql} />
+        )}
       </pre>
     );
   }
