@@ -1,5 +1,5 @@
-"""Tables by the SELECT that made them: of a statement of the history (CREATE TABLE ... AS, INSERT INTO), or of a view
-whose rows are kept.
+"""Tables that a statement of the history made (CREATE TABLE ... AS SELECT, INSERT INTO ... SELECT), or that are the
+kept rows of a view.
 """
 
 from __future__ import annotations
@@ -18,24 +18,15 @@ _MAKES = re.compile(r"\b(create\s+(or\s+replace\s+)?(temp\w*\s+)?table|insert\s+
 MAX_SQL = 100_000
 
 
-def materialized(session: Session, tables: Sequence[TableInfo], known: Known, traces: Traces) -> Part:
-    """Views whose rows are kept, by the SELECT that each is brought up to date with."""
+def materialized(session: Session, tables: Sequence[TableInfo]) -> Part:
+    """Which tables are the kept rows of views; what they are made of stands with the other views."""
     try:
-        found = session.internal(["SELECT table_key, sql, refresh FROM _pluto.views ORDER BY table_key"])[0]
+        found = session.internal(["SELECT table_key, refresh FROM _pluto.views ORDER BY table_key"])[0]
     except PlutoError:
         return Part()  # nobody has made one yet
     there = {one.ref.key: one for one in tables}
-    nodes: list[Node] = []
-    links: list[Link] = []
-    for key, sql, refresh in found:
-        table = there.get(key)
-        if table is None:
-            continue
-        traced = traces.of(sql, known)
-        part = links_of(traced, key, tuple(one.name for one in table.columns), "view")
-        nodes += [*part.nodes, Node(key, table.kind, str(table.ref), facts=(("kept view", f"refreshed {refresh}"),))]
-        links += part.links
-    return Part(tuple(nodes), tuple(links))
+    return Part(tuple(Node(key, there[key].kind, str(there[key].ref), facts=(("kept view", f"refreshed {refresh}"),))
+                      for key, refresh in found if key in there))
 
 
 def makes(text: str) -> bool:

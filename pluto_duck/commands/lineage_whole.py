@@ -81,7 +81,7 @@ class _Kept:
         yield self._sometimes("views", shape, lambda: collect(session, tables, names, sql))
         saved = addresses(session)
         yield self._of("loads", (shape, versions, saved), lambda: loaded(session, tables, saved))
-        yield self._of("kept views", (shape, versions), lambda: materialized(session, tables, names, traces(root)))
+        yield self._of("kept views", (shape, versions), lambda: materialized(session, tables))
         texts, projects = _history(session)
         files = artifacts(session.workspace, projects)
         yield self._of("dbt", (shape, [(one, _file(one[0]), _file(one[1])) for one in files]),
