@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import Cancelled, PlutoError, UnknownName
-from pluto_duck.panel.protocol import Request
+from pluto_duck.panel.protocol import Request, for_sidebar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -141,7 +141,7 @@ def follow(desk: Desk, request: Request, session: Workbench) -> None:
     finally:
         off()
     request.reply("built", end=True, build=_told(run), error=run.error and {
-        "code": run.error["code"], "message": run.error["message"], "hint": run.error["hint"]},
+        "code": run.error["code"], "message": run.error["message"], "hint": for_sidebar(run.error["hint"])},
         nodes=_with_rows(_nodes(run), session), folder=_folder(run, session))
 
 

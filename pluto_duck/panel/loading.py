@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pluto_duck.errors import PartlyLoaded, PlutoError, UsageError, unknown_name
-from pluto_duck.panel.protocol import Request
+from pluto_duck.panel.protocol import Request, for_sidebar
 
 if TYPE_CHECKING:
     from pluto_duck.commands.workbench import Workbench
@@ -101,7 +101,7 @@ def discover(desk: Desk, request: Request, session: Workbench) -> None:
 
 
 def _error(error: PlutoError) -> dict[str, Any]:
-    return {"message": error.message, "hint": error.hint, "code": error.code}
+    return {"message": error.message, "hint": for_sidebar(error.hint), "code": error.code}
 
 
 def connections(desk: Desk, request: Request, session: Workbench) -> None:

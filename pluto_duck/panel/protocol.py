@@ -7,6 +7,7 @@ as they are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +17,14 @@ from pluto_duck.version import __version__
 VERSION = 1
 Frame = dict[str, Any]
 Send = Callable[[Frame], None]
+
+
+_SHELL = re.compile(r"(?<![\w/%'-])pluto-duck (?!serve\b|demo\b)(?=[a-z])")
+
+
+def for_sidebar(hint: str) -> str:
+    """A hint with the words of a shell as those of a cell: who reads it has a notebook beside it."""
+    return _SHELL.sub("%pluto ", hint)
 
 
 class Request:
@@ -68,7 +77,8 @@ class Request:
     def fail(self, error: BaseException) -> None:
         """The request ends with it. Anything but a PlutoError is a fault of ours and says only so."""
         if isinstance(error, PlutoError):
-            self.reply("error", end=True, **error.to_dict())
+            told = error.to_dict()
+            self.reply("error", end=True, **told | {"hint": for_sidebar(str(told.get("hint") or ""))})
         else:
             self.reply("error", end=True, code="internal", facts={},
                        message=f"The panel stopped with an unexpected {type(error).__name__}.",

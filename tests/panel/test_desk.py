@@ -378,3 +378,17 @@ def test_what_the_first_cell_does_is_told_though_it_names_the_workspace_anew(
             told = pushed.get(timeout=30)
     desk.close()
     assert "main.made_by_the_cell" in told["tables"]
+
+
+@pytest.mark.parametrize(("hint", "shown"), [
+    ("Save it first: pluto-duck connections add NAME URI, then `pluto-duck ingest`.",
+     "Save it first: %pluto connections add NAME URI, then `%pluto ingest`."),
+    ("pip install 'pluto-duck[dbt]'", "pip install 'pluto-duck[dbt]'"),
+    ("pluto-duck serve", "pluto-duck serve"), ("See /opt/pluto-duck data", "See /opt/pluto-duck data"), ("", "")])
+def test_a_hint_has_the_words_of_a_cell_not_of_a_shell(hint: str, shown: str) -> None:
+    from pluto_duck.errors import UsageError
+    from pluto_duck.panel.protocol import Request
+
+    told: list[dict[str, Any]] = []
+    Request({"v": 1, "op": "x", "id": 1}, told.append).fail(UsageError("It can't.", hint=hint))
+    assert told[0]["hint"] == shown
