@@ -126,6 +126,12 @@ def test_what_makes_no_sense_is_told_with_the_way_out(door: Door, line: list[str
     assert "s3cret" not in str(caught.value.to_dict())
 
 
+def test_who_names_the_table_to_fill_as_one_of_the_source_learns_how(door: Door) -> None:
+    with pytest.raises(UnknownName) as caught:
+        values(invoke(["ingest", "sales.csv", "--table", "orders"], door))
+    assert caught.value.hint == "There are: sales. To load it into a table orders: --into orders"
+
+
 def test_a_plug_in_that_is_broken_keeps_no_other_from_loading(
     door: Door, session: Session, monkeypatch: pytest.MonkeyPatch,
 ) -> None:

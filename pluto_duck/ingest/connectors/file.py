@@ -386,7 +386,10 @@ def _picked(names: Sequence[str], known: Mapping[str, Files], where: str) -> lis
     for name in names:
         matched = [name] if name in known else [one for one in known if fnmatchcase(one, name)]
         if not matched:
-            raise unknown_name("table", name, known, where=where)
+            error = unknown_name("table", name, known, where=where)
+            if len(known) == 1 and not error.facts.get("nearest"):  # who means the table here, not the one there
+                error.hint += f" To load it into a table {name}: --into {name}"
+            raise error
         picked.update(dict.fromkeys(matched))
     return list(picked)
 
