@@ -45,6 +45,7 @@ class Governed(Writer):
         real = self.rows.real(ref)
         if real is None or not self._may("insert", real.ref):
             raise unseen_table(str(ref), self.rows.catalog.names_for(self.rows.actor))
+        self.leave_views(real.ref)
         return Shape(real.ref, (), (), real.stored, real.source, where="false", barrier=True, select="NULL")
 
     def _may(self, action: Action, ref: TableRef) -> bool:

@@ -208,7 +208,12 @@ class Writer(abc.ABC):
         shape = self.rows.shape(ref)
         if not shape.stored:
             raise Refused(f"{shape.ref} is a view; rows are written to the tables that it reads.", checked=True)
+        self.leave_views(shape.ref)
         return shape
+
+    def leave_views(self, ref: TableRef) -> None:
+        if ref.key in self.rows.handler.views.known:
+            raise Refused(f"{ref} is a materialized view: its rows come from what it is made of.", checked=True)
 
     # -- parts of statements ----------------------------------------------------------------------
 

@@ -67,10 +67,15 @@ class Refreshing:
         self.ours = f"{quote(handler.ledger.catalog)}._pluto"
         self.known: dict[str, View] = {}
         """By TableRef.key; replaced as a whole."""
+        self._wrote: dict[str, int] = {}
+        """The commit that wrote the rows of each."""
         cursor = handler.database.cursor()
         try:
             if store.is_there(cursor, handler.ledger.catalog):
                 self.known = store.read(cursor, self.ours)
+                tokens = {f"{one.token}:0": key for key, one in self.known.items()}
+                self._wrote = {tokens[token]: int(seq) for token, seq in cursor.fetchall(
+                    f"SELECT token, seq FROM {self.ours}.commits WHERE token IS NOT NULL") if token in tokens}
         finally:
             cursor.close()
 
@@ -90,8 +95,10 @@ class Refreshing:
     # -- what is fresh ------------------------------------------------------------------------------
 
     def changed(self, view: View) -> bool:
-        """Whether a commit has touched what it reads since it was refreshed."""
+        """Whether a commit has touched what it reads since it was refreshed, or somebody its own rows."""
         ledger = self._handler.ledger
+        if ledger.versions.get(view.key, 0) > self._wrote.get(view.key, 0):
+            return True
         return max((ledger.version(key) for key in (*view.sources, EVERYTHING)), default=0) > view.seen_seq
 
     def waits(self) -> int | None:
@@ -202,8 +209,10 @@ class Refreshing:
                 if not keys:
                     view = replace(view, token=own)
                     store.write(cursor, self.ours, view)
-                ledger.commit(cursor, frozenset(keys), token=f"{view.token}:0" if keys else "", affected=changed,
-                              recording=recording, later=True)
+                wrote = ledger.commit(cursor, frozenset(keys), token=f"{view.token}:0" if keys else "",
+                                      affected=changed, recording=recording, later=True)
+                if keys:
+                    self._wrote[view.key] = wrote
                 self._standing[view.key] = replace(standing, fits=True) if not keys & {SCHEMA} else standing
                 self.known = {**self.known, view.key: view}
                 return done

@@ -189,6 +189,7 @@ def test_a_refreshed_view_is_what_its_definition_gives(bench: Bench, tracking: s
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @given(_TRACKING, _rows, st.lists(_step, min_size=3, max_size=20))
 @settings(_quiet, max_examples=200)
 def test_a_refreshed_view_is_what_its_definition_gives_in_many_rounds(bench: Bench, tracking: str, rows: str,

@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Callable
 
+import pyarrow
 import pytest
 
 from pluto_duck.errors import PlutoError, Refused, StatementError, UnknownName, UsageError
 from pluto_duck.events.model import Position
 from pluto_duck.events.retention import Keep
-from pluto_duck.session import Session, TableRef
+from pluto_duck.session import Session, TableRef, WriteColumn
 from pluto_duck.session.handler import SessionHandler
+from pluto_duck.session.rows.model import Insert
 from pluto_duck.workspace.database import _open
 
 TOTALS, BIG = TableRef("totals"), TableRef("big")
@@ -102,8 +104,8 @@ def test_what_can_not_be_kept_from_changes_says_why_and_is_made_anew(orders: Ses
         assert made.incremental == f"full: because {because}", sql
         assert made.tracked == ""
     orders.query("INSERT INTO orders VALUES (1000, 1, 1)")
-    for number, (_sql, because) in enumerate(ANEW):
-        assert orders.views.show(TableRef(f"v{number}")).state == "stale"
+    assert {one.state for one in orders.views.list() if one.materialized} == {"stale"}
+    for number, (_sql, because) in list(enumerate(ANEW))[::3]:
         assert orders.views.refresh(TableRef(f"v{number}")).way == "full"
         unsure = (("unknown", because) if "()" in because else ("fresh", ""))
         found = orders.views.show(TableRef(f"v{number}"))
@@ -142,6 +144,17 @@ def test_it_is_no_table_to_write_to(orders: Session) -> None:
         orders.views.create(BIG, "SELECT 1")
     with pytest.raises(UsageError):
         orders.views.create(TableRef("orders"), "SELECT 1", replace=True)
+
+
+def test_rows_are_not_written_to_it_without_sql_either(orders: Session) -> None:
+    orders.views.create(BIG, "SELECT * FROM orders")
+    [done] = orders.change_each([[Insert(BIG, ({"id": 1, "region": 1, "price": "1"},))]])
+    assert isinstance(done, Refused)
+    with pytest.raises(Refused):
+        orders.write(BIG, pyarrow.table({"id": [1]}).to_reader(), [WriteColumn("id", "BIGINT", "id")], mode="append")
+    with pytest.raises(Refused):
+        orders.query("PREPARE p AS DELETE FROM big; EXECUTE p")
+    assert orders.views.show(BIG).state == "fresh"
 
 
 def test_who_writes_past_us_is_noticed_and_the_view_made_anew(orders: Session) -> None:
@@ -204,7 +217,7 @@ def test_on_change_it_is_refreshed_soon_and_never_by_the_writer(orders: Session)
     for i in range(5):
         orders.query(f"INSERT INTO orders VALUES ({1000 + i}, 1, 1)")
     until(lambda: orders.query("FROM totals").rows() == [(105,)])
-    assert [one.state for one in orders.views.list()] == ["fresh", "fresh"]
+    until(lambda: [one.state for one in orders.views.list()] == ["fresh", "fresh"])
 
 
 def test_an_error_on_change_is_kept_with_the_view_and_ends_with_the_next_good_commit(orders: Session) -> None:
