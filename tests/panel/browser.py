@@ -77,6 +77,12 @@ class Lab:
         return self.page.evaluate("([name, args]) => window.jupyterapp.commands.execute(name, args)?.then?.(() => 0)",
                                   [name, args])
 
+    def theme(self, name: str) -> None:
+        """Lab shows its splash meanwhile; a second change before that has gone makes Lab remove it twice, and say so."""
+        self.command("apputils:change-theme", theme=name)
+        self.page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")
+
     def start(self, name: str, **args: Any) -> None:
         """A command that nobody waits for."""
         self.page.evaluate("([name, args]) => { window.jupyterapp.commands.execute(name, args); }", [name, args])

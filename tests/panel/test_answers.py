@@ -372,8 +372,7 @@ def test_the_rows_of_an_earlier_answer_come_again_with_their_charts(loaded: Lab)
 
 @pytest.mark.parametrize("theme", [DARK, "JupyterLab Light"])
 def test_it_looks_well_in_the_dark_and_at_every_width(loaded: Lab, theme: str) -> None:
-    loaded.command("apputils:change-theme", theme=theme)
-    loaded.page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached")
+    loaded.theme(theme)
     turn = _ask(loaded, "number of flights by month")
     turn.get_by_role("button", name="Bars").click()
     loaded.shot(f"answers-chart-{theme.split()[-1].lower()}")

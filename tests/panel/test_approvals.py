@@ -149,11 +149,9 @@ def test_several_kinds_with_hostile_and_long_names_stand_in_the_dark(loaded: Lab
     box = panel.bounding_box()
     assert panel.evaluate("node => node.scrollWidth <= node.clientWidth")
     assert box["width"] >= 320
-    loaded.command("apputils:change-theme", theme="JupyterLab Dark")
-    loaded.page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+    loaded.theme("JupyterLab Dark")
     loaded.shot("approvals-dark")
-    loaded.command("apputils:change-theme", theme="JupyterLab Light")
-    loaded.page.locator("body[data-jp-theme-light=true]").wait_for(state="attached")
+    loaded.theme("JupyterLab Light")
 
 
 HELD_BACK = """

@@ -174,11 +174,9 @@ def test_a_model_is_named_before_it_is_asked_and_its_cost_is_counted(
     assert "This conversation: 2 questions, 6,400 tokens" in note.inner_text()
     assert "those before it" in note.inner_text()
     lab.shot("model")
-    lab.command("apputils:change-theme", theme="JupyterLab Dark")
-    lab.page.locator("body[data-jp-theme-light=false]").wait_for(state="attached")
+    lab.theme("JupyterLab Dark")
     lab.shot("model-dark")
-    lab.command("apputils:change-theme", theme="JupyterLab Light")
-    lab.page.locator("body[data-jp-theme-light=true]").wait_for(state="attached")
+    lab.theme("JupyterLab Light")
 
 
 def test_a_planner_far_away_is_warned_of_before_anything_is_sent(lab: Lab, chat: Any) -> None:

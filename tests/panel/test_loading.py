@@ -264,8 +264,7 @@ def test_dialogs_and_history_are_at_home_in_every_theme(loaded: Lab, dialog: Any
     if not axe.exists():
         pytest.skip("axe-core is not installed: no npm here when the sidebar was built")
     page = loaded.page
-    loaded.command("apputils:change-theme", theme=theme)
-    page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached")
+    loaded.theme(theme)
     page.evaluate(axe.read_text(encoding="utf-8"))
     found = """async where => (await axe.run({include: where})).violations
         .filter(one => ['serious', 'critical'].includes(one.impact))

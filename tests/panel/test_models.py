@@ -26,8 +26,7 @@ def _found_by_axe(lab: Lab) -> list[Any]:
         return []
     found = []
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
-        lab.command("apputils:change-theme", theme=theme)
-        lab.page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached")
+        lab.theme(theme)
         if not lab.page.evaluate("() => 'axe' in window"):
             lab.page.evaluate(AXE.read_text(encoding="utf-8"))
         found += lab.page.evaluate(FOUND)

@@ -236,8 +236,7 @@ def test_a_dataframe_of_the_notebook_is_asked_about(loaded: Lab, cell: Any) -> N
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
 def test_axe_finds_nothing_serious_in_a_cell(loaded: Lab, cell: Any, theme: str) -> None:
     page = loaded.page
-    loaded.command("apputils:change-theme", theme=theme)
-    page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached")
+    loaded.theme(theme)
     at = cell("%%pluto sql\nSELECT carrier, avg(dep_dealy) AS delay FROM flights GROUP BY carrier")
     loaded.run_cell(at)
     page.locator(".pd-mend").last.get_by_role("button", name="Explain and fix").click()

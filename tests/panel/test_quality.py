@@ -88,23 +88,18 @@ STATES: dict[str, Callable[[Lab], None]] = {
     "preview": _preview}
 
 
-def _theme(lab: Lab, theme: str) -> None:
-    lab.command("apputils:change-theme", theme=theme)
-    lab.page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached")
-
-
 def _serious(lab: Lab, name: str) -> list[Any]:
     """What axe finds in each theme."""
     if not AXE.exists():
         pytest.skip("axe-core is not installed: no npm here when the sidebar was built")
     found = []
     for theme in THEMES:
-        _theme(lab, theme)
+        lab.theme(theme)
         if not lab.page.evaluate("() => 'axe' in window"):
             lab.page.evaluate(AXE.read_text(encoding="utf-8"))
         lab.shot(f"quality-{name}-{theme.split()[-1].lower()}")
         found += [(theme, one) for one in lab.page.evaluate(FOUND)]
-    _theme(lab, THEMES[0])
+    lab.theme(THEMES[0])
     return found
 
 
@@ -137,11 +132,11 @@ def test_every_variable_of_a_theme_that_is_used_exists_in_each_theme(loaded: Lab
     names = sorted(set(re.findall(r"var\((--jp-[\w-]+)", styles)))
     assert len(names) > 15
     for theme in THEMES:
-        _theme(loaded, theme)
+        loaded.theme(theme)
         missing = loaded.page.evaluate("""names => names.filter(name =>
             !getComputedStyle(document.body).getPropertyValue(name).trim())""", names)
         assert missing == [], theme
-    _theme(loaded, THEMES[0])
+    loaded.theme(THEMES[0])
 
 
 def test_nothing_is_cut_off_in_narrow_panels_at_200_percent_or_in_a_wide_font(loaded: Lab) -> None:

@@ -198,8 +198,7 @@ def test_it_is_at_home_in_every_theme_and_axe_finds_nothing_serious(loaded: Lab,
     if not axe.exists():
         pytest.skip("axe-core is not installed: no npm here when the sidebar was built")
     page = loaded.page
-    loaded.command("apputils:change-theme", theme=theme)
-    page.locator(f"body[data-jp-theme-name='{theme}']").wait_for(state="attached")
+    loaded.theme(theme)
     flights = page.locator("#pluto-duck-data").get_by_role("row").filter(has_text="flights").first
     if flights.get_attribute("aria-expanded") == "false":
         flights.click()
