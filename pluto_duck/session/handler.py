@@ -337,7 +337,12 @@ class HostSession:
             if i < len(statements) - 1:
                 reply.close()
         reply.header["setup"] = setup
+        self._tell(reply, sql)
         return reply
+
+    def _tell(self, reply: Reply, sql: str) -> None:
+        if stale := self._handler.views.stale(sql):
+            reply.header["notices"] = [*reply.header.get("notices", ()), *stale]
 
     def _done_before(self, statements: list[Statement], args: dict[str, Json]) -> dict[int, int | None]:
         """For a call that is sent again after its host was lost: the statements that had committed, with
@@ -374,7 +379,9 @@ class HostSession:
             handler.agent.check_resolved(cursor, approved.sql, approved.tables)
             cursor.execute("BEGIN TRANSACTION READ ONLY")
             rows = cursor.execute(approved.sql, select=True)
-            return self._streamed(rows, "SELECT", sql, args, finish=cursor.close, bound=bound)
+            reply = self._streamed(rows, "SELECT", sql, args, finish=cursor.close, bound=bound)
+            self._tell(reply, sql)
+            return reply
         except BaseException as error:
             cursor.close()
             if isinstance(error, PlutoError):

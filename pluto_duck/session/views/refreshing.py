@@ -6,6 +6,7 @@ the rows before, and then the rows after. A process that dies leaves one or the 
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import threading
 import time
@@ -26,7 +27,7 @@ from pluto_duck.session.views.definition import Catalog, Sources, catalog_of, so
 from pluto_duck.session.views.plan import Anew, Column, Plan, plan
 from pluto_duck.session.views.store import Done, View
 from pluto_duck.workspace.protocol import Hello
-from pluto_duck.workspace.tableref import TableRef, quote
+from pluto_duck.workspace.tableref import TableRef, fold, quote
 
 if TYPE_CHECKING:
     from pluto_duck.session.handler import SessionHandler
@@ -100,6 +101,16 @@ class Refreshing:
         if ledger.versions.get(view.key, 0) > self._wrote.get(view.key, 0):
             return True
         return max((ledger.version(key) for key in (*view.sources, EVERYTHING)), default=0) > view.seen_seq
+
+    def stale(self, sql: str) -> list[str]:
+        """What whoever reads views by this statement should know of their rows."""
+        if not self.known:
+            return []
+        named = {fold(one.text.replace('"', "")) for one in self._handler.database.parser.tokens(sql)
+                 if one.kind in ("identifier", "keyword")}
+        return [f"{view.ref} is as of {dt.datetime.fromtimestamp(view.at_ms / 1e3, dt.UTC):%Y-%m-%d %H:%M:%S} UTC; "
+                f"what it is made of has changed since (view refresh {view.ref})."
+                for view in self.known.values() if fold(view.ref.name) in named and self.changed(view)]
 
     def waits(self) -> int | None:
         """Up to which commit the views have read that are kept from changes; None where none has anything to read."""

@@ -20,6 +20,8 @@ TOGETHER_S = 0.05
 REST = 4.0
 """After a refresh, so many times what it took: it takes a fifth of one thread at most."""
 LONGEST_REST_S = 60.0
+LEAVING_S = 0.8
+"""What a host that leaves gives to views that are due: all of its leaving should stay within a second."""
 
 
 class ViewWorker:
@@ -55,6 +57,8 @@ class ViewWorker:
             self.look()
 
     def close(self) -> None:
+        """A shell that wrote is gone before the thread has done its work: what is quickly done is done here."""
+        self._finish()
         with self._wake:
             self._closed = True
             self._wake.notify()
@@ -64,6 +68,38 @@ class ViewWorker:
             if cursor is not None:
                 cursor.interrupt()
             thread.join(0.05)
+
+    def _finish(self) -> None:
+        end = time.monotonic() + LEAVING_S
+        tried = set[str]()
+        while not self._closed and time.monotonic() < end:
+            view = next((one for one in self._due() if one.key not in tried), None)
+            if view is None:
+                return
+            tried.add(view.key)
+            left = end - time.monotonic()
+            if view.elapsed_ms / 1e3 > left:
+                continue
+            try:
+                with self._views.alone(lambda: time.monotonic() > end):
+                    if view.key in self._views.known and self._views.changed(view):
+                        self._until(end, view.key)
+            except PlutoError:
+                pass  # it took longer than the last time, or its error is kept with it
+
+    def _until(self, end: float, key: str) -> None:
+        timers: list[threading.Timer] = []
+
+        def limited(cursor: Cursor) -> None:
+            timers.append(threading.Timer(max(0.0, end - time.monotonic()), cursor.interrupt))
+            timers[-1].daemon = True
+            timers[-1].start()
+
+        try:
+            self._views.refresh(key, on=limited)
+        finally:
+            for one in timers:
+                one.cancel()
 
     def _on(self, cursor: Cursor) -> None:
         self._cursor = cursor

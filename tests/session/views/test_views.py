@@ -243,6 +243,32 @@ def test_the_next_host_goes_on_where_the_last_one_was(orders: Session) -> None:
         assert same(again, TOTALS)
 
 
+def test_a_host_that_leaves_brings_up_to_date_what_is_quickly_done(
+        orders: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pluto_duck.session.views.working.TOGETHER_S", 60.0)  # its thread comes too late, as in a shell
+    orders.views.create(TOTALS, GROUPED, refresh="on-change")
+    orders.views.create(BIG, "SELECT * FROM orders WHERE price > 5")
+    orders.query("INSERT INTO orders VALUES (1000, 9, 50)")
+    root = orders.workspace.root
+    orders.close()
+    with Session.open(root) as again:
+        assert {one.ref: one.state for one in again.views.list()} == {TOTALS: "fresh", BIG: "stale"}
+        assert same(again, TOTALS)
+
+
+def test_whoever_reads_rows_that_are_behind_is_told(orders: Session) -> None:
+    orders.views.create(TOTALS, GROUPED)
+    assert orders.query("FROM totals").notices == ()
+    orders.query("INSERT INTO orders VALUES (1000, 9, 50)")
+    for way in ({}, {"read_only": True}):
+        [told] = orders.query('SELECT n FROM "Totals"', **way).notices
+        assert told.startswith("totals is as of 20")
+        assert told.endswith("what it is made of has changed since (view refresh totals).")
+    assert orders.query("FROM orders").notices == ()
+    orders.views.refresh(TOTALS)
+    assert orders.query("FROM totals").notices == ()
+
+
 def test_two_refreshes_at_once_come_to_one(orders: Session) -> None:
     orders.views.create(TOTALS, GROUPED)
     orders.query("INSERT INTO orders VALUES (1000, 1, 1)")
