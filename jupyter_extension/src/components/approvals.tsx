@@ -101,6 +101,8 @@ function useTitles(): (one: Approval) => { head: string; title: string } {
             };
       case 'semantics':
         return { head: trans.__('Changes semantics.yaml'), title: trans.__('Add %1', plain(one.target)) };
+      default: // of a kernel that is newer than this page
+        return { head: trans.__('Proposes a change'), title: name };
     }
   };
 }
