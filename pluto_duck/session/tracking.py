@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pluto_duck.errors import PlutoError, Refused
+from pluto_duck.errors import Refused
 from pluto_duck.events.recording import Recording
 from pluto_duck.session.ledger import Ledger
 from pluto_duck.session.targets import SCHEMA
@@ -49,17 +49,10 @@ def untrack(ledger: Ledger, recording: Recording, refs: Sequence[TableRef]) -> l
 def _committed(ledger: Ledger, recording: Recording, work: Callable[[Cursor], None]) -> None:
     cursor = ledger.journal.database.cursor()
     try:
-        cursor.execute("BEGIN TRANSACTION")
-        try:
+        with cursor.transaction():
             work(cursor)
             if recording.adopted:
                 ledger.commit(cursor, frozenset({SCHEMA}), recording=recording)
-        except BaseException:
-            try:
-                cursor.execute("ROLLBACK")
-            except PlutoError:
-                pass  # a failed COMMIT has ended it
-            raise
     finally:
         cursor.close()
 

@@ -14,11 +14,11 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from pluto_duck.errors import DatabaseBusy, SettingError, StatementError, WorkspaceUnusable
+from pluto_duck.errors import DatabaseBusy, PlutoError, SettingError, StatementError, WorkspaceUnusable
 from pluto_duck.settings import Settings
 from pluto_duck.workspace import extensions
 from pluto_duck.workspace.engine_errors import translate, translated
@@ -121,6 +121,19 @@ class Cursor:
                 return self._connection.execute(sql).fetchall()  # type: ignore[no-any-return]
         except KeyboardInterrupt:
             self._connection.interrupt()
+            raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Rolled back where the block raises; to commit is the block's own part."""
+        self.execute("BEGIN TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            try:
+                self.execute("ROLLBACK")
+            except PlutoError:
+                pass  # a failed COMMIT has ended it
             raise
 
     def register(self, name: str, rows: Any) -> None:

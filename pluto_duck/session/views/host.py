@@ -245,13 +245,9 @@ class HostViews:
 
         cursor = self._handler.database.cursor()
         try:
-            cursor.execute("BEGIN TRANSACTION")
-            try:
+            with cursor.transaction():
                 work(cursor)
                 self._handler.ledger.commit(cursor, frozenset({view.key, SCHEMA}), recording=recording)
-            except BaseException:
-                _try(cursor, "ROLLBACK")
-                raise
         finally:
             cursor.close()
         self._refreshing.known = {key: one for key, one in self._refreshing.known.items() if key != view.key}
@@ -260,26 +256,15 @@ class HostViews:
         cursor = self._handler.database.cursor()
         self._on(cursor)
         try:
-            cursor.execute("BEGIN TRANSACTION")
-            try:
+            with cursor.transaction():
                 work(cursor)
                 self._handler.ledger.commit(cursor, keys)
-            except BaseException:
-                _try(cursor, "ROLLBACK")
-                raise
         finally:
             cursor.close()
 
 
 def _run(cursor: Cursor, sql: str) -> None:
     cursor.execute(sql)
-
-
-def _try(cursor: Cursor, sql: str) -> None:
-    try:
-        cursor.execute(sql)
-    except PlutoError:
-        pass  # a failed COMMIT has ended it
 
 
 __all__ = ["HostViews"]

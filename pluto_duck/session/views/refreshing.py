@@ -162,8 +162,7 @@ class Refreshing:
         on(cursor)
         started = time.perf_counter()
         try:
-            cursor.execute("BEGIN TRANSACTION")
-            try:
+            with cursor.transaction():
                 seq, newest, shaped, own = self._moment(cursor, view)
                 whose = own == view.token
                 at_ms = int(time.time() * 1000)
@@ -227,12 +226,6 @@ class Refreshing:
                 self._standing[view.key] = replace(standing, fits=True) if not keys & {SCHEMA} else standing
                 self.known = {**self.known, view.key: view}
                 return done
-            except BaseException:
-                try:
-                    cursor.execute("ROLLBACK")
-                except PlutoError:
-                    pass  # a failed COMMIT has ended it
-                raise
         finally:
             cursor.close()
 
