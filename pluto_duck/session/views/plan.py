@@ -201,9 +201,10 @@ def _groups(parser: Parser, cursor: Cursor, node: Node, columns: tuple[Column, .
     where = _text(parser, node["where_clause"]) if node.get("where_clause") else ""
     found = Groups(tuple(_text(parser, one) for one in keys), tuple(parts), tuple(finals),
                    tuple((name, f"g{at}") for at, name in sorted(matches.items())), where, alias)
-    state = types_of(cursor, found.rows(source))
+    rows = found.rows(f"(SELECT * FROM {source})")  # as changes have them: without a rowid
+    state = types_of(cursor, rows)
     shown = ", ".join(found.finals)
-    _binds(cursor, f"SELECT {shown} FROM ({found.rows(source)})", [one.type for one in columns])
+    _binds(cursor, f"SELECT {shown} FROM ({rows})", [one.type for one in columns])
     for one in parts:
         if one.name.startswith("s") and not state[one.name].startswith(_SUMS_UP):
             raise Anew(f"a sum of {state[one.name]} hangs on the order of the rows")

@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 TRIES = 3
 POLL_S = 0.05
 
+_SETTINGS = ("TimeZone", "Calendar", "default_collation", "default_null_order", "integer_division",
+             "ieee_floating_point_ops")
+_ASKED = "system.main.left(system.main.md5(system.main.concat_ws('|', " + ", ".join(
+    f"system.main.current_setting('{one}')::VARCHAR" for one in _SETTINGS) + ")), 8)"
+"""By these one SELECT gives different rows, in a process with another time zone, say."""
+
 On = Callable[["Cursor"], None]
 """Told of the cursor that works, so that it can be interrupted."""
 
@@ -123,7 +129,7 @@ class Refreshing:
                 cursor = self._handler.database.cursor()
                 try:
                     cursor.execute("BEGIN TRANSACTION")
-                    seq, newest, _shaped, _own = self._moment(cursor, view)
+                    seq, newest, _shaped, _own, _asked = self._moment(cursor, view)
                     if newest <= view.seen_seq < seq:
                         view = replace(view, seen_seq=seq)
                         store.write(cursor, self.ours, view)
@@ -163,7 +169,7 @@ class Refreshing:
         started = time.perf_counter()
         try:
             with cursor.transaction():
-                seq, newest, shaped, own = self._moment(cursor, view)
+                seq, newest, shaped, own, asked = self._moment(cursor, view)
                 whose = own == view.token
                 at_ms = int(time.time() * 1000)
                 if not new and not full and not view.steady and newest <= view.seen_seq and whose and not view.error:
@@ -185,6 +191,8 @@ class Refreshing:
                     why = "it is new" if new else "it was asked for"
                 if not why and not whose:
                     why = "somebody else wrote to it"
+                if not why and view.settings != asked:
+                    why = "the time zone or another setting is another one"
                 if not why and not standing.fits:
                     why = "its columns are others"
                 if not why:
@@ -192,7 +200,7 @@ class Refreshing:
                     told = delta(ledger.journal, cursor, tracked, view, seq)
                     try:
                         changed = brought_on(cursor, write, found, told, into, state)
-                    except StatementError as error:
+                    except PlutoError as error:
                         if isinstance(error, Cancelled):
                             raise
                         raise Anew("its changes could not be added") from error
@@ -209,7 +217,7 @@ class Refreshing:
                     reshaped = before != _columns(cursor, ledger.catalog, view.ref)
                 elapsed_ms = int((time.perf_counter() - started) * 1000)
                 view = replace(view, seen_seq=seq, at_ms=at_ms, shape=0 if tracked is None else tracked.shape,
-                               token=uuid.uuid4().hex, rows=rows, elapsed_ms=elapsed_ms, error="", error_seq=0)
+                               token=store.token(asked), rows=rows, elapsed_ms=elapsed_ms, error="", error_seq=0)
                 done = Done(at_ms, elapsed_ms, way, why, rows, changed, run)
                 store.write(cursor, self.ours, view)
                 store.note(cursor, self.ours, view.key, done)
@@ -229,16 +237,16 @@ class Refreshing:
         finally:
             cursor.close()
 
-    def _moment(self, cursor: Cursor, view: View) -> tuple[int, int, int, str]:
-        """The newest commit that the transaction sees, the newest of its sources, the newest that changed shapes, and
-        the token of the newest of the view."""
+    def _moment(self, cursor: Cursor, view: View) -> tuple[int, int, int, str, str]:
+        """The newest commit that the transaction sees, the newest of its sources, the newest that changed shapes,
+        the token of the newest of the view, and the settings by which one SELECT gives different rows."""
         mine, read, shapes = (_keys([*keys, EVERYTHING]) for keys in ([view.key], view.sources, [SCHEMA]))
-        [(seq, newest, shaped, own)] = cursor.fetchall(
+        [(seq, newest, shaped, own, asked)] = cursor.fetchall(
             "SELECT system.main.max(seq), system.main.max(seq) FILTER (system.main.list_has_any(tables, "
             f"{read})), system.main.max(seq) FILTER (system.main.list_has_any(tables, {shapes})), "
-            f"system.main.max_by(token, seq) FILTER (system.main.list_has_any(tables, {mine})) "
+            f"system.main.max_by(token, seq) FILTER (system.main.list_has_any(tables, {mine})), {_ASKED} "
             f"FROM {self.ours}.commits")
-        return int(seq or 0), int(newest or 0), int(shaped or 0), str(own or "").partition(":")[0]
+        return int(seq or 0), int(newest or 0), int(shaped or 0), str(own or "").partition(":")[0], str(asked)
 
     def _planned(self, cursor: Cursor, view: View, shaped: int) -> Standing:
         parser, ledger = self._handler.database.parser, self._handler.ledger

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -43,7 +44,7 @@ class View:
     shape: int = 0
     """That of its source, as the Journal numbers shapes; 0 where it is made anew each time."""
     token: str = ""
-    """Of the commit that wrote its rows: another one after it means that somebody else did."""
+    """Of the commit that wrote its rows: another one after it means that somebody else did. It ends with `settings`."""
     rows: int = 0
     elapsed_ms: int = 0
     error: str = ""
@@ -53,6 +54,11 @@ class View:
     @property
     def key(self) -> str:
         return self.ref.key
+
+    @property
+    def settings(self) -> str:
+        """A print of those by which its rows were computed: changes that are added by others would not fit to them."""
+        return self.token.partition("-")[2]
 
     @property
     def state_table(self) -> str:
@@ -71,6 +77,10 @@ class Done:
     rows: int
     changed: int
     run: str = ""
+
+
+def token(settings: str) -> str:
+    return f"{uuid.uuid4().hex}-{settings}"
 
 
 def is_there(cursor: Cursor, catalog: str) -> bool:

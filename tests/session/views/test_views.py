@@ -88,6 +88,7 @@ ANEW = [
     ("SELECT count(*) FROM orders GROUP BY region", "it groups by what it does not show"),
     ("SELECT id, row_number() OVER () FROM orders", "it has a window function"),
     ("SELECT rowid AS r FROM orders", "it names more of its table than its columns"),
+    ("SELECT count(rowid) AS n FROM orders", "its parts can't be computed apart"),
     ("SELECT median(price) AS m FROM orders", "m is more than a column or an aggregate"),
     ("SELECT id, now() AS at FROM orders", "it calls now()"),
     ("SELECT id, random() AS r FROM orders", "it calls random()"),
@@ -110,6 +111,28 @@ def test_what_can_not_be_kept_from_changes_says_why_and_is_made_anew(orders: Ses
         unsure = (("unknown", because) if "()" in because else ("fresh", ""))
         found = orders.views.show(TableRef(f"v{number}"))
         assert (found.state, found.why) == unsure
+
+
+def test_another_time_zone_makes_it_anew(session: Session) -> None:
+    session.query("CREATE TABLE calls AS SELECT i AS id, TIMESTAMPTZ '2024-01-01 00:00:00+00' + to_hours(i::INTEGER) AS came "
+                  "FROM range(10) r(i)")
+    days, each = TableRef("days"), TableRef("each")
+    session.views.create(days, "SELECT came::DATE AS day, count(*) AS n FROM calls GROUP BY 1")
+    session.views.create(each, "SELECT id, came::DATE AS day FROM calls")
+    try:
+        for zone in ("Asia/Tokyo", "America/New_York"):  # as a process elsewhere has it
+            session.query(f"SET GLOBAL TimeZone = '{zone}'")
+            session.query("DELETE FROM calls WHERE id = (SELECT min(id) FROM calls)")
+            for view in (days, each):
+                done = session.views.refresh(view)
+                assert (done.way, done.because) == ("full", "the time zone or another setting is another one")
+                assert same(session, view)
+            session.query("DELETE FROM calls WHERE id = (SELECT min(id) FROM calls)")
+            assert {session.views.refresh(view).way for view in (days, each)} == {"incremental"}
+            assert same(session, days)
+            assert same(session, each)
+    finally:
+        session.query("RESET GLOBAL TimeZone")
 
 
 def test_what_is_no_append_makes_it_anew(orders: Session, monkeypatch: pytest.MonkeyPatch) -> None:
