@@ -228,6 +228,12 @@ def told(one: Approval, root: str = "") -> dict[str, Any]:
     """`root`: the workspace's folder, which stays out of what others than the owner read."""
     texts = {"sql": one.sql, "body": one.body, "diff": one.diff, "dry_run": one.dry_run, "rollback": one.rollback,
              "question": one.question}
+    if root and one.kind == "publish":
+        from pluto_duck.ingest.held import Held
+
+        # Where the rows came from, by which options and cursor, is for those who load them.
+        shown = Held.read(one.body).shown
+        texts = {name: text.replace(shown, shown.rpartition("/")[2]) for name, text in texts.items()} | {"body": ""}
     return {"id": one.id, "kind": one.kind, "target": one.target, "status": one.status, "version": one.version,
             **{name: _without(text, root) for name, text in texts.items()},
             "planner": one.planner, "created_at": _when(one.created_at), "expires_at": _when(one.expires_at)}

@@ -13,6 +13,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+import pluto_duck
+from pluto_duck.errors import ChecksFailed
 from pluto_duck.governance.audit import Entry, recorder
 from pluto_duck.governance.audit.searching import Filter, walk
 from pluto_duck.session import Session
@@ -224,7 +226,7 @@ async def test_rows_that_fail_a_check_arrive_from_nobody_and_a_key_learns_nothin
 
 
 async def test_rows_that_wait_are_published_by_somebody_else_than_who_sent_them(
-        loading: Any, door: Door, workspace: Workspace) -> None:
+        loading: Any, door: Door, workspace: Workspace, tmp_path: Path) -> None:
     (workspace.root / "checks.yaml").write_text(
         "version: 1\ntables:\n  sales:\n    publish: checked\n    on_failure: approve\n    checks:\n"
         "      - sql: amount < 3\n", encoding="utf-8")
@@ -244,3 +246,10 @@ async def test_rows_that_wait_are_published_by_somebody_else_than_who_sent_them(
     done = await loading.ended(await door(f"approvals/{waiting['id']}", "POST", other, asked), other)
     assert done["status"] == "succeeded", done
     assert rows(workspace) == [(1, 2.5), (2, 3.5)]
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "sales.csv").write_text("id,amount\n7,9.5\n", encoding="utf-8")
+    with pluto_duck.open(str(workspace.root)) as own, pytest.raises(ChecksFailed):
+        own.ingest(str(tmp_path / "private" / "sales.csv"), into="sales", mode="append")  # type: ignore[attr-defined]
+    answer = await door("approvals?waiting=1", key=other)
+    assert body(answer)["approvals"][0]["question"] == "a load from sales.csv"
+    assert str(tmp_path).encode() not in answer.body, "where the owner's files lie is the owner's to know"
