@@ -70,6 +70,7 @@ IN_WORDS: dict[str, dict[str, str]] = {
     "POST /schedules": {r"is no cron expression|never comes": "the grammar of cron", r"no time zone|no time of that name": "of zones",
                         r" (usage|refused|unknown_name) ": "what a verb takes, and which may run unattended: docs/commands.md"},
     "POST /approvals": {r" (usage|statement|unknown_name) ": "which names, SQL and answers make sense: docs/transform.md"},
+    "POST /views": {r" (usage|statement|unknown_name|refused) ": "which SQL and options make sense together: docs/views.md"},
     "GET /checks": {r"is not the name of a table|an opening quote|can't be the name": "the grammar of names"},
     "POST /checks/run": {r"There is no checks\.yaml| (usage|unknown_name) ": "what the workspace's checks.yaml has"},
     "GET /changes": {r"A snapshot comes as events": "parameters that exclude each other"},

@@ -34,3 +34,13 @@ async def test_a_view_is_made_refreshed_and_dropped(client: Any) -> None:
     assert body(await client("views", "totals", method="DELETE"))["name"] == "totals"
     assert (await client("views", "totals")).code == 404
     assert (await client("views", "totals", "refresh", method="POST", body={})).code == 404
+
+
+def test_what_is_described_is_what_there_is() -> None:
+    from typing import get_args
+
+    from pluto_duck.api import openapi_views
+    from pluto_duck.session import views
+
+    assert views.REFRESHES == openapi_views.REFRESHES
+    assert get_args(views.State) == openapi_views.STATES

@@ -92,7 +92,7 @@ def test_an_unknown_word_is_said_and_marked(loaded: Lab) -> None:
 def test_a_table_that_a_cell_makes_appears_and_a_question_with_two_readings_is_asked_back(loaded: Lab) -> None:
     at = loaded.add_cell("%%pluto sql\nCREATE OR REPLACE VIEW late_flights AS SELECT * FROM flights WHERE dep_delay > 60")
     loaded.run_cell(at)
-    loaded.page.locator("#pluto-duck-data").get_by_role("treegrid").get_by_text("late_flights").wait_for()
+    loaded.page.locator("[data-pd-row='main.late_flights']").wait_for()
     turn = loaded.ask("number of flights by carrier")
     choices = turn.locator(".pd-opt")
     assert choices.count() >= 2

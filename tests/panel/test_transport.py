@@ -132,6 +132,7 @@ def test_a_line_that_was_cut_is_taken_up_again(opened: Lab, line: Line) -> None:
     line.cut()
     _banner(opened).get_by_text("The Jupyter server does not answer.").wait_for()
     line.mend()
+    _banner(opened).get_by_text("The Jupyter server does not answer.").wait_for(state="detached")
     opened.page.locator(".pd-status", has_text="flights, host").wait_for()
     assert "16" in opened.ask("how many airlines are there").inner_text()
     opened.errors.clear()
