@@ -74,7 +74,8 @@ def restore(door: Door, backup: str, into: str | None, discard_newer: bool, cont
     if not yes:
         question = f"Put {path} in the place of what {workspace.root} holds now?"
         if door.ask is None or not door.interactive:
-            raise Refused(question, hint=f"If so: {door.program} restore {backup} --yes")
+            raise Refused(question, hint=f"If so: {door.program} restore {backup}"
+                          f"{' --discard-newer' if discard_newer else ''}{' --control' if control else ''} --yes")
         if not door.ask(question):
             return "Nothing was changed."
     done = put_back(workspace, path, open_session=door.open_session, discard_newer=discard_newer, control=control)

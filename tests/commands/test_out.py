@@ -56,8 +56,9 @@ def test_backup_and_restore_from_a_notebook(bench: Workbench) -> None:
     assert name in _say(bench, "backup", "--list")
     assert _say(bench, "backup", "--verify", "latest").endswith(".")
     bench.query("DELETE FROM sales")
-    with pytest.raises(Refused, match="Put"):
-        _say(bench, "restore", name)
+    with pytest.raises(Refused, match="Put") as asked:
+        _say(bench, "restore", name, "--discard-newer")
+    assert asked.value.hint.endswith(f"restore {name} --discard-newer --yes")
     with pytest.raises(Refused, match="sales"):
         _say(bench, "restore", name, "--yes")
     assert _say(bench, "restore", name, "--discard-newer", interactive=True, ask=lambda _question: False) \

@@ -122,6 +122,9 @@ class HostViews:
     def create(self, ref: TableRef, args: dict[str, Json]) -> dict[str, Json]:
         if fold(ref.schema) == "_pluto":
             raise Refused("The schema _pluto keeps this workspace's own records.")
+        if fold(ref.schema) in ("temp", "system"):
+            raise Refused(f"{ref.schema} is a database of DuckDB's own, and would hide a schema of that name.",
+                          hint="Choose another schema.")
         sql = checked(self._handler.database.parser, str(args["sql"]))
         with self._refreshing.alone(self._stopped):
             old = self._free(ref, bool(args["replace"]))

@@ -216,6 +216,9 @@ def test_definitions_that_make_no_sense_leave_nothing(orders: Session) -> None:
                        ("SELECT $1", UsageError), ("SELEC", StatementError), ("SELECT * FROM big", PlutoError)):
         with pytest.raises(error):
             orders.views.create(BIG, sql)
+    for schema in ("temp", "System", "_pluto"):
+        with pytest.raises(Refused):
+            orders.views.create(TableRef("big", schema), "SELECT * FROM orders")
     assert orders.views.list() == []
     assert orders.tracked()["tables"] == []
     with pytest.raises(UnknownName):
