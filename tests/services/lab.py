@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,10 +71,23 @@ def lab_server(folder: Path, state: Path, short: Path, *options: str, python: st
             raise AssertionError("".join(log))
         # Somebody must read on, or a full pipe would stop the server.
         threading.Thread(target=server.stderr.read, daemon=True).start()
+        _listens(port)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait(30)
+
+
+def _listens(port: int) -> None:
+    """It says where it is running before it listens there."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=10).close()
+            return
+        except ConnectionRefusedError:
+            assert time.monotonic() < end, f"nobody listens at {port}"
+            time.sleep(0.01)
 
 
 @contextmanager
