@@ -93,10 +93,10 @@ def test_the_stop_of_an_ended_statement_does_not_touch_the_next_one(sessions: tu
 
 def test_a_look_ends_no_rows_of_the_session_that_looks(sessions: tuple[Session, Session]) -> None:
     session, _ = sessions
-    with session.stream("FROM range(300000)") as rows:
+    with session.stream("FROM range(3000000)") as rows:
         first = next(iter(rows)).num_rows
-        assert "range(300000)" in session.activity()[0].sql, "its own statement is told, too"
-        assert first + sum(one.num_rows for one in rows) == 300_000
+        assert "range(3000000)" in session.activity()[0].sql, "its own statement is told, too"
+        assert first + sum(one.num_rows for one in rows) == 3_000_000
     session.close()
     with pytest.raises(WorkspaceError):
         session.activity()
