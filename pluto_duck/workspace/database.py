@@ -156,7 +156,7 @@ class Cursor:
                 # It binds views with tables that have no columns, and DuckDB keeps what types came of it for all to
                 # see: duckdb_columns() calls a VARCHAR an INTEGER until the view is bound again.
                 with suppress(duckdb.Error):
-                    self._connection.execute(f"DESCRIBE {sql}")
+                    self._connection.execute(f"DESCRIBE {sql}").fetchall()
 
     def native(self) -> Any:
         """The DuckDB cursor itself, for jupysql and for the caller's own risk."""
